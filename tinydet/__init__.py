@@ -1,0 +1,1 @@
+"""Train, int8-quantize, evaluate and deploy SSD MobileNetV2 FPN-lite detectors."""

@@ -1,0 +1,65 @@
+"""Writing files so that a half-written one is never taken for whole."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tinydet.errors import OutputError
+
+REMEDY = "Free some space, correct the permissions, or choose another output folder."
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """A temporary sibling to write to; it becomes ``path`` when the block ends without error.
+
+    The sibling keeps the suffix of ``path``, for writers that choose the format by it.
+
+    Args:
+        path: Final name. Its folder is created.
+
+    Yields:
+        Temporary path in the same folder.
+
+    Raises:
+        OutputError: The system refused to write (permission, full disk).
+    """
+    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.part{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        os.replace(temporary, path)
+    except OSError as error:
+        raise OutputError(path, f"cannot be written ({error.strerror or error})", REMEDY) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text_atomically(path: Path, text: str) -> None:
+    """Write a UTF-8 text file that appears whole or not at all."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_bytes_atomically(path: Path, content: bytes) -> None:
+    """Write a binary file that appears whole or not at all."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def make_folder(path: Path) -> Path:
+    """Create a folder (and its parents) and prove that it can be written to.
+
+    Raises:
+        OutputError: It cannot be created or written to.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        probe = path / f".probe.{secrets.token_hex(4)}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise OutputError(path, f"cannot be written ({error.strerror or error})", REMEDY) from None
+    return path

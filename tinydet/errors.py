@@ -1,0 +1,108 @@
+"""Errors a user can cause. Each says where, what was found, what is supported, what to do."""
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+
+class TinydetError(Exception):
+    """Base of every error the command line prints as one line instead of a traceback."""
+
+
+class UnsupportedError(TinydetError):
+    """Something the user gave is not what tinydet can work with.
+
+    The class builds the sentence, so that no call site leaves a part out.
+
+    Args:
+        where: File, key or option, as ``"user_config.yaml:12 training.model.alpha"``.
+        found: What stands there, as ``"0.4"``.
+        supported: What is taken, as ``"0.35, 0.5, 0.75, 1.0"``.
+        remedy: What to change, a full sentence.
+
+    >>> print(UnsupportedError("model.alpha", "0.4", "0.35, 0.5", "Choose one of these."))
+    model.alpha: 0.4 is not supported (supported: 0.35, 0.5). Choose one of these.
+    """
+
+    def __init__(self, where: str, found: str, supported: str, remedy: str) -> None:
+        super().__init__(f"{where}: {found} is not supported (supported: {supported}). {remedy}")
+
+
+class ConfigError(TinydetError):
+    """All findings in one configuration file, one line each.
+
+    Args:
+        findings: One sentence per finding, in file order, at least one.
+    """
+
+    def __init__(self, findings: Sequence[str]) -> None:
+        super().__init__("\n".join(findings))
+        self.findings = list(findings)
+
+
+class DataError(TinydetError):
+    """A data set, an image or a label file that cannot be used.
+
+    Args:
+        where: Path, with the line where that helps.
+        found: What is wrong there.
+        remedy: What to do about it, a full sentence.
+    """
+
+    def __init__(self, where: object, found: str, remedy: str) -> None:
+        super().__init__(f"{where}: {found}. {remedy}")
+
+
+class ModelFileError(TinydetError):
+    """A model file that cannot be read, or that is no detector.
+
+    Args:
+        where: Path of the model.
+        found: What is wrong with it.
+        remedy: What to do about it, a full sentence.
+    """
+
+    def __init__(self, where: object, found: str, remedy: str) -> None:
+        super().__init__(f"{where}: {found}. {remedy}")
+
+
+class OutputError(TinydetError):
+    """A result could not be written (full disk, missing permission).
+
+    Args:
+        where: Path that could not be written.
+        found: What the system said.
+        remedy: What to do about it, a full sentence.
+    """
+
+    def __init__(self, where: object, found: str, remedy: str) -> None:
+        super().__init__(f"{where}: {found}. {remedy}")
+
+
+class MissingToolError(TinydetError):
+    """An optional package or program that the wish needs is not installed.
+
+    Args:
+        wish: What the user asked for, as ``"training"``.
+        tool: What it needs, as ``"tensorflow"``.
+        remedy: The command that installs it, a full sentence.
+    """
+
+    def __init__(self, wish: str, tool: str, remedy: str) -> None:
+        super().__init__(f"{wish} needs {tool}, which is not installed. {remedy}")
+
+
+def near_name(name: str, known: Iterable[str]) -> str:
+    """A hint at the known name that is nearest to a misspelt one, or an empty string.
+
+    Args:
+        name: What the user wrote.
+        known: The names that exist.
+
+    Returns:
+        ``" Did you mean 'alpha'?"``, with a leading blank, or ``""`` where none is near.
+
+    >>> near_name("alhpa", ["alpha", "epochs"])
+    " Did you mean 'alpha'?"
+    """
+    matches = difflib.get_close_matches(name, list(known), n=1)
+    return f" Did you mean '{matches[0]}'?" if matches else ""
