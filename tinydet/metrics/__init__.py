@@ -1,0 +1,32 @@
+"""How well detections agree with ground truth. No plotting, no files.
+
+A detection hits an object of its class when their IoU reaches a threshold and no detection with
+a higher score has hit it before; ``matching`` states the law in full.
+"""
+
+from tinydet.metrics.confusion import confusion_matrix, image_agreement
+from tinydet.metrics.curves import (
+    BestF1,
+    PrecisionRecall,
+    average_precision,
+    best_f1,
+    mean_ap,
+    pooled_curve,
+    precision_recall,
+)
+from tinydet.metrics.matching import GroundTruth, Matches, match_detections
+
+__all__ = [
+    "BestF1",
+    "GroundTruth",
+    "Matches",
+    "PrecisionRecall",
+    "average_precision",
+    "best_f1",
+    "confusion_matrix",
+    "image_agreement",
+    "match_detections",
+    "mean_ap",
+    "pooled_curve",
+    "precision_recall",
+]
