@@ -3,6 +3,7 @@
 Boxes are ``[N, 4]`` float32 ``(x_min, y_min, x_max, y_max)``, fractions of the image.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,9 @@ import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+CHUNK = 128  # boxes that suppression compares with each other at a time; only speed depends on it
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,44 @@ class Detections:
         keep = self.scores >= score_threshold
         return Detections(self.boxes[keep], self.scores[keep], self.class_ids[keep])
 
+    def to_pixels(self, height: int, width: int) -> FloatArray:
+        """Boxes in pixels of an image of this size, ``[N, 4]`` float32, same corner order."""
+        return self.boxes * np.array([width, height, width, height], np.float32)
+
+    def to_supervision(self, height: int, width: int) -> dict[str, npt.NDArray[Any]]:
+        """The arguments of ``supervision.Detections``: ``Detections(**this)`` makes one.
+
+        Args:
+            height: Image height, pixels.
+            width: Image width, pixels.
+
+        Returns:
+            ``xyxy`` ``[N, 4]`` in pixels, ``confidence`` ``[N]`` and ``class_id`` ``[N]``.
+        """
+        boxes_xyxy_px = self.to_pixels(height, width)
+        return {"xyxy": boxes_xyxy_px, "confidence": self.scores, "class_id": self.class_ids}
+
+    def plot(
+        self, image: npt.NDArray[np.uint8], class_names: Sequence[str]
+    ) -> npt.NDArray[np.uint8]:
+        """A copy of an image with the boxes, their class names and scores drawn on it.
+
+        Args:
+            image: ``[H, W, 3]`` uint8 RGB.
+            class_names: Names in index order, without the background.
+
+        Returns:
+            ``[H, W, 3]`` uint8 RGB.
+        """
+        from tinydet.drawing import class_colour, draw_boxes
+
+        labels = [
+            f"{class_names[class_id]} {score:.2f}"
+            for class_id, score in zip(self.class_ids, self.scores, strict=True)
+        ]
+        colours = [class_colour(int(class_id)) for class_id in self.class_ids]
+        return draw_boxes(image, self.boxes, labels, colours)
+
     def to_records(self, class_names: tuple[str, ...]) -> list[dict[str, Any]]:
         """One JSON-ready mapping per detection: class, score and box (fractions of the image)."""
         return [
@@ -50,9 +92,7 @@ class Detections:
 
 def no_detections() -> Detections:
     """The result for an image in which nothing was found."""
-    return Detections(
-        np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64)
-    )
+    return Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64))
 
 
 def box_area(boxes: FloatArray) -> FloatArray:
@@ -76,10 +116,16 @@ def intersection_area(boxes_a: FloatArray, boxes_b: FloatArray) -> FloatArray:
     Returns:
         ``[N, M]``.
     """
-    low = np.maximum(boxes_a[:, None, :2], boxes_b[None, :, :2])
-    high = np.minimum(boxes_a[:, None, 2:], boxes_b[None, :, 2:])
-    sides = np.maximum(high - low, 0)
-    area: FloatArray = sides[..., 0] * sides[..., 1]
+    # Column by column: several times faster than on [N, M, 2] arrays.
+    width, height = (
+        np.maximum(
+            np.minimum(boxes_a[:, None, axis + 2], boxes_b[:, axis + 2])
+            - np.maximum(boxes_a[:, None, axis], boxes_b[:, axis]),
+            0,
+        )
+        for axis in (0, 1)
+    )
+    area: FloatArray = width * height
     return area
 
 
@@ -95,7 +141,8 @@ def iou_matrix(boxes_a: FloatArray, boxes_b: FloatArray) -> FloatArray:
     """
     shared = intersection_area(boxes_a, boxes_b)
     union = box_area(boxes_a)[:, None] + box_area(boxes_b)[None, :] - shared
-    iou: FloatArray = np.where(union > 0, shared / np.where(union > 0, union, 1), 0)
+    # Two empty boxes share nothing: 0 / tiny = 0. The union of others is larger than 1e-38.
+    iou: FloatArray = shared / np.maximum(union, np.finfo(union.dtype).tiny)
     return iou
 
 
@@ -126,13 +173,40 @@ def suppress_non_maxima(
         Models", section 5.
     """
     order = np.argsort(-scores, kind="stable")
-    kept: list[int] = []
-    while len(order) and len(kept) < max_kept:
-        best, rest = order[0], order[1:]
-        kept.append(int(best))
-        overlap = iou_matrix(boxes[best : best + 1], boxes[rest])[0]
-        order = rest[overlap <= iou_threshold]
-    return np.array(kept, np.int64)
+    one_class = np.zeros(len(boxes), np.int64)
+    return order[_keep_greedily(boxes[order], one_class, iou_threshold, max_kept)]
+
+
+def _keep_greedily(
+    boxes: FloatArray, class_ids: IntArray, iou_threshold: float, max_kept: int
+) -> IntArray:
+    """Non-maximum suppression of boxes that are in order already; only boxes of one class clash.
+
+    Goes through the boxes in chunks: the first few hundred give most detections, and what comes
+    after the last one that is needed is never looked at.
+    """
+    kept = np.zeros(0, np.int64)
+    for start in range(0, len(boxes), CHUNK):
+        if len(kept) >= max_kept:
+            break
+        chunk = np.arange(start, min(start + CHUNK, len(boxes)))
+        clash = _clashes(boxes, class_ids, kept, chunk, iou_threshold)
+        chunk = chunk[~clash.any(axis=0)]
+        clash = _clashes(boxes, class_ids, chunk, chunk, iou_threshold)
+        alive = np.ones(len(chunk), np.bool_)
+        for index in range(len(chunk)):
+            if alive[index]:
+                alive[index + 1 :] &= ~clash[index, index + 1 :]
+        kept = np.concatenate([kept, chunk[alive]])
+    return kept[:max_kept]
+
+
+def _clashes(
+    boxes: FloatArray, class_ids: IntArray, rows: IntArray, columns: IntArray, iou_threshold: float
+) -> BoolArray:
+    overlap = iou_matrix(boxes[rows], boxes[columns]) > iou_threshold
+    clash: BoolArray = overlap & (class_ids[rows][:, None] == class_ids[columns])
+    return clash
 
 
 def select_detections(
@@ -158,25 +232,12 @@ def select_detections(
         The detections, highest score first. Boxes without area are never among them.
     """
     boxes = clip_boxes(boxes)
-    has_area = box_area(boxes) > 0
-    found: list[Detections] = []
-    for class_id in range(class_scores.shape[1] - 1):
-        scores = class_scores[:, class_id + 1]
-        candidates = np.flatnonzero((scores >= score_threshold) & has_area)
-        kept = candidates[
-            suppress_non_maxima(
-                boxes[candidates], scores[candidates], nms_iou_threshold, max_detections
-            )
-        ]
-        found.append(
-            Detections(boxes[kept], scores[kept], np.full(len(kept), class_id, np.int64))
-        )
-    if not found:
-        return no_detections()
-    scores = np.concatenate([d.scores for d in found])
-    order = np.argsort(-scores, kind="stable")[:max_detections]
-    return Detections(
-        np.concatenate([d.boxes for d in found])[order],
-        scores[order],
-        np.concatenate([d.class_ids for d in found])[order],
-    )
+    candidate = (class_scores[:, 1:] >= score_threshold) & (box_area(boxes) > 0)[:, None]
+    class_ids, anchor_ids = np.nonzero(candidate.T)
+    scores = class_scores[anchor_ids, class_ids + 1]
+    # Going through all classes at once in order of score gives what one class after the other
+    # gives, and can stop at the last detection that is needed.
+    order = np.argsort(-scores, kind="stable")
+    class_ids, anchor_ids, scores = class_ids[order], anchor_ids[order], scores[order]
+    kept = _keep_greedily(boxes[anchor_ids], class_ids, nms_iou_threshold, max_detections)
+    return Detections(boxes[anchor_ids[kept]], scores[kept], class_ids[kept])

@@ -63,6 +63,7 @@ def generate_dataset(
         OutputError: The system refused to write.
     """
     _check_arguments(images, size_px, seed, val_share)
+    output = output.resolve()  # a link stays a link, and "." has a name
     _check_replaceable(output)
     temporary = output.with_name(f".{output.name}.{secrets.token_hex(4)}.part")
     try:
