@@ -1,0 +1,110 @@
+"""The float detector: a Keras model."""
+
+import threading
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tinydet.boxes import FloatArray
+from tinydet.config.detector_spec import DetectorSpec
+from tinydet.data.preprocess import rescale
+from tinydet.errors import MissingToolError, ModelFileError
+from tinydet.inference.decoding import decode_batch, matching_anchors, softmax
+from tinydet.inference.output_layout import BOX_COLUMNS, split_joined
+
+REMEDY = "Give a detector that tinydet train saved, as saved_models/best_model.keras."
+
+
+class KerasDetector:
+    """Runs a ``.keras`` (or legacy ``.h5``) detector.
+
+    The model takes rescaled images ``[B, H, W, 3]`` and gives ``[B, NA, NC + 4]`` (class logits,
+    background first, and box deltas) or the legacy ``[B, NA, NC + 8]`` (softmax scores, box
+    deltas, anchors).
+
+    Args:
+        path: The model file.
+        spec: What the model was trained for.
+
+    Raises:
+        ModelFileError: The file is no Keras model, or its shapes do not fit the spec.
+        MissingToolError: Keras is not installed.
+    """
+
+    def __init__(self, path: Path, spec: DetectorSpec) -> None:
+        self.path, self.spec, self.name = path, spec, path.name
+        self._model = load_keras_model(path)
+        self._one_at_a_time = threading.Lock()  # Keras keeps state in predict; TF is parallel
+        num_anchors = _check_shapes(self._model, spec, path)
+        self._has_anchors = self._model.output_shape[-1] == spec.num_classes + 1 + 2 * BOX_COLUMNS
+        self._anchors = None if self._has_anchors else matching_anchors(spec, num_anchors, path)
+
+    def outputs(self, images_u8: npt.NDArray[np.uint8]) -> tuple[FloatArray, FloatArray]:
+        """See ``Detector.outputs``."""
+        inputs = rescale(images_u8, self.spec.preprocess)
+        with self._one_at_a_time:
+            head = np.asarray(self._model.predict_on_batch(inputs), np.float32)
+        if self._anchors is None:
+            class_scores, box_deltas, anchors = split_joined(head)
+        else:
+            class_scores = softmax(head[..., :-BOX_COLUMNS])
+            box_deltas, anchors = head[..., -BOX_COLUMNS:], self._anchors
+        return class_scores, decode_batch(box_deltas, anchors)
+
+
+def load_keras_model(path: Path) -> Any:
+    """Load a Keras model file, without its training state.
+
+    Args:
+        path: ``.keras`` or legacy ``.h5`` file.
+
+    Returns:
+        The ``keras.Model``.
+
+    Raises:
+        ModelFileError: The file is broken, or holds no model (weights only, something else).
+        MissingToolError: Keras is not installed.
+    """
+    try:
+        import keras
+    except ImportError:
+        raise MissingToolError(
+            "a Keras model", "keras with tensorflow", "Run: pip install 'tinydet[train]'."
+        ) from None
+    if path.name.lower().endswith(".weights.h5"):
+        raise ModelFileError(path, "holds weights only, no model", REMEDY)
+    if path.suffix == ".keras" and not zipfile.is_zipfile(path):
+        raise ModelFileError(path, "is no .keras file, or a truncated one", REMEDY)
+    try:
+        return keras.models.load_model(path, compile=False)
+    except Exception as error:  # whatever a foreign file makes Keras raise is the file's fault
+        reason = str(error).strip().split("\n")[0][:200] or type(error).__name__
+        raise ModelFileError(path, f"cannot be loaded by Keras ({reason})", REMEDY) from error
+
+
+def _check_shapes(model: Any, spec: DetectorSpec, path: Path) -> int:
+    """The number of anchors of a model whose input and output fit the specification."""
+    height, width = spec.input_size
+    if len(model.inputs) != 1 or tuple(model.inputs[0].shape[1:]) != (height, width, 3):
+        found = ", ".join(str(tuple(tensor.shape)) for tensor in model.inputs)
+        raise ModelFileError(
+            path,
+            f"its input is {found}, but the preprocessing gives (None, {height}, {width}, 3)",
+            "Give the preprocessing the model was trained with.",
+        )
+    score_columns = spec.num_classes + 1
+    columns = (score_columns + BOX_COLUMNS, score_columns + 2 * BOX_COLUMNS)
+    shape = tuple(model.outputs[0].shape)
+    if len(model.outputs) != 1 or len(shape) != 3 or shape[2] not in columns:
+        found = ", ".join(str(tuple(tensor.shape)) for tensor in model.outputs)
+        raise ModelFileError(
+            path,
+            f"its output is {found}, but {spec.num_classes} classes need "
+            f"(None, anchors, {columns[0]}): {score_columns} class logits (background first) "
+            "and 4 box deltas",
+            "Give a detector trained for these class names.",
+        )
+    return int(shape[1])

@@ -1,0 +1,46 @@
+"""Keeping the messages of native libraries off the user's terminal."""
+
+import contextlib
+import os
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+
+_ONE_AT_A_TIME = threading.RLock()  # the file descriptor belongs to the whole process
+STDERR = 2
+
+
+@contextlib.contextmanager
+def captured_native_log() -> Iterator[Callable[[], str]]:
+    """Collect what native code writes to file descriptor 2, while Python's own stderr stays.
+
+    TensorFlow and LiteRT log from C++, where no Python setting reaches them once they are loaded.
+    ``sys.stderr`` is moved to the real terminal for the time, so that progress bars stay visible.
+
+    Yields:
+        A function that gives the text collected so far.
+    """
+    with _ONE_AT_A_TIME, tempfile.TemporaryFile() as log, contextlib.ExitStack() as stack:
+        sys.stderr.flush()
+        terminal = os.dup(STDERR)
+        stack.callback(os.close, terminal)
+        if _writes_to_native_stderr():
+            python_stderr = stack.enter_context(os.fdopen(os.dup(terminal), "w", buffering=1))
+            stack.enter_context(contextlib.redirect_stderr(python_stderr))
+        os.dup2(log.fileno(), STDERR)
+        stack.callback(os.dup2, terminal, STDERR)
+
+        def text() -> str:
+            return os.pread(log.fileno(), os.fstat(log.fileno()).st_size, 0).decode(
+                "utf-8", "replace"
+            )
+
+        yield text
+
+
+def _writes_to_native_stderr() -> bool:
+    try:
+        return sys.stderr.fileno() == STDERR
+    except (OSError, ValueError, AttributeError):  # replaced by a notebook or a test
+        return False
