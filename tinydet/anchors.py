@@ -107,8 +107,12 @@ def encode_boxes(boxes: FloatArray, anchors: FloatArray) -> FloatArray:
 
     Returns:
         Offsets ``[N, 4]`` in units of the anchor's width and height.
+
+    Raises:
+        ValueError: The two arrays do not have the same ``[N, 4]`` shape.
     """
-    return (boxes - anchors) / _corner_units(boxes, anchors)
+    units = _corner_units(boxes, anchors)
+    return (boxes - anchors) / units
 
 
 def decode_boxes(box_deltas: FloatArray, anchors: FloatArray) -> FloatArray:
