@@ -1,1 +1,1 @@
-
+"""Labelled images: reading, checking, splitting, preprocessing and augmenting them."""

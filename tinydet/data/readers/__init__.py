@@ -1,0 +1,1 @@
+"""One module per label format; each knows its layouts and turns label files into box columns."""

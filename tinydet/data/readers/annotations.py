@@ -1,0 +1,131 @@
+"""What every label format is read into: columns of boxes, not yet clipped or selected."""
+
+import re
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from tinydet.data.findings import Findings
+from tinydet.errors import DataError
+
+MAX_SHOWN = 10
+SPLITS = ("train", "val", "test")
+SPLIT_WORD = re.compile(r"(?<![a-z])(train(?:ing)?|val(?:id(?:ation)?)?|test(?:ing)?)(?![a-z])")
+
+
+@dataclass
+class Annotations:
+    """Images and their boxes as the label files give them, in columns (one entry per box).
+
+    Attributes:
+        format: Name of the label format, as ``"YOLO"``.
+        class_names: Classes of the data set; ``class_ids`` index it.
+        paths: Image files, in order.
+        image_index: Which of ``paths`` a box belongs to; ascending.
+        class_ids: Index into ``class_names``.
+        boxes: ``x_min, y_min, x_max, y_max`` of one box after the other, fractions of the upright
+            image, may reach out of it.
+        ignored: 1 for crowd and difficult boxes.
+        findings: What was met while reading.
+        open_classes: The label files do not list the classes, ``class_names`` are those seen.
+    """
+
+    format: str
+    class_names: list[str] = field(default_factory=list)
+    paths: list[Path] = field(default_factory=list)
+    image_index: "array[int]" = field(default_factory=lambda: array("q"))
+    class_ids: "array[int]" = field(default_factory=lambda: array("q"))
+    boxes: "array[float]" = field(default_factory=lambda: array("d"))
+    ignored: "array[int]" = field(default_factory=lambda: array("b"))
+    findings: Findings = field(default_factory=Findings)
+    open_classes: bool = False
+
+    def add_image(self, path: Path) -> None:
+        """Start the next image; boxes added from here on are its own."""
+        self.paths.append(path)
+
+    def add_box(self, class_id: int, box: Sequence[float], ignored: bool = False) -> None:
+        """Add a box to the latest image.
+
+        Args:
+            class_id: Index into ``class_names``.
+            box: ``(x_min, y_min, x_max, y_max)``, fractions of the upright image.
+            ignored: Crowd or difficult.
+        """
+        self.image_index.append(len(self.paths) - 1)
+        self.class_ids.append(class_id)
+        self.boxes.extend(box)
+        self.ignored.append(ignored)
+
+
+@dataclass
+class LabelFaults:
+    """Faults in label files, collected so that the user sees them all at once.
+
+    Attributes:
+        where: The data set.
+        count: How many there are.
+        shown: The first few, one sentence each.
+    """
+
+    where: Path
+    count: int = 0
+    shown: list[str] = field(default_factory=list)
+
+    def add(self, place: object, what: str) -> None:
+        """Note a fault.
+
+        Args:
+            place: ``file:line``, or file and object.
+            what: What is wrong there.
+        """
+        self.count += 1
+        if len(self.shown) < MAX_SHOWN:
+            self.shown.append(f"  {place}: {what}")
+
+    def raise_if_any(self) -> None:
+        """End the reading if there was a fault.
+
+        Raises:
+            DataError: Names the count and the first ten.
+        """
+        if not self.count:
+            return
+        more = f", the first {MAX_SHOWN} of them" if self.count > MAX_SHOWN else ""
+        found = f"{self.count} fault{'s' * (self.count > 1)} in the labels{more}:\n"
+        found += "\n".join(self.shown) + "\n"
+        raise DataError(self.where, found.rstrip(), "Correct the label files.")
+
+
+class Source(Protocol):
+    """A recognised data set that is not yet read."""
+
+    @property
+    def format(self) -> str:
+        """Name of the label format."""
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Parts it has, of ``train``, ``val`` and ``test``; empty where it has none."""
+
+    def read(self, split: str | None, class_names: Sequence[str] | None) -> Annotations:
+        """Read the labels.
+
+        Args:
+            split: One of ``splits``, or None for everything.
+            class_names: The user's choice, for formats whose labels are numbers without names.
+        """
+
+
+def split_of(name: str) -> str | None:
+    """The part of a data set that a file or folder name speaks of.
+
+    >>> [split_of(n) for n in ("instances_train2017", "valid", "Test", "contest", "images")]
+    ['train', 'val', 'test', None, None]
+    """
+    match = SPLIT_WORD.search(name.lower())
+    if not match:
+        return None
+    return next(split for split in SPLITS if match.group(1).startswith(split))
