@@ -13,10 +13,11 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from tinydet.anchors import make_anchors
-from tinydet.config.detector_spec import DetectorSpec, PreprocessSpec
+from tinydet.config.detector_spec import AnchorSpec, DetectorSpec, PreprocessSpec
 
 SIDE_PX = 32
 CELL_PX = 8
+SMALLEST = (0.2, 0.3)  # the published formula has no sense for a map of 4x4 cells
 FEATURES = (SIDE_PX // CELL_PX) ** 2 * 3
 T = schema.TensorType
 OP = schema.BuiltinOperator
@@ -83,13 +84,14 @@ class TinyDetector:
     batch: int = 1
     dynamic: bool = False
     channels: int = 3
+    operator_version: int = 1
     preprocess: PreprocessSpec = field(
         default_factory=lambda: PreprocessSpec(height=SIDE_PX, width=SIDE_PX)
     )
 
     def __post_init__(self):
         rng = np.random.default_rng(7)
-        self.anchors = make_anchors(SIDE_PX, SIDE_PX)
+        self.anchors = make_anchors(SIDE_PX, SIDE_PX, SMALLEST)
         self.rows = len(self.anchors)
         self.score_weights = rng.normal(0, 0.3, (self.rows * (self.num_classes + 1), FEATURES))
         self.delta_weights = rng.normal(0, 0.05, (self.rows * 4, FEATURES))
@@ -99,7 +101,8 @@ class TinyDetector:
     @property
     def spec(self):
         names = tuple(f"class {i}" for i in range(self.num_classes))
-        return DetectorSpec(class_names=names, preprocess=self.preprocess)
+        anchors = AnchorSpec(smallest=SMALLEST)
+        return DetectorSpec(class_names=names, preprocess=self.preprocess, anchors=anchors)
 
     def expected(self, images_u8):
         """The scores and deltas in NumPy, of images [B, H, W, 3]."""
@@ -109,7 +112,8 @@ class TinyDetector:
             shift = -128 if self.input_type == "int8" else 0
             low, high = shift, shift + 255
             # The nearest code; a tie (pixel half way between two codes) goes to the pixel itself.
-            codes = np.floor(real / scale + zero_point + 0.5 + 1e-6)
+            wanted, own = real / scale + zero_point, images_u8.astype(float) + shift
+            codes = np.where(np.abs(wanted - own) < 0.5001, own, np.round(wanted))
             real = (np.clip(codes, low, high) - zero_point) * scale
         cells = SIDE_PX // CELL_PX
         pooled = real.reshape(-1, cells, CELL_PX, cells, CELL_PX, 3).mean(axis=(2, 4))
@@ -164,7 +168,7 @@ class TinyDetector:
             padding=1, strideH=CELL_PX, strideW=CELL_PX, filterHeight=CELL_PX, filterWidth=CELL_PX
         )
         pooled = g.tensor((self.batch, cells, cells, self.channels))
-        g.op(OP.AVERAGE_POOL_2D, [source], pooled, pool)
+        g.op(OP.AVERAGE_POOL_2D, [source], pooled, pool, self.operator_version)
         flat = g.tensor((self.batch, FEATURES))
         return g.op(OP.RESHAPE, [pooled, g.tensor((2,), T.INT32, [-1, FEATURES])], flat)
 
