@@ -14,6 +14,8 @@ from tinydet.progress import track
 
 FORMAT = "COCO"
 KEYS = ("images", "categories")
+START_BYTES = 4096
+FIRST_KEYS = (b'"info"', b'"licenses"', b'"images"', b'"annotations"', b'"categories"')
 LONG = 5000  # images from which on reading takes seconds and shows its progress
 
 
@@ -91,9 +93,14 @@ def _candidates(path: Path) -> list[Path]:
 
 
 def _is_coco(file: Path) -> bool:
+    """Whether a .json of any name is a COCO file; its start is looked at before it is parsed."""
     try:
+        with file.open("rb") as stream:
+            start = stream.read(START_BYTES)
+        if not any(key in start for key in FIRST_KEYS):
+            return False
         _load(file)
-    except DataError:
+    except (OSError, DataError):
         return False
     return True
 
@@ -162,7 +169,9 @@ def _class_index(categories: list[Any], names: list[str], file: Path) -> dict[ob
 def _size(image: dict[str, Any]) -> tuple[int, int]:
     """``(height, width)`` of an image entry, 0 where it is missing or no number."""
     sides = [image.get(key) for key in ("height", "width")]
-    height, width = (int(s) if isinstance(s, int | float) and s == s else 0 for s in sides)
+    height, width = (
+        int(s) if isinstance(s, int | float) and math.isfinite(s) else 0 for s in sides
+    )
     return height, width
 
 

@@ -1,5 +1,6 @@
 """Where a YOLO data set keeps its images, its labels and the names of its classes."""
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from tinydet.errors import DataError
 
 PART_KEYS = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
 YAML_SUFFIXES = (".yaml", ".yml")
+YAML_STEMS = ("data", "dataset")
+MAX_LEVELS = 3  # a part lies at most so deep below its data.yaml, as in root/images/train/day
 
 
 def find_yolo_yaml(path: Path) -> YoloSource | None:
@@ -36,17 +39,37 @@ def find_yolo_yaml(path: Path) -> YoloSource | None:
     """
     if path.is_file():
         return _from_yaml(path) if path.suffix.lower() in YAML_SUFFIXES else None
-    for folder in (path, *list(path.absolute().parents)[:3]):
-        for file in _yaml_files(folder):
-            if not _describes_data(file):
-                continue
-            source = _from_yaml(file)
-            if folder == path:
+    for file in _yaml_files(path):
+        if _describes_data(file):
+            return _from_yaml(file)
+    for folder in list(path.absolute().parents)[:MAX_LEVELS]:
+        for stem, suffix in itertools.product(YAML_STEMS, YAML_SUFFIXES):
+            file = folder / (stem + suffix)
+            source = _inside(file, path) if file.is_file() and _describes_data(file) else None
+            if source is not None:
                 return source
-            if _speaks_of(source, path):
-                parts = {"": [path]}
-                return YoloSource(path, parts, source.names, ".txt", read_text_labels)
     return None
+
+
+def _inside(file: Path, path: Path) -> YoloSource | None:
+    """What a ``data.yaml`` above a folder says of it; None where it speaks of other folders."""
+    try:
+        content = _parse(file)
+        findings = Findings()
+        parts = _parts(file, content, findings)
+    except DataError:  # a file above that is no use to itself says nothing of this folder
+        return None
+    wanted = path.resolve()
+    below = {part: [p for p in ps if wanted in p.resolve().parents] for part, ps in parts.items()}
+    below = {part: places for part, places in below.items() if places}
+    holders = [(p if p.is_dir() else p.parent).resolve() for ps in parts.values() for p in ps]
+    if below:
+        parts = below
+    elif any(wanted == holder or holder in wanted.parents for holder in holders):
+        parts = {"": [path]}
+    else:
+        return None
+    return YoloSource(path, parts, _names(content, file), ".txt", read_text_labels)
 
 
 def find_label_files(path: Path) -> YoloSource | None:
@@ -75,32 +98,21 @@ def find_label_files(path: Path) -> YoloSource | None:
 
 def _yaml_files(folder: Path) -> list[Path]:
     """``data.yaml`` first, then the others by name."""
-    try:
-        files = [p for p in folder.iterdir() if p.suffix.lower() in YAML_SUFFIXES and p.is_file()]
-    except OSError:  # a folder above that we may not list holds no description for us
-        return []
-    return sorted(files, key=lambda p: (p.stem not in ("data", "dataset"), p.name))
+    files = [p for p in folder.iterdir() if p.suffix.lower() in YAML_SUFFIXES and p.is_file()]
+    return sorted(files, key=lambda p: (p.stem not in YAML_STEMS, p.name))
 
 
 def _describes_data(file: Path) -> bool:
     """Whether a YAML file is a data set description; others may lie beside the images."""
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        return file.stem in ("data", "dataset")  # let the reader say what is wrong with it
+        content = _parse(file)
+    except DataError:
+        return file.stem in YAML_STEMS  # let the reader say what is wrong with it
     keys = {key for keys in PART_KEYS.values() for key in keys}
-    if not isinstance(content, dict):
-        return False
     return bool(keys & set(content)) and bool({"names", "nc", "path"} & set(content))
 
 
-def _speaks_of(source: YoloSource, folder: Path) -> bool:
-    wanted = folder.resolve()
-    places = [place.resolve() for ps in source.parts.values() for place in ps]
-    return any(wanted == p or wanted in p.parents or p in wanted.parents for p in places)
-
-
-def _from_yaml(file: Path) -> YoloSource:
+def _parse(file: Path) -> dict[Any, Any]:
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -108,25 +120,32 @@ def _from_yaml(file: Path) -> YoloSource:
         raise DataError(file, f"cannot be read ({line})", "Correct the file.") from None
     if not isinstance(content, dict):
         raise DataError(file, "is no mapping of keys", "Write path, train, val and names.")
+    return content
+
+
+def _from_yaml(file: Path) -> YoloSource:
+    content = _parse(file)
     findings = Findings()
+    parts = _parts(file, content, findings)
+    names = _names(content, file)
+    return YoloSource(file, parts, names, ".txt", read_text_labels, findings=findings)
+
+
+def _parts(file: Path, content: dict[Any, Any], findings: Findings) -> dict[str, list[Path]]:
     root = _root(file, content, findings)
     parts: dict[str, list[Path]] = {}
     for part, keys in PART_KEYS.items():
         given = next((content[key] for key in keys if content.get(key)), None)
-        if given is None:
-            continue
-        places = [_place(entry, root, file) for entry in _entries(given, part, file)]
-        present = [place for place in places if place.exists()]
+        places = [_place(e, root, file) for e in _entries(given, part, file)] if given else []
         for place in places:
-            if not place.exists():
+            if place.exists():
+                parts.setdefault(part, []).append(place)
+            else:
                 findings.add("missing_parts", place)
-        if present:
-            parts[part] = present
     if not parts:
         looked = ", ".join(findings.examples.get("missing_parts", [])) or "no train, val or test"
         raise DataError(file, f"names no images that exist ({looked})", "Correct path and train.")
-    names = _names(content, file)
-    return YoloSource(file, parts, names, ".txt", read_text_labels, findings=findings)
+    return parts
 
 
 def _root(file: Path, content: dict[str, Any], findings: Findings) -> Path:
