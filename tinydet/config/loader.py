@@ -1,0 +1,98 @@
+"""``user_config.yaml`` to a checked configuration, with every finding at once."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tinydet.config.generations import fill_run_folder, fill_thresholds, unify
+from tinydet.config.interpolation import Interpolator, escape
+from tinydet.config.overrides import apply_overrides
+from tinydet.config.requirements import check_requirements
+from tinydet.config.schema import UserConfig
+from tinydet.config.schema.values import Section
+from tinydet.config.traps import defuse
+from tinydet.config.validation import validate
+from tinydet.config.yaml_reader import read_yaml
+from tinydet.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class LoadedConfig:
+    """A configuration with what the user should know about it.
+
+    Attributes:
+        config: The checked values.
+        path: File it was read from.
+        warnings: One sentence each, in file order.
+    """
+
+    config: UserConfig
+    path: Path
+    warnings: list[str] = field(default_factory=list)
+
+
+def load_config(
+    path: Path,
+    overrides: Sequence[str] = (),
+    environment: Mapping[str, str] = os.environ,
+    now: datetime | None = None,
+) -> LoadedConfig:
+    """Read and check a configuration.
+
+    Args:
+        path: The YAML file, of either published generation.
+        overrides: ``key.sub=value``, laid over the file in order.
+        environment: Values for ``${VARIABLE}``.
+        now: Time for ``${now:%Y_%m_%d}``; None is the current time.
+
+    Returns:
+        The configuration and its warnings.
+
+    Raises:
+        ConfigError: Everything that is wrong with it, one line each, in file order.
+    """
+    document = read_yaml(path)
+    apply_overrides(document, overrides)
+    unify(document)
+    fill_run_folder(document)
+    Interpolator(document, environment, now or datetime.now()).run()
+    defuse(document)
+    fill_thresholds(document)
+    check_requirements(document)
+    config = validate(document)
+    if document.findings or config is None:
+        raise ConfigError(_in_order(document.findings))
+    return LoadedConfig(config, path, _in_order(document.warnings))
+
+
+def _in_order(sentences: list[tuple[int, str]]) -> list[str]:
+    ordered = sorted(sentences, key=lambda pair: pair[0])
+    return list(dict.fromkeys(sentence for _, sentence in ordered))
+
+
+def resolved_yaml(config: UserConfig) -> str:
+    """The configuration with all defaults and references resolved, as YAML.
+
+    ``load_config`` of it gives the same configuration again, without warnings.
+    """
+    return yaml.safe_dump(_plain(config), sort_keys=False, allow_unicode=True, width=100)
+
+
+def _plain(value: Any) -> Any:
+    """Sections, paths and tuples as YAML writes them; what is None by default is left out."""
+    if isinstance(value, Section):
+        return {
+            field.alias or name: _plain(getattr(value, name))
+            for name, field in type(value).model_fields.items()
+            if getattr(value, name) is not None or field.default is not None
+        }
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return escape(str(value)) if isinstance(value, (str, Path)) else value

@@ -1,0 +1,130 @@
+"""What an operation mode needs: sections, keys, and the kind of model file."""
+
+from tinydet.config.document import Document, Key
+from tinydet.config.schema.user_config import (
+    EVALUATION_MODES,
+    QUANTIZATION_MODES,
+    TRAINING_MODES,
+)
+
+KERAS_SUFFIXES = (".keras", ".h5")
+MODEL_SUFFIXES: dict[str, tuple[str, ...]] = {
+    "training": KERAS_SUFFIXES,
+    "chain_tqe": KERAS_SUFFIXES,
+    "evaluation": (*KERAS_SUFFIXES, ".tflite"),
+    "prediction": (*KERAS_SUFFIXES, ".tflite"),
+    "quantization": KERAS_SUFFIXES,
+    "chain_eqe": KERAS_SUFFIXES,
+}
+ALWAYS: dict[Key, str] = {
+    ("general", "model_type"): "ssd_mobilenet_v2_fpnlite",
+    ("preprocessing", "rescaling", "scale"): "a number, usually 1/127.5",
+    ("preprocessing", "rescaling", "offset"): "a number, usually -1",
+    ("preprocessing", "resizing", "interpolation"): "bilinear, nearest, area",
+    ("preprocessing", "resizing", "aspect_ratio"): "fit, crop, padding",
+    ("preprocessing", "color_mode"): "rgb, bgr, grayscale",
+    ("postprocessing", "confidence_thresh"): "a number in 0..1",
+    ("postprocessing", "NMS_thresh"): "a number in 0..1, usually 0.5",
+    ("postprocessing", "IoU_eval_thresh"): "a number in 0..1, usually 0.4",
+}
+TRAINING: dict[Key, str] = {
+    ("dataset", "class_names"): "a list of names",
+    ("dataset", "training_path"): "a folder of labelled images",
+    ("training", "batch_size"): "a whole number, usually 32",
+    ("training", "epochs"): "a whole number",
+    ("training", "optimizer"): "a Keras optimizer, as Adam: {learning_rate: 0.001}",
+}
+NEW_MODEL: dict[Key, str] = {
+    ("training", "model", "alpha"): "0.35, 0.5, 0.75, 1.0",
+    ("training", "model", "input_shape"): "(height, width, 3)",
+}
+QUANTIZATION: dict[Key, str] = {
+    ("quantization", "quantizer"): "TFlite_converter",
+    ("quantization", "quantization_type"): "PTQ",
+    ("quantization", "quantization_input_type"): "int8, uint8, float",
+    ("quantization", "quantization_output_type"): "int8, uint8, float",
+}
+DATA_PATHS = ("training_path", "validation_path", "test_path", "quantization_path")
+MODEL_SOURCES: tuple[Key, ...] = (
+    ("training", "model"),
+    ("general", "model_path"),
+    ("training", "resume_training_from"),
+)
+
+
+def check_requirements(document: Document) -> None:
+    """Report everything the operation mode needs and the document lacks."""
+    mode = (document.text("operation_mode") or "").lower()
+    for key, supported in _required_keys(document, mode).items():
+        if document.get(*key) is None:
+            remedy = f"Add it: operation_mode {mode} needs it." if mode else "Add it."
+            document.report(key, "a missing key", supported, remedy)
+    if mode in TRAINING_MODES:
+        _check_model_source(document)
+    if mode in MODEL_SUFFIXES:
+        _check_data(document, mode)
+        _check_suffix(document, mode)
+
+
+def _required_keys(document: Document, mode: str) -> dict[Key, str]:
+    """Keys with what they take; of an unknown mode those that every mode needs."""
+    required = dict(ALWAYS)
+    if mode in TRAINING_MODES:
+        required |= TRAINING
+        if document.get("training", "model") is not None:
+            required |= NEW_MODEL
+    elif mode in MODEL_SUFFIXES:
+        required[("general", "model_path")] = f"a file ending in {_suffixes(mode)}"
+    if mode in QUANTIZATION_MODES:
+        required |= QUANTIZATION
+    if mode == "prediction":
+        required[("prediction", "test_files_path")] = "an image, a folder, a video file"
+    return required
+
+
+def _check_model_source(document: Document) -> None:
+    written = [key for key in MODEL_SOURCES if document.text(*key) or _is_section(document, key)]
+    names = ", ".join(".".join(map(str, key)) for key in MODEL_SOURCES)
+    if not written:
+        remedy = "Add training.model for a new network."
+        document.report(("training", "model"), "a missing model", f"one of {names}", remedy)
+    for key in written[1:]:
+        first = document.origin(written[0]).key
+        remedy = "Keep one of the two."
+        document.report(key, f"a second model beside {first}", f"one of {names}", remedy)
+
+
+def _is_section(document: Document, key: Key) -> bool:
+    return isinstance(document.get(*key), dict)
+
+
+def _check_data(document: Document, mode: str) -> None:
+    paths = {name for name in DATA_PATHS if document.get("dataset", name) is not None}
+    if mode in EVALUATION_MODES - TRAINING_MODES:
+        if document.get("dataset", "class_names") is None:
+            remedy = f"Add it: operation_mode {mode} needs it."
+            document.report(("dataset", "class_names"), "a missing key", "a list of names", remedy)
+        if not paths & {"test_path", "validation_path", "training_path"}:
+            remedy = "Add the folder of labelled images to evaluate on."
+            supported = "a folder of labelled images"
+            document.report(("dataset", "test_path"), "a missing key", supported, remedy)
+    if mode in ("quantization", "chain_eqe") and not paths & {"quantization_path", "training_path"}:
+        supported = "a folder of images like those the detector will see"
+        remedy = "Add it: calibration on random data would spoil the accuracy."
+        document.report(("dataset", "quantization_path"), "a missing key", supported, remedy)
+
+
+def _suffixes(mode: str) -> str:
+    return ", ".join(MODEL_SUFFIXES[mode])
+
+
+def _check_suffix(document: Document, mode: str) -> None:
+    path = document.text("general", "model_path")
+    if path is None or path.lower().endswith(MODEL_SUFFIXES[mode]):
+        return
+    suffix = "." + path.rpartition(".")[2] if "." in path else "no suffix"
+    remedy = f"Give a model of this kind for operation_mode {mode}."
+    if suffix.lower() == ".onnx":
+        remedy = "Give the Keras or .tflite model it was made from."
+    found = f"{path!r} ({suffix})"
+    document.report(("general", "model_path"), found, _suffixes(mode), remedy)

@@ -1,0 +1,201 @@
+"""Section ``training``."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, field_validator
+
+from tinydet.config.detector_spec import ALPHAS, SIDES_PX, AnchorSpec
+from tinydet.config.frozen_layers import SUPPORTED as FROZEN_GRAMMAR
+from tinydet.config.frozen_layers import parse_frozen_layers
+from tinydet.config.schema.callbacks import check_callbacks
+from tinydet.config.schema.values import (
+    Count,
+    File,
+    Flag,
+    NotNegative,
+    Number,
+    Pair,
+    Positive,
+    Section,
+    Share,
+    Text,
+    Whole,
+    choice,
+    reject,
+    show,
+    to_list,
+    to_loose,
+    to_number,
+    to_text,
+)
+
+Recipe = Literal["tinydet", "published"]
+SIDES = ", ".join(map(str, SIDES_PX))
+
+# By name: "published" depends on the input size (smallest 0.26 of the side at 192 px); "compact"
+# takes the smallest anchors the published 256 px network has at every size, for small objects.
+ANCHOR_PRESETS = {
+    "published": AnchorSpec(),
+    "compact": AnchorSpec(smallest=(0.1042, 0.14304)),
+}
+
+
+class AnchorsSection(Section):
+    """``training.model.anchors``: see ``AnchorSpec``."""
+
+    smallest: Pair | None = None
+    largest: Pair = (0.90, 0.98)
+    aspect_ratios: Annotated[
+        tuple[Positive, ...], BeforeValidator(to_list), Field(min_length=1)
+    ] = AnchorSpec().aspect_ratios
+
+    def spec(self) -> AnchorSpec:
+        """The recipe for ``tinydet.anchors``."""
+        return AnchorSpec(
+            smallest=self.smallest, largest=self.largest, aspect_ratios=self.aspect_ratios
+        )
+
+
+def name_to_anchors(value: Any) -> Any:
+    """The content of an anchor recipe that is given by name."""
+    if isinstance(value, (dict, AnchorsSection)):
+        return value
+    name = to_text(value)
+    if name not in ANCHOR_PRESETS:
+        supported = f"{', '.join(ANCHOR_PRESETS)}, or smallest, largest, aspect_ratios"
+        raise reject(show(name), supported, "Choose one of these.")
+    return ANCHOR_PRESETS[name].model_dump()
+
+
+def check_alpha(value: Any) -> float:
+    """One of the widths the backbone comes in."""
+    alpha = to_number(value)
+    if alpha not in ALPHAS:
+        raise reject(show(value), ", ".join(map(str, ALPHAS)), "Choose one of these.")
+    return alpha
+
+
+def check_input_shape(value: Any) -> list[Any]:
+    """``(height, width, 3)`` with sides the network has anchors for."""
+    sides = [int(to_number(side)) for side in to_list(value)]
+    if len(sides) != 3 or sides[2] != 3 or any(side not in SIDES_PX for side in sides[:2]):
+        supported = f"(height, width, 3) with sides of {SIDES}"
+        raise reject(show(str(tuple(sides))).strip("'"), supported, "Choose two of these sides.")
+    return sides
+
+
+class ModelSection(Section):
+    """``training.model``: a new network.
+
+    Attributes:
+        alpha: Width multiplier of the backbone.
+        input_shape: ``(height, width, 3)``, pixels.
+        pretrained_weights: ``imagenet``, a weights file, or None for a random start.
+        anchors: Recipe of the anchor grid.
+    """
+
+    alpha: Annotated[float, BeforeValidator(check_alpha)] = 0.35
+    input_shape: Annotated[tuple[int, int, int], BeforeValidator(check_input_shape)] = (192, 192, 3)
+    pretrained_weights: Text | None = None
+    anchors: Annotated[AnchorsSection, BeforeValidator(name_to_anchors)] = AnchorsSection()
+
+
+class LossSection(Section):
+    """``training.loss``: what differs from the recipe; None takes the recipe's value.
+
+    Attributes:
+        positive_iou: Anchors that overlap an object by at least this IoU are positive.
+        negative_iou: Anchors below this IoU with every object are background.
+        focal_gamma: How strongly easy anchors are played down.
+        focal_alpha: Weight of the positive anchors in the class loss.
+        box_weight: Weight of the box loss against the class loss.
+        smooth_l1_beta: Box error where the loss turns from square to linear.
+    """
+
+    positive_iou: Share | None = None
+    negative_iou: Share | None = None
+    focal_gamma: NotNegative | None = None
+    focal_alpha: NotNegative | None = None
+    box_weight: NotNegative | None = None
+    smooth_l1_beta: Positive | None = None
+
+    def given(self) -> dict[str, float]:
+        """The values that were written, by name."""
+        return self.model_dump(exclude_none=True)
+
+
+def check_optimizer(value: Any) -> dict[str, dict[str, Any]]:
+    """``{name: arguments}`` from a name, or a mapping with one name."""
+    remedy = "Write 'optimizer: {Adam: {learning_rate: 0.001}}' or 'optimizer: Adam'."
+    loose = to_loose(value)
+    if isinstance(loose, str) and loose.isidentifier():
+        return {loose: {}}
+    if not isinstance(loose, dict) or len(loose) != 1:
+        raise reject(show(value), "a Keras optimizer, or {optimizer: {arguments}}", remedy)
+    [(name, arguments)] = loose.items()
+    if arguments is not None and not isinstance(arguments, dict):
+        raise reject(show(arguments), "arguments by name", remedy)
+    return {name: arguments or {}}
+
+
+class TrainingSection(Section):
+    """``training``: how the network learns.
+
+    Attributes:
+        model: A new network; None where training starts from a file.
+        batch_size: Images per step.
+        epochs: Passes over the training set.
+        optimizer: ``{Keras optimizer: arguments}``, one entry.
+        dropout: Share of features dropped before the predictors; None for no such layer.
+        frozen_layers: Layers whose weights stay, see ``parse_frozen_layers``.
+        callbacks: ``{Keras callback or LR scheduler: arguments}``.
+        trained_model_path: Where an extra copy of the best model goes.
+        resume_training_from: Run folder (or a file in its saved_models) to continue.
+        recipe: Matching and loss: ours, or as published.
+        batch_norm_momentum: Share of the running averages that a step keeps. 0.999, which the
+            backbone comes with, leaves validation AP at 0 in a short run.
+        loss: Where the loss differs from the recipe.
+        time_limit_minutes: Training ends cleanly within it, with the schedule stretched over it.
+        cache_images: Keep decoded images in memory.
+        num_workers: Processes or threads that prepare images.
+    """
+
+    model: ModelSection | None = None
+    batch_size: Count = 32
+    epochs: Count = 100
+    optimizer: Annotated[dict[str, dict[str, Any]], BeforeValidator(check_optimizer)] = Field(
+        default_factory=lambda: {"Adam": {"learning_rate": 0.001}}
+    )
+    dropout: Annotated[Number, Field(ge=0, lt=1)] | None = None
+    frozen_layers: Text | None = None
+    callbacks: Annotated[dict[str, dict[str, Any]], BeforeValidator(check_callbacks)] = Field(
+        default_factory=dict
+    )
+    trained_model_path: File | None = None
+    resume_training_from: File | None = None
+    recipe: Annotated[Recipe, choice(Recipe)] = "tinydet"
+    batch_norm_momentum: Annotated[Number, Field(ge=0, lt=1)] = 0.97
+    loss: LossSection = LossSection()
+    time_limit_minutes: Positive | None = None
+    cache_images: Flag = True
+    num_workers: Annotated[Whole, Field(ge=0)] = 2
+
+    @field_validator("frozen_layers")
+    @classmethod
+    def frozen_layers_are_slices(cls, text: str | None) -> str | None:
+        """Refuse what ``parse_frozen_layers`` cannot read."""
+        try:
+            parse_frozen_layers(text or "0")
+        except ValueError as error:
+            raise reject(show(text or ""), FROZEN_GRAMMAR, f"Correct it: {error}.") from None
+        return text
+
+    @property
+    def optimizer_name(self) -> str:
+        """Name of the Keras optimizer."""
+        return next(iter(self.optimizer))
+
+    @property
+    def optimizer_arguments(self) -> dict[str, Any]:
+        """Arguments of the Keras optimizer."""
+        return self.optimizer[self.optimizer_name]

@@ -1,0 +1,158 @@
+"""The whole of a ``user_config.yaml``."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from tinydet.config.detector_spec import AnchorSpec, PostprocessSpec, PreprocessSpec
+from tinydet.config.schema.augmentation import check_augmentation
+from tinydet.config.schema.basics import (
+    DatasetSection,
+    GeneralSection,
+    PostprocessingSection,
+    PreprocessingSection,
+)
+from tinydet.config.schema.stages import EvaluationSection, PredictionSection, QuantizationSection
+from tinydet.config.schema.training import TrainingSection
+from tinydet.config.schema.values import Section, choice
+from tinydet.config.schema.vendor import (
+    BenchmarkingSection,
+    DeploymentSection,
+    HydraSection,
+    MlflowSection,
+    ToolsSection,
+)
+
+OperationMode = Literal[
+    "training", "evaluation", "quantization", "prediction", "chain_tqe", "chain_eqe"
+]
+TRAINING_MODES = frozenset({"training", "chain_tqe"})
+EVALUATION_MODES = frozenset({"evaluation", "chain_tqe", "chain_eqe"})
+QUANTIZATION_MODES = frozenset({"quantization", "chain_tqe", "chain_eqe"})
+LATER_MODES = (
+    "benchmarking",
+    "deployment",
+    "chain_tqeb",
+    "chain_qb",
+    "chain_eqeb",
+    "chain_qd",
+    "compression",
+)
+LATER_REMEDY = "A later version of tinydet brings it; choose one of these."
+
+
+class UserConfig(Section):
+    """A checked configuration; sections that were left out have their defaults.
+
+    Attributes:
+        operation_mode: Which stages run.
+        general: Names, model file, seed, machine.
+        dataset: Where the labelled images are.
+        preprocessing: From an image file to the network's input.
+        data_augmentation: ``{name: arguments}`` in file order, of one generation.
+        training: How the network learns.
+        postprocessing: From scores and boxes to detections.
+        quantization: The int8 model.
+        evaluation: How accuracy is measured.
+        prediction: What to look at.
+        tools: Kept, not used.
+        benchmarking: Kept, not used.
+        deployment: Kept, not used.
+        mlflow: Kept, not used.
+        hydra: ``run.dir`` is the run folder.
+    """
+
+    operation_mode: Annotated[
+        OperationMode,
+        choice(OperationMode, **dict.fromkeys(LATER_MODES, LATER_REMEDY)),
+    ]
+    general: GeneralSection = GeneralSection()
+    dataset: DatasetSection = DatasetSection()
+    preprocessing: PreprocessingSection = PreprocessingSection()
+    data_augmentation: Annotated[dict[str, Any], BeforeValidator(check_augmentation)] = Field(
+        default_factory=dict
+    )
+    training: TrainingSection = Field(default_factory=TrainingSection)
+    postprocessing: PostprocessingSection = Field(default_factory=lambda: PostprocessingSection())
+    quantization: QuantizationSection = Field(default_factory=lambda: QuantizationSection())
+    evaluation: EvaluationSection = EvaluationSection()
+    prediction: PredictionSection = PredictionSection()
+    tools: ToolsSection | None = None
+    benchmarking: BenchmarkingSection | None = None
+    deployment: DeploymentSection | None = None
+    mlflow: MlflowSection | None = None
+    hydra: HydraSection = Field(default_factory=HydraSection)
+
+    @property
+    def run_folder(self) -> Path:
+        """Folder of this run's results; relative to the current folder unless absolute."""
+        return Path(self.hydra.run.folder).expanduser()
+
+    @property
+    def trains(self) -> bool:
+        """Whether the mode has a training stage."""
+        return self.operation_mode in TRAINING_MODES
+
+    @property
+    def quantizes(self) -> bool:
+        """Whether the mode has a quantization stage."""
+        return self.operation_mode in QUANTIZATION_MODES
+
+    @property
+    def evaluates(self) -> bool:
+        """Whether the mode has an evaluation stage (training alone also ends with one)."""
+        return self.operation_mode in EVALUATION_MODES
+
+    def preprocess_spec(self, input_size: tuple[int, int] | None = None) -> PreprocessSpec:
+        """Image file to network input.
+
+        Args:
+            input_size: ``(height, width)`` of the model, pixels; None takes
+                ``training.model.input_shape``.
+
+        Raises:
+            ValueError: Neither is there.
+        """
+        if input_size is None:
+            if self.training.model is None:
+                raise ValueError("without training.model the input size must be given")
+            input_size = self.training.model.input_shape[:2]
+        resizing, rescaling = self.preprocessing.resizing, self.preprocessing.rescaling
+        return PreprocessSpec(
+            height=input_size[0],
+            width=input_size[1],
+            interpolation=resizing.interpolation,
+            aspect_ratio=resizing.aspect_ratio,
+            color_mode=self.preprocessing.color_mode,
+            scale=rescaling.scale,
+            offset=rescaling.offset,
+        )
+
+    def anchor_spec(self) -> AnchorSpec:
+        """Recipe of the anchor grid of a new network."""
+        model = self.training.model
+        return model.anchors.spec() if model else AnchorSpec()
+
+    def postprocess_spec(self) -> PostprocessSpec:
+        """Thresholds of ``postprocessing``: the defaults of the trained detector."""
+        return self._postprocess(
+            self.postprocessing.score_threshold, self.postprocessing.max_detections
+        )
+
+    def evaluation_postprocess_spec(self) -> PostprocessSpec:
+        """Thresholds at which AP is computed."""
+        return self._postprocess(self.evaluation.score_threshold, self.evaluation.max_detections)
+
+    def prediction_postprocess_spec(self) -> PostprocessSpec:
+        """Thresholds of prediction."""
+        return self._postprocess(
+            self.prediction.score_threshold, self.postprocessing.max_detections
+        )
+
+    def _postprocess(self, score_threshold: float, max_detections: int) -> PostprocessSpec:
+        return PostprocessSpec(
+            score_threshold=score_threshold,
+            nms_iou_threshold=self.postprocessing.nms_iou_threshold,
+            max_detections=max_detections,
+        )

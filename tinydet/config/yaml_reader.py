@@ -1,0 +1,163 @@
+"""YAML to text values with line numbers. Types are left to the fields (see ``schema``)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from tinydet.config.document import OVERRIDE_LINE, Document, Key, Origin, Scalar, Value, dotted
+from tinydet.errors import ConfigError
+
+MAX_BYTES = 1_000_000
+MAX_NODES = 50_000  # aliases can make a small file expand without end
+MAX_DEPTH = 50
+INIT_HINT = "'tinydet init' writes a complete example."
+
+
+def read_yaml(path: Path) -> Document:
+    """Read a configuration file.
+
+    Args:
+        path: The YAML file, UTF-8.
+
+    Returns:
+        Its values as text; what is wrong with single keys is in ``findings``.
+
+    Raises:
+        ConfigError: The file is missing, unreadable, no YAML, or no mapping.
+    """
+    name = path.name
+    text = _read_text(path)
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        raise ConfigError([_syntax_finding(name, error)]) from None
+    except RecursionError:
+        raise ConfigError([f"{name}: is nested too deep. Flatten it."]) from None
+    if not isinstance(node, yaml.MappingNode):
+        found = "is empty" if node is None else "is no mapping of sections"
+        raise ConfigError([f"{name}: {found}. Write 'key: value' lines; {INIT_HINT}"])
+    document = Document(name)
+    root = _Walker(document).walk(node, ())
+    assert isinstance(root, dict)
+    document.root = root
+    return document
+
+
+def read_override(document: Document, override: str, key: Key, text: str) -> Value | None:
+    """The value of a command-line override, in YAML's flow style.
+
+    Args:
+        document: Receives findings, and the origin of the keys below.
+        override: ``key=value`` as given.
+        key: The key it is for.
+        text: The part after ``=``.
+
+    Returns:
+        The value, or None where it is no YAML (reported).
+    """
+    origin = Origin(f"override '{override}'", OVERRIDE_LINE, dotted(key))
+    document.origins[key] = origin
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except (yaml.YAMLError, RecursionError):
+        remedy = "Put the value in quotes."
+        document.report(key, repr(text), "a YAML value", remedy)
+        return None
+    if node is None:
+        return Scalar("")
+    return _Walker(document, origin).walk(node, key)
+
+
+def _read_text(path: Path) -> str:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise ConfigError([f"{path}: does not exist. {INIT_HINT}"]) from None
+    except OSError as error:
+        reason = error.strerror or error
+        raise ConfigError([f"{path}: cannot be read ({reason}). Give a YAML file."]) from None
+    if len(content) > MAX_BYTES:
+        raise ConfigError([f"{path}: is too large to be a configuration. Give a YAML file."])
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise ConfigError([f"{path.name}:{line}: is not UTF-8 text. Save it as UTF-8."]) from None
+
+
+def _syntax_finding(name: str, error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    where = f"{name}:{mark.line + 1}" if mark else name
+    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+    remedy = "Check the indentation (blanks, no tabs), the colons and the quotes near it."
+    return f"{where}: is no YAML ({problem}). {remedy}"
+
+
+class _Walker:
+    """Walks the node tree of PyYAML, which knows lines, and builds text values."""
+
+    def __init__(self, document: Document, origin: Origin | None = None) -> None:
+        self.document = document
+        self.fixed_origin = origin
+        self.nodes = 0
+
+    def walk(self, node: yaml.Node, key: Key) -> Value:
+        """The value of a node; its origin is noted unless its key has one already."""
+        self.nodes += 1
+        self.document.origins.setdefault(key, self.origin(node, key))
+        if len(key) > MAX_DEPTH or self.nodes > MAX_NODES:
+            raise ConfigError([f"{self.document.name}: is nested too deep. Remove YAML aliases."])
+        if not node.tag.startswith("tag:yaml.org,2002:") or "python" in node.tag:
+            supported = "values without a tag"
+            self.document.report(key, f"the tag {node.tag}", supported, "Remove the tag.")
+        if isinstance(node, yaml.MappingNode):
+            return self.mapping(node, key)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.walk(item, (*key, i)) for i, item in enumerate(node.value)]
+        return Scalar(str(node.value), plain=getattr(node, "style", None) is None)
+
+    def mapping(self, node: yaml.MappingNode, key: Key) -> dict[str, Value]:
+        """The values of a mapping; duplicate keys are reported with both lines."""
+        values: dict[str, Value] = {}
+        merged: dict[str, Value] = {}
+        lines: dict[str, int] = {}
+        for key_node, value_node in node.value:
+            if key_node.tag.endswith(":merge"):
+                merged.update(self.merge(value_node, key))
+                continue
+            if not isinstance(key_node, yaml.ScalarNode):
+                self.document.report(key, "a key that is no text", "text keys", "Change the key.")
+                continue
+            name = str(key_node.value)
+            line = key_node.start_mark.line + 1
+            if name in values:
+                found = f"the second '{name}' (first in line {lines[name]})"
+                where = (*key, name)
+                self.document.origins[where] = self.origin(key_node, where)
+                self.document.report(where, found, "each key once", "Remove one of the two.")
+                continue
+            lines[name] = line
+            self.document.origins[(*key, name)] = self.origin(key_node, (*key, name))
+            values[name] = self.walk(value_node, (*key, name))
+        return {**merged, **values}
+
+    def merge(self, node: yaml.Node, key: Key) -> dict[str, Value]:
+        """The values of ``<<: *alias``; in a list the first mapping wins."""
+        nodes = node.value if isinstance(node, yaml.SequenceNode) else [node]
+        merged: dict[str, Value] = {}
+        for part in reversed(nodes):
+            value = self.walk(part, key)
+            if isinstance(value, dict):
+                merged.update(value)
+            else:
+                self.document.report(key, "'<<' without a mapping", "<<: *name", "Correct it.")
+        return merged
+
+    def origin(self, node: yaml.Node, key: Key) -> Origin:
+        """Where a node stands."""
+        if self.fixed_origin:
+            return Origin(self.fixed_origin.source, self.fixed_origin.line, dotted(key))
+        line = node.start_mark.line + 1
+        return Origin(f"{self.document.name}:{line}", line, dotted(key))
