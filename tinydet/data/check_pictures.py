@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from PIL import Image
 
 from tinydet.config.files import atomic_path
 from tinydet.data.check import MEDIUM_PX, SMALL_PX, box_sides_px, class_counts
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 ImageSize = tuple[int, int]
 NUM_SHOWN = 12
 COLUMNS = 4
+TILE_HEIGHT_PX, TILE_WIDTH_PX = 360, 480
+TICKS_PX = (2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 IGNORED_COLOUR = (128, 128, 128)
 MAX_BARS = 100  # more classes than that cannot be read on one picture
 
@@ -40,7 +43,8 @@ def save_pictures(dataset: Dataset, sizes: Sequence[ImageSize | None], output: P
     if shown:
         images = [draw_sample(sample, dataset.class_names) for sample in shown]
         captions = [sample.path.name for sample in shown]
-        save_image(output / "samples.png", contact_sheet(images, COLUMNS, captions=captions))
+        sheet = contact_sheet(images, COLUMNS, TILE_HEIGHT_PX, TILE_WIDTH_PX, captions)
+        save_image(output / "samples.png", sheet)
 
 
 def _save(figure: "Figure", path: Path) -> None:
@@ -100,6 +104,9 @@ def box_size_figure(dataset: Dataset, sizes: Sequence[ImageSize | None]) -> "Fig
     edges = np.geomspace(max(1, side_px.min() * 0.99), max(side_px.max() * 1.01, 128), 41)
     right.hist(np.maximum(side_px, edges[0]), bins=edges.tolist(), color="#0072b2")
     right.set_xscale("log")
+    right.set_xticks([t for t in TICKS_PX if edges[0] <= t <= edges[-1]], minor=False)
+    right.xaxis.set_major_formatter("{x:g}")
+    right.xaxis.set_minor_formatter("")
     marks = (
         (0, SMALL_PX, "small"),
         (SMALL_PX, MEDIUM_PX, "medium"),
@@ -127,7 +134,9 @@ def samples_to_show(dataset: Dataset, sizes: Sequence[ImageSize | None]) -> list
 
 
 def draw_sample(sample: Sample, class_names: Sequence[str]) -> ImageArray:
-    """The upright image with its labelled boxes; ignored ones are grey and say so.
+    """The upright image, at most as large as a tile, with its labelled boxes.
+
+    Ignored boxes are grey and say so.
 
     Args:
         sample: Image and boxes.
@@ -144,4 +153,7 @@ def draw_sample(sample: Sample, class_names: Sequence[str]) -> ImageArray:
         IGNORED_COLOUR if ignored else class_colour(int(class_id))
         for class_id, ignored in zip(sample.class_ids, sample.ignored, strict=True)
     ]
-    return draw_boxes(read_image(sample.path), sample.boxes, labels, colours)
+    # Made small before drawing: lines and letters drawn on the large image would get too thin.
+    picture = Image.fromarray(read_image(sample.path))
+    picture.thumbnail((TILE_WIDTH_PX, TILE_HEIGHT_PX))
+    return draw_boxes(np.array(picture), sample.boxes, labels, colours)

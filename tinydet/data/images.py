@@ -15,7 +15,7 @@ from tinydet.errors import DataError
 ImageArray = npt.NDArray[np.uint8]
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP")  # MPO: JPEG of cameras that store two pictures
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
 EXIF_ORIENTATION = 0x0112
 TURN_UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,

@@ -1,0 +1,153 @@
+"""Whatever the file format, the pixels read are those people see, or an error says why not."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tinydet.data.images import list_images, read_image, read_image_size
+from tinydet.errors import DataError
+
+HEIGHT, WIDTH = 32, 48
+
+
+@pytest.fixture
+def picture():
+    """A smooth unsymmetric picture: JPEG keeps it nearly as it is."""
+    y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
+    return np.stack([x * 5, y * 9, 200 - x - y], axis=-1).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "tolerance"), [(".png", 0), (".bmp", 0), (".webp", 0), (".jpg", 12), (".JPG", 12)]
+)
+def test_every_format_gives_the_picture(tmp_path, picture, suffix, tolerance):
+    path = tmp_path / f"a{suffix}"
+    options = {"lossless": True} if suffix == ".webp" else {}
+    Image.fromarray(picture).save(path, **options)
+    pixels = read_image(path)
+    assert pixels.dtype == np.uint8
+    assert pixels.flags.writeable
+    assert np.abs(pixels.astype(int) - picture).max() <= tolerance
+
+
+@pytest.mark.parametrize("mode", ["L", "1", "LA", "P", "RGBA", "CMYK", "I;16", "YCbCr"])
+def test_every_mode_becomes_rgb(tmp_path, mode):
+    """A picture of two grays is the same picture in every mode."""
+    gray = np.full((HEIGHT, WIDTH), 255, np.uint8)
+    gray[:16, :32] = 0  # on the block grid of JPEG
+    if mode == "I;16":
+        image = Image.fromarray(gray.astype(np.uint16) * 257)
+        assert image.mode == "I;16"
+    else:
+        image = Image.fromarray(np.repeat(gray[..., None], 3, 2))
+        image = image.convert(mode)
+    path = tmp_path / ("a.jpg" if mode in ("CMYK", "YCbCr") else "a.png")
+    image.save(path)
+    pixels = read_image(path)
+    assert pixels.shape == (HEIGHT, WIDTH, 3)
+    assert np.abs(pixels.astype(int) - gray[..., None]).max() <= (
+        12 if path.suffix == ".jpg" else 0
+    )
+
+
+def test_sixteen_bits_are_scaled_not_clipped(tmp_path):
+    values = np.arange(0, 65536, 64, dtype=np.uint16).reshape(32, 32)
+    Image.fromarray(values).save(tmp_path / "a.png")
+    assert (read_image(tmp_path / "a.png")[..., 1] == values >> 8).all()
+
+
+def test_transparent_palette(tmp_path):
+    image = Image.new("P", (3, 2), 1)
+    image.putpalette([255, 0, 0, 10, 20, 30])
+    image.save(tmp_path / "a.png", transparency=bytes([0, 128]))
+    assert (read_image(tmp_path / "a.png") == (10, 20, 30)).all()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp"])
+def test_exif_rotation_is_applied(tmp_path, picture, orientation, suffix):
+    """Pixels stored as EXIF defines its orientation read back as the upright original.
+
+    The table says where the stored row 0 and column 0 are seen (EXIF 2.32, tag 0x0112).
+    """
+    stored = {
+        1: picture,  # top, left
+        2: picture[:, ::-1],  # top, right
+        3: picture[::-1, ::-1],  # bottom, right
+        4: picture[::-1],  # bottom, left
+        5: picture.transpose(1, 0, 2),  # left, top
+        6: picture[:, ::-1].transpose(1, 0, 2),  # right, top
+        7: picture[::-1, ::-1].transpose(1, 0, 2),  # right, bottom
+        8: picture[::-1].transpose(1, 0, 2),  # left, bottom
+    }[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / f"a{suffix}"
+    options = {"lossless": True} if suffix == ".webp" else {}
+    Image.fromarray(np.ascontiguousarray(stored)).save(path, exif=exif, **options)
+    pixels = read_image(path)
+    assert pixels.shape == picture.shape
+    tolerance = 12 if suffix == ".jpg" else 0
+    assert np.abs(pixels.astype(int) - picture).max() <= tolerance
+    assert read_image_size(path) == (stored.shape[:2], orientation)
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data:UserWarning")
+def test_damaged_exif_is_no_rotation(tmp_path, picture):
+    Image.fromarray(picture).save(tmp_path / "a.jpg", exif=b"Exif\0\0MM\0*\0\0\0\x08\0\x05garbage")
+    assert read_image(tmp_path / "a.jpg").shape == picture.shape
+
+
+def truncated(content):
+    return content[: len(content) // 2]
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".bmp"])
+def test_truncated_file(tmp_path, suffix):
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    path = tmp_path / f"a{suffix}"
+    Image.fromarray(noise).save(path)
+    path.write_bytes(truncated(path.read_bytes()))
+    with pytest.raises(DataError, match=rf"a\{suffix}: .*\. Replace the file"):
+        read_image(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        pytest.param(b"", "is an empty file", id="empty"),
+        pytest.param(b"hello\n", "is no JPEG, PNG, WebP or BMP image", id="text"),
+        pytest.param(b"\xff\xd8\xff", "is no JPEG|cannot be decoded|truncated", id="start"),
+        pytest.param(b"GIF89a" + bytes(40), "is no JPEG, PNG, WebP or BMP image", id="gif"),
+    ],
+)
+def test_fake_image(tmp_path, content, found):
+    path = tmp_path / "a.jpg"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=found):
+        read_image(path)
+    with pytest.raises(DataError, match=r"a\.jpg: "):
+        read_image_size(path)
+
+
+def test_missing_image(tmp_path):
+    with pytest.raises(DataError, match="No such file"):
+        read_image(tmp_path / "none.jpg")
+    with pytest.raises(DataError, match="No such file"):
+        read_image_size(tmp_path / "none.jpg")
+
+
+def test_listing_is_sorted_recursive_and_knows_images(tmp_path):
+    names = ["b.JPG", "a b/ü.png", "a b/z.jpeg", "c.webp", "d.bmp"]
+    others = ["notes.txt", ".hidden.jpg", ".thumbs/x.jpg", "e.gif", "jpg"]
+    for name in names + others:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "a b" / "loop").symlink_to(tmp_path)  # a circle must not hang
+    found = [path.relative_to(tmp_path).as_posix() for path in list_images(tmp_path)]
+    assert found == ["a b/z.jpeg", "a b/ü.png", "b.JPG", "c.webp", "d.bmp"]
+
+
+def test_listing_no_folder(tmp_path):
+    with pytest.raises(DataError, match="is no folder"):
+        list_images(tmp_path / "none")
