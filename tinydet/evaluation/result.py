@@ -1,0 +1,181 @@
+"""What an evaluation gives: the content of ``result.json``."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from tinydet.config.detector_spec import PostprocessSpec
+from tinydet.errors import DataError
+from tinydet.metrics import BestF1
+
+RESULT_FILE = "result.json"
+ALWAYS_EVALUATED_IOUS = (0.5, 0.75)
+BACKGROUND = "background"
+AP_POSTPROCESS = PostprocessSpec(score_threshold=0.001, nms_iou_threshold=0.5, max_detections=100)
+
+
+@dataclass(frozen=True)
+class EvaluationSettings:
+    """How a detector is evaluated. The defaults are those of the published accuracy tables.
+
+    Attributes:
+        postprocess: Thresholds for AP: nearly everything the network says counts, because AP
+            ranks by score.
+        iou_thresholds: IoUs at which AP is taken, in (0, 1]; 0.50 and 0.75 are always added. The
+            first is the one that curves, best F1, confusion and worst images are made at.
+        confusion_score: Detections below this score are left out of the confusion and of the
+            worst images; None takes the score with the best F1 over all classes together.
+        workers: Threads; None takes one per core.
+        engine: Kernels of a ``.tflite``, noted in the result: ``litert`` or ``litert-ref``.
+        plot_metrics: Also draw one precision-recall picture per class.
+    """
+
+    postprocess: PostprocessSpec = AP_POSTPROCESS
+    iou_thresholds: tuple[float, ...] = (0.4,)
+    confusion_score: float | None = None
+    workers: int | None = None
+    engine: str = "litert"
+    plot_metrics: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.iou_thresholds or not all(0 < iou <= 1 for iou in self.iou_thresholds):
+            raise ValueError(f"IoU thresholds must be in (0, 1], got {self.iou_thresholds}")
+
+    @property
+    def all_ious(self) -> tuple[float, ...]:
+        """The wished IoUs, then those that are always evaluated; each once."""
+        return tuple(dict.fromkeys([*self.iou_thresholds, *ALWAYS_EVALUATED_IOUS]))
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """Which model file was evaluated.
+
+    Attributes:
+        path: As given.
+        name: File name.
+        kind: ``float keras``, ``int8 tflite`` or ``float tflite``.
+        size_bytes: None where there is no such file (a detector made in memory).
+    """
+
+    path: str
+    name: str
+    kind: str
+    size_bytes: int | None
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """On which images it was evaluated: counted objects and ignored ones."""
+
+    path: str
+    images: int
+    boxes: int
+    ignored_boxes: int
+
+
+@dataclass(frozen=True)
+class ApAtIou:
+    """AP at one IoU, fractions; None for a class without ground truth."""
+
+    mean: float | None
+    per_class: dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Counts, rows are the truth and columns the detection; the background is the last of both."""
+
+    labels: tuple[str, ...]
+    matrix: list[list[int]]
+    score_threshold: float
+    iou_threshold: float
+
+
+@dataclass(frozen=True)
+class EvaluationResult:
+    """All figures of one detector on one data set.
+
+    Attributes:
+        model: The model file.
+        data: The data set.
+        class_names: In index order.
+        settings: Thresholds and engine.
+        ap: By IoU with two decimals, as ``"0.40"``; the first is the headline.
+        coco: See ``tinydet.evaluation.coco.coco_figures``.
+        f1_best: By class name: threshold with the best F1 at the headline IoU; None where no
+            object was found.
+        confusion: At the headline IoU.
+        images_per_second: From image files to AP, pictures and COCO figures not counted.
+        seconds: The time that took.
+        versions: Package name to version.
+    """
+
+    model: ModelFacts
+    data: DataFacts
+    class_names: tuple[str, ...]
+    settings: dict[str, Any]
+    ap: dict[str, ApAtIou]
+    coco: dict[str, Any]
+    f1_best: dict[str, BestF1 | None]
+    confusion: Confusion
+    images_per_second: float
+    seconds: float
+    versions: dict[str, str]
+
+    @property
+    def headline_iou(self) -> str:
+        """Key of ``ap`` that was asked for first."""
+        return next(iter(self.ap))
+
+    def ap_at(self, iou_threshold: float) -> ApAtIou:
+        """AP at one of the IoUs that were evaluated."""
+        return self.ap[iou_key(iou_threshold)]
+
+    def to_record(self) -> dict[str, Any]:
+        """JSON-ready; see ``RESULT_FILE``."""
+        record: dict[str, Any] = json.loads(json.dumps(asdict(self), allow_nan=False))
+        return record
+
+
+def iou_key(iou_threshold: float) -> str:
+    """Name of an IoU in the result.
+
+    >>> iou_key(0.4), iou_key(0.123)
+    ('0.40', '0.123')
+    """
+    key = f"{iou_threshold:.2f}"
+    return key if math.isclose(float(key), iou_threshold, abs_tol=1e-9) else f"{iou_threshold:g}"
+
+
+def load_result(path: Path) -> EvaluationResult:
+    """Read a ``result.json``.
+
+    Raises:
+        DataError: The file is missing or was not written by an evaluation.
+    """
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        return EvaluationResult(
+            **{
+                **record,
+                "model": ModelFacts(**record["model"]),
+                "data": DataFacts(**record["data"]),
+                "class_names": tuple(record["class_names"]),
+                "ap": {iou: ApAtIou(**ap) for iou, ap in record["ap"].items()},
+                "f1_best": _best_f1_of(record["f1_best"]),
+                "confusion": Confusion(
+                    **{**record["confusion"], "labels": tuple(record["confusion"]["labels"])}
+                ),
+            }
+        )
+    except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
+        found = f"is no evaluation result ({error})"
+        raise DataError(path, found, "Run the evaluation again.") from None
+
+
+def _best_f1_of(records: Mapping[str, dict[str, float] | None]) -> dict[str, BestF1 | None]:
+    return {name: None if record is None else BestF1(**record) for name, record in records.items()}

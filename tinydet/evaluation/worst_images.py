@@ -1,0 +1,100 @@
+"""The images a detector understands least."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinydet.data.images import read_image
+from tinydet.drawing import Image, class_colour, contact_sheet, draw_boxes
+from tinydet.evaluation.scoring import ScoredImages
+from tinydet.metrics.matching import HIT, MISS
+
+NUM_WORST = 12
+COLUMNS = 4
+TILE_HEIGHT_PX, TILE_WIDTH_PX = 330, 440
+WHITE, BLACK, GREY = (255, 255, 255), (0, 0, 0), (150, 150, 150)
+
+
+def worst_images(scored: ScoredImages) -> Image:
+    """A sheet of the images with the lowest agreement, the worst first.
+
+    Labelled objects are white with a black rim (ignored ones grey), detections have the colour of
+    their class. Only detections with the working score or more are drawn.
+
+    Args:
+        scored: At least one image.
+
+    Returns:
+        ``[H, W, 3]`` uint8 RGB.
+    """
+    tallies = _tallies(scored)
+    mistakes = np.array([tally.objects - tally.found + tally.wrong for tally in tallies])
+    order = np.lexsort((-mistakes, scored.agreement))[:NUM_WORST].tolist()
+    tiles = [_draw_agreement(scored, index) for index in order]
+    captions = [
+        f"{tallies[i].found} of {tallies[i].objects} found, {tallies[i].wrong} wrong: "
+        f"{scored.samples[i].path.name}"
+        for i in order
+    ]
+    sheet = contact_sheet(tiles, COLUMNS, TILE_HEIGHT_PX, TILE_WIDTH_PX, captions)
+    legend = (
+        f"White: labelled.  Grey: labelled, ignored.  Colour: detected with a score of at least "
+        f"{scored.working_score:.2f}."
+    )
+    return np.concatenate([_text_strip(legend, sheet.shape[1]), sheet])
+
+
+@dataclass(frozen=True)
+class _Tally:
+    """Counted objects of an image, how many are found, and detections of nothing."""
+
+    objects: int
+    found: int
+    wrong: int
+
+
+def _tallies(scored: ScoredImages) -> list[_Tally]:
+    matches = scored.matches
+    outcomes = matches.outcomes(scored.headline_iou)
+    shown = matches.scores >= scored.working_score
+    found, wrong = (
+        np.bincount(
+            matches.image_index[shown & (outcomes == outcome)], minlength=len(scored.samples)
+        )
+        for outcome in (HIT, MISS)
+    )
+    objects = [len(truth.counted) for truth in scored.ground_truth]
+    return [_Tally(*counts) for counts in zip(objects, found.tolist(), wrong.tolist(), strict=True)]
+
+
+def _draw_agreement(scored: ScoredImages, index: int) -> Image:
+    import cv2
+
+    sample = scored.samples[index]
+    image = read_image(sample.path)
+    scale = min(TILE_HEIGHT_PX / image.shape[0], TILE_WIDTH_PX / image.shape[1])
+    size = [max(1, round(side * scale)) for side in image.shape[1::-1]]
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    tile = np.asarray(cv2.resize(image, size, interpolation=method), np.uint8)
+    nameless = [""] * len(sample.boxes)
+    inner = [GREY if ignored else WHITE for ignored in sample.ignored]
+    tile = draw_boxes(tile, sample.boxes, nameless, [BLACK] * len(nameless), thickness_px=4)
+    tile = draw_boxes(tile, sample.boxes, nameless, inner, thickness_px=3)
+    found = scored.detections[index].above(scored.working_score)
+    labels = [
+        f"{scored.class_names[class_id]} {score:.2f}"
+        for class_id, score in zip(found.class_ids, found.scores, strict=True)
+    ]
+    colours = [class_colour(int(class_id)) for class_id in found.class_ids]
+    return draw_boxes(tile, found.boxes, labels, colours, thickness_px=2)
+
+
+def _text_strip(text: str, width_px: int) -> Image:
+    from PIL import Image as PillowImage
+    from PIL import ImageDraw, ImageFont
+
+    letters = min(18.0, width_px / 50)
+    strip = PillowImage.new("RGB", (width_px, round(letters * 2)), (245, 245, 245))
+    font = ImageFont.load_default(letters)
+    ImageDraw.Draw(strip).text((11, letters / 2), text, fill=(40, 40, 40), font=font)
+    return np.array(strip)
