@@ -31,10 +31,10 @@ SAFE_COLOURS: tuple[Colour, ...] = (
     (230, 159, 0),
     (86, 180, 233),
     (0, 158, 115),
+    (204, 121, 167),
+    (0, 114, 178),
     (213, 94, 0),
     (240, 228, 66),
-    (0, 114, 178),
-    (204, 121, 167),
 )
 GOLDEN_ANGLE = 0.381966  # of the hue circle: neighbours in class id are far apart in hue
 SHEET_BACKGROUND = 245
@@ -99,15 +99,16 @@ def draw_boxes(
     mean_side = (height + width) / 2
     line_px = thickness_px or max(1, round(mean_side / 300))
     font = _font(max(9, round(mean_side * 0.024)))
-    picture = PillowImage.fromarray(image)
-    canvas = ImageDraw.Draw(picture)
     corners = np.rint(np.clip(boxes, 0, 1) * [width, height, width, height]).astype(int)
     frames: list[Rectangle] = [
         (min(x0, width - 1), min(y0, height - 1), max(x0, x1 - 1), max(y0, y1 - 1))
         for x0, y0, x1, y1 in corners.tolist()
     ]
+    framed = image.copy()
     for frame, colour in reversed(list(zip(frames, colours, strict=True))):
-        canvas.rectangle(frame, outline=colour, width=line_px)
+        _draw_frame(framed, frame, colour, line_px)
+    picture = PillowImage.fromarray(framed)
+    canvas = ImageDraw.Draw(picture)
     writer = _LabelWriter(canvas, font)
     for frame, label, colour in zip(frames, labels, colours, strict=True):
         writer.place(frame, label, colour)
@@ -217,6 +218,16 @@ def _fitting_text(text: str, font: "FreeTypeFont | ImageFont", width_px: int) ->
         if font.getlength(cut) <= width_px:
             return cut
     return ""
+
+
+def _draw_frame(image: Image, frame: Rectangle, colour: Colour, line_px: int) -> None:
+    """Draw the four sides of a rectangle (last pixels included), the line within it."""
+    x_min, y_min, x_max, y_max = frame
+    rows, columns = slice(y_min, y_max + 1), slice(x_min, x_max + 1)
+    image[y_min : min(y_min + line_px, y_max + 1), columns] = colour
+    image[max(y_max + 1 - line_px, y_min) : y_max + 1, columns] = colour
+    image[rows, x_min : min(x_min + line_px, x_max + 1)] = colour
+    image[rows, max(x_max + 1 - line_px, x_min) : x_max + 1] = colour
 
 
 class _LabelWriter:
