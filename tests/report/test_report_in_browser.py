@@ -1,0 +1,90 @@
+"""A real browser runs the page: the slider decides which boxes are drawn."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tinydet.report import write_report
+
+BROWSER = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+pytestmark = [
+    pytest.mark.device,
+    pytest.mark.skipif(BROWSER is None, reason="no chromium on PATH"),
+]
+
+
+def browse(tmp_path: Path, page: Path, fragment: str, *arguments: str) -> str:
+    result = subprocess.run(
+        [
+            str(BROWSER),
+            *FLAGS,
+            f"--user-data-dir={tmp_path / 'profile'}",
+            *arguments,
+            page.resolve().as_uri() + fragment,
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    return result.stdout
+
+
+def boxes(dom: str) -> tuple[str, int]:
+    """What the page says, and how many boxes are in its drawing."""
+    said = re.search(r'id="box-count"[^>]*>([^<]*)<', dom)
+    assert said is not None
+    return said.group(1), len(re.findall(r'<rect[^>]*class="box"', dom))
+
+
+@pytest.mark.parametrize(
+    ("fragment", "expected"),
+    [
+        # Two images with scores 0.95, 0.85, 0.6, 0.3 and 0.12 each.
+        pytest.param("#score=0.05", 10, id="all"),
+        pytest.param("", 6, id="at the advised score of 0.39"),
+        pytest.param("#score=0.85", 4, id="a score on the threshold is kept"),
+        pytest.param("#score=0.9&model=best_model", 2, id="other model"),
+        pytest.param("#score=1", 0, id="none"),
+    ],
+)
+def test_the_slider_decides_which_boxes_are_drawn(run_folder, tmp_path, fragment, expected):
+    dom = browse(tmp_path, write_report(run_folder), fragment, "--dump-dom")
+    assert boxes(dom) == (f"{expected} boxes shown", expected)
+    assert "alert(1)</text>" in dom or expected < 4
+
+
+def test_ground_truth_can_be_hidden_and_is_not_counted_as_boxes(run_folder, tmp_path):
+    page = write_report(run_folder)
+    shown = browse(tmp_path, page, "#score=0.9&truth=1", "--dump-dom")
+    hidden = browse(tmp_path, page, "#score=0.9&truth=0", "--dump-dom")
+    assert len(re.findall(r'<rect[^>]*class="truth', shown)) == 4
+    assert len(re.findall(r'<rect[^>]*class="truth', hidden)) == 0
+    assert boxes(shown) == boxes(hidden) == ("2 boxes shown", 2)
+    assert "2 of 2 labelled objects found, 0 false alarms" in shown
+
+
+def test_a_picture_of_the_page_can_be_taken(run_folder, tmp_path):
+    picture = tmp_path / "page.png"
+    page = write_report(run_folder)
+    browse(tmp_path, page, "", f"--screenshot={picture}", "--window-size=800,900")
+    with Image.open(picture) as shot:
+        assert shot.size == (800, 900)
+        assert len(shot.convert("RGB").getcolors(10**6) or []) > 100
