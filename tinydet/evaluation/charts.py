@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MAX_NAMED_CURVES = 10  # more lines of different colours cannot be told apart
 MAX_NUMBERED_CLASSES = 20  # more numbers in the confusion cannot be read
+MAX_CLASSES_WITH_SHARES = 8
 INK, FAINT = "#333333", "#bbbbbb"
 IOU_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 DPI = 130
@@ -83,35 +84,42 @@ def class_figure(scored: ScoredImages, class_id: int, title: str) -> "Figure":
 
 
 def confusion_figure(confusion: Confusion, title: str) -> "Figure":
-    """The confusion of classes: counts as numbers, the share of each row as colour."""
+    """The confusion of classes: counts as numbers, shares as colour.
+
+    Right detections are blue, mistakes orange. A cell is the darker the larger its share of the
+    objects of its row; in the last row, false detections for each object of that class.
+    """
     from matplotlib.figure import Figure
 
     counts = np.array(confusion.matrix, np.float64)
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     size = len(counts)
-    side = min(3.2 + 0.62 * size, 15.0) if size <= MAX_NUMBERED_CLASSES + 1 else 15.0
-    figure = Figure(figsize=(side + 0.8, side))
+    objects = counts[:-1].sum(axis=1)
+    shares = counts / np.maximum(np.append(objects, 1), 1)[:, None]
+    shares[-1, :-1] = np.minimum(counts[-1, :-1] / np.maximum(objects, 1), 1)
+    right = np.eye(size, dtype=np.bool_)
+    nothing = np.zeros_like(right)
+    nothing[-1, -1] = True
+    numbered = size <= MAX_NUMBERED_CLASSES + 1
+    side = 2.6 + 0.62 * size if numbered else 15.0
+    figure = Figure(figsize=(side + 0.6, side))
     axes = figure.add_subplot()
-    shown = np.ma.masked_where(_corner(size), shares)
-    picture = axes.imshow(shown, cmap="Blues", vmin=0, vmax=1)
+    axes.imshow(np.ma.masked_where(~right | nothing, shares), cmap="Blues", vmin=0, vmax=1.15)
+    axes.imshow(np.ma.masked_where(right, shares), cmap="Oranges", vmin=0, vmax=1.15)
     axes.set_facecolor("#eeeeee")
-    letters = float(np.clip(420 / size / 2.4, 4.5, 10))
+    letters = float(np.clip(36 * side / size, 5, 10))
     labels = [_short(name, 18) for name in confusion.labels]
     axes.set_xticks(range(size), labels, rotation=90 if size > 4 else 0, fontsize=letters)
     axes.set_yticks(range(size), labels, fontsize=letters)
     axes.set_xlabel("detected as  (last column: not detected)", color=INK)
     axes.set_ylabel("truth  (last row: nothing there)", color=INK)
     subtitle = (
-        f"score >= {confusion.score_threshold:.2f}, IoU >= {iou_key(confusion.iou_threshold)}"
+        f"score >= {confusion.score_threshold:.2f}, IoU >= {iou_key(confusion.iou_threshold)}; "
+        "blue: right, orange: wrong"
     )
-    axes.set_title(f"{title}\n{subtitle}", fontsize=11, color=INK)
+    axes.set_title(f"{title}\n{subtitle}", fontsize=10, color=INK, loc="left")
     _grid_between_cells(axes, size)
-    if size <= MAX_NUMBERED_CLASSES + 1:
+    if numbered:
         _write_counts(axes, counts, shares)
-    bar = figure.colorbar(picture, ax=axes, fraction=0.046, pad=0.03)
-    bar.set_label("share of the row", color=INK)
-    bar.set_ticks([0, 0.25, 0.5, 0.75, 1], labels=["0 %", "25 %", "50 %", "75 %", "100 %"])
-    bar.outline.set_visible(False)
     return figure
 
 
@@ -126,8 +134,8 @@ def _curve_axes(title: str, width: float) -> "tuple[Figure, Axes]":
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1.02)
     ticks = np.linspace(0, 1, 6)
-    axes.set_xticks(ticks, [f"{t:.0%}" for t in ticks])
-    axes.set_yticks(ticks, [f"{t:.0%}" for t in ticks])
+    axes.set_xticks(ticks, [f"{100 * t:.0f} %" for t in ticks])
+    axes.set_yticks(ticks, [f"{100 * t:.0f} %" for t in ticks])
     axes.grid(color="#e6e6e6", linewidth=0.8)
     axes.set_axisbelow(True)
     for side in ("top", "right"):
@@ -181,39 +189,29 @@ def _precision_at(curve: PrecisionRecall, recall: Any) -> Any:
     return np.append(curve.envelope, 0.0)[places]
 
 
-def _corner(size: int) -> Any:
-    """True at the cell background x background, which counts nothing."""
-    corner = np.zeros((size, size), np.bool_)
-    corner[-1, -1] = True
-    return corner
-
-
 def _grid_between_cells(axes: "Axes", size: int) -> None:
     axes.set_xticks(np.arange(size - 1) + 0.5, minor=True)
     axes.set_yticks(np.arange(size - 1) + 0.5, minor=True)
     axes.grid(which="minor", color="white", linewidth=1.2 if size <= 21 else 0.4)
     axes.tick_params(which="minor", length=0)
     axes.tick_params(which="major", length=0)
-    for position in (size - 1.5,):  # the background is no class
-        axes.axhline(position, color="#777777", linewidth=1)
-        axes.axvline(position, color="#777777", linewidth=1)
+    # The background is no class.
+    axes.axhline(size - 1.5, color="#777777", linewidth=1)
+    axes.axvline(size - 1.5, color="#777777", linewidth=1)
     for spine in axes.spines.values():
         spine.set_visible(False)
 
 
 def _write_counts(axes: "Axes", counts: Any, shares: Any) -> None:
+    """The count of each cell; of few classes also the share of the row's objects."""
     size = len(counts)
-    letters = float(np.clip(180 / size, 6.5, 12))
+    letters = float(np.clip(180 / size, 6.5, 11))
     for row, column in zip(*np.nonzero(counts), strict=True):
-        axes.text(
-            column,
-            row,
-            f"{counts[row, column]:.0f}",
-            ha="center",
-            va="center",
-            fontsize=letters,
-            color="white" if shares[row, column] > 0.55 else INK,
-        )
+        text = f"{counts[row, column]:.0f}"
+        if size <= MAX_CLASSES_WITH_SHARES + 1 and row < size - 1:
+            text += f"\n{100 * shares[row, column]:.0f} %"
+        ink = "white" if shares[row, column] > 0.6 else INK
+        axes.text(column, row, text, ha="center", va="center", fontsize=letters, color=ink)
 
 
 def _short(name: str, most: int = 24) -> str:

@@ -15,7 +15,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FLOAT_COLOUR, INT8_COLOUR, INK = "#0072b2", "#e69f00", "#333333"
-COCO_ROWS = (("COCO AP", "ap"), ("COCO AP75", "ap75"))
+COCO_ROWS = (
+    ("COCO AP", "ap"),
+    ("COCO AP, small", "ap_small"),
+    ("COCO AP, medium", "ap_medium"),
+    ("COCO AP, large", "ap_large"),
+)
+ROW_HEIGHT, DENSE_ROW_HEIGHT, MANY_ROWS = 0.44, 0.27, 24  # inches; above this many, dense
 
 
 @dataclass(frozen=True)
@@ -85,6 +91,7 @@ def compare(float_result: EvaluationResult, int8_result: EvaluationResult) -> Co
     overall += [
         ComparisonRow(name, float_result.coco[key], int8_result.coco[key])
         for name, key in COCO_ROWS
+        if float_result.coco[key] is not None
     ]
     headline = ious[0]
     float_classes, int8_classes = float_ap[headline].per_class, int8_ap[headline].per_class
@@ -132,11 +139,9 @@ def comparison_figure(comparison: Comparison) -> "Figure":
     groups = [("overall", comparison.overall)]
     if len(comparison.per_class) > 1:
         groups.append((f"per class, IoU {comparison.iou}", comparison.per_class))
-    heights = [len(rows) for _, rows in groups]
-    figure = Figure(figsize=(8.6, 1.5 + 0.44 * sum(heights) + 0.5 * len(groups)))
-    panels = figure.subplots(
-        len(groups), 1, squeeze=False, gridspec_kw={"height_ratios": [h + 0.8 for h in heights]}
-    )
+    heights = [_row_height(rows) * (len(rows) + 0.8) for _, rows in groups]
+    figure = Figure(figsize=(8.6, 1.0 + sum(heights) + 0.5 * len(groups)))
+    panels = figure.subplots(len(groups), 1, squeeze=False, gridspec_kw={"height_ratios": heights})
     for axes, (heading, rows) in zip(panels[:, 0], groups, strict=True):
         _draw_bars(axes, heading, rows)
     handles, labels = panels[0, 0].get_legend_handles_labels()
@@ -154,6 +159,10 @@ def comparison_figure(comparison: Comparison) -> "Figure":
     return figure
 
 
+def _row_height(rows: list[ComparisonRow]) -> float:
+    return ROW_HEIGHT if len(rows) <= MANY_ROWS else DENSE_ROW_HEIGHT
+
+
 def _draw_bars(axes: "Axes", heading: str, rows: list[ComparisonRow]) -> None:
     for offset, label, colour, values in (
         (-0.2, "float", FLOAT_COLOUR, [row.float_value for row in rows]),
@@ -161,14 +170,17 @@ def _draw_bars(axes: "Axes", heading: str, rows: list[ComparisonRow]) -> None:
     ):
         places = [number + offset for number in range(len(rows))]
         axes.barh(places, [100 * (v or 0) for v in values], 0.38, color=colour, label=label)
+    letters = 20 * _row_height(rows) ** 0.5 / 1.5
     for number, row in enumerate(rows):
         most = 100 * max(row.float_value or 0, row.int8_value or 0)
         text = f"{percent(row.float_value)} / {percent(row.int8_value)}"
         if row.points is not None:
             text += f"   ({row.points:+.1f})"
-        axes.text(most + 1, number, text, va="center", fontsize=8.5, color=INK)
+        axes.text(most + 1, number, text, va="center", fontsize=letters, color=INK)
     names = [row.name.replace("$", r"\$") for row in rows]
-    axes.set_yticks(range(len(rows)), [n if len(n) < 25 else n[:24] + "…" for n in names])
+    axes.set_yticks(
+        range(len(rows)), [n if len(n) < 25 else n[:24] + "…" for n in names], fontsize=letters
+    )
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_xlim(0, 122)  # room for the numbers beside a full bar
     axes.set_xticks(range(0, 101, 20))

@@ -31,11 +31,7 @@ def worst_images(scored: ScoredImages) -> Image:
     mistakes = np.array([tally.objects - tally.found + tally.wrong for tally in tallies])
     order = np.lexsort((-mistakes, scored.agreement))[:NUM_WORST].tolist()
     tiles = [_draw_agreement(scored, index) for index in order]
-    captions = [
-        f"{tallies[i].found} of {tallies[i].objects} found, {tallies[i].wrong} wrong: "
-        f"{scored.samples[i].path.name}"
-        for i in order
-    ]
+    captions = [f"{tallies[i].text}: {scored.samples[i].path.name}" for i in order]
     sheet = contact_sheet(tiles, COLUMNS, TILE_HEIGHT_PX, TILE_WIDTH_PX, captions)
     legend = (
         f"White: labelled.  Grey: labelled, ignored.  Colour: detected with a score of at least "
@@ -51,6 +47,11 @@ class _Tally:
     objects: int
     found: int
     wrong: int
+
+    @property
+    def text(self) -> str:
+        found = f"{self.found} of {self.objects} found" if self.objects else "no object"
+        return f"{found}, {self.wrong} wrong"
 
 
 def _tallies(scored: ScoredImages) -> list[_Tally]:
@@ -76,17 +77,18 @@ def _draw_agreement(scored: ScoredImages, index: int) -> Image:
     size = [max(1, round(side * scale)) for side in image.shape[1::-1]]
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     tile = np.asarray(cv2.resize(image, size, interpolation=method), np.uint8)
-    nameless = [""] * len(sample.boxes)
-    inner = [GREY if ignored else WHITE for ignored in sample.ignored]
-    tile = draw_boxes(tile, sample.boxes, nameless, [BLACK] * len(nameless), thickness_px=4)
-    tile = draw_boxes(tile, sample.boxes, nameless, inner, thickness_px=3)
+    rim = [BLACK] * len(sample.boxes)
+    tile = draw_boxes(tile, sample.boxes, [""] * len(rim), rim, thickness_px=4)
     found = scored.detections[index].above(scored.working_score)
     labels = [
         f"{scored.class_names[class_id]} {score:.2f}"
         for class_id, score in zip(found.class_ids, found.scores, strict=True)
     ]
+    several = len(scored.class_names) > 1
+    labels += [scored.class_names[class_id] if several else "" for class_id in sample.class_ids]
     colours = [class_colour(int(class_id)) for class_id in found.class_ids]
-    return draw_boxes(tile, found.boxes, labels, colours, thickness_px=2)
+    colours += [GREY if ignored else WHITE for ignored in sample.ignored]
+    return draw_boxes(tile, np.concatenate([found.boxes, sample.boxes]), labels, colours, 2)
 
 
 def _text_strip(text: str, width_px: int) -> Image:
