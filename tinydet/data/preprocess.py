@@ -1,7 +1,7 @@
 """From an image of any size to the network's input: the one definition for every stage.
 
-Training, calibration, evaluation, prediction and the generated C resample with the formulas below.
-They need 32-bit integers only, so every implementation gives the same bytes. ``//`` is the
+Training, calibration, evaluation, prediction and the generated C resample with the formulas
+below. They need 32-bit integers only, so every implementation gives the same bytes. ``//`` is the
 division that rounds down, all quantities are non-negative where it is used.
 
 **Placement** (``place``) of a source of ``h x w`` in a network input of ``H x W`` pixels:
@@ -19,45 +19,35 @@ division that rounds down, all quantities are non-negative where it is used.
 Crop and padding scale the image. (The tool whose configuration tinydet reads cuts or pads without
 scaling in training, while its firmware scales; here both are the same.)
 
-**Resampling** of ``n`` source pixels to ``m`` output pixels, for each axis, half-pixel centres,
-edges clamped (no pixel outside the placed part of the source is ever read):
-
-- ``nearest``: output ``o`` takes source ``((2 * o + 1) * n) // (2 * m)``.
-- ``bilinear``: ``q = ((2 * o + 1) * n * 128 + m // 2) // m - 128``, clamped to
-  ``[0, (n - 1) * 256]``, is the source position in 1/256 pixel; ``low = q >> 8``,
-  ``high = min(low + 1, n - 1)``, ``f = q & 255``. The output is
-  ``((256 - fy) * ((256 - fx) * p[low, low] + fx * p[low, high])
-  + fy * ((256 - fx) * p[high, low] + fx * p[high, high]) + 32768) >> 16``: one rounding, half up.
-  No antialiasing: four source pixels decide, however much the image shrinks.
-- ``area``: the average of the source under the output pixel. ``weight(o, i) =
-  max(0, min((o + 1) * n, (i + 1) * m) - max(o * n, i * m))`` is the overlap of output ``o`` with
-  source ``i`` in ``1 / m`` source pixel. The output is
-  ``(sum(weight_y * weight_x * p) + (h * w) // 2) // (h * w)``, ``h x w`` the placed source part.
-
-With ``n`` below 16384 (bilinear) and ``h * w`` up to 8.4 million pixels (area) nothing exceeds
-31 bits at the supported input sides.
+**Resampling**: see ``tinydet.data.resampling``.
 
 **Colour** comes last: ``bgr`` swaps; ``grayscale`` is ``(77 * r + 150 * g + 29 * b + 128) >> 8``
 (ITU-R BT.601), three times.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TypeVar
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
-from tinydet.boxes import FloatArray, IntArray
-from tinydet.config.detector_spec import AspectRatio, ColorMode, Interpolation, PreprocessSpec
+from tinydet.boxes import FloatArray
+from tinydet.config.detector_spec import AspectRatio, ColorMode, PreprocessSpec
+from tinydet.data.resampling import ImageArray, resample
 
-ImageArray = npt.NDArray[np.uint8]
+__all__ = [
+    "PADDING_VALUE",
+    "ImageArray",
+    "Placement",
+    "boxes_to_image",
+    "boxes_to_network",
+    "place",
+    "preprocess",
+    "rescale",
+    "resize",
+    "to_color_mode",
+]
 
 PADDING_VALUE = 128  # mid-grey: about 0 after the usual rescaling to [-1, 1]
-_LARGEST_INT32_AREA = (2**31 - 1) // 255  # pixels whose sum still fits 31 bits
-
-_Array = TypeVar("_Array", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -136,102 +126,6 @@ def place(
     return Placement(0, 0, h, w, 0, 0, height, width)
 
 
-def _frozen(array: npt.NDArray[_Array]) -> npt.NDArray[_Array]:
-    array.flags.writeable = False  # tables are shared by all callers of a cache
-    return array
-
-
-@lru_cache(maxsize=1024)
-def _nearest_table(n: int, m: int) -> IntArray:
-    """Source index of each output, ``[m]``."""
-    return _frozen((2 * np.arange(m, dtype=np.int64) + 1) * n // (2 * m))
-
-
-@lru_cache(maxsize=1024)
-def _bilinear_table(n: int, m: int) -> tuple[IntArray, IntArray, npt.NDArray[np.uint32]]:
-    """``(low, high, weight of high in 1/256)`` of each output, each ``[m]``."""
-    position = ((2 * np.arange(m, dtype=np.int64) + 1) * n * 128 + m // 2) // m - 128
-    position = np.clip(position, 0, (n - 1) * 256)
-    low = position >> 8
-    return (
-        _frozen(low),
-        _frozen(np.minimum(low + 1, n - 1)),
-        _frozen((position & 255).astype(np.uint32)),
-    )
-
-
-@lru_cache(maxsize=1024)
-def _area_table(n: int, m: int) -> tuple[IntArray, IntArray, IntArray]:
-    """Output edges ``o * n / m`` in the source, ``[m + 1]``: pixel, next pixel, rest times m."""
-    edge = np.arange(m + 1, dtype=np.int64) * n
-    low = edge // m
-    return _frozen(low), _frozen(np.minimum(low + 1, n)), _frozen(edge - low * m)
-
-
-def _resize_nearest(image: ImageArray, height: int, width: int) -> ImageArray:
-    rows = _nearest_table(image.shape[0], height)
-    columns = _nearest_table(image.shape[1], width)
-    return image[rows[:, None], columns[None, :]]
-
-
-def _resize_bilinear(image: ImageArray, height: int, width: int) -> ImageArray:
-    # Four bytes a pixel make the gather one 32-bit load; the fourth is dropped at the end.
-    pixels = cv2.cvtColor(image, cv2.COLOR_RGB2RGBA).view(np.uint32).reshape(-1)
-    y_low, y_high, y_weight = _bilinear_table(image.shape[0], height)
-    x_low, x_high, x_weight = _bilinear_table(image.shape[1], width)
-    x_weight_bytes = np.repeat(x_weight.astype(np.uint16), 4)
-    size = (height, 4 * width)
-
-    def row_blend(y_index: IntArray) -> npt.NDArray[np.uint16]:
-        start = (y_index * image.shape[1])[:, None]
-        left = pixels.take(start + x_low, mode="clip").view(np.uint8).reshape(size)
-        right = pixels.take(start + x_high, mode="clip").view(np.uint8).reshape(size)
-        # (256 - f) * left + f * right <= 255 * 256: never above 16 bits.
-        blend: npt.NDArray[np.uint16] = np.multiply(left, 256 - x_weight_bytes, dtype=np.uint16)
-        blend += np.multiply(right, x_weight_bytes, dtype=np.uint16)
-        return blend
-
-    total = np.multiply(row_blend(y_low), (256 - y_weight)[:, None], dtype=np.uint32)
-    total += np.multiply(row_blend(y_high), y_weight[:, None], dtype=np.uint32)
-    total += np.uint32(1 << 15)
-    total >>= np.uint32(16)
-    resized = total.astype(np.uint8).reshape(height, width, 4)
-    return np.asarray(cv2.cvtColor(resized, cv2.COLOR_RGBA2RGB), np.uint8)
-
-
-def _resize_area(image: ImageArray, height: int, width: int) -> ImageArray:
-    """Sums under the output pixels as differences of the integral image at their corners."""
-    n_rows, n_columns = image.shape[:2]
-    small = n_rows * n_columns <= _LARGEST_INT32_AREA
-    integral = cv2.integral(image, sdepth=cv2.CV_32S if small else cv2.CV_64F)
-    y_low, y_high, y_rest = _area_table(n_rows, height)
-    x_low, x_high, x_rest = _area_table(n_columns, width)
-
-    def along_columns(rows: IntArray) -> IntArray:
-        lines = integral[rows].astype(np.int64)
-        at_edges = lines[:, x_low] * width
-        at_edges += (lines[:, x_high] - lines[:, x_low]) * x_rest[None, :, None]
-        difference: IntArray = np.diff(at_edges, axis=1)
-        return difference
-
-    low, high = along_columns(y_low), along_columns(y_high)
-    sums = np.diff(low * height + (high - low) * y_rest[:, None, None], axis=0)
-    area = n_rows * n_columns
-    averages: ImageArray = ((sums + area // 2) // area).astype(np.uint8)
-    return averages
-
-
-_RESIZERS = {"nearest": _resize_nearest, "bilinear": _resize_bilinear, "area": _resize_area}
-
-
-def _resample(
-    image: ImageArray, height: int, width: int, interpolation: Interpolation
-) -> ImageArray:
-    if image.shape[:2] == (height, width):
-        return image.copy()  # what every formula gives, without the work
-    return _RESIZERS[interpolation](image, height, width)
-
-
 def resize(image: ImageArray, spec: PreprocessSpec) -> ImageArray:
     """Bring an image to the size of the network input (formulas: see the module).
 
@@ -252,7 +146,7 @@ def resize(image: ImageArray, spec: PreprocessSpec) -> ImageArray:
         placed.source_top : placed.source_top + placed.source_height,
         placed.source_left : placed.source_left + placed.source_width,
     ]
-    resampled = _resample(part, placed.height, placed.width, spec.interpolation)
+    resampled = resample(part, placed.height, placed.width, spec.interpolation)
     if (placed.height, placed.width) == (spec.height, spec.width):
         return resampled
     canvas = np.full((spec.height, spec.width, 3), PADDING_VALUE, np.uint8)

@@ -1,7 +1,8 @@
 """The picture while it is augmented: movements are collected and carried out in one warp."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import hypot
+from typing import Any
 
 import cv2
 import numpy as np
@@ -11,6 +12,8 @@ from tinydet.boxes import FloatArray, IntArray
 from tinydet.config.detector_spec import PreprocessSpec
 from tinydet.data.augment.geometry import FrameSize, Matrix, Sampling, Warp, affine, shift
 from tinydet.data.preprocess import PADDING_VALUE, ImageArray, place, resize
+
+Floats = npt.NDArray[np.float64]
 
 # A box of which less shows is no object any more, to the eye or to the loss.
 SMALLEST_VISIBLE_SHARE = 0.10
@@ -26,24 +29,80 @@ _BORDERS = {
 }
 
 
-def moved_boxes(boxes_xyxy_px: npt.NDArray[np.float64], matrix: Matrix) -> npt.NDArray[np.float64]:
-    """The upright boxes around the moved corners of boxes.
+def _corners(boxes_xyxy_px: Floats, matrix: Matrix) -> Floats:
+    """The moved corners of boxes, ``[N, 4, 2]``, around each box."""
+    corners = boxes_xyxy_px[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2)
+    moved: Floats = corners @ matrix[:2, :2].T + matrix[:2, 2]
+    return moved
+
+
+def _visible_edges(corners: Floats, low: Floats, high: Floats) -> tuple[Floats, npt.NDArray[Any]]:
+    """The part of each edge that lies in a window.
+
+    Args:
+        corners: ``[N, 4, 2]``, around each polygon.
+        low: ``(x_min, y_min)`` of the window.
+        high: ``(x_max, y_max)`` of the window.
+
+    Returns:
+        Both ends of the part, ``[N, 8, 2]``, and whether there is a part, ``[N, 8]``.
+
+    Reference:
+        Liang and Barsky, 1984, "A New Concept and Method for Line Clipping".
+    """
+    start = corners
+    along = np.roll(corners, -1, axis=1) - start
+    flat = np.abs(along) < 1e-9
+    step = np.where(flat, 1, along)
+    to_low, to_high = (low - start) / step, (high - start) / step
+    # An edge parallel to an axis is within that axis' bounds all along or nowhere.
+    within = (start >= low) & (start <= high)
+    enter = np.where(flat, np.where(within, -np.inf, np.inf), np.minimum(to_low, to_high))
+    leave = np.where(flat, np.where(within, np.inf, -np.inf), np.maximum(to_low, to_high))
+    first, last = np.maximum(enter.max(axis=-1), 0), np.minimum(leave.min(axis=-1), 1)
+    exists = first <= last
+    first, last = np.where(exists, first, 0), np.where(exists, last, 0)
+    ends = [start + t[..., None] * along for t in (first, last)]
+    return np.concatenate(ends, axis=1), np.concatenate([exists, exists], axis=1)
+
+
+def moved_boxes(
+    boxes_xyxy_px: Floats, matrix: Matrix, window_xyxy_px: Sequence[float]
+) -> tuple[Floats, Floats]:
+    """Where boxes are after a movement, and how much of them shows.
 
     Args:
         boxes_xyxy_px: ``[N, 4]``.
-        matrix: ``[3, 3]``.
+        matrix: ``[3, 3]``, invertible.
+        window_xyxy_px: The part of the plane that shows.
 
     Returns:
-        ``[N, 4]``, not clipped.
+        ``[N, 4]`` upright boxes around that part of each moved box which lies in the window,
+        all 0 where there is none; ``[N]`` the share of the area of the upright box around the
+        whole moved box that this is.
     """
-    corners = boxes_xyxy_px[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2)
-    moved = corners @ matrix[:2, :2].T + matrix[:2, 2]
-    return np.concatenate([moved.min(axis=1), moved.max(axis=1)], axis=1)
+    low, high = np.array(window_xyxy_px[:2], float), np.array(window_xyxy_px[2:], float)
+    corners = _corners(boxes_xyxy_px, matrix)
+    points, exists = _visible_edges(corners, low, high)
+    # A corner of the window in the middle of the moved box bounds what shows, too.
+    window = np.array([window_xyxy_px], float)
+    window_corners = _corners(window, np.eye(3))[0]
+    back = _corners(window, np.asarray(np.linalg.inv(matrix), np.float64))
+    inside = ((back >= boxes_xyxy_px[:, None, :2]) & (back <= boxes_xyxy_px[:, None, 2:])).all(-1)
+    points = np.concatenate([points, np.broadcast_to(window_corners, (len(corners), 4, 2))], axis=1)
+    exists = np.concatenate([exists, inside], axis=1)[..., None]
+    smallest = np.where(exists, points, np.inf).min(axis=1)
+    largest = np.where(exists, points, -np.inf).max(axis=1)
+    shown = np.concatenate([smallest, largest], axis=1)
+    shown = np.where(np.isfinite(shown), shown, 0)
+    whole = _areas(np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1))
+    share = np.divide(_areas(shown), whole, out=np.zeros_like(whole), where=whole > 0)
+    return shown, share
 
 
-def _areas(boxes_xyxy_px: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _areas(boxes_xyxy_px: Floats) -> Floats:
     sides = np.maximum(boxes_xyxy_px[:, 2:] - boxes_xyxy_px[:, :2], 0)
-    areas: npt.NDArray[np.float64] = sides[:, 0] * sides[:, 1]
+    areas: Floats = sides[:, 0] * sides[:, 1]
     return areas
 
 
@@ -183,12 +242,9 @@ class Canvas:
                     placed.top : placed.top + placed.height,
                     placed.left : placed.left + placed.width,
                 ] = warped
-        moved = moved_boxes(self._boxes_px, matrix)
-        low = [placed.left, placed.top] * 2
-        high = [placed.left + placed.width, placed.top + placed.height] * 2
-        self._boxes_px = np.clip(moved, low, high)
-        whole = _areas(moved)
-        share = np.divide(_areas(self._boxes_px), whole, out=np.zeros_like(whole), where=whole > 0)
+        right, bottom = placed.left + placed.width, placed.top + placed.height
+        window = (placed.left, placed.top, right, bottom)
+        self._boxes_px, share = moved_boxes(self._boxes_px, matrix, window)
         self._visible *= share
         self._frame, self._pending, self._sampling = size, None, Sampling()
         self._placed = True
