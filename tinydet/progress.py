@@ -3,7 +3,10 @@
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sized
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 Item = TypeVar("Item")
 LINE_EVERY_S = 30.0  # pace of the plain lines where standard error is no terminal
@@ -24,32 +27,42 @@ def track(items: Iterable[Item], description: str, total: int | None = None) -> 
     """
     if total is None and isinstance(items, Sized):
         total = len(items)
-    yield from (_bar if sys.stderr.isatty() else _lines)(items, description, total)
+    if sys.stderr.isatty():
+        with make_bar() as bar:
+            yield from bar.track(items, total=total, description=description)
+    else:
+        yield from _lines(items, description, total)
 
 
-def _bar(items: Iterable[Item], description: str, total: int | None) -> Iterator[Item]:
+def make_bar() -> "Progress":
+    """A progress bar on standard error: description, bar, count, time taken, time left."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-    from rich.progress import TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
-    columns = (
+    return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
+        console=Console(stderr=True),
     )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        yield from progress.track(items, total=total, description=description)
 
 
 def _lines(items: Iterable[Item], description: str, total: int | None) -> Iterator[Item]:
     start = last = time.monotonic()
-    for done, item in enumerate(items):
+    for done, item in enumerate(items, start=1):
         yield item
         now = time.monotonic()
         if now - last >= LINE_EVERY_S:
             last = now
-            left = f", {(now - start) / (done + 1) * (total - done - 1):.0f} s left" if total else ""
-            print(f"{description}: {done + 1}/{total or '?'}{left}", file=sys.stderr)  # noqa: T201
+            left = f", {(now - start) / done * (total - done):.0f} s left" if total else ""
+            print(f"{description}: {done}/{total or '?'}{left}", file=sys.stderr)  # noqa: T201

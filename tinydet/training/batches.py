@@ -1,0 +1,152 @@
+"""Training batches: decoded, augmented and padded by threads ahead of the training step.
+
+Everything random in a sample comes from (seed, epoch, sample), so that a resumed run sees exactly
+the batches that an unbroken one would have seen, whatever the number of threads.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+
+import numpy as np
+import numpy.typing as npt
+
+from tinydet.boxes import FloatArray, IntArray
+from tinydet.config.detector_spec import PreprocessSpec
+from tinydet.data.augment import Augmentation
+from tinydet.data.dataset import Sample
+from tinydet.data.images import read_image
+from tinydet.data.preprocess import ImageArray, rescale
+from tinydet.training.matcher import IGNORED, OBJECT, PADDING
+
+Batch = tuple[FloatArray, FloatArray]
+AHEAD = 4  # batches in the making, beyond one per thread
+CACHE_BYTES = 3 << 30  # of decoded images kept in memory
+
+
+@dataclass
+class ImageCache:
+    """Decoded images, kept in memory while there is room.
+
+    Attributes:
+        room_bytes: What may still be kept.
+    """
+
+    room_bytes: int
+    _images: dict[int, ImageArray] = field(default_factory=dict)
+
+    def read(self, index: int, sample: Sample) -> ImageArray:
+        """The image of a sample, from memory or from its file."""
+        image = self._images.get(index)
+        if image is None:
+            image = read_image(sample.path)
+            if image.nbytes <= self.room_bytes:
+                self.room_bytes -= image.nbytes
+                self._images[index] = image
+        return image
+
+
+def ground_truth_rows(
+    boxes: FloatArray, class_ids: IntArray, ignored: npt.NDArray[np.bool_], rows: int
+) -> FloatArray:
+    """Labels of one image as the loss takes them.
+
+    Args:
+        boxes: ``[N, 4]``, ``N <= rows``.
+        class_ids: ``[N]``, 0-based.
+        ignored: ``[N]``.
+        rows: Rows of the result.
+
+    Returns:
+        ``[rows, 6]``, see ``tinydet.training.matcher.match``.
+    """
+    padded = np.full((rows, 6), PADDING, np.float32)
+    count = len(boxes)
+    padded[:count, :4] = boxes
+    padded[:count, 4] = class_ids
+    padded[:count, 5] = np.where(ignored, IGNORED, OBJECT)
+    return padded
+
+
+class TrainingBatches:
+    """Shuffled, augmented batches of a training set.
+
+    Args:
+        samples: The training set, at least one sample.
+        augmentation: Random changes.
+        preprocess: Network input.
+        batch_size: Samples per batch. Samples that fill no batch wait for another epoch's order;
+            a set smaller than one batch is repeated.
+        seed: Of order and augmentation.
+        num_workers: Threads.
+        cache_images: Keep decoded images in memory while there is room.
+    """
+
+    def __init__(
+        self,
+        samples: tuple[Sample, ...],
+        augmentation: Augmentation,
+        preprocess: PreprocessSpec,
+        *,
+        batch_size: int,
+        seed: int,
+        num_workers: int = 2,
+        cache_images: bool = True,
+    ) -> None:
+        self.samples = samples
+        self.augmentation = augmentation
+        self.preprocess = preprocess
+        self.batch_size = batch_size
+        self.seed = seed
+        self.num_workers = num_workers
+        self.steps_per_epoch = max(1, len(samples) // batch_size)
+        self._rows = max(1, max(len(sample.boxes) for sample in samples))
+        self._cache = ImageCache(CACHE_BYTES if cache_images else 0)
+
+    def order(self, epoch: int) -> IntArray:
+        """Sample indices of one epoch, ``[steps_per_epoch * batch_size]``."""
+        shuffled = np.random.default_rng([self.seed, epoch]).permutation(len(self.samples))
+        return np.resize(shuffled, self.steps_per_epoch * self.batch_size)
+
+    def batch(self, epoch: int, step: int) -> Batch:
+        """One batch: images ``[B, H, W, 3]`` rescaled, ground truth ``[B, M, 6]``."""
+        start = step * self.batch_size
+        indices = self.order(epoch)[start : start + self.batch_size]
+        images, rows = zip(
+            *(self._sample(epoch, start + i, int(index)) for i, index in enumerate(indices)),
+            strict=True,
+        )
+        return rescale(np.stack(images), self.preprocess), np.stack(rows)
+
+    def _sample(self, epoch: int, position: int, index: int) -> tuple[ImageArray, FloatArray]:
+        sample = self.samples[index]
+        rng = np.random.default_rng([self.seed, epoch, position])
+        image = self._cache.read(index, sample)
+        image, boxes, kept, truncated = self.augmentation.augment(
+            image, sample.boxes, rng, self.preprocess
+        )
+        ignored = sample.ignored[kept] | truncated
+        return image, ground_truth_rows(boxes, sample.class_ids[kept], ignored, self._rows)
+
+    def epochs(self, first_epoch: int, last_epoch: int) -> Iterator[Batch]:
+        """All batches of the epochs ``first_epoch`` to ``last_epoch - 1``, in order."""
+        wanted = (
+            (epoch, step)
+            for epoch in range(first_epoch, last_epoch)
+            for step in range(self.steps_per_epoch)
+        )
+        with ThreadPoolExecutor(self.num_workers, thread_name_prefix="batches") as pool:
+            pending: deque[Future[Batch]] = deque()
+            try:
+                for position in islice(wanted, self.num_workers + AHEAD):
+                    pending.append(pool.submit(self.batch, *position))
+                while pending:
+                    ready = pending.popleft().result()
+                    for position in islice(wanted, 1):
+                        pending.append(pool.submit(self.batch, *position))
+                    yield ready
+            finally:
+                for future in pending:
+                    future.cancel()

@@ -1,0 +1,174 @@
+"""Weights on disk after every epoch, and going on from them.
+
+One file holds all that an epoch leaves behind: the weights, the optimizer's state and, as an
+attribute, what the callbacks remember. It is renamed into place, so a killed run has the last
+epoch whole.
+"""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from tinydet.config.files import atomic_path
+from tinydet.errors import ModelFileError
+
+LAST_WEIGHTS = "last_weights.weights.h5"
+BEST_WEIGHTS = "best_weights.weights.h5"
+_STATE = "tinydet_training_state"
+
+
+@dataclass
+class TrainingState:
+    """What a run knows beside its weights.
+
+    Attributes:
+        fingerprint: Of everything that must stay the same when the run goes on.
+        history: Logs of every finished epoch, in order.
+        best_value: Of the monitored metric, None before the first epoch.
+        best_epoch: Where it was reached, from 0.
+        callbacks: Plain attributes of the user's callbacks, by position.
+        stopped: A callback ended the training early.
+    """
+
+    fingerprint: str
+    history: list[dict[str, float]] = field(default_factory=list)
+    best_value: float | None = None
+    best_epoch: int = -1
+    callbacks: list[dict[str, Any]] = field(default_factory=list)
+    stopped: bool = False
+
+    @property
+    def epochs_done(self) -> int:
+        """Finished epochs."""
+        return len(self.history)
+
+
+def save_weights(model: keras.Model, path: Path, state: TrainingState | None = None) -> None:
+    """Write the weights (with the optimizer's, where compiled) and the state, whole or not at all.
+
+    Args:
+        model: The model being trained.
+        path: ``*.weights.h5``.
+        state: What the run knows; None for weights alone.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    import h5py
+
+    with atomic_path(path.with_suffix("").with_suffix(".weights.h5")) as temporary:
+        # Keras insists on the double suffix.
+        weights = temporary.with_name(f"{temporary.stem}.weights.h5")
+        try:
+            model.save_weights(weights)
+            if state is not None:
+                with h5py.File(weights, "r+") as file:
+                    file.attrs[_STATE] = json.dumps(asdict(state))
+            weights.replace(temporary)
+        finally:
+            weights.unlink(missing_ok=True)
+
+
+def load_state(path: Path) -> TrainingState:
+    """Read what a run knew when it wrote its last weights.
+
+    Raises:
+        ModelFileError: There is no such file, or it holds no training state.
+    """
+    import h5py
+
+    remedy = "Give the folder of a run that finished at least one epoch, or train anew."
+    try:
+        with h5py.File(path, "r") as file:
+            return TrainingState(**json.loads(str(file.attrs[_STATE])))
+    except FileNotFoundError:
+        raise ModelFileError(
+            path, "does not exist, so there is nothing to resume", remedy
+        ) from None
+    except (OSError, KeyError, ValueError, TypeError) as error:
+        raise ModelFileError(path, f"holds no training state ({error})", remedy) from None
+
+
+def remember(callbacks: Sequence[keras.callbacks.Callback]) -> list[dict[str, Any]]:
+    """The plain numbers each callback holds (patience counters, best values)."""
+    return [
+        {
+            name: value
+            for name, value in vars(callback).items()
+            if isinstance(value, (bool, int, float, str)) and not name.startswith("_")
+        }
+        for callback in callbacks
+    ]
+
+
+class RestoreCallbacks(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships no types
+    """Gives callbacks back what they knew; must come after them, for they reset at the start.
+
+    Args:
+        callbacks: The user's callbacks, in the order they were remembered in.
+        remembered: See ``remember``.
+    """
+
+    def __init__(
+        self,
+        callbacks: Sequence[keras.callbacks.Callback],
+        remembered: Sequence[dict[str, Any]],
+    ) -> None:
+        super().__init__()
+        self.callbacks = callbacks
+        self.remembered = remembered
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002 - Keras' signature
+        """Put the values back."""
+        for callback, values in zip(self.callbacks, self.remembered, strict=True):
+            vars(callback).update(values)
+
+
+class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships no types
+    """Keeps the best and the last weights and the run's metrics up to date on disk.
+
+    Args:
+        folder: ``saved_models`` of the run.
+        state: Of the run so far; brought up to date here.
+        user_callbacks: Whose counters are remembered.
+        monitor: Metric that decides which epoch is best.
+        mode: ``min`` or ``max``.
+        on_saved: Called with the state after each epoch (tables and curves).
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        state: TrainingState,
+        user_callbacks: Sequence[keras.callbacks.Callback],
+        *,
+        monitor: str,
+        mode: str,
+        on_saved: Any,
+    ) -> None:
+        super().__init__()
+        self.folder = folder
+        self.state = state
+        self.user_callbacks = user_callbacks
+        self.monitor = monitor
+        self.sign = 1 if mode == "max" else -1
+        self.on_saved = on_saved
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Save; the last weights come last, because they decide where a killed run goes on."""
+        values = {name: float(value) for name, value in (logs or {}).items()}
+        self.state.history.append({"epoch": epoch, **values})
+        value = values.get(self.monitor, math.nan)
+        best = self.state.best_value
+        if best is None or math.isnan(best) or self.sign * value > self.sign * best:
+            self.state.best_value, self.state.best_epoch = value, epoch
+            save_weights(self.model, self.folder / BEST_WEIGHTS)
+        self.state.callbacks = remember(self.user_callbacks)
+        self.state.stopped = bool(self.model.stop_training)
+        self.on_saved(self.state)
+        save_weights(self.model, self.folder / LAST_WEIGHTS, self.state)

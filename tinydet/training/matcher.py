@@ -1,0 +1,90 @@
+"""Which anchor learns which object: vectorised over the batch, inside the training step."""
+
+from typing import Any, NamedTuple
+
+from keras import ops
+
+# Columns of the ground truth tensor: the box, the class and what the row is.
+PADDING, OBJECT, IGNORED = 0.0, 1.0, 2.0
+COVERED_SHARE = 0.5  # an anchor this much inside an ignored region learns nothing
+
+
+class Assignment(NamedTuple):
+    """What every anchor of a batch learns.
+
+    Attributes:
+        positive: ``[B, NA]`` bool, learns its object's class and box.
+        negative: ``[B, NA]`` bool, learns the background. Neither of the two: ignored.
+        class_ids: ``[B, NA]`` int32 class of the object, 0-based; arbitrary where not positive.
+        boxes: ``[B, NA, 4]`` box of the object; arbitrary where not positive.
+    """
+
+    positive: Any
+    negative: Any
+    class_ids: Any
+    boxes: Any
+
+
+def match(ground_truth: Any, anchors: Any, positive_iou: float, negative_iou: float) -> Assignment:
+    """Assign objects to anchors by IoU.
+
+    An anchor is positive for the object it overlaps most if that IoU is at least
+    ``positive_iou``; every object also takes its own best anchor, however low the IoU, so that
+    none is left out. Anchors whose best IoU lies between the thresholds, or that lie mostly inside
+    an ignored region, learn nothing.
+
+    Args:
+        ground_truth: ``[B, M, 6]`` ``(x_min, y_min, x_max, y_max, class_id, kind)``, kind one of
+            ``PADDING``, ``OBJECT``, ``IGNORED``.
+        anchors: ``[NA, 4]``.
+        positive_iou: In (0, 1].
+        negative_iou: In [0, positive_iou].
+
+    Returns:
+        The assignment.
+
+    Reference:
+        Liu et al., 2016, "SSD", section 2.2; Lin et al., 2017, "Focal Loss", section 4.
+    """
+    gt_boxes, kind = ground_truth[..., :4], ground_truth[..., 5]
+    is_object = ops.equal(kind, OBJECT)[..., None]
+    shared, iou = _overlaps(gt_boxes, anchors)
+    iou = ops.where(is_object, iou, -1.0)
+    best_iou = ops.max(iou, axis=1)
+    matched = ops.argmax(iou, axis=1)
+
+    num_anchors = anchors.shape[0]
+    best_anchor = ops.argmax(iou, axis=2)
+    is_best = ops.logical_and(
+        ops.equal(best_anchor[..., None], ops.arange(num_anchors, dtype=best_anchor.dtype)),
+        is_object,
+    )
+    forced = ops.any(is_best, axis=1)
+    # Two objects with the same best anchor: the one that overlaps it more.
+    matched = ops.where(forced, ops.argmax(ops.where(is_best, iou, -2.0), axis=1), matched)
+
+    positive = ops.logical_or(best_iou >= positive_iou, forced)
+    area = _area(anchors)
+    covered = ops.where(ops.equal(kind, IGNORED)[..., None], shared / area, 0.0)
+    in_ignored = ops.max(covered, axis=1) > COVERED_SHARE
+    negative = ops.logical_not(
+        ops.logical_or(ops.logical_or(best_iou >= negative_iou, positive), in_ignored)
+    )
+    rows = ops.take_along_axis(ground_truth[..., :5], matched[..., None], axis=1)
+    return Assignment(positive, negative, ops.cast(rows[..., 4], "int32"), rows[..., :4])
+
+
+def _area(boxes: Any) -> Any:
+    return (boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1])
+
+
+def _overlaps(gt_boxes: Any, anchors: Any) -> tuple[Any, Any]:
+    """Shared area and IoU of ``[B, M, 4]`` and ``[NA, 4]``, each ``[B, M, NA]``."""
+
+    def shared_side(low: int, high: int) -> Any:
+        end = ops.minimum(gt_boxes[..., None, high], anchors[:, high])
+        return ops.maximum(end - ops.maximum(gt_boxes[..., None, low], anchors[:, low]), 0.0)
+
+    shared = shared_side(0, 2) * shared_side(1, 3)
+    union = _area(gt_boxes)[..., None] + _area(anchors) - shared
+    return shared, shared / ops.maximum(union, 1e-9)

@@ -1,0 +1,147 @@
+"""Validation AP and loss after every epoch."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from tinydet.anchors import decode_boxes
+from tinydet.boxes import Detections, FloatArray, clip_boxes, select_detections
+from tinydet.config.detector_spec import PreprocessSpec
+from tinydet.data.dataset import Sample
+from tinydet.data.images import read_image
+from tinydet.data.preprocess import ImageArray, boxes_to_network, preprocess, rescale
+from tinydet.inference.decoding import softmax
+from tinydet.metrics import (
+    GroundTruth,
+    best_f1,
+    match_detections,
+    mean_ap,
+    pooled_curve,
+    precision_recall,
+)
+from tinydet.training.batches import ground_truth_rows
+
+CACHE_BYTES = 1 << 30  # of network inputs kept between epochs
+SCORE_THRESHOLD, NMS_IOU_THRESHOLD, MAX_DETECTIONS = 0.01, 0.5, 100
+
+
+class Validation:
+    """Runs the network over the validation set.
+
+    Args:
+        samples: The validation set.
+        spec: Network input.
+        anchors: ``[NA, 4]``.
+        num_classes: Without the background.
+        batch_size: Images per step.
+        iou_threshold: Of the AP.
+    """
+
+    def __init__(
+        self,
+        samples: Sequence[Sample],
+        spec: PreprocessSpec,
+        anchors: FloatArray,
+        num_classes: int,
+        *,
+        batch_size: int,
+        iou_threshold: float,
+    ) -> None:
+        self.samples = samples
+        self.spec = spec
+        self.anchors = anchors
+        self.num_classes = num_classes
+        self.batch_size = batch_size
+        self.iou_threshold = iou_threshold
+        self._rows = max(1, max((len(sample.boxes) for sample in samples), default=1))
+        self._cache: list[tuple[ImageArray, list[GroundTruth]]] = []
+        self._fits = len(samples) * spec.height * spec.width * 3 <= CACHE_BYTES
+
+    def measure(self, model: keras.Model, loss: keras.losses.Loss) -> dict[str, float]:
+        """Metrics of the network as it is.
+
+        Args:
+            model: See ``build_detector``.
+            loss: See ``DetectionLoss``.
+
+        Returns:
+            ``val_loss``, ``val_map`` (mean AP at the IoU threshold), and ``val_mpre``,
+            ``val_mrec`` (precision and recall at the score with the best F1).
+        """
+        found: list[Detections] = []
+        truth: list[GroundTruth] = []
+        losses: list[float] = []
+        counts: list[int] = []
+        for images, objects in self._batches():
+            outputs = model.predict_on_batch(rescale(images, self.spec))
+            rows = np.stack(
+                [ground_truth_rows(o.boxes, o.class_ids, o.ignored, self._rows) for o in objects]
+            )
+            losses.append(float(loss(rows, outputs)))
+            counts.append(len(images))
+            found.extend(self._detections(row) for row in outputs)
+            truth.extend(objects)
+        matches = match_detections(found, truth, self.num_classes)
+        best = best_f1(pooled_curve(matches, self.iou_threshold))
+        ap = np.array([curve.ap for curve in precision_recall(matches, self.iou_threshold)])
+        return {
+            "val_loss": float(np.average(losses, weights=counts)),
+            "val_map": mean_ap(ap),
+            "val_mpre": best.precision,
+            "val_mrec": best.recall,
+        }
+
+    def _detections(self, outputs: FloatArray) -> Detections:
+        scores = softmax(outputs[:, : 1 + self.num_classes])
+        boxes = decode_boxes(outputs[:, 1 + self.num_classes :], self.anchors)
+        return select_detections(scores, boxes, SCORE_THRESHOLD, NMS_IOU_THRESHOLD, MAX_DETECTIONS)
+
+    def _batches(self) -> Iterator[tuple[ImageArray, list[GroundTruth]]]:
+        if self._cache:
+            yield from self._cache
+            return
+        cache = []
+        for start in range(0, len(self.samples), self.batch_size):
+            chunk = self.samples[start : start + self.batch_size]
+            batch = self._read(chunk)
+            if self._fits:
+                cache.append(batch)
+            yield batch
+        self._cache = cache
+
+    def _read(self, samples: Sequence[Sample]) -> tuple[ImageArray, list[GroundTruth]]:
+        images, objects = [], []
+        for sample in samples:
+            image = read_image(sample.path)
+            boxes = boxes_to_network(sample.boxes, (image.shape[0], image.shape[1]), self.spec)
+            images.append(preprocess(image, self.spec))
+            objects.append(GroundTruth(clip_boxes(boxes), sample.class_ids, sample.ignored))
+        return np.stack(images), objects
+
+
+class ValidationCallback(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships no types
+    """Adds the validation metrics to the epoch's logs, for every callback after it.
+
+    Args:
+        validation: The validation set.
+        loss: The training loss.
+        period: Measure every so many epochs, and after the last one; between, the last values
+            stand.
+    """
+
+    def __init__(self, validation: Validation, loss: keras.losses.Loss, period: int = 1) -> None:
+        super().__init__()
+        self.validation = validation
+        self.loss = loss
+        self.period = period
+        self.latest: dict[str, float] = {}
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Measure and add."""
+        is_last = epoch + 1 == self.params["epochs"]
+        if not self.latest or is_last or (epoch + 1) % self.period == 0:
+            self.latest = self.validation.measure(self.model, self.loss)
+        if logs is not None:
+            logs.update(self.latest)
