@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,6 +21,9 @@ class Labelled:
     name: str
     size: tuple[int, int]
     boxes: list[tuple[int, int, int, int, int, bool]] = field(default_factory=list)
+
+
+CROWDED = Labelled("e", (10, 20), [(0, 2, 1, 6, 9, False), (1, 0, 0, 20, 10, True)])
 
 
 def write_picture(path: Path, size, seed=0, **options):
@@ -76,6 +80,34 @@ def coco_content(images, suffix=".png"):
     }
 
 
+def write(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def write_yolo(root, part, images, suffix=".png"):
+    for labelled in images:
+        write_picture(root / "images" / part / (labelled.name + suffix), labelled.size)
+        write(root / "labels" / part / (labelled.name + ".txt"), yolo_text(labelled))
+
+
+def write_flat(root, images):
+    for labelled in images:
+        write_picture(root / (labelled.name + ".png"), labelled.size)
+        write(root / (labelled.name + ".txt"), yolo_text(labelled))
+
+
+def write_voc(root, images, label_folder="Annotations", image_folder="JPEGImages"):
+    for labelled in images:
+        write_picture(root / image_folder / (labelled.name + ".png"), labelled.size)
+        write(root / label_folder / (labelled.name + ".xml"), voc_text(labelled))
+
+
+def counts(dataset):
+    return {k: v for k, v in dataset.findings.counts.items() if k != "absent_classes"}
+
+
 @pytest.fixture
 def labelled_images():
     """Three images, not square, of different sizes, one without an object."""
@@ -102,3 +134,22 @@ def assert_equals(dataset, images, *, ignored=False):
         assert sample.boxes.dtype == np.float32
         assert sample.class_ids.dtype == np.int64
         assert sample.ignored.tolist() == [ignored and box[5] for box in labelled.boxes]
+
+
+@pytest.fixture(scope="session")
+def writers():
+    """The functions above; test modules cannot import this file."""
+    return SimpleNamespace(
+        crowded=CROWDED,
+        Labelled=Labelled,
+        text=write,
+        picture=write_picture,
+        yolo_text=yolo_text,
+        voc_text=voc_text,
+        coco_content=coco_content,
+        yolo=write_yolo,
+        flat=write_flat,
+        voc=write_voc,
+        assert_equals=assert_equals,
+        counts=counts,
+    )

@@ -14,7 +14,7 @@ HEIGHT, WIDTH = 32, 48
 def picture():
     """A smooth unsymmetric picture: JPEG keeps it nearly as it is."""
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
-    return np.stack([x * 5, y * 9, 200 - x - y], axis=-1).astype(np.uint8)
+    return np.stack([x * 5, y * 7, 200 - x - y], axis=-1).astype(np.uint8)
 
 
 @pytest.mark.parametrize(

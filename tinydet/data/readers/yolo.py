@@ -143,7 +143,7 @@ def parse_row(values: Sequence[float]) -> tuple[int, tuple[float, float, float, 
     if values[0] != int(values[0]) or values[0] < 0:
         raise ValueError(f"class id {values[0]:g} is no whole number from 0 on")
     if max(values[1:]) > FAR_OUT or min(values[1:]) < -FAR_OUT:
-        raise ValueError("a value is no fraction of the image (0 to 1); are these pixels?")
+        raise ValueError("a value is no fraction of the image, 0 to 1 (are these pixels?)")
     if is_polygon:
         x, y = values[1::2], values[2::2]
         return int(values[0]), (min(x), min(y), max(x), max(y)), True
