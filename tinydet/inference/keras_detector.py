@@ -13,6 +13,7 @@ from tinydet.config.detector_spec import DetectorSpec
 from tinydet.data.preprocess import rescale
 from tinydet.errors import MissingToolError, ModelFileError
 from tinydet.inference.decoding import decode_batch, matching_anchors, softmax
+from tinydet.inference.native_log import captured_native_log
 from tinydet.inference.output_layout import BOX_COLUMNS, split_joined
 
 REMEDY = "Give a detector that tinydet train saved, as saved_models/best_model.keras."
@@ -38,7 +39,7 @@ class KerasDetector:
         self.path, self.spec, self.name = path, spec, path.name
         self._model = load_keras_model(path)
         self._one_at_a_time = threading.Lock()  # Keras keeps state in predict; TF is parallel
-        num_anchors = _check_shapes(self._model, spec, path)
+        num_anchors = check_shapes(self._model, spec, path)
         self._has_anchors = self._model.output_shape[-1] == spec.num_classes + 1 + 2 * BOX_COLUMNS
         self._anchors = None if self._has_anchors else matching_anchors(spec, num_anchors, path)
 
@@ -68,25 +69,35 @@ def load_keras_model(path: Path) -> Any:
         ModelFileError: The file is broken, or holds no model (weights only, something else).
         MissingToolError: Keras is not installed.
     """
-    try:
-        import keras
-    except ImportError:
-        raise MissingToolError(
-            "a Keras model", "keras with tensorflow", "Run: pip install 'tinydet[train]'."
-        ) from None
     if path.name.lower().endswith(".weights.h5"):
         raise ModelFileError(path, "holds weights only, no model", REMEDY)
     if path.suffix == ".keras" and not zipfile.is_zipfile(path):
         raise ModelFileError(path, "is no .keras file, or a truncated one", REMEDY)
     try:
-        return keras.models.load_model(path, compile=False)
+        with captured_native_log():  # TensorFlow reports on GPUs while it is loaded
+            import keras
+
+            return keras.models.load_model(path, compile=False)
+    except ModuleNotFoundError as error:
+        raise MissingToolError(
+            "a Keras model", error.name or "keras", "Run: pip install 'tinydet[train]'."
+        ) from None
     except Exception as error:  # whatever a foreign file makes Keras raise is the file's fault
         reason = str(error).strip().split("\n")[0][:200] or type(error).__name__
         raise ModelFileError(path, f"cannot be loaded by Keras ({reason})", REMEDY) from error
 
 
-def _check_shapes(model: Any, spec: DetectorSpec, path: Path) -> int:
-    """The number of anchors of a model whose input and output fit the specification."""
+def check_shapes(model: Any, spec: DetectorSpec, path: Path) -> int:
+    """The number of anchors of a model whose input and output fit the specification.
+
+    Args:
+        model: A ``keras.Model``.
+        spec: What the model was trained for.
+        path: Its file, for the message.
+
+    Raises:
+        ModelFileError: Input size, output form or number of classes differ.
+    """
     height, width = spec.input_size
     if len(model.inputs) != 1 or tuple(model.inputs[0].shape[1:]) != (height, width, 3):
         found = ", ".join(str(tuple(tensor.shape)) for tensor in model.inputs)

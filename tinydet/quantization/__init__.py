@@ -1,1 +1,6 @@
+"""From a float detector to an int8 ``.tflite`` file."""
 
+from tinydet.quantization.options import QuantizationOptions
+from tinydet.quantization.post_training import QUANTIZED_MODEL_FILE, quantize
+
+__all__ = ["QUANTIZED_MODEL_FILE", "QuantizationOptions", "quantize"]

@@ -1,0 +1,69 @@
+"""A small float detector that keeps the output contract, and images to calibrate it with."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tinydet.config.detector_spec import AnchorSpec, DetectorSpec, PreprocessSpec
+
+HEIGHT, WIDTH = 64, 96
+ANCHORS_PER_CELL = 5
+
+
+@pytest.fixture
+def calibration_images(tmp_path):
+    """Ten images of soft blobs, none of which has a black or a white pixel."""
+    rng = np.random.default_rng(11)
+    paths = []
+    for index in range(10):
+        coarse = rng.integers(40, 200, (5, 7, 3)).astype(np.uint8)
+        path = tmp_path / "images" / f"{index}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(coarse).resize((150, 100), Image.Resampling.BICUBIC).save(path)
+        paths.append(path)
+    return paths
+
+
+@pytest.fixture
+def make_spec():
+    def make(num_classes, **preprocess):
+        return DetectorSpec(
+            class_names=tuple(f"class {i}" for i in range(num_classes)),
+            preprocess=PreprocessSpec(height=HEIGHT, width=WIDTH, **preprocess),
+            anchors=AnchorSpec(smallest=(0.2, 0.3)),
+        )
+
+    return make
+
+
+@pytest.fixture
+def save_float_model(tmp_path, make_spec):
+    """Write a random stand-in network and its detector.json; gives path and specification."""
+
+    def save(num_classes, seed=5, **preprocess):
+        import keras
+        from keras import layers
+
+        keras.utils.set_random_seed(seed)
+        inputs = keras.Input((HEIGHT, WIDTH, 3))
+        x = inputs
+        for _ in range(3):  # stride 8
+            x = layers.Conv2D(8, 3, strides=2, padding="same", activation="relu6")(x)
+        rows = {4: [], num_classes + 1.5: []}
+        for level in range(5):
+            if level:
+                x = layers.DepthwiseConv2D(3, strides=2, padding="same", activation="relu6")(x)
+            for columns, levels in rows.items():
+                wide = keras.initializers.RandomNormal(stddev=0.5)
+                head = layers.Conv2D(ANCHORS_PER_CELL * int(columns), 1, kernel_initializer=wide)(x)
+                levels.append(layers.Reshape((-1, int(columns)))(head))
+        deltas, logits = (layers.Concatenate(axis=1)(levels) for levels in rows.values())
+        joined = layers.Concatenate(axis=2, name="class_logits_and_box_deltas")([logits, deltas])
+        spec = make_spec(num_classes, **preprocess)
+        path = tmp_path / "model" / "best_model.keras"
+        path.parent.mkdir(exist_ok=True)
+        keras.Model(inputs, joined).save(path)
+        spec.save(path.with_name("detector.json"))
+        return path, spec
+
+    return save
