@@ -1,5 +1,6 @@
 """Charts of one evaluation: precision over recall, and the confusion of classes."""
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,9 @@ DPI = 130
 
 def save_figure(figure: "Figure", path: Path) -> None:
     """Write a chart as PNG; the file appears whole or not at all."""
-    with atomic_path(path) as temporary:
+    with atomic_path(path) as temporary, warnings.catch_warnings():
+        # A class name in a script that the font lacks shows as empty squares: no reason to stop.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(temporary, dpi=DPI, bbox_inches="tight", facecolor="white")
 
 
@@ -97,15 +100,14 @@ def confusion_figure(confusion: Confusion, title: str) -> "Figure":
     shares = counts / np.maximum(np.append(objects, 1), 1)[:, None]
     shares[-1, :-1] = np.minimum(counts[-1, :-1] / np.maximum(objects, 1), 1)
     right = np.eye(size, dtype=np.bool_)
-    nothing = np.zeros_like(right)
-    nothing[-1, -1] = True
+    nothing = counts == 0
     numbered = size <= MAX_NUMBERED_CLASSES + 1
     side = 2.6 + 0.62 * size if numbered else 15.0
     figure = Figure(figsize=(side + 0.6, side))
     axes = figure.add_subplot()
     axes.imshow(np.ma.masked_where(~right | nothing, shares), cmap="Blues", vmin=0, vmax=1.15)
-    axes.imshow(np.ma.masked_where(right, shares), cmap="Oranges", vmin=0, vmax=1.15)
-    axes.set_facecolor("#eeeeee")
+    axes.imshow(np.ma.masked_where(right | nothing, shares), cmap="Oranges", vmin=0, vmax=1.15)
+    axes.set_facecolor("#f3f3f3")
     letters = float(np.clip(36 * side / size, 5, 10))
     labels = [_short(name, 18) for name in confusion.labels]
     axes.set_xticks(range(size), labels, rotation=90 if size > 4 else 0, fontsize=letters)

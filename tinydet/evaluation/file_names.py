@@ -20,7 +20,7 @@ def unique_paths(folder: Path, names: Sequence[str], suffix: str) -> list[Path]:
     paths = []
     for number, name in enumerate(names):
         file_name = safe_file_name(name)
-        if file_name.lower() in taken:
+        while file_name.lower() in taken:
             file_name = f"{file_name}_{number}"
         taken.add(file_name.lower())
         paths.append(folder / f"{file_name}{suffix}")
