@@ -88,7 +88,15 @@ def run_folder(tmp_path: Path) -> Path:
         for name in ("precision_recall.png", "confusion.png", "worst_images.png"):
             save_picture(folder / name, 48, 64)
     for split in ("train", "validation"):
-        save_json(run / f"data/{split}/check.json", {"format": "voc", "images": 123, "boxes": 456})
+        save_json(
+            run / f"data/{split}/check.json",
+            {
+                "format": "voc",
+                "images": 123,
+                "boxes": 456,
+                "classes": [{"name": CLASS_NAMES[0], "boxes": 17, "images": 9}],
+            },
+        )
         save_picture(run / f"data/{split}/samples.png", 48, 64)
     (run / "logs/metrics").mkdir(parents=True)
     (run / "logs/metrics/train_metrics.csv").write_text(

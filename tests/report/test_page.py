@@ -172,14 +172,13 @@ BROKEN_CONTENT = {
 
 @pytest.mark.parametrize("content", BROKEN_CONTENT.values(), ids=BROKEN_CONTENT.keys())
 def test_no_content_of_any_file_stops_the_report(run_folder, content):
-    """Every file of the run replaced, one after the other and at last all together."""
-    files = sorted(path for path in run_folder.rglob("*") if path.is_file())
-    for path in files:
+    """Each JSON file of the run replaced with the others whole, then every file at once."""
+    for path in sorted(run_folder.rglob("q*/*.json")):
         before = path.read_bytes()
         path.write_bytes(content)
         assert set(page_of(run_folder).ids) >= SECTIONS
         path.write_bytes(before)
-    for path in files:
+    for path in sorted(path for path in run_folder.rglob("*") if path.is_file()):
         path.write_bytes(content)
     assert set(page_of(run_folder).ids) >= SECTIONS
 
@@ -214,3 +213,7 @@ def test_a_lost_example_image_is_named_and_its_boxes_stay(run_folder, tmp_path):
 def test_a_missing_folder_is_a_users_error(tmp_path):
     with pytest.raises(DataError, match="is no folder"):
         write_report(tmp_path / "nowhere")
+
+
+def test_the_counts_of_the_data_are_listed_by_class(run_folder):
+    assert "cat & dog boxes 17, images 9" in page_of(run_folder).text

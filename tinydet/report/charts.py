@@ -7,6 +7,7 @@ from dataclasses import dataclass
 WIDTH, HEIGHT = 480, 250
 LEFT, RIGHT, TOP, BOTTOM = 54, 10, 10, 34
 Pick = Callable[[Iterable[tuple[float, float]]], tuple[float, float]]
+SMALLEST_SPAN = 1e-12  # below, rounding errors would be drawn as a curve
 MAX_LINES = 6  # more lines in one chart cannot be told apart
 
 
@@ -99,7 +100,7 @@ def nice_ticks(low: float, high: float, wanted: int = 5) -> list[float]:
     >>> nice_ticks(0.0, 0.93)
     [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
     """
-    span = high - low or abs(high) or 1.0
+    span = max(high - low or abs(high) or 1.0, SMALLEST_SPAN)
     power = 10 ** math.floor(math.log10(span / wanted))
     step = next(m * power for m in (1, 2, 5, 10) if m * power * wanted >= span * 0.999)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)

@@ -6,6 +6,7 @@ from typing import Any
 
 MAX_ITEMS = 12  # of a list or of a nested mapping; the rest is counted
 MAX_CHARACTERS = 300
+TITLE_KEYS = ("meaning", "name", "path")  # what a record of a list is called by
 UNITS = {"bytes": "bytes", "seconds": "s", "px": "px", "ms": "ms"}
 
 
@@ -91,16 +92,25 @@ def _fact(key: str, value: Any, depth: int) -> Fact:
 
 
 def _list_fact(label: str, items: Sequence[Any], depth: int) -> Fact:
-    """Findings (``meaning``, ``count``, ``examples``) by their meaning, other items by number."""
+    """Flat records by their name (or meaning, or path), other items by their number."""
     entries: dict[str, Any] = {}
     for i, item in enumerate(items):
-        if isinstance(item, Mapping) and {"meaning", "count"} <= item.keys():
-            examples = item.get("examples")
-            where = f" ({', '.join(map(str, examples))})" if isinstance(examples, list) else ""
-            entries[str(item["meaning"])] = f"{item['count']}{where}"
-        else:
+        title = next((k for k in TITLE_KEYS if isinstance(item, Mapping) and k in item), None)
+        if title is None or str(item[title]) in entries:
             entries[str(i + 1)] = item
+        else:
+            entries[str(item[title])] = _in_one_line(item, {title, "kind"})
     return _mapping_fact(label, entries, depth)
+
+
+def _in_one_line(record: Mapping[str, Any], left_out: set[str]) -> str:
+    """``"boxes 12, images 5"``.
+
+    >>> _in_one_line({"name": "cat", "boxes": 12, "images": 5}, {"name"})
+    'boxes 12, images 5'
+    """
+    parts = [_fact(str(key), value, 3) for key, value in record.items() if key not in left_out]
+    return ", ".join(f"{part.label} {part.value}" for part in parts)
 
 
 def _mapping_fact(label: str, value: Mapping[str, Any], depth: int) -> Fact:
@@ -109,7 +119,9 @@ def _mapping_fact(label: str, value: Mapping[str, Any], depth: int) -> Fact:
     if depth >= 3:
         return Fact(label, f"{len(value)} entries")
     shown = dict(list(value.items())[:MAX_ITEMS])
-    children = [_fact(str(k), v, depth + 1) for k, v in shown.items()]
+    children = [
+        Fact(k, v) if isinstance(v, str) else _fact(str(k), v, depth + 1) for k, v in shown.items()
+    ]
     if len(value) > MAX_ITEMS:
         children.append(Fact("", f"and {len(value) - MAX_ITEMS} more"))
     return Fact(label, "", tuple(children))

@@ -16,6 +16,8 @@ from pydantic import BaseModel, ValidationError
 from tinydet.errors import TinydetError
 
 State = Literal["shown", "missing", "broken"]
+# A diverged training writes numbers that no axis can show: they are gaps, as nan and inf are.
+LARGEST_DRAWN = 1e30
 T = TypeVar("T")
 Schema = TypeVar("Schema", bound=BaseModel)
 
@@ -144,4 +146,4 @@ def _number(cell: object) -> float:
         value = float(cell)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         return math.nan
-    return value if math.isfinite(value) else math.nan
+    return value if abs(value) < LARGEST_DRAWN else math.nan

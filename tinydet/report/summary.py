@@ -174,7 +174,7 @@ def _data_cards(accuracy: Accuracy | None, checks: dict[str, dict[str, Any]]) ->
 def _training_cards(
     detector: DetectorSpec | None, metrics: dict[str, list[float]] | None
 ) -> list[Card]:
-    seconds = find_number(detector.provenance, *TIME_KEYS) if detector else None
+    seconds = _recorded_seconds(detector.provenance) if detector else None
     epochs = len(next(iter(metrics.values()))) if metrics else 0
     if seconds is None and metrics:
         column = next((metrics[name] for name in EPOCH_TIME_COLUMNS if name in metrics), [])
@@ -184,3 +184,9 @@ def _training_cards(
     if seconds is not None:
         return [Card("Training time", duration_text(seconds), detail)]
     return [Card("Epochs", str(epochs))] if epochs else []
+
+
+def _recorded_seconds(provenance: dict[str, Any]) -> float | None:
+    training = provenance.get("training")
+    inside = find_number(training, "seconds") if isinstance(training, dict) else None
+    return find_number(provenance, *TIME_KEYS) if inside is None else inside
