@@ -152,7 +152,9 @@ def resolve_arguments(
     """
     if not isinstance(given, Mapping | None):
         known = ", ".join(arguments)
-        error = UnsupportedError(where, repr(given), f"a mapping of {known}", "Indent arguments.")
+        error = UnsupportedError(
+            where, repr(given), f"a mapping of {known}", "Write its arguments as a mapping."
+        )
         return {}, [str(error)]
     findings: list[str] = []
     spelled = {alias: name for name, a in arguments.items() for alias in (name, *a.aliases)}
