@@ -64,9 +64,9 @@ def generate_dataset(
     """
     _check_arguments(images, size_px, seed, val_share)
     output = output.resolve()  # a link stays a link, and "." has a name
-    _check_replaceable(output)
     temporary = output.with_name(f".{output.name}.{secrets.token_hex(4)}.part")
     try:
+        _check_replaceable(output)
         for split in ("train", "val"):
             (temporary / "images" / split).mkdir(parents=True)
             (temporary / "labels" / split).mkdir(parents=True)
