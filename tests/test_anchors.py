@@ -4,7 +4,7 @@ from math import ceil, sqrt
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinydet.anchors import (
@@ -68,6 +68,7 @@ def test_order_is_level_row_column_anchor(size):
     np.testing.assert_allclose(anchors, expected, atol=1e-6)
 
 
+@settings(deadline=None)
 @given(st.sampled_from(SIDES_PX), st.sampled_from(SIDES_PX))
 def test_aspect_ratios_hold_in_pixels(height, width):
     """An anchor of ratio r is r times as wide as tall in the picture, square input or not."""
@@ -96,6 +97,7 @@ def boxes_and_anchors(draw):
     return boxes, anchors[rng.integers(0, len(anchors), count)]
 
 
+@settings(deadline=None)
 @given(boxes_and_anchors())
 def test_decode_undoes_encode(pair):
     boxes, anchors = pair
@@ -104,6 +106,7 @@ def test_decode_undoes_encode(pair):
     )
 
 
+@settings(deadline=None)
 @given(boxes_and_anchors())
 def test_each_corner_moves_by_its_delta_times_the_side_of_the_anchor(pair):
     deltas, anchors = pair

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinydet import boxes as boxes_module
@@ -67,6 +67,7 @@ def select_oracle(class_scores, boxes, score_threshold, iou_threshold, max_detec
     return [(class_id, anchor, -minus) for minus, class_id, _, anchor in found[:max_detections]]
 
 
+@settings(deadline=None)
 @given(grid_boxes(), grid_boxes())
 def test_iou_is_shared_area_over_joint_area(boxes_a, boxes_b):
     expected = np.array([[iou_oracle(a, b) for b in boxes_b] for a in boxes_a])
@@ -75,6 +76,7 @@ def test_iou_is_shared_area_over_joint_area(boxes_a, boxes_b):
     np.testing.assert_array_equal(iou_matrix(boxes_a, boxes_b), iou_matrix(boxes_b, boxes_a).T)
 
 
+@settings(deadline=None)
 @given(grid_boxes())
 def test_a_box_with_area_has_iou_1_with_itself(boxes):
     expected = (box_area(boxes) > 0).astype(np.float32)
@@ -88,6 +90,7 @@ def test_iou_of_a_wide_and_a_tall_box():
     assert iou_matrix(wide, tall)[0, 0] == np.float32(0.03125 / (0.25 + 0.125 - 0.03125))
 
 
+@settings(deadline=None)
 @given(grid_boxes(), st.data(), IOUS, st.integers(1, 12), st.sampled_from([1, 3, 128]))
 def test_suppression_is_greedy(boxes, data, iou_threshold, max_kept, chunk):
     """Kept are those that no better kept one overlaps by more than the threshold."""
@@ -98,6 +101,7 @@ def test_suppression_is_greedy(boxes, data, iou_threshold, max_kept, chunk):
     assert kept.tolist() == suppress_oracle(boxes, scores.tolist(), iou_threshold, max_kept)
 
 
+@settings(deadline=None)
 @given(
     grid_boxes(), st.integers(0, 3), st.data(), IOUS, st.integers(1, 12), st.sampled_from([2, 128])
 )

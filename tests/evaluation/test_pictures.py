@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinydet.config.detector_spec import PostprocessSpec
@@ -53,6 +53,7 @@ def test_the_worst_image_comes_first(scored):
     assert sorted(shown) == [0, 1, 2, 3]
 
 
+@settings(deadline=None)
 @given(st.lists(st.booleans(), max_size=40), st.integers(1, 30))
 def test_the_area_under_the_drawn_curve_is_the_ap(hits, objects):
     hits = [hit and sum(hits[: i + 1]) <= objects for i, hit in enumerate(hits)]
@@ -95,6 +96,7 @@ def test_any_class_name_can_be_drawn(scored, names, tmp_path):
     assert (tmp_path / "curves.png").stat().st_size > 1000
 
 
+@settings(deadline=None)
 @given(st.integers(0, 60), st.integers(0, 60))
 def test_examples_are_many_without_repeats_and_mostly_with_objects(with_objects, without):
     def sample(count):
@@ -109,6 +111,7 @@ def test_examples_are_many_without_repeats_and_mostly_with_objects(with_objects,
     assert negatives == max(min(without, 4), min(without, NUM_EXAMPLES - with_objects))
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=6) | st.sampled_from(["a", "A", "a_2", "a_1"]), max_size=6))
 def test_every_class_has_a_file_of_its_own_inside_the_folder(names):
     folder = Path("curves")

@@ -5,7 +5,7 @@ from time import process_time
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinydet.boxes import Detections
@@ -115,6 +115,7 @@ def inputs(drawn):
     return [detections_of(found) for found, _ in drawn], [truth_of(truth) for _, truth in drawn]
 
 
+@settings(deadline=None)
 @given(images, IOUS)
 def test_average_precision_follows_its_definition(drawn, iou_threshold):
     expected = [ap_oracle(drawn, c, iou_threshold) for c in range(NUM_CLASSES)]
@@ -124,6 +125,7 @@ def test_average_precision_follows_its_definition(drawn, iou_threshold):
     assert ap.dtype == np.float64
 
 
+@settings(deadline=None)
 @given(images, IOUS)
 def test_curves_follow_their_definition(drawn, iou_threshold):
     curves = precision_recall(match_detections(*inputs(drawn), NUM_CLASSES), iou_threshold)
@@ -137,6 +139,7 @@ def test_curves_follow_their_definition(drawn, iou_threshold):
         assert curve.recall.tolist() == [h / total if total else 0 for h in hits]
 
 
+@settings(deadline=None)
 @given(images, IOUS)
 def test_best_f1_is_the_best_of_all_thresholds(drawn, iou_threshold):
     curves = precision_recall(match_detections(*inputs(drawn), NUM_CLASSES), iou_threshold)
@@ -147,17 +150,16 @@ def test_best_f1_is_the_best_of_all_thresholds(drawn, iou_threshold):
             kept = [verdict for score, verdict in verdicts if score >= threshold]
             hits = kept.count("hit")
             options.append((2 * hits / (len(kept) + total), threshold))
-        f1, score = max(options)
+        f1, _ = max(options)
         best = best_f1(curve)
         assert best.f1 == pytest.approx(f1)
         if f1 > 0:
-            # Of equal F1 the highest threshold, up to rounding.
             assert (pytest.approx(f1), best.score) in options
         else:
             assert math.isnan(best.score)
-            assert score in (-1.0, *(s for s, _ in verdicts))
 
 
+@settings(deadline=None)
 @given(images, IOUS, st.sampled_from([0.0, 0.25, 0.5]))
 def test_confusion_counts_every_object_and_every_detection_once(drawn, iou_threshold, threshold):
     matrix = confusion_matrix(*inputs(drawn), NUM_CLASSES, threshold, iou_threshold)
@@ -170,6 +172,7 @@ def test_confusion_counts_every_object_and_every_detection_once(drawn, iou_thres
     assert matrix[-1, -1] == 0
 
 
+@settings(deadline=None)
 @given(images, IOUS, st.sampled_from([0.0, 0.25, 0.5]))
 def test_agreement_of_an_image_is_its_own_f1(drawn, iou_threshold, threshold):
     found, truth = inputs(drawn)
@@ -184,6 +187,7 @@ def test_agreement_of_an_image_is_its_own_f1(drawn, iou_threshold, threshold):
         assert agreement[index] == pytest.approx(expected)
 
 
+@settings(deadline=None)
 @given(images)
 def test_perfect_detections_have_ap_1(drawn):
     """Each object found exactly, once; a twin object is as good as itself."""
@@ -197,6 +201,7 @@ def test_perfect_detections_have_ap_1(drawn):
     np.testing.assert_array_equal(ap, np.where(has_objects, 1.0, np.nan))
 
 
+@settings(deadline=None)
 @given(images, st.randoms(use_true_random=False), IOUS)
 def test_order_of_images_does_not_matter(drawn, random, iou_threshold):
     """Where no two scores are equal."""
@@ -210,6 +215,7 @@ def test_order_of_images_does_not_matter(drawn, random, iou_threshold):
     )
 
 
+@settings(deadline=None)
 @given(images, grid_box(), st.sampled_from([-1.0, 0.3, 2.0]), IOUS)
 def test_a_detection_of_nothing_never_raises_ap(drawn, box, score, iou_threshold):
     """Below all others it changes nothing: the precision at each recall stays."""
@@ -223,6 +229,7 @@ def test_a_detection_of_nothing_never_raises_ap(drawn, box, score, iou_threshold
     np.testing.assert_array_equal(after[1:], before[1:])
 
 
+@settings(deadline=None)
 @given(images, st.randoms(use_true_random=False))
 def test_a_higher_iou_threshold_never_finds_more(drawn, random):
     """Recall falls with the IoU threshold, at every number of detections."""

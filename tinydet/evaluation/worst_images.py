@@ -12,6 +12,7 @@ from tinydet.metrics.matching import HIT, MISS
 NUM_WORST = 12
 COLUMNS = 4
 TILE_HEIGHT_PX, TILE_WIDTH_PX = 330, 440
+MAX_LABELS = 10  # more labels in a tile hide the picture
 WHITE, BLACK, GREY = (255, 255, 255), (0, 0, 0), (150, 150, 150)
 
 
@@ -81,8 +82,8 @@ def _draw_agreement(scored: ScoredImages, index: int) -> Image:
     tile = draw_boxes(tile, sample.boxes, [""] * len(rim), rim, thickness_px=4)
     found = scored.detections[index].above(scored.working_score)
     labels = [
-        f"{scored.class_names[class_id]} {score:.2f}"
-        for class_id, score in zip(found.class_ids, found.scores, strict=True)
+        f"{scored.class_names[class_id]} {score:.2f}" if rank < MAX_LABELS else ""
+        for rank, (class_id, score) in enumerate(zip(found.class_ids, found.scores, strict=True))
     ]
     several = len(scored.class_names) > 1
     labels += [scored.class_names[class_id] if several else "" for class_id in sample.class_ids]
