@@ -97,6 +97,37 @@ def test_movements_in_a_row_cost_one_interpolation():
     assert np.abs(output[:, ::-1] - moved_once).max() <= 1
 
 
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [
+        ("horizontal", np.s_[:, ::-1]),
+        ("vertical", np.s_[::-1]),
+        ("horizontal_and_vertical", np.s_[::-1, ::-1]),
+    ],
+)
+def test_a_flip_at_network_size_is_exact(mode, expected):
+    """No half pixel is lost between pixel corners and pixel centres."""
+    image = photograph(96, 64)
+    section = {"random_flip": {"mode": mode, "change_rate": 1}}
+    output, *_ = make_augmentation(section).augment(
+        image, BOXES, np.random.default_rng(0), PreprocessSpec(height=96, width=64)
+    )
+    assert np.array_equal(output, image[expected])
+
+
+@pytest.mark.parametrize("aspect_ratio", ["fit", "crop", "padding"])
+def test_a_movement_by_nothing_is_nearly_the_preprocessing(aspect_ratio):
+    """Warp and resize put the same pixels in the same places, also inside a letterbox."""
+    y, x = np.mgrid[:150, :220]
+    waves = [np.sin(x / 9), np.cos(y / 7), np.sin((x + y) / 11)]
+    image = (127 + 120 * np.stack(waves, axis=-1)).astype(np.uint8)
+    spec = PreprocessSpec(height=96, width=128, aspect_ratio=aspect_ratio)
+    section = {"random_translation": {"width_factor": 0, "height_factor": 0}}
+    output, *_ = make_augmentation(section).augment(image, BOXES, np.random.default_rng(0), spec)
+    difference = np.abs(output.astype(int) - preprocess(image, spec))
+    assert difference.max() <= 4
+
+
 def test_a_strong_shrink_averages():
     """Fine stripes become grey, not coarse stripes."""
     image = np.zeros((1200, 1600, 3), np.uint8)
