@@ -73,7 +73,8 @@ class Document:
         origins: Place of every key that was written; the root has the key ``()``.
         findings: ``(line, sentence)`` of everything that is wrong.
         warnings: ``(line, sentence)`` of everything the user should know.
-        reported: Keys with a finding; a second one about the same key would only follow from it.
+        unreadable: Keys whose value was lost (a reference that is not set, no YAML) and reported;
+            another finding about them would only follow from that.
     """
 
     name: str
@@ -81,7 +82,7 @@ class Document:
     origins: dict[Key, Origin] = field(default_factory=dict)
     findings: list[tuple[int, str]] = field(default_factory=list)
     warnings: list[tuple[int, str]] = field(default_factory=list)
-    reported: set[Key] = field(default_factory=set)
+    unreadable: set[Key] = field(default_factory=set)
 
     def origin(self, key: Key) -> Origin:
         """Where a key stands; of a key that was not written, where its section stands."""
@@ -93,13 +94,17 @@ class Document:
         return Origin(self.name, 0, dotted(key))
 
     def report(self, key: Key, found: str, supported: str, remedy: str) -> None:
-        """Add a finding about a key, unless it has one."""
-        if key in self.reported:
+        """Add a finding about a key, unless its value was lost and reported before."""
+        if key in self.unreadable:
             return
-        self.reported.add(key)
         origin = self.origin(key)
         where = f"{origin.source} {origin.key}".strip()
         self.findings.append((origin.line, str(UnsupportedError(where, found, supported, remedy))))
+
+    def lose(self, key: Key, found: str, supported: str, remedy: str) -> None:
+        """Add a finding about a key whose value cannot be read at all."""
+        self.report(key, found, supported, remedy)
+        self.unreadable.add(key)
 
     def warn(self, key: Key, sentence: str) -> None:
         """Add a warning about a key."""

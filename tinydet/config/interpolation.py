@@ -51,7 +51,7 @@ class Interpolator:
             return self._resolve(value, 0)
         except InterpolationError as error:
             found, remedy = error.args
-            self.document.report(key, found, SUPPORTED, remedy)
+            self.document.lose(key, found, SUPPORTED, remedy)
             return Scalar("")
 
     def _resolve(self, text: Scalar, depth: int) -> Scalar:

@@ -20,6 +20,8 @@ from tinydet.config.validation import validate
 from tinydet.config.yaml_reader import read_yaml
 from tinydet.errors import ConfigError
 
+LINE_BREAKS = "\r\x85\u2028\u2029"
+
 
 @dataclass(frozen=True)
 class LoadedConfig:
@@ -78,9 +80,24 @@ def _in_order(sentences: list[tuple[int, str]]) -> list[str]:
 def resolved_yaml(config: UserConfig) -> str:
     """The configuration with all defaults and references resolved, as YAML.
 
-    ``load_config`` of it gives the same configuration again, without warnings.
+    ``load_config`` of it gives the same configuration again, at any time and in any environment.
     """
-    return yaml.safe_dump(_plain(config), sort_keys=False, allow_unicode=True, width=100)
+    return yaml.dump(
+        _plain(config), Dumper=_ExactDumper, sort_keys=False, allow_unicode=True, width=100
+    )
+
+
+class _ExactDumper(yaml.SafeDumper):
+    """Writes unusual line breaks escaped; in other styles they come back as a plain one."""
+
+
+def _write_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    exotic = any(character in text for character in LINE_BREAKS)
+    style = '"' if exotic else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_ExactDumper.add_representer(str, _write_text)
 
 
 def _plain(value: Any) -> Any:

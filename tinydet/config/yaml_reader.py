@@ -63,7 +63,7 @@ def read_override(document: Document, override: str, key: Key, text: str) -> Val
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except (yaml.YAMLError, RecursionError):
         remedy = "Put the value in quotes."
-        document.report(key, repr(text), "a YAML value", remedy)
+        document.lose(key, repr(text), "a YAML value", remedy)
         return None
     if node is None:
         return Scalar("")
@@ -111,12 +111,19 @@ class _Walker:
             raise ConfigError([f"{self.document.name}: is nested too deep. Remove YAML aliases."])
         if not node.tag.startswith("tag:yaml.org,2002:") or "python" in node.tag:
             supported = "values without a tag"
-            self.document.report(key, f"the tag {node.tag}", supported, "Remove the tag.")
+            self.document.lose(key, f"the tag {node.tag}", supported, "Remove the tag.")
         if isinstance(node, yaml.MappingNode):
             return self.mapping(node, key)
         if isinstance(node, yaml.SequenceNode):
             return [self.walk(item, (*key, i)) for i, item in enumerate(node.value)]
-        return Scalar(str(node.value), plain=getattr(node, "style", None) is None)
+        return self.scalar(str(node.value), getattr(node, "style", None) is None, key)
+
+    def scalar(self, text: str, plain: bool, key: Key) -> Scalar:
+        """A single value; a tuple that YAML has cut at its first comma is reported."""
+        if plain and text.startswith("(") and text.count("(") > text.count(")"):
+            remedy = "Put it in brackets, [a, b]: inside {...} and [...] a comma ends a value."
+            self.document.lose(key, f"the tuple {text!r}", "lists", remedy)
+        return Scalar(text, plain)
 
     def mapping(self, node: yaml.MappingNode, key: Key) -> dict[str, Value]:
         """The values of a mapping; duplicate keys are reported with both lines."""
@@ -131,6 +138,8 @@ class _Walker:
                 self.document.report(key, "a key that is no text", "text keys", "Change the key.")
                 continue
             name = str(key_node.value)
+            if name.count(")") > name.count("(") and not value_node.value:
+                continue  # the rest of a tuple that was cut and reported
             line = key_node.start_mark.line + 1
             if name in values:
                 found = f"the second '{name}' (first in line {lines[name]})"

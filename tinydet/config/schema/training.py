@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from tinydet.config.detector_spec import ALPHAS, SIDES_PX, AnchorSpec
 from tinydet.config.frozen_layers import SUPPORTED as FROZEN_GRAMMAR
@@ -119,6 +119,15 @@ class LossSection(Section):
     box_weight: NotNegative | None = None
     smooth_l1_beta: Positive | None = None
 
+    @model_validator(mode="after")
+    def negatives_are_below_positives(self) -> "LossSection":
+        """Refuse an anchor that would be positive and background at once."""
+        positive, negative = self.positive_iou, self.negative_iou
+        if positive is not None and negative is not None and negative > positive:
+            found = f"negative_iou {negative:g} above positive_iou {positive:g}"
+            raise reject(found, "negative_iou <= positive_iou", "Exchange the two.")
+        return self
+
     def given(self) -> dict[str, float]:
         """The values that were written, by name."""
         return self.model_dump(exclude_none=True)
@@ -155,9 +164,9 @@ class TrainingSection(Section):
         batch_norm_momentum: Share of the running averages that a step keeps. 0.999, which the
             backbone comes with, leaves validation AP at 0 in a short run.
         loss: Where the loss differs from the recipe.
-        time_limit_minutes: Training ends cleanly within it, with the schedule stretched over it.
+        validation_period: Validate every so many epochs, and after the last.
         cache_images: Keep decoded images in memory.
-        num_workers: Processes or threads that prepare images.
+        num_workers: Threads that prepare images.
     """
 
     model: ModelSection | None = None
@@ -176,7 +185,7 @@ class TrainingSection(Section):
     recipe: Annotated[Recipe, choice(Recipe)] = "tinydet"
     batch_norm_momentum: Annotated[Number, Field(ge=0, lt=1)] = 0.97
     loss: LossSection = LossSection()
-    time_limit_minutes: Positive | None = None
+    validation_period: Count = 1
     cache_images: Flag = True
     num_workers: Annotated[Whole, Field(ge=0)] = 2
 

@@ -1,0 +1,233 @@
+"""Every mistake is one sentence with file, line, what is supported and what to do; all at once."""
+
+import re
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from tinydet.config.loader import load_config
+from tinydet.errors import ConfigError
+
+EXAMPLES = Path(__file__).parent
+G2025 = (EXAMPLES / "published_2025.yaml").read_text(encoding="utf-8")
+ENVIRONMENT = {"DATA_ROOT": "/data"}
+
+
+def findings(folder: Path, text: str, *overrides: str) -> list[str]:
+    path = folder / "user_config.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load_config(path, overrides, ENVIRONMENT, datetime(2031, 2, 3))
+    assert "\n".join(caught.value.findings) == str(caught.value)
+    assert all("\n" not in finding for finding in caught.value.findings)
+    return caught.value.findings
+
+
+def line_of(text: str, start: str) -> int:
+    return next(n for n, line in enumerate(text.splitlines(), 1) if line.strip().startswith(start))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("operation_mode: chain_tqe", "operation_mode: chain_tqe\nevaluaton: {}"),
+        ("project_name: bccd", "projct_name: bccd"),
+        ("test_path:", "tst_path:"),
+        ("color_mode:", "colour_mode:"),
+        ("offset: -1", "offset: -1\n    ofset: 1"),
+        ("interpolation:", "interpolatoin:"),
+        ("random_flip:", "random_flp:"),
+        ("alpha: 0.75", "alpha: 0.75\n    alhpa: 1"),
+        ("frozen_layers:", "frozen_layer:"),
+        ("    ModelCheckpoint:\n      monitor:", "    ModelCheckpoint:\n      montor:"),
+        ("NMS_thresh:", "NMS_tresh:"),
+        ("granularity:", "granularty:"),
+        ("gen_npy_input:", "gen_npy_inputs:"),
+        ("  stedgeai:", "  stedgai:"),
+        ("version:", "versoin:"),
+        ("mlflow: {uri:", "mlflow: {url:"),
+    ],
+)
+def test_an_unknown_key_is_reported_with_line_and_near_name(
+    tmp_path: Path, old: str, new: str
+) -> None:
+    assert old in G2025
+    text = G2025.replace(old, new, 1)
+    wrong = re.findall(r"(\w+):", new)[-1] if "{}" not in new else "evaluaton"
+    found = findings(tmp_path, text)
+    line = line_of(text, "mlflow" if wrong in ("url", "uri") else f"{wrong}:")
+    wrong = "url" if "mlflow" in new else wrong
+    [about] = [finding for finding in found if f"'{wrong}'" in finding]
+    assert about.startswith(f"user_config.yaml:{line} ")
+    assert re.search(rf"{wrong}: unknown \w+ '{wrong}' is not supported \(supported: ", about)
+    assert re.search(r"\)\. Did you mean '\w+'\?$", about)
+
+
+def test_all_findings_at_once_in_file_order(tmp_path: Path) -> None:
+    text = (
+        G2025.replace("alpha: 0.75", "alpha: 0.4")
+        .replace("(256, 256, 3)", "(256, 250, 3)")
+        .replace("optimize: False", "optimize: True")
+        .replace("quantization_split: 1/4", "quantization_split: 0")
+        .replace("TFlite_converter", "Onnx_quantizer")
+        .replace("model_type: ssd_mobilenet_v2_fpnlite", "model_type: yolov8")
+        .replace("  batch_size: 2 ** 5\n", "")
+        .replace("color_mode: rgb", "color_mode: rgba")
+    )
+    assert findings(tmp_path, text, "general.num_threads_tflite=1.5") == [
+        "user_config.yaml:3 general.model_type: 'yolov8' is not supported (supported: "
+        "ssd_mobilenet_v2_fpnlite). Choose one of these.",
+        "user_config.yaml:17 dataset.quantization_split: '0' is not supported (supported: "
+        "numbers above 0). Choose such a value.",
+        "user_config.yaml:26 preprocessing.color_mode: 'rgba' is not supported (supported: rgb, "
+        "bgr, grayscale). Use rgb: the network input has three channels.",
+        "user_config.yaml:37 training.batch_size: a missing key is not supported (supported: "
+        "a whole number, usually 32). Add it: operation_mode chain_tqe needs it.",
+        "user_config.yaml:39 training.model.alpha: '0.4' is not supported (supported: 0.35, 0.5, "
+        "0.75, 1.0). Choose one of these.",
+        "user_config.yaml:40 training.model.input_shape: (256, 250, 3) is not supported "
+        "(supported: (height, width, 3) with sides of 192, 224, 256, 288, 320, 352, 384, 416). "
+        "Choose two of these sides.",
+        "user_config.yaml:57 quantization.quantizer: 'Onnx_quantizer' is not supported "
+        "(supported: TFlite_converter). Use TFlite_converter: models are quantized to .tflite.",
+        "user_config.yaml:62 quantization.optimize: 'True' is not supported (supported: False). "
+        "Set it to False: the float model is converted as it was trained.",
+        "override 'general.num_threads_tflite=1.5' general.num_threads_tflite: '1.5' is not "
+        "supported (supported: a whole number). Write a whole number.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        ("general.model_path=a/model.onnx", "(.onnx) is not supported (supported: .keras, .h5)"),
+        ("general.model_path=a.keras", "general.model_path: a second model beside training.model"),
+        ("general.model_path=https://a.b/c.h5", "supported: a path on this machine"),
+        ("training.resume_training_from=old", "a second model beside training.model"),
+        ("data_augmentation.rotation=30", "a function beside the key rotation"),
+        ("data_augmentation.random_periodic_resizing={}", "changing the input size"),
+        ("training.callbacks.ReduceLROnPlateau={}", "beside LearningRateScheduler"),
+        ("training.callbacks.TensorBoard={}", "a TensorBoard of your own"),
+        ("training.callbacks.ModelCheckpoint={filepath: x}", "unknown argument 'filepath'"),
+        ("training.callbacks.EarlyStopping.monitor=val_mop", "Did you mean 'val_map'?"),
+        ("training.callbacks.EarlyStopping=3", "arguments by name"),
+        ("training.callbacks.LearningRateScheduler.schedule=lambda e. 1", "it is no expression"),
+        ("training.callbacks={LRStepDecay: {initial_lr: 1}}", "a missing argument"),
+        ("training.callbacks={LRStepDecey: {}}", "Did you mean 'LRStepDecay'?"),
+        (
+            "training.callbacks={LRPiecewiseConstantDecay: {boundaries: [1], values: [1]}}",
+            "Give one value more",
+        ),
+        ("training.callbacks=EarlyStopping", "callback names"),
+        ("training.optimizer=Adam(learning_rate=1)", "Write 'optimizer: {Adam:"),
+        ("training.optimizer={Adam: {}, SGD: {}}", "Write 'optimizer: {Adam:"),
+        ("training.frozen_layers=(a:b)", "slices and indices"),
+        ("training.model.anchors=big", "supported: published, compact"),
+        ("training.model.anchors.smallest=(1, 2, 3)", "at most 2 values"),
+        ("training.model.anchors={smallest: (1, 2)}", "Put it in brackets"),
+        ("data_augmentation={random_contrast: {factor: (-1, 1)}}", "Put it in brackets"),
+        ("evaluation.iou_thresholds=[(0.1, 0.2)]", "Put it in brackets"),
+        ("training.loss={positive_iou: 0.3, negative_iou: 0.4}", "Exchange the two"),
+        ("training.loss.gama=1", "focal_gamma"),
+        ("training.epochs=0", "numbers from 1 on"),
+        ("training.epochs=ten", "a number or an expression"),
+        ("training.epochs=9**9**9", "too large"),
+        ("training.epochs=__import__('os')", "it has more than numbers"),
+        ("training.batch_size=[1, 2]", "a list of 2"),
+        ("training.cache_images=maybe", "supported: True, False"),
+        ("training.validation_period=0", "numbers from 1 on"),
+        ("training=5", "Write a section with model, batch_size"),
+        ("dataset.validation_split=1", "numbers below 1"),
+        ("dataset.class_names=person", "Put the values in brackets"),
+        ("dataset.class_names=[]", "at least 1 values"),
+        ("dataset.class_names=[a, b, a]", "Name each class once"),
+        ("dataset.format=tfs", "labels the .tfs files were made from"),
+        ("dataset.download_data=True", "Download the data yourself"),
+        ("dataset.exclude_unlabeled=True", "kept as negatives"),
+        ("dataset.test_path=${NOT_SET}/a", "Set the environment variable NOT_SET"),
+        ("dataset.test_path=${dataset.test_path}", "Break the circle"),
+        ("dataset.test_path=${general.nothing}", "Refer to a key with a single value"),
+        ("dataset.test_path=${open", "'${' without '}'"),
+        ("preprocessing.resizing.interpolation=lanczos3", "supported: bilinear, nearest, area"),
+        ("preprocessing.rescaling.scale=1e999", "too large"),
+        ("preprocessing.rescaling=None", "preprocessing.rescaling.scale: a missing key"),
+        ("quantization.quantization_type=QAT", "supported: PTQ"),
+        ("evaluation.target=stedgeai_n6", "on this machine"),
+        ("evaluation.gen_npy_output=True", "no .npy files"),
+        ("evaluation.iou_thresholds=[0.5, 1.5]", "evaluation.iou_thresholds[1]"),
+        ("custom_data_augmentation={function_name: f}", "augmentation is chosen in"),
+        ("nonsense", "supported: key.sub=value"),
+        ("general.global_seed.x=1", "a key inside a single value"),
+        ("general.project_name={a", "Put the value in quotes"),
+        ("operation_mode=chain_eb", "Did you mean 'chain_"),
+        ("operation_mode=evaluation", "general.model_path: a missing key"),
+        ("operation_mode=prediction", "prediction.test_files_path: a missing key"),
+    ],
+)
+def test_a_wrong_override_is_named_with_a_remedy(
+    tmp_path: Path, override: str, sentence: str
+) -> None:
+    found = findings(tmp_path, G2025, override)
+    assert any(sentence in finding for finding in found), found
+    assert all(re.search(r"is not supported \(supported: .+\)\. .+[.?]$", f) for f in found), found
+
+
+def test_a_calibration_set_is_required(tmp_path: Path) -> None:
+    found = findings(
+        tmp_path,
+        G2025.replace("  training_path: ${DATA_ROOT}/bccd/train\n", ""),
+        "operation_mode=quantization",
+        "general.model_path=best_model.keras",
+    )
+    assert found == [
+        "user_config.yaml:10 dataset.quantization_path: a missing key is not supported (supported: "
+        "a folder of images like those the detector will see). Add it: calibration on random data "
+        "would spoil the accuracy."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"a: [1, 2\nb: 3\n", "user_config.yaml:2: is no YAML"),
+        (b"a: 1\n\tb: 3\n", "user_config.yaml:2: is no YAML"),
+        (b"", "user_config.yaml: is empty"),
+        (b"- 1\n- 2\n", "user_config.yaml: is no mapping"),
+        (b"just text", "user_config.yaml: is no mapping"),
+        (b"a: 1\nb: \xff\n", "user_config.yaml:2: is not UTF-8 text"),
+        (b"a: \x00\n", "user_config.yaml: is no YAML"),
+        (b"[" * 2000, "user_config.yaml: is nested too deep"),
+        (b"a: &a [*a]\n", "user_config.yaml: is nested too deep"),
+        (b"x" * 2_000_000, "too large to be a configuration"),
+        (b"a: &a [1,1,1,1,1,1,1,1]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a]\n"
+         b"c: &c [*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c]\n"
+         b"e: &e [*d,*d,*d,*d,*d,*d,*d,*d]\nf: [*e,*e,*e,*e,*e,*e,*e,*e]\n",
+         "Remove YAML aliases"),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_no_configuration(tmp_path: Path, content: bytes, sentence: str) -> None:
+    path = tmp_path / "user_config.yaml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    assert sentence in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"none\.yaml: does not exist\. 'tinydet init' writes"):
+        load_config(tmp_path / "none.yaml")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_config(tmp_path)
+
+
+def test_duplicate_keys_and_tags(tmp_path: Path) -> None:
+    text = G2025.replace(
+        "  seed: 7\n", "  seed: 7\n  name: again\n  quantization_path: !!python/name:os.x\n"
+    )
+    found = findings(tmp_path, text)
+    assert found[0].startswith(
+        "user_config.yaml:19 dataset.name: the second 'name' (first in line 11) is not supported"
+    )
+    assert any("the tag tag:yaml.org,2002:python/name:os.x is not supported" in f for f in found)
