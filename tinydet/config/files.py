@@ -3,7 +3,7 @@
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tinydet.errors import OutputError
@@ -34,7 +34,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise OutputError(path, f"cannot be written ({error.strerror or error})", REMEDY) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # never in place of the error that led here
+            temporary.unlink(missing_ok=True)
 
 
 def write_text_atomically(path: Path, text: str) -> None:

@@ -8,5 +8,16 @@ from tinydet.inference.detector import (
     detect_files,
     load_detector,
 )
+from tinydet.inference.input_size import read_input_size
+from tinydet.inference.keras_detector import load_keras_model
 
-__all__ = ["Detector", "Engine", "detect", "detect_batch", "detect_files", "load_detector"]
+__all__ = [
+    "Detector",
+    "Engine",
+    "detect",
+    "detect_batch",
+    "detect_files",
+    "load_detector",
+    "load_keras_model",
+    "read_input_size",
+]

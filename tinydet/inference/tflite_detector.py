@@ -13,7 +13,7 @@ from tinydet.config.detector_spec import DetectorSpec
 from tinydet.errors import ModelFileError, UnsupportedError
 from tinydet.inference.decoding import decode_batch, matching_anchors
 from tinydet.inference.detector import Engine
-from tinydet.inference.native_log import captured_native_log
+from tinydet.native_log import captured_native_log
 from tinydet.inference.output_layout import find_layout
 from tinydet.inference.tensor_code import AnyArray, TensorCode, pixel_codes
 
@@ -144,6 +144,16 @@ def _make_interpreter(content: bytes, path: Path, num_threads: int, engine: Engi
             path, f"cannot be loaded ({_first_line(error)})", "The file is broken: make it again."
         ) from None
     return interpreter
+
+
+def read_input_shape(path: Path) -> tuple[int, ...]:
+    """Shape of the first input of a ``.tflite``; a dynamic dimension is 1.
+
+    Raises:
+        ModelFileError: The file cannot be read, or is no model.
+    """
+    interpreter = _make_interpreter(_read(path), path, 1, "litert")
+    return tuple(int(side) for side in interpreter.get_input_details()[0]["shape"])
 
 
 def _check_input(interpreter: Any, spec: DetectorSpec, path: Path) -> int:

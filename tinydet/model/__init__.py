@@ -2,10 +2,20 @@
 
 import os
 
-# TensorFlow prints its start-up notes from C++ before Python can silence them.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+from tinydet.native_log import captured_native_log
 
-from tinydet.model.detector import build_detector, split_outputs
+# TensorFlow reports on GPUs, oneDNN and CUDA from C++; what is really wrong reaches Python as an
+# exception.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+with captured_native_log():
+    import keras
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.list_physical_devices("GPU")
+
+from tinydet.model.detector import build_detector, split_outputs  # noqa: E402 - after the noise
 
 __all__ = ["build_detector", "split_outputs"]

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from tinydet.config.detector_spec import DetectorSpec
 from tinydet.data.preprocess import rescale
 from tinydet.errors import ModelFileError
-from tinydet.inference.native_log import captured_native_log
+from tinydet.native_log import captured_native_log
 from tinydet.quantization.options import QuantizationOptions
 
 

@@ -135,8 +135,9 @@ class ProgressBar(keras.callbacks.Callback):  # type: ignore[misc]  # keras ship
             self._seconds = time.monotonic() - self._epoch_start
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """One line with what the epoch brought, and its speed and learning rate into the logs."""
+        """One line with what the epoch brought; time, speed and learning rate into the logs."""
         logs = logs if logs is not None else {}
+        logs["seconds"] = time.monotonic() - self._epoch_start
         logs["images_per_second"] = self.steps_per_epoch * self.batch_size / self._seconds
         logs["lr"] = float(self.model.optimizer.learning_rate)
         names = {"loss": "loss", "val_loss": "val loss", "val_map": "val AP"}

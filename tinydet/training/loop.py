@@ -160,7 +160,9 @@ def train(
             iou_threshold=options.iou_threshold,
         )
         callbacks.append(ValidationCallback(measured, loss, options.validation_period))
-    callbacks += [*user_callbacks, RestoreCallbacks(user_callbacks, state.callbacks), bar]
+    callbacks += [*user_callbacks, bar]
+    if state.epochs_done:
+        callbacks.append(RestoreCallbacks(user_callbacks, state.callbacks))
     callbacks.append(keras.callbacks.TensorBoard(str(logs), write_graph=False))
 
     def on_saved(now: TrainingState) -> None:
@@ -184,6 +186,7 @@ def train(
                 initial_epoch=state.epochs_done,
                 epochs=options.epochs,
                 callbacks=callbacks,
+                shuffle=False,
                 verbose=0,
             )
         finally:

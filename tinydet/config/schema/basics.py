@@ -24,6 +24,9 @@ from tinydet.config.schema.values import (
 )
 
 ModelType = Literal["ssd_mobilenet_v2_fpnlite"]
+LogsFolder = Literal["logs"]
+ModelsFolder = Literal["saved_models"]
+Device = Literal["auto", "cpu", "gpu"]
 DatasetFormat = Literal["darknet_yolo", "coco", "pascal_voc"]
 TFS_REMEDY = "Give the folder with the .txt labels the .tfs files were made from."
 
@@ -35,11 +38,13 @@ class GeneralSection(Section):
         project_name: Title of the report.
         model_type: The network; there is one.
         model_path: Model to evaluate, quantize or predict with, or to train further.
-        logs_dir: Sub-folder of the run for TensorBoard and metrics.
+        logs_dir: Sub-folder of the run for TensorBoard and metrics; the stages find their files
+            by these names.
         saved_models_dir: Sub-folder of the run for trained models.
         deterministic_ops: Use TensorFlow's deterministic operators.
         display_figures: Taken for compatibility; figures are written to files.
         global_seed: Seed of everything random; None draws one.
+        device: Where training runs: ``auto`` takes a GPU where there is one, ``gpu`` insists.
         gpu_memory_limit: Upper bound on GPU memory, GB; None is unlimited.
         num_threads_tflite: Threads of one TFLite interpreter.
     """
@@ -47,11 +52,12 @@ class GeneralSection(Section):
     project_name: Text = "<unnamed>"
     model_type: Annotated[ModelType, choice(ModelType)] = "ssd_mobilenet_v2_fpnlite"
     model_path: File | None = None
-    logs_dir: Text = "logs"
-    saved_models_dir: Text = "saved_models"
+    logs_dir: Annotated[LogsFolder, choice(LogsFolder)] = "logs"
+    saved_models_dir: Annotated[ModelsFolder, choice(ModelsFolder)] = "saved_models"
     deterministic_ops: Flag = False
     display_figures: Flag = True
     global_seed: Annotated[Whole, Field(ge=0, lt=2**32)] | None = 123
+    device: Annotated[Device, choice(Device)] = "auto"
     gpu_memory_limit: Positive | None = None
     num_threads_tflite: Count = 1
 

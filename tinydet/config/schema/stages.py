@@ -20,6 +20,7 @@ Quantizer = Literal["TFlite_converter"]
 QuantizationType = Literal["PTQ"]
 TensorType = Literal["int8", "uint8", "float"]
 Granularity = Literal["per_channel", "per_tensor"]
+ExportFolder = Literal["quantized_models"]
 Target = Literal["host"]
 Engine = Literal["litert", "litert-ref"]
 
@@ -59,7 +60,7 @@ class QuantizationSection(Section):
     )
     granularity: Annotated[Granularity, choice(Granularity)] = "per_channel"
     optimize: Annotated[bool, fixed(False, OPTIMIZE_REMEDY)] = False
-    export_dir: Text = "quantized_models"
+    export_dir: Annotated[ExportFolder, choice(ExportFolder)] = "quantized_models"
     target_opset: Whole = 17
     max_images: Count | None = 100
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tinydet.inference.native_log import captured_native_log
+from tinydet.native_log import captured_native_log
 
 
 def test_native_text_is_collected_and_the_descriptor_restored(capfd):
@@ -27,7 +27,7 @@ def test_descriptor_is_restored_after_an_error(capfd):
 
 def test_python_messages_stay_visible():
     code = (
-        "import os, sys; from tinydet.inference.native_log import captured_native_log\n"
+        "import os, sys; from tinydet.native_log import captured_native_log\n"
         "with captured_native_log():\n"
         "    os.write(2, b'hidden\\n'); print('progress', file=sys.stderr)\n"
         "print('end', file=sys.stderr)\n"

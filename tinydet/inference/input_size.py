@@ -1,0 +1,31 @@
+"""How large the images of a model are, before anything else is known about it."""
+
+from pathlib import Path
+
+from tinydet.errors import ModelFileError
+
+
+def read_input_size(path: Path) -> tuple[int, int]:
+    """``(height, width)`` of a model's input, pixels.
+
+    Args:
+        path: ``.keras``, ``.h5`` or ``.tflite``.
+
+    Raises:
+        ModelFileError: The file is missing or broken, or its input is no image of fixed size.
+    """
+    if not path.is_file():
+        raise ModelFileError(path, "there is no such file", "Correct the path of the model.")
+    if path.suffix.lower() == ".tflite":
+        from tinydet.inference.tflite_detector import read_input_shape
+
+        shape = read_input_shape(path)
+    else:
+        from tinydet.inference.keras_detector import load_keras_model
+
+        shape = tuple(load_keras_model(path).input_shape)
+    if len(shape) != 4 or not shape[1] or not shape[2]:
+        raise ModelFileError(
+            path, f"its input {shape} is no image of fixed size", "Give a detector."
+        )
+    return int(shape[1]), int(shape[2])

@@ -1,0 +1,98 @@
+"""Which images each stage works on, by the ``dataset`` section."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from tinydet.config.schema.basics import DatasetSection
+from tinydet.data.dataset import Dataset, available_splits, load_dataset, split_by_name
+from tinydet.data.images import list_images
+from tinydet.errors import DataError
+
+
+def load_training(section: DatasetSection) -> tuple[Dataset, Dataset]:
+    """The training and the validation set.
+
+    Args:
+        section: ``training_path`` is set. Without ``validation_path`` the data set's own
+            validation part is taken, and where it has none a share chosen by file name.
+
+    Returns:
+        ``(training, validation)`` with the same class names.
+
+    Raises:
+        DataError: A set cannot be read, or one of the two is empty.
+    """
+    path = _given(section.training_path)
+    splits = available_splits(path)
+    training = load_dataset(path, section.class_names, "train" if "train" in splits else None)
+    if section.validation_path is not None:
+        return training, _load_part(Path(section.validation_path), training.class_names, "val")
+    if "val" in splits and "train" in splits:
+        return training, load_dataset(path, training.class_names, "val")
+    kept, held_out = split_by_name(training.samples, section.validation_split, section.seed)
+    if not kept or not held_out:
+        raise DataError(
+            path,
+            f"{len(training)} images cannot be split into training and validation set",
+            "Give dataset.validation_path, or more images.",
+        )
+    return replace(training, samples=kept), replace(training, samples=held_out)
+
+
+def load_evaluation(
+    section: DatasetSection, class_names: tuple[str, ...] | None
+) -> tuple[Dataset, Path]:
+    """The set that accuracy is measured on, and its path.
+
+    Args:
+        section: In the order of the zoo: test set, validation set, held-out share of the training
+            set.
+        class_names: Of the detector; None takes those of the section or of the data set.
+
+    Raises:
+        DataError: The set cannot be read.
+    """
+    names = class_names or section.class_names
+    for path, split in ((section.test_path, "test"), (section.validation_path, "val")):
+        if path is not None:
+            return _load_part(Path(path), names, split), Path(path)
+    names_section = section.model_copy(update={"class_names": names})
+    return load_training(names_section)[1], _given(section.training_path)
+
+
+def calibration_images(section: DatasetSection) -> list[Path]:
+    """Images to calibrate the quantization on; labels are not needed.
+
+    Args:
+        section: ``quantization_path``, else ``training_path``; ``quantization_split`` is the share
+            of them that is used.
+
+    Raises:
+        DataError: There is no image.
+    """
+    if section.quantization_path is not None:
+        paths = list_images(Path(section.quantization_path))
+    else:
+        paths = [sample.path for sample in load_training(section)[0].samples]
+    share = section.quantization_split
+    if share is not None and share < 1:
+        paths = paths[:: max(1, round(1 / share))]
+    if not paths:
+        raise DataError(
+            section.quantization_path or section.training_path,
+            "no image to calibrate the quantization on",
+            "Give dataset.quantization_path some hundred images like those the detector will see.",
+        )
+    return paths
+
+
+def _load_part(path: Path, class_names: tuple[str, ...] | None, split: str) -> Dataset:
+    return load_dataset(path, class_names, split if split in available_splits(path) else None)
+
+
+def _given(path: str | Path | None) -> Path:
+    if path is None:
+        raise DataError(
+            "dataset.training_path", "is not set", "Give the folder of the labelled images."
+        )
+    return Path(path)
