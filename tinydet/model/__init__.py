@@ -16,6 +16,6 @@ with captured_native_log():
 
         tf.config.list_physical_devices("GPU")
 
-from tinydet.model.detector import build_detector, split_outputs  # noqa: E402 - after the noise
+from tinydet.model.detector import build_detector, split_outputs
 
 __all__ = ["build_detector", "split_outputs"]

@@ -29,9 +29,10 @@ def diagnose() -> str:
 
 def _backend() -> str:
     try:
-        import tinydet.model  # noqa: F401 - loads the framework without its messages
         import keras
         import tensorflow as tf
+
+        import tinydet.model  # noqa: F401 - loads the framework without its messages
     except ImportError as error:
         return (
             f"not available ({error}); training and quantization need pip install 'tinydet[train]'"
