@@ -45,20 +45,25 @@ def save_float_model(tmp_path, make_spec):
         from keras import layers
 
         keras.utils.set_random_seed(seed)
+        lively = keras.initializers.RandomNormal(0.1, 0.3)  # activations that do not die out
         inputs = keras.Input((HEIGHT, WIDTH, 3))
         x = inputs
         for _ in range(3):  # stride 8
-            x = layers.Conv2D(8, 3, strides=2, padding="same", activation="relu6")(x)
-        rows = {4: [], num_classes + 1.5: []}
+            x = layers.Conv2D(
+                12, 3, strides=2, padding="same", activation="relu6", kernel_initializer=lively
+            )(x)
+        logits, deltas = [], []
         for level in range(5):
             if level:
-                x = layers.DepthwiseConv2D(3, strides=2, padding="same", activation="relu6")(x)
-            for columns, levels in rows.items():
-                wide = keras.initializers.RandomNormal(stddev=0.5)
-                head = layers.Conv2D(ANCHORS_PER_CELL * int(columns), 1, kernel_initializer=wide)(x)
-                levels.append(layers.Reshape((-1, int(columns)))(head))
-        deltas, logits = (layers.Concatenate(axis=1)(levels) for levels in rows.values())
-        joined = layers.Concatenate(axis=2, name="class_logits_and_box_deltas")([logits, deltas])
+                x = layers.DepthwiseConv2D(
+                    3, strides=2, padding="same", activation="relu6", depthwise_initializer=lively
+                )(x)
+            for columns, levels in ((4, deltas), (num_classes + 1, logits)):
+                spread = keras.initializers.RandomNormal(stddev=0.25 if levels is logits else 0.03)
+                head = layers.Conv2D(ANCHORS_PER_CELL * columns, 1, kernel_initializer=spread)(x)
+                levels.append(layers.Reshape((-1, columns))(head))
+        parts = [layers.Concatenate(axis=1)(levels) for levels in (logits, deltas)]
+        joined = layers.Concatenate(axis=2, name="class_logits_and_box_deltas")(parts)
         spec = make_spec(num_classes, **preprocess)
         path = tmp_path / "model" / "best_model.keras"
         path.parent.mkdir(exist_ok=True)

@@ -1,7 +1,7 @@
 """From a float model to a file that keeps the contract."""
 
 import json
-from itertools import permutations, product
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -16,9 +16,15 @@ from tinydet.quantization import QuantizationOptions, quantize
 from tinydet.quantization.flatbuffer import pack_model, parse_model
 from tinydet.quantization.verify import verify_quantized
 
-CHOICES = product(
-    ["per_channel", "per_tensor"], ["uint8", "int8", "float"], ["float", "int8", "uint8"]
-)
+CHOICES = [
+    ("per_channel", "uint8", "float"),
+    ("per_channel", "int8", "float"),
+    ("per_channel", "float", "float"),
+    ("per_channel", "uint8", "int8"),
+    ("per_channel", "int8", "uint8"),
+    ("per_tensor", "uint8", "float"),
+    ("per_tensor", "float", "int8"),
+]
 
 
 def inputs_u8(paths, spec):
@@ -101,23 +107,24 @@ def test_published_contract_and_detections(
     num_anchors = 5 * (8 * 12 + 4 * 6 + 2 * 3 + 1 * 2 + 1 * 1)
     assert output["shape"].tolist() == [1, num_anchors, 8 + num_classes + 1]
     assert output["dtype"] == np.float32
-    postprocess = PostprocessSpec(score_threshold=0.5, max_detections=10)
-    matched = 0
-    for image_path in calibration_images:
-        picture = read_image(image_path)
-        float_found = detect(load_detector(path), picture, postprocess)
-        int8_found = detect(
-            load_detector(quantized),
-            picture,
-            postprocess.model_copy(
-                update={"score_threshold": 0.3, "max_detections": 100, "nms_iou_threshold": 0.95}
-            ),
-        )
-        for box, class_id in zip(float_found.boxes, float_found.class_ids, strict=True):
-            same = int8_found.boxes[int8_found.class_ids == class_id]
-            matched += bool((iou_matrix(box[None], same) > 0.8).any())
-        matched -= len(float_found)
-    assert matched >= -2
+    share = share_found_again(load_detector(path), load_detector(quantized), calibration_images)
+    assert share >= 0.95
+
+
+def share_found_again(float_detector, int8_detector, paths):
+    """Of the best float detections, those the int8 model sees: same class, IoU above 0.8."""
+    best = PostprocessSpec(score_threshold=0.5, max_detections=10)
+    loose = PostprocessSpec(score_threshold=0.3, max_detections=2000, nms_iou_threshold=0.95)
+    again = []
+    for path in paths:
+        picture = read_image(path)
+        wanted = detect(float_detector, picture, best)
+        found = detect(int8_detector, picture, loose)
+        for box, class_id in zip(wanted.boxes, wanted.class_ids, strict=True):
+            overlap = iou_matrix(box[None], found.boxes[found.class_ids == class_id])
+            again.append((overlap > 0.8).any())
+    assert len(again) > 20
+    return np.mean(again)
 
 
 @pytest.mark.slow
