@@ -1,0 +1,137 @@
+"""Writes docs/benchmarks.md from the result files.
+
+python benchmarks/make_tables.py
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from record import RESULTS
+
+from tinydet.config.files import write_text_atomically
+
+DOC = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+# Published model card, COCO person, alpha 0.35, int8: AP at IoU 0.4, evaluated on the images of
+# coco_person's validation set with the published file.
+PUBLISHED_AP_192 = 0.388
+HEAD = """# Benchmarks
+
+Made by `python benchmarks/make_tables.py` from the files in `benchmarks/results`; each of them holds
+the command, the date, the machine and the versions. AP: all-point interpolation, NMS IoU 0.5, score
+threshold 0.001, at most 100 boxes an image. Percent.
+"""
+
+
+def main() -> None:
+    """Read every result and write the tables."""
+    results = {path.stem: json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))}
+    accuracy = {k: r for k, r in results.items() if "int8_per_channel" in r["figures"]}
+    parts = [HEAD, accuracy_table(accuracy), training_table(accuracy)]
+    if "training_throughput" in results:
+        parts.append(training_throughput(results["training_throughput"]))
+    parts.append(evaluation_throughput(accuracy))
+    parts.append(how_taken(results))
+    write_text_atomically(DOC, "\n".join(parts))
+    print(f"Wrote {DOC}")
+
+
+def accuracy_table(results: dict[str, Any]) -> str:
+    """AP of float and int8."""
+    rows = []
+    for name, result in results.items():
+        figures = result["figures"]
+        for kind in ("float", "int8_per_channel", "int8_per_tensor"):
+            measured = figures[kind]
+            drop = (measured["ap@0.40"] - figures["float"]["ap@0.40"]) * 100
+            rows.append(
+                [
+                    name,
+                    kind.replace("_", " "),
+                    *(f"{measured[key] * 100:.1f}" for key in ("ap@0.40", "ap@0.50", "coco_ap")),
+                    "" if kind == "float" else f"{drop:+.1f}",
+                    f"{measured['size_bytes'] / 1024:.0f}",
+                ]
+            )
+    heads = ["run", "model", "AP@0.4", "AP@0.5", "COCO AP", "against float, AP@0.4", "file, KiB"]
+    note = (
+        f"\nFor comparison: the published 192 px person detector, trained on 60 times more images, "
+        f"has AP@0.4 {PUBLISHED_AP_192:.1%} on the validation images of `coco_person_192_a035`.\n"
+    )
+    return "## Accuracy, float and int8\n\n" + table(heads, rows) + note
+
+
+def training_table(results: dict[str, Any]) -> str:
+    """What it took to train."""
+    rows = []
+    for name, result in results.items():
+        facts = result["figures"]["training"]
+        rows.append(
+            [
+                name,
+                str(facts["images"]),
+                str(result["figures"]["images"]),
+                str(facts["epochs"]),
+                f"{facts['minutes']:.0f}",
+                f"{facts['recipe']}, seed {facts['seed']}",
+            ]
+        )
+    heads = ["run", "training images", "validation images", "epochs", "minutes, 2 cores", "recipe"]
+    return "## Training\n\n" + table(heads, rows)
+
+
+def training_throughput(result: dict[str, Any]) -> str:
+    """Images per second of pipeline, step, and both."""
+    figures = result["figures"]
+    rows = [
+        [label, f"{figures[f'{key}_images_per_second']:.0f}"]
+        for label, key in (
+            ("data pipeline alone (augmentation included)", "pipeline_alone"),
+            ("training step alone", "step_alone"),
+            ("training, both together", "together"),
+        )
+    ]
+    size = "x".join(map(str, figures["input"]))
+    heads = [f"alpha 0.35, {size}, batch {figures['batch_size']}", "images/s"]
+    return "## Training throughput\n\n" + table(heads, rows)
+
+
+def evaluation_throughput(results: dict[str, Any]) -> str:
+    """Images per second from JPEG files to AP."""
+    rows = [
+        [
+            name,
+            *(
+                f"{result['figures'][k]['images_per_second']:.0f}"
+                for k in ("int8_per_channel", "float")
+            ),
+        ]
+        for name, result in results.items()
+    ]
+    title = "## Evaluation throughput, JPEG files to AP, images/s\n\n"
+    return title + table(["run", "int8 .tflite", "float .keras"], rows)
+
+
+def how_taken(results: dict[str, Any]) -> str:
+    """Commands and machines."""
+    rows = [
+        [
+            name,
+            f"`{result['command']}`",
+            result["date"],
+            f"{result['machine']['cpu']}, {result['machine']['cores']} cores",
+            f"TensorFlow {result['versions']['tensorflow']}, Keras {result['versions']['keras']}",
+        ]
+        for name, result in results.items()
+    ]
+    return "## How taken\n\n" + table(["result", "command", "date", "machine", "versions"], rows)
+
+
+def table(heads: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table."""
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()

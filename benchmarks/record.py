@@ -1,0 +1,36 @@
+"""How a benchmark writes down what it measured, and how."""
+
+import json
+import os
+import platform
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from tinydet.pipeline.provenance import package_versions
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def write_result(name: str, command: str, figures: dict[str, Any]) -> Path:
+    """Write ``results/<name>.json``: the figures, the command, the machine and the versions."""
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{name}.json"
+    record = {
+        "command": command,
+        "date": date.today().isoformat(),
+        "machine": {"cpu": _cpu_model(), "cores": os.cpu_count(), "system": platform.system()},
+        "versions": package_versions(),
+        "figures": figures,
+    }
+    path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    print(json.dumps(figures, indent=2))
+    return path
+
+
+def _cpu_model() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if "model name" in line), "")
