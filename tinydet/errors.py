@@ -39,12 +39,12 @@ class ConfigError(TinydetError):
         self.findings = list(findings)
 
 
-class DataError(TinydetError):
-    """A data set, an image or a label file that cannot be used.
+class FaultError(TinydetError):
+    """Something at a place is not as it must be.
 
     Args:
-        where: Path, with the line where that helps.
-        found: What is wrong there.
+        where: Path (with the line where that helps), key or option.
+        found: What is wrong there, without a full stop.
         remedy: What to do about it, a full sentence.
     """
 
@@ -52,30 +52,16 @@ class DataError(TinydetError):
         super().__init__(f"{where}: {found}. {remedy}")
 
 
-class ModelFileError(TinydetError):
-    """A model file that cannot be read, or that is no detector.
-
-    Args:
-        where: Path of the model.
-        found: What is wrong with it.
-        remedy: What to do about it, a full sentence.
-    """
-
-    def __init__(self, where: object, found: str, remedy: str) -> None:
-        super().__init__(f"{where}: {found}. {remedy}")
+class DataError(FaultError):
+    """A data set, an image or a label file cannot be used."""
 
 
-class OutputError(TinydetError):
-    """A result could not be written (full disk, missing permission).
+class ModelFileError(FaultError):
+    """A model file cannot be read, or is no detector."""
 
-    Args:
-        where: Path that could not be written.
-        found: What the system said.
-        remedy: What to do about it, a full sentence.
-    """
 
-    def __init__(self, where: object, found: str, remedy: str) -> None:
-        super().__init__(f"{where}: {found}. {remedy}")
+class OutputError(FaultError):
+    """A result could not be written (full disk, missing permission)."""
 
 
 class MissingToolError(TinydetError):
