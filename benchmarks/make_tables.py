@@ -18,8 +18,8 @@ PUBLISHED_AP_192 = 0.388
 HEAD = """# Benchmarks
 
 Made by `python benchmarks/make_tables.py` from the files in `benchmarks/results`; each of them
-holds the command, the date, the machine and the versions. AP: all-point interpolation, NMS IoU 0.5, score
-threshold 0.001, at most 100 boxes an image. Percent.
+holds the command, the date, the machine and the versions. AP: all-point interpolation, NMS IoU 0.5,
+score threshold 0.001, at most 100 boxes an image. Percent.
 """
 
 
