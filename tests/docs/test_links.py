@@ -1,0 +1,79 @@
+"""What the documentation says can be followed: links lead somewhere, commands parse."""
+
+import ast
+import importlib
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+import tinydet
+from tinydet import cli
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+
+def blocks(text: str, *languages: str) -> list[str]:
+    return [body for language, body in FENCE.findall(text) if language in languages]
+
+
+def anchor(heading: str) -> str:
+    """The name GitHub gives a heading."""
+    kept = re.sub(r"[^\w\- ]", "", heading.replace("`", "").strip().lower())
+    return kept.replace(" ", "-")
+
+
+def anchors(text: str) -> set[str]:
+    return {anchor(h) for h in re.findall(r"^#+ (.+)$", FENCE.sub("", text), re.MULTILINE)}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_relative_links_lead_somewhere(document: Path) -> None:
+    """Every relative link names a file that exists, and a heading in it."""
+    text = document.read_text(encoding="utf-8")
+    for link in LINK.findall(FENCE.sub("", text)):
+        if re.match(r"[a-z]+:", link):
+            continue
+        name, _, heading = link.partition("#")
+        target = (document.parent / name).resolve() if name else document
+        assert target.exists(), f"{document.name}: {link}"
+        if heading:
+            assert heading in anchors(target.read_text(encoding="utf-8")), link
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_commands_parse(document: Path) -> None:
+    """A line that begins with ``tinydet`` in a shell block is a command of today."""
+    text = document.read_text(encoding="utf-8")
+    for block in blocks(text, "", "sh", "bash", "shell", "console"):
+        for line in block.replace("\\\n", " ").splitlines():
+            words = shlex.split(line.removeprefix("$ "), comments=True)
+            words = words[1:] if words and "=" in words[0] else words  # NAME=value tinydet ...
+            if words[:1] == ["tinydet"] and not {"-h", "--help", "--version"} & set(words):
+                assert cli.parse(words[1:]).command, line
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_python_examples_name_what_exists(document: Path) -> None:
+    """Python blocks are Python; what they import of the package, or take from it, is there."""
+    for block in blocks(document.read_text(encoding="utf-8"), "python"):
+        for node in ast.walk(ast.parse(block)):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tinydet"):
+                module = importlib.import_module(str(node.module))
+                assert all(hasattr(module, name.name) for name in node.names)
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                assert node.value.id != "tinydet" or node.attr in tinydet.__all__, node.attr
+
+
+def test_make_targets_exist() -> None:
+    """The make commands of the documentation are targets of the Makefile."""
+    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
+    for document in DOCUMENTS:
+        text = document.read_text(encoding="utf-8")
+        for block in blocks(text, "", "sh", "bash", "shell"):
+            named = {w for w in re.findall(r"^make (\w+)", block, re.MULTILINE)}
+            assert named <= targets, document.name
