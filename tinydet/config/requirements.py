@@ -28,7 +28,6 @@ ALWAYS: dict[Key, str] = {
     ("postprocessing", "IoU_eval_thresh"): "a number in 0..1, usually 0.4",
 }
 TRAINING: dict[Key, str] = {
-    ("dataset", "class_names"): "a list of names",
     ("dataset", "training_path"): "a folder of labelled images",
     ("training", "batch_size"): "a whole number, usually 32",
     ("training", "epochs"): "a whole number",
@@ -100,14 +99,11 @@ def _is_section(document: Document, key: Key) -> bool:
 
 def _check_data(document: Document, mode: str) -> None:
     paths = {name for name in DATA_PATHS if document.get("dataset", name) is not None}
-    if mode in EVALUATION_MODES - TRAINING_MODES:
-        if document.get("dataset", "class_names") is None:
-            remedy = f"Add it: operation_mode {mode} needs it."
-            document.report(("dataset", "class_names"), "a missing key", "a list of names", remedy)
-        if not paths & {"test_path", "validation_path", "training_path"}:
-            remedy = "Add the folder of labelled images to evaluate on."
-            supported = "a folder of labelled images"
-            document.report(("dataset", "test_path"), "a missing key", supported, remedy)
+    evaluated = {"test_path", "validation_path", "training_path"}
+    if mode in EVALUATION_MODES - TRAINING_MODES and not paths & evaluated:
+        remedy = "Add the folder of labelled images to evaluate on."
+        supported = "a folder of labelled images"
+        document.report(("dataset", "test_path"), "a missing key", supported, remedy)
     if mode in ("quantization", "chain_eqe") and not paths & {"quantization_path", "training_path"}:
         supported = "a folder of images like those the detector will see"
         remedy = "Add it: calibration on random data would spoil the accuracy."

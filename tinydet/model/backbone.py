@@ -65,5 +65,6 @@ def _load_weights(backbone: Any, alpha: float, pretrained_weights: str) -> None:
         raise ModelFileError(
             f"training.model.pretrained_weights: {pretrained_weights}",
             f"cannot be loaded into MobileNetV2 alpha {alpha} without classifier ({reason})",
-            "Give a matching no-top weights file, or None to start from random weights.",
+            "Give a matching no-top weights file, or None to start from random weights "
+            "(--pretrained None).",
         ) from None

@@ -1,28 +1,24 @@
 """What the commands of the command line do, with paths instead of a configuration file."""
 
 import json
-import os
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tinydet.config.detector_spec import (
-    DETECTOR_FILE,
-    DetectorSpec,
-    PreprocessSpec,
-    load_detector_spec,
-)
 from tinydet.config.files import write_text_atomically
+from tinydet.config.interpolation import escape
 from tinydet.config.loader import LoadedConfig, load_config
 from tinydet.config.template import render_template
 from tinydet.data.dataset import available_splits, load_dataset
-from tinydet.data.images import list_images
-from tinydet.errors import DataError, ModelFileError, OutputError
-from tinydet.pipeline.modes import run
-from tinydet.pipeline.resume import resume
-from tinydet.pipeline.stages import require_training_tools
+from tinydet.errors import DataError, OutputError, UnsupportedError
+from tinydet.pipeline.datasets import images_of
+from tinydet.pipeline.detector_of import spec_for
+from tinydet.pipeline.modes import resume, run
+from tinydet.pipeline.train_stage import require_training_tools
+
+RESULTS = ("config.yaml", "data", "logs", "evaluation", "predictions")
 
 
 def write_template(output: Path, data: Path | None, force: bool) -> Path:
@@ -59,7 +55,7 @@ def run_resumed(run_folder: Path, overrides: Sequence[str]) -> Path:
 
 
 def train_on(data: Path, settings: Mapping[str, Any], overrides: Sequence[str]) -> Path:
-    """Train, quantize and evaluate on a data set, with the defaults of ``tinydet init``.
+    """Train and evaluate on a data set, with the defaults of ``tinydet init``.
 
     Args:
         data: The data set.
@@ -70,7 +66,8 @@ def train_on(data: Path, settings: Mapping[str, Any], overrides: Sequence[str]) 
         The report.
     """
     require_training_tools("training")
-    given = [f"{key}={_yaml(value)}" for key, value in settings.items() if value is not None]
+    values = {**_schedule(settings.get("training.epochs")), **settings}
+    given = [f"{key}={_yaml(value)}" for key, value in values.items() if value is not None]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "defaults.yaml"
         path.write_text(_template_for(data), encoding="utf-8")
@@ -89,10 +86,11 @@ def quantize_model(
     require_training_tools("quantization")
     from tinydet.quantization import QuantizationOptions, quantize
 
-    if not images.exists():
-        raise DataError(images, "does not exist", "Give a folder of calibration images.")
-    paths = list_images(images) if images.is_dir() else [images]
-    return quantize(model_path, paths, output, options=QuantizationOptions(**options))
+    if options["max_images"] < 1:
+        raise UnsupportedError(
+            "--max-images", str(options["max_images"]), "1 or more", "Choose such a number."
+        )
+    return quantize(model_path, images_of(images), output, options=QuantizationOptions(**options))
 
 
 def evaluate_model(
@@ -114,9 +112,11 @@ def evaluate_model(
     from tinydet.inference import load_detector
     from tinydet.report import write_report
 
+    outside = [str(iou) for iou in iou_thresholds if not 0 < iou <= 1]
+    if outside:
+        raise UnsupportedError("--iou", ", ".join(outside), "above 0, up to 1", "Correct it.")
     spec = spec_for(model_path, class_names)
-    splits = available_splits(data)
-    split = split or ("val" if "val" in splits else None)
+    split = split or ("val" if "val" in available_splits(data) else None)
     detector = load_detector(model_path, spec, engine=engine)
     result = evaluate(
         detector,
@@ -127,6 +127,21 @@ def evaluate_model(
         settings=EvaluationSettings(iou_thresholds=iou_thresholds, engine=engine),
     )
     return f"{format_result(result)}\nReport: {write_report(output).resolve()}"
+
+
+def report_on(run_folder: Path) -> Path:
+    """Write the report of a run folder anew.
+
+    Raises:
+        DataError: The folder holds no result of a run.
+    """
+    from tinydet.report import write_report
+
+    if run_folder.is_dir() and not any((run_folder / result).exists() for result in RESULTS):
+        raise DataError(
+            run_folder, "holds no result of a run", f"Give a folder with {', '.join(RESULTS)}."
+        )
+    return write_report(run_folder)
 
 
 def predict_with(
@@ -156,29 +171,6 @@ def predict_with(
     return report.summary(), not report.unreadable
 
 
-def spec_for(model_path: Path, class_names: Sequence[str] | None) -> DetectorSpec:
-    """What a model was made for: its ``detector.json``, else the names and default preprocessing.
-
-    Raises:
-        ModelFileError: There is neither a ``detector.json`` nor a list of class names.
-    """
-    beside = model_path.with_name(DETECTOR_FILE)
-    if beside.is_file():
-        return load_detector_spec(beside)
-    from tinydet.inference import read_input_size
-
-    size = read_input_size(model_path)
-    if class_names is None:
-        raise ModelFileError(
-            model_path,
-            f"has no {DETECTOR_FILE} beside it, so its classes are not known",
-            "Give their names with --classes.",
-        )
-    return DetectorSpec(
-        class_names=tuple(class_names), preprocess=PreprocessSpec(height=size[0], width=size[1])
-    )
-
-
 def _template_for(data: Path | None) -> str:
     if data is None:
         return render_template()
@@ -192,10 +184,24 @@ def _with_warnings(loaded: LoadedConfig) -> LoadedConfig:
     return loaded
 
 
+def _schedule(epochs: int | None) -> dict[str, int]:
+    """The schedule of the defaults, fitted to another number of epochs.
+
+    One that ends early or late costs accuracy: the learning rate must come down at the end.
+    """
+    if epochs is None:
+        return {}
+    warmup = min(3, epochs // 10)
+    key = "training.callbacks.LRWarmupCosineDecay"
+    return {f"{key}.warmup_steps": warmup, f"{key}.decay_steps": max(1, epochs - warmup)}
+
+
 def _yaml(value: Any) -> str:
-    """A value as an override writes it."""
-    if isinstance(value, (Path, list, tuple)):
-        return json.dumps(
-            [str(v) for v in value] if not isinstance(value, Path) else os.fspath(value)
-        )
+    """A value as an override writes it: quoted, with nothing in it taken for a reference."""
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(_yaml(item) for item in value)}]"
+    if isinstance(value, Path):
+        value = str(value)
+    if isinstance(value, str):
+        return json.dumps(escape(value), ensure_ascii=False)
     return str(value)

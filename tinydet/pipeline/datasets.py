@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tinydet.config.schema.basics import DatasetSection
 from tinydet.data.dataset import Dataset, available_splits, load_dataset, split_by_name
-from tinydet.data.images import list_images
+from tinydet.data.images import is_image_name, list_images
 from tinydet.errors import DataError
 
 
@@ -71,12 +71,13 @@ def calibration_images(section: DatasetSection) -> list[Path]:
         DataError: There is no image.
     """
     if section.quantization_path is not None:
-        paths = list_images(Path(section.quantization_path))
+        paths = images_of(Path(section.quantization_path))
     else:
         paths = [sample.path for sample in load_training(section)[0].samples]
-    share = section.quantization_split
-    if share is not None and share < 1:
-        paths = paths[:: max(1, round(1 / share))]
+    if section.quantization_split is not None and paths:
+        count = max(1, round(section.quantization_split * len(paths)))
+        # Evenly taken: neighbours in a folder are often frames of one scene.
+        paths = [paths[i * len(paths) // count] for i in range(count)]
     if not paths:
         raise DataError(
             section.quantization_path or section.training_path,
@@ -84,6 +85,22 @@ def calibration_images(section: DatasetSection) -> list[Path]:
             "Give dataset.quantization_path some hundred images like those the detector will see.",
         )
     return paths
+
+
+def images_of(path: Path) -> list[Path]:
+    """The images of a folder, an image file, or a data set given by its description file.
+
+    Raises:
+        DataError: There is no such path, or it cannot be read.
+    """
+    if path.is_dir():
+        return list_images(path)
+    if not path.exists():
+        raise DataError(path, "does not exist", "Give a folder of images.")
+    if is_image_name(path.name):
+        return [path]
+    split = "train" if "train" in available_splits(path) else None
+    return [sample.path for sample in load_dataset(path, split=split).samples]
 
 
 def _load_part(path: Path, class_names: tuple[str, ...] | None, split: str) -> Dataset:

@@ -16,6 +16,7 @@ def use_device(device: str, gpu_memory_limit: float | None, say: Callable[[str],
     Raises:
         UnsupportedError: A GPU is wanted and none is there.
     """
+    import tinydet.model  # noqa: F401, I001 - first: loads the framework without its messages
     import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")
@@ -29,7 +30,9 @@ def use_device(device: str, gpu_memory_limit: float | None, say: Callable[[str],
     if device == "cpu":
         tf.config.set_visible_devices([], "GPU")
     elif gpus and gpu_memory_limit:
-        limit = tf.config.LogicalDeviceConfiguration(memory_limit=gpu_memory_limit * 1024)
+        limit = tf.config.LogicalDeviceConfiguration(
+            memory_limit=int(gpu_memory_limit * 1024)  # MB
+        )
         for gpu in gpus:
             tf.config.set_logical_device_configuration(gpu, [limit])
     elif gpu_memory_limit:

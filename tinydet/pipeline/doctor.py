@@ -29,10 +29,9 @@ def diagnose() -> str:
 
 def _backend() -> str:
     try:
+        import tinydet.model  # noqa: F401, I001 - first: loads the framework without its messages
         import keras
         import tensorflow as tf
-
-        import tinydet.model  # noqa: F401 - loads the framework without its messages
     except ImportError as error:
         return (
             f"not available ({error}); training and quantization need pip install 'tinydet[train]'"

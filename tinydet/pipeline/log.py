@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+from tinydet.config.files import REMEDY
+from tinydet.errors import OutputError
+
 LOG_FILE = "tinydet.log"
 
 
@@ -16,7 +19,15 @@ class RunLog:
         self.path = folder / LOG_FILE
 
     def say(self, text: str = "") -> None:
-        """One paragraph to the user and to the log."""
+        """One paragraph to the user and to the log.
+
+        Raises:
+            OutputError: The log cannot be written.
+        """
         print(text, flush=True)  # noqa: T201 - this is the place where a run speaks
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(text + "\n")
+        try:
+            with self.path.open("a", encoding="utf-8", errors="backslashreplace") as file:
+                file.write(text + "\n")
+        except OSError as error:
+            found = f"cannot be written ({error.strerror or error})"
+            raise OutputError(self.path, found, REMEDY) from error

@@ -1,27 +1,25 @@
 """Operation modes: which stages run, in which order."""
 
 import json
+import shlex
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from tinydet.config.files import make_folder, write_text_atomically
-from tinydet.config.loader import resolved_yaml
+from tinydet.config.loader import load_config, resolved_yaml
 from tinydet.config.schema import UserConfig
 from tinydet.data.augment import validate_augmentation
-from tinydet.errors import ConfigError
+from tinydet.errors import ConfigError, DataError, TinydetError
+from tinydet.pipeline.context import Run
 from tinydet.pipeline.log import RunLog
-from tinydet.pipeline.stages import (
-    Run,
-    compare_stage,
-    evaluate_stage,
-    predict_stage,
-    quantize_stage,
-    train_stage,
-)
+from tinydet.pipeline.stages import compare_stage, evaluate_stage, predict_stage, quantize_stage
+from tinydet.pipeline.train_stage import train_stage
 
 CONFIG_FILE = "config.yaml"
 SUMMARY_FILE = "run.json"
+WORTH_REPORTING = ("saved_models/best_weights.weights.h5", "evaluation")
 
 
 def run(config: UserConfig, *, run_folder: Path | None = None) -> Path:
@@ -35,24 +33,93 @@ def run(config: UserConfig, *, run_folder: Path | None = None) -> Path:
         The report, ``report.html`` in the run folder.
 
     Raises:
-        TinydetError: Whatever the user can mend.
+        TinydetError: Whatever the user can mend. What cannot work at all (a missing file) is
+            found before the folder is made.
+        KeyboardInterrupt: Ctrl-C; its text says how to go on.
     """
     from tinydet.report import write_report
 
-    findings = validate_augmentation(config.data_augmentation)
+    if config.trains and config.training.resume_training_from is not None:
+        return resume(_folder_of(Path(config.training.resume_training_from)))
+    findings = [*validate_augmentation(config.data_augmentation), *missing_files(config)]
     if findings:
         raise ConfigError(findings)
     folder = make_folder(Path(run_folder or config.run_folder))
+    log = RunLog(folder)
+    config = _with_seed(config, log)
     write_text_atomically(folder / CONFIG_FILE, resolved_yaml(config))
-    current = Run(config, folder, RunLog(folder))
     try:
-        summary = _execute(current)
+        summary = _execute(Run(config, folder, log))
         write_text_atomically(folder / SUMMARY_FILE, json.dumps(summary, indent=2) + "\n")
-    finally:
-        # What was reached can be looked at also when a later stage failed.
         report = write_report(folder)
-    current.log.say(f"Report: {report.resolve()}")
+    except KeyboardInterrupt:
+        goes_on = f"'tinydet run --resume {shlex.quote(str(folder))}'"
+        raise KeyboardInterrupt(f"stopped. {goes_on} goes on.") from None
+    except BaseException:
+        if any((folder / result).exists() for result in WORTH_REPORTING):
+            with suppress(TinydetError, OSError):  # never in place of the error that led here
+                write_report(folder)
+        raise
+    log.say(f"\nReport: {report.resolve()}")
     return report
+
+
+def resume(run_folder: Path) -> Path:
+    """Continue a killed run in its folder, with the configuration it was started with.
+
+    Training goes on after its last finished epoch; the stages after it run as they would have.
+
+    Args:
+        run_folder: Folder of the run.
+
+    Returns:
+        The report.
+
+    Raises:
+        DataError: The folder holds no run.
+    """
+    run_folder = Path(run_folder)
+    config_file = run_folder / CONFIG_FILE
+    if not config_file.is_file():
+        raise DataError(
+            run_folder, f"holds no {CONFIG_FILE}, so it is no run", "Give the folder of a run."
+        )
+    return run(load_config(config_file).config, run_folder=run_folder)
+
+
+def _folder_of(run_folder_or_file: Path) -> Path:
+    """The run folder; older configurations name a file in its ``saved_models``."""
+    if run_folder_or_file.is_file():
+        return run_folder_or_file.parent.parent
+    return run_folder_or_file
+
+
+def missing_files(config: UserConfig) -> list[str]:
+    """Inputs of the operation mode that do not exist, one sentence each."""
+    named: dict[str, object] = {}
+    if not config.trains or config.training.model is None:
+        named["general.model_path"] = config.general.model_path
+    # A camera or a pattern is no file: the prediction says itself what it cannot find.
+    if config.operation_mode != "prediction":
+        for name in ("training_path", "validation_path", "test_path", "quantization_path"):
+            named[f"dataset.{name}"] = getattr(config.dataset, name)
+    return [
+        f"{key}: {path} does not exist. Correct the path."
+        for key, path in named.items()
+        if path is not None and not Path(str(path)).exists()
+    ]
+
+
+def _with_seed(config: UserConfig, log: RunLog) -> UserConfig:
+    """A null seed is drawn once and written down: a resumed run must have the same."""
+    if config.general.global_seed is not None or not config.trains:
+        return config
+    import secrets
+
+    seed = secrets.randbelow(2**31)
+    log.say(f"Seed drawn: {seed} (general.global_seed={seed} repeats this run)")
+    general = config.general.model_copy(update={"global_seed": seed})
+    return config.model_copy(update={"general": general})
 
 
 def _execute(current: Run) -> dict[str, Any]:

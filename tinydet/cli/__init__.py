@@ -1,0 +1,68 @@
+"""The command line: one sub-command per stage. Parse, call one function, print; no logic."""
+
+import errno
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from contextlib import suppress
+
+from tinydet.cli.parser import EXIT_USER_ERROR, build_parser, parse
+from tinydet.errors import TinydetError
+
+__all__ = ["build_parser", "main", "parse"]
+
+EXIT_INTERRUPTED = 130
+# What the system refuses for reasons that the user can mend: space, permission.
+REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        arguments: Without the program name; None takes those of the process.
+
+    Returns:
+        Exit status: 0, 2 for an error that the user can mend, 130 after Ctrl-C.
+    """
+    _prepare_terminal()
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if not arguments:
+        build_parser().print_help(sys.stderr)
+        return EXIT_USER_ERROR
+    try:
+        parsed = parse(arguments)
+        status: int = parsed.command(parsed) or 0
+        sys.stdout.flush()
+    except TinydetError as error:
+        return _complain(str(error))
+    except KeyboardInterrupt as stop:
+        _complain(str(stop.args[0]) if stop.args else "stopped.")
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:  # the reader of a pipe went away, as in `tinydet ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        if error.errno not in REFUSALS:
+            raise
+        return _complain(
+            f"{error.filename or 'a file'}: {error.strerror}. "
+            "Free some space, correct the permissions, or choose another output folder."
+        )
+    return status
+
+
+def _prepare_terminal() -> None:
+    """Print any name on any terminal, and no warning of a library that the user cannot mend."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, ValueError, OSError):  # replaced by a notebook or a test
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+
+
+def _complain(text: str) -> int:
+    for line in text.splitlines():
+        print(f"tinydet: {line}", file=sys.stderr)  # noqa: T201 - the edge to the user
+    return EXIT_USER_ERROR

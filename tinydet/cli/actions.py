@@ -1,0 +1,136 @@
+"""What each command does: call one function with the parsed options, print what it returns."""
+
+import argparse
+
+UNREADABLE = 2  # exit status: the work is done, but some files could not be read
+
+
+def _print(text: str) -> None:
+    print(text)  # noqa: T201 - the edge to the user
+
+
+def init(parsed: argparse.Namespace) -> None:
+    """Write a commented configuration."""
+    from tinydet.pipeline.commands import write_template
+
+    _print(f"Wrote {write_template(parsed.output, parsed.data, parsed.force)}")
+
+
+def run(parsed: argparse.Namespace) -> None:
+    """Execute a configuration, or go on with a killed run."""
+    from tinydet.pipeline.commands import run_config, run_resumed
+
+    if parsed.resume:
+        run_resumed(parsed.resume, parsed.overrides)
+    else:
+        run_config(parsed.config, parsed.overrides)
+
+
+def train(parsed: argparse.Namespace) -> None:
+    """Train on a data set with the defaults."""
+    from tinydet.pipeline.commands import train_on
+
+    train_on(
+        parsed.data,
+        {
+            "dataset.validation_path": parsed.validation,
+            "dataset.class_names": parsed.classes,
+            "training.model.input_shape": parsed.input,
+            "training.model.alpha": parsed.alpha,
+            "training.epochs": parsed.epochs,
+            "training.batch_size": parsed.batch_size,
+            "training.model.pretrained_weights": parsed.pretrained,
+            "hydra.run.dir": parsed.output,
+        },
+        parsed.overrides,
+    )
+
+
+def quantize(parsed: argparse.Namespace) -> None:
+    """Make the int8 model of a float model."""
+    from tinydet.pipeline.commands import quantize_model
+
+    path = quantize_model(
+        parsed.model,
+        parsed.images,
+        parsed.output,
+        {
+            "granularity": parsed.granularity,
+            "input_type": parsed.input_type,
+            "output_type": parsed.output_type,
+            "max_images": parsed.max_images,
+        },
+    )
+    _print(f"Wrote {path} ({path.stat().st_size:,} bytes)")
+
+
+def evaluate(parsed: argparse.Namespace) -> None:
+    """Measure a model on a data set."""
+    from tinydet.pipeline.commands import evaluate_model
+
+    _print(
+        evaluate_model(
+            parsed.model,
+            parsed.data,
+            parsed.output,
+            split=parsed.split,
+            class_names=parsed.classes,
+            iou_thresholds=tuple(parsed.iou),
+            engine=parsed.engine,
+        )
+    )
+
+
+def predict(parsed: argparse.Namespace) -> int:
+    """Find objects; exit status 2 where a file could not be read."""
+    from tinydet.pipeline.commands import predict_with
+
+    summary, complete = predict_with(
+        parsed.model,
+        parsed.source if len(parsed.source) > 1 else parsed.source[0],
+        parsed.output,
+        score_threshold=parsed.score,
+        class_names=parsed.classes,
+        max_frames=parsed.max_frames,
+    )
+    _print(summary)
+    return 0 if complete else UNREADABLE
+
+
+def data_check(parsed: argparse.Namespace) -> int:
+    """Check a data set; exit status 2 where an image cannot be read."""
+    from tinydet.data.check import check_dataset, format_check
+    from tinydet.data.dataset import load_dataset
+
+    dataset = load_dataset(parsed.data, parsed.classes, parsed.split)
+    report = check_dataset(dataset, parsed.output)
+    _print(format_check(report))
+    return UNREADABLE if report["unreadable"] else 0
+
+
+def data_generate(parsed: argparse.Namespace) -> None:
+    """Render a labelled data set."""
+    from tinydet.data.generate import generate_dataset
+
+    _print(f"Wrote {generate_dataset(parsed.output, images=parsed.images, seed=parsed.seed)}")
+
+
+def report(parsed: argparse.Namespace) -> None:
+    """Write a report anew."""
+    from tinydet.pipeline.commands import report_on
+
+    _print(f"Report: {report_on(parsed.run_folder).resolve()}")
+
+
+def demo(parsed: argparse.Namespace) -> None:
+    """The whole way on generated images."""
+    from tinydet.pipeline.demo import run_demo
+
+    run_demo(parsed.output)
+
+
+def doctor(_: argparse.Namespace) -> None:
+    """Describe the installation."""
+    from tinydet.pipeline.doctor import diagnose
+
+    _print(diagnose())

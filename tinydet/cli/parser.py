@@ -1,0 +1,237 @@
+"""The words and options of the command line."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from tinydet.cli import actions
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction["Parser"]
+
+EXIT_USER_ERROR = 2
+OVERRIDES_HELP = "Words of the form key.sub=value are laid over the configuration."
+DATA_HELP = "data set: a folder, a YOLO data.yaml, or a COCO json; the format is recognised"
+NAMES_HELP = "class names, separated by commas (default: all of the data set)"
+MODEL_NAMES_HELP = "class names of a model without detector.json, separated by commas"
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, like all others."""
+
+    def error(self, message: str) -> NoReturn:
+        """End the process with exit status 2."""
+        self.exit(EXIT_USER_ERROR, f"{self.prog}: {message}. See '{self.prog} --help'.\n")
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Parse a command line; ``key=value`` words may stand anywhere among the options.
+
+    Args:
+        arguments: Without the program name.
+
+    Returns:
+        The options; ``command`` is the function that takes them.
+
+    Raises:
+        SystemExit: The words are wrong (status 2), or help was asked for (0).
+    """
+    parsed, rest = build_parser().parse_known_args(arguments)
+    takes_overrides = hasattr(parsed, "overrides")
+    unknown = [w for w in rest if not takes_overrides or w.startswith("-") or "=" not in w]
+    if unknown:
+        form = " (an override has the form key.sub=value)" if takes_overrides else ""
+        parsed.parser.error(f"unknown arguments: {' '.join(map(repr, unknown))}{form}")
+    if takes_overrides:
+        parsed.overrides = rest
+    return parsed
+
+
+def class_list(text: str) -> list[str]:
+    """Class names as the options write them: separated by commas.
+
+    >>> class_list("person, traffic light")
+    ['person', 'traffic light']
+    """
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def input_shape(text: str) -> str:
+    """A side, or height and width, as the configuration writes the input shape.
+
+    Raises:
+        argparse.ArgumentTypeError: It is neither.
+
+    >>> input_shape("192"), input_shape("192x416")
+    ('(192, 192, 3)', '(192, 416, 3)')
+    """
+    sides = text.lower().split("x")
+    if len(sides) > 2 or not all(side.isdecimal() for side in sides):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a side nor HEIGHTxWIDTH, in pixels")
+    return f"({sides[0]}, {sides[-1]}, 3)"
+
+
+def build_parser() -> Parser:
+    """The parser of all commands."""
+    parser = Parser(
+        prog="tinydet",
+        description="SSD MobileNetV2 FPN-lite detectors for microcontrollers: train, quantize to "
+        "int8, evaluate, predict.",
+        epilog="Start with 'tinydet init DATA', edit user_config.yaml, and "
+        "'tinydet run --config user_config.yaml'; or see it all with 'tinydet demo'.",
+    )
+    parser.add_argument("--version", action=_Version, help="print the version and exit")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
+    for add in (_init, _run, _train, _quantize, _evaluate, _predict, _data, _report, _demo):
+        add(commands)
+    doctor = commands.add_parser("doctor", help="show versions, backend and tools found")
+    doctor.set_defaults(command=actions.doctor, parser=doctor)
+    return parser
+
+
+class _Version(argparse.Action):
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str) -> None:  # noqa: A002 - argparse's name
+        super().__init__(option_strings, dest, nargs=0, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        parser._print_message(f"tinydet {version('tinydet')}\n")
+        parser.exit()
+
+
+def _init(commands: "Commands") -> None:
+    parser = commands.add_parser("init", help="write a commented user_config.yaml")
+    parser.add_argument("data", nargs="?", type=Path, help=f"{DATA_HELP}; named in the file")
+    _add_output(parser, "user_config.yaml", "file to write")
+    parser.add_argument("--force", action="store_true", help="overwrite an existing file")
+    parser.set_defaults(command=actions.init, parser=parser)
+
+
+def _run(commands: "Commands") -> None:
+    parser = commands.add_parser("run", help="execute the operation_mode of a configuration")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--config", type=Path, metavar="FILE", help="user_config.yaml")
+    source.add_argument("--resume", type=Path, metavar="RUN_FOLDER", help="go on with a killed run")
+    parser.epilog = OVERRIDES_HELP
+    parser.set_defaults(command=actions.run, parser=parser, overrides=[])
+
+
+def _train(commands: "Commands") -> None:
+    parser = commands.add_parser("train", help="train a float model on a folder of labelled images")
+    parser.add_argument("data", type=Path, help=DATA_HELP)
+    parser.add_argument("--validation", type=Path, metavar="DATA", help="data set to validate on")
+    parser.add_argument("--classes", type=class_list, metavar="NAMES", help=NAMES_HELP)
+    parser.add_argument(
+        "--input",
+        type=input_shape,
+        default="192",
+        metavar="SIZE",
+        help="side in px, or HEIGHTxWIDTH (default: 192)",
+    )
+    parser.add_argument("--alpha", type=float, help="width of the backbone (default: 0.35)")
+    parser.add_argument("--epochs", type=int, help="passes over the data set (default: 100)")
+    parser.add_argument("--batch-size", type=int, help="images per step (default: 32)")
+    parser.add_argument(
+        "--pretrained",
+        metavar="WEIGHTS",
+        help="imagenet (downloaded once), a weights file, or None (default: imagenet)",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="RUN_FOLDER",
+        help="where everything goes (default: experiments_outputs/<date and time>)",
+    )
+    parser.epilog = OVERRIDES_HELP
+    parser.set_defaults(command=actions.train, parser=parser, overrides=[])
+
+
+def _quantize(commands: "Commands") -> None:
+    parser = commands.add_parser("quantize", help="make the int8 .tflite of a float model")
+    parser.add_argument("model", type=Path, help=".keras file")
+    parser.add_argument(
+        "--images", type=Path, required=True, help="calibration images, or a data set"
+    )
+    _add_choice(parser, "--granularity", ("per_channel", "per_tensor"), "scales of the weights")
+    _add_choice(parser, "--input-type", ("uint8", "int8", "float"), "type of the input")
+    _add_choice(parser, "--output-type", ("float", "int8", "uint8"), "type of the outputs")
+    parser.add_argument(
+        "--max-images", type=int, default=100, help="most calibration images (default: 100)"
+    )
+    _add_output(parser, "quantized_models")
+    parser.set_defaults(command=actions.quantize, parser=parser)
+
+
+def _evaluate(commands: "Commands") -> None:
+    parser = commands.add_parser("evaluate", help="measure AP of a .keras or .tflite model")
+    parser.add_argument("model", type=Path, help=".keras or .tflite file, also a published one")
+    parser.add_argument("--data", type=Path, required=True, help=DATA_HELP)
+    parser.add_argument(
+        "--split", choices=("train", "val", "test"), help="part of the data set (default: its val)"
+    )
+    parser.add_argument("--classes", type=class_list, metavar="NAMES", help=MODEL_NAMES_HELP)
+    parser.add_argument(
+        "--iou", type=float, nargs="+", default=[0.4], help="IoUs of the AP (default: 0.4)"
+    )
+    _add_choice(parser, "--engine", ("litert", "litert-ref"), "fast or reference kernels")
+    _add_output(parser, "evaluation_run")
+    parser.set_defaults(command=actions.evaluate, parser=parser)
+
+
+def _predict(commands: "Commands") -> None:
+    parser = commands.add_parser("predict", help="find objects in images, a video or a camera")
+    parser.add_argument("model", type=Path, help=".keras or .tflite file")
+    parser.add_argument("source", nargs="+", help="images, a folder, a video file, or camera:0")
+    parser.add_argument("--score", type=float, help="score threshold (default: that of the model)")
+    parser.add_argument("--classes", type=class_list, metavar="NAMES", help=MODEL_NAMES_HELP)
+    parser.add_argument("--max-frames", type=int, help="stop a video or camera after so many")
+    _add_output(parser, "predictions")
+    parser.set_defaults(command=actions.predict, parser=parser)
+
+
+def _data(commands: "Commands") -> None:
+    data = commands.add_parser("data", help="check or generate a data set")
+    acts = data.add_subparsers(metavar="ACTION", required=True, parser_class=Parser)
+    check = acts.add_parser("check", help="count, draw and list what is wrong")
+    check.add_argument("data", type=Path, help=DATA_HELP)
+    check.add_argument(
+        "--split", choices=("train", "val", "test"), help="part of the data set (default: all)"
+    )
+    check.add_argument("--classes", type=class_list, metavar="NAMES", help=NAMES_HELP)
+    check.add_argument(
+        "--output", type=Path, help="folder for check.json and pictures (default: none is written)"
+    )
+    check.set_defaults(command=actions.data_check, parser=check)
+    generate = acts.add_parser("generate", help="render a labelled data set")
+    generate.add_argument("output", type=Path, help="folder of the data set")
+    generate.add_argument("--images", type=int, default=600, help="how many (default: 600)")
+    generate.add_argument("--seed", type=int, default=0, help="chooses the set (default: 0)")
+    generate.set_defaults(command=actions.data_generate, parser=generate)
+
+
+def _report(commands: "Commands") -> None:
+    parser = commands.add_parser("report", help="write report.html of a run folder anew")
+    parser.add_argument("run_folder", type=Path, help="folder of a run")
+    parser.set_defaults(command=actions.report, parser=parser)
+
+
+def _demo(commands: "Commands") -> None:
+    parser = commands.add_parser(
+        "demo", help="generate a data set, train, quantize, evaluate, predict, report"
+    )
+    _add_output(parser, "demo")
+    parser.set_defaults(command=actions.demo, parser=parser)
+
+
+def _add_output(parser: Parser, default: str, what: str = "folder of the results") -> None:
+    parser.add_argument(
+        "--output", type=Path, default=Path(default), help=f"{what} (default: {default})"
+    )
+
+
+def _add_choice(parser: Parser, option: str, choices: Sequence[str], what: str) -> None:
+    parser.add_argument(
+        option, choices=choices, default=choices[0], help=f"{what} (default: {choices[0]})"
+    )

@@ -1,0 +1,94 @@
+"""What a model file was made for: its ``detector.json``, else what the user says."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tinydet.config.detector_spec import (
+    DETECTOR_FILE,
+    DetectorSpec,
+    PreprocessSpec,
+    load_detector_spec,
+)
+from tinydet.config.schema import UserConfig
+from tinydet.errors import ModelFileError
+from tinydet.pipeline import datasets
+
+
+def spec_of(config: UserConfig, model_path: Path) -> DetectorSpec:
+    """What the model of a configuration was made for.
+
+    Args:
+        config: Preprocessing and class names of a model without ``detector.json``.
+        model_path: The model; its input size is read from it.
+
+    Raises:
+        ModelFileError: The model cannot be read, its classes are not known, or they are not
+            those of ``dataset.class_names``.
+    """
+    names = config.dataset.class_names
+    beside = model_path.with_name(DETECTOR_FILE)
+    if beside.is_file():
+        return _agreeing(model_path, load_detector_spec(beside), names, "dataset.class_names")
+    from tinydet.inference import read_input_size
+
+    size = read_input_size(model_path)
+    if names is None:
+        names = _names_of_data(config, model_path)
+    return DetectorSpec(
+        class_names=names,
+        preprocess=config.preprocess_spec(size),
+        anchors=config.anchor_spec(),
+        postprocess=config.postprocess_spec(),
+    )
+
+
+def spec_for(model_path: Path, class_names: Sequence[str] | None) -> DetectorSpec:
+    """What a model on the command line was made for.
+
+    Args:
+        model_path: The model.
+        class_names: Of a model without ``detector.json``, in the order of its outputs; it is taken
+            to have the default preprocessing.
+
+    Raises:
+        ModelFileError: There is neither a ``detector.json`` nor a list of class names, or the two
+            differ.
+    """
+    beside = model_path.with_name(DETECTOR_FILE)
+    if beside.is_file():
+        return _agreeing(model_path, load_detector_spec(beside), class_names, "--classes")
+    from tinydet.inference import read_input_size
+
+    size = read_input_size(model_path)
+    if class_names is None:
+        raise ModelFileError(
+            model_path,
+            f"has no {DETECTOR_FILE} beside it, so its classes are not known",
+            "Give their names with --classes, in the order of its outputs.",
+        )
+    return DetectorSpec(
+        class_names=tuple(class_names), preprocess=PreprocessSpec(height=size[0], width=size[1])
+    )
+
+
+def _agreeing(
+    model_path: Path, spec: DetectorSpec, names: Sequence[str] | None, where: str
+) -> DetectorSpec:
+    if names is not None and tuple(names) != spec.class_names:
+        raise ModelFileError(
+            model_path,
+            f"finds {', '.join(spec.class_names)}, but {where} says {', '.join(names)}",
+            f"Leave {where} away, or give the model for these classes.",
+        )
+    return spec
+
+
+def _names_of_data(config: UserConfig, model_path: Path) -> tuple[str, ...]:
+    section = config.dataset
+    if not (section.test_path or section.validation_path or section.training_path):
+        raise ModelFileError(
+            model_path,
+            f"has no {DETECTOR_FILE} beside it, so its classes are not known",
+            "Give dataset.class_names, in the order of its outputs.",
+        )
+    return datasets.load_evaluation(section, None)[0].class_names

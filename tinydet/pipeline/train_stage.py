@@ -1,0 +1,171 @@
+"""The training stage of a run."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from tinydet.config.detector_spec import DETECTOR_FILE, DetectorSpec
+from tinydet.config.files import atomic_path
+from tinydet.config.schema import UserConfig
+from tinydet.data.augment import make_augmentation
+from tinydet.errors import MissingToolError, ModelFileError
+from tinydet.pipeline import datasets
+from tinydet.pipeline.context import Run
+from tinydet.pipeline.data_check import check_part
+from tinydet.pipeline.detector_of import spec_of
+from tinydet.pipeline.provenance import provenance
+
+
+def train_stage(run: Run) -> Path:
+    """Check the data, train, and return the best float model."""
+    require_training_tools("training")
+    config, section = run.config, run.config.training
+    training, validation = datasets.load_training(config.dataset)
+
+    from tinydet.pipeline.devices import use_device
+    from tinydet.training import seed_everything, train
+
+    use_device(config.general.device, config.general.gpu_memory_limit, run.log.say)
+    seed = _seed(run)
+    seed_everything(seed, config.general.deterministic_ops)
+    options = _options(config, seed)
+    model, spec = _model_and_spec(config, training.class_names)
+    # After the model: weights that cannot be loaded should not cost a look at every image.
+    check_part(run, "train", training)
+    check_part(run, "validation", validation)
+    spec = spec.model_copy(update={"provenance": provenance(config, seed, training, validation)})
+    run.log.say(
+        f"Training {model.name}: {model.count_params():,} parameters, {len(training)} images, "
+        f"{_count(section.epochs, 'epoch')} of {options.batch_size} images a step"
+    )
+    _say_where_it_goes_on(run)
+    result = train(
+        model,
+        spec,
+        training.samples,
+        validation.samples,
+        make_augmentation(config.data_augmentation),
+        options,
+        run.folder,
+    )
+    run.log.say(
+        f"Trained in {result.seconds / 60:.1f} min ({result.images_per_second:.1f} images/s); "
+        f"best epoch {result.best_epoch} ({result.monitor} {result.best_value:.4f}): "
+        f"{result.best_model}"
+    )
+    if section.trained_model_path:
+        copy_model(result.best_model, Path(section.trained_model_path))
+    return result.best_model
+
+
+def require_training_tools(wish: str) -> None:
+    """Say in one line that TensorFlow or Keras is missing.
+
+    Raises:
+        MissingToolError: One of them is not installed.
+    """
+    from importlib.util import find_spec
+
+    for tool in ("tensorflow", "keras"):
+        if find_spec(tool) is None:
+            raise MissingToolError(wish, tool, "Install it: pip install 'tinydet[train]'.")
+
+
+def copy_model(model_path: Path, destination: Path) -> None:
+    """Copy a model and its ``detector.json``; each file appears whole or not at all."""
+    for source, target in (
+        (model_path, destination),
+        (model_path.with_name(DETECTOR_FILE), destination.with_name(DETECTOR_FILE)),
+    ):
+        with atomic_path(target) as temporary:
+            shutil.copyfile(source, temporary)
+
+
+def _options(config: UserConfig, seed: int) -> Any:
+    from tinydet.training import TrainingOptions
+
+    section = config.training
+    return TrainingOptions(
+        epochs=section.epochs,
+        batch_size=section.batch_size,
+        optimizer=section.optimizer_name,
+        optimizer_arguments=section.optimizer_arguments,
+        recipe=section.recipe,
+        loss=section.loss.given(),
+        frozen_layers=section.frozen_layers,
+        callbacks=section.callbacks,
+        iou_threshold=config.postprocessing.iou_threshold,
+        validation_period=section.validation_period,
+        seed=seed,
+        num_workers=max(1, section.num_workers),
+        cache_images=section.cache_images,
+    )
+
+
+def _model_and_spec(config: UserConfig, class_names: tuple[str, ...]) -> tuple[Any, DetectorSpec]:
+    """A new network, or the one to train further, and what it is for."""
+    section = config.training
+    if section.model is None:
+        return _model_to_train_further(config, class_names)
+    from tinydet.model import build_detector
+    from tinydet.training.recipes import RECIPES
+
+    preprocess = config.preprocess_spec()
+    spec = DetectorSpec(
+        class_names=class_names,
+        alpha=section.model.alpha,
+        preprocess=preprocess,
+        anchors=config.anchor_spec(),
+        postprocess=config.postprocess_spec(),
+    )
+    model = build_detector(
+        preprocess.height,
+        preprocess.width,
+        len(class_names),
+        alpha=section.model.alpha,
+        pretrained_weights=section.model.pretrained_weights,
+        anchors_per_cell=len(spec.anchors.aspect_ratios) + 1,
+        predictor_batch_norm=RECIPES[section.recipe].predictor_batch_norm,
+        batch_norm_momentum=section.batch_norm_momentum,
+        dropout=section.dropout or 0.0,
+    )
+    return model, spec
+
+
+def _model_to_train_further(
+    config: UserConfig, class_names: tuple[str, ...]
+) -> tuple[Any, DetectorSpec]:
+    from tinydet.inference import load_keras_model
+
+    path = Path(str(config.general.model_path))
+    spec = spec_of(config, path)
+    if spec.class_names != class_names:
+        raise ModelFileError(
+            path,
+            f"finds {', '.join(spec.class_names)}; the training set has {', '.join(class_names)}",
+            "Give dataset.class_names of the model, or train a new one (training.model).",
+        )
+    return load_keras_model(path), spec
+
+
+def _say_where_it_goes_on(run: Run) -> None:
+    """Tell of the epochs that are done already: a run that is resumed, or started twice."""
+    from tinydet.training.checkpoint import LAST_WEIGHTS, load_state
+
+    last_weights = run.folder / "saved_models" / LAST_WEIGHTS
+    if last_weights.exists():
+        done, epochs = load_state(last_weights).epochs_done, run.config.training.epochs
+        next_step = f"going on with epoch {done + 1}" if done < epochs else "nothing left to train"
+        run.log.say(f"{_count(done, 'epoch')} of {epochs} done in {run.folder}: {next_step}")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _seed(run: Run) -> int:
+    """The seed of the configuration; ``modes.run`` has drawn one where it was null."""
+    seed = run.config.general.global_seed
+    if seed is None:
+        raise ValueError("a run has a seed")
+    return seed
