@@ -142,7 +142,6 @@ def test_all_findings_at_once_in_file_order(tmp_path: Path) -> None:
         ("dataset.class_names=person", "Put the values in brackets"),
         ("dataset.class_names=[]", "at least 1 values"),
         ("dataset.class_names=[a, b, a]", "Name each class once"),
-        ("dataset.format=tfs", "labels the .tfs files were made from"),
         ("dataset.download_data=True", "Download the data yourself"),
         ("dataset.exclude_unlabeled=True", "kept as negatives"),
         ("dataset.test_path=${NOT_SET}/a", "Set the environment variable NOT_SET"),

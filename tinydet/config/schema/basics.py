@@ -27,8 +27,7 @@ ModelType = Literal["ssd_mobilenet_v2_fpnlite"]
 LogsFolder = Literal["logs"]
 ModelsFolder = Literal["saved_models"]
 Device = Literal["auto", "cpu", "gpu"]
-DatasetFormat = Literal["darknet_yolo", "coco", "pascal_voc"]
-TFS_REMEDY = "Give the folder with the .txt labels the .tfs files were made from."
+DatasetFormat = Literal["tfs", "darknet_yolo", "coco", "pascal_voc"]
 
 
 class GeneralSection(Section):
@@ -85,7 +84,7 @@ class DatasetSection(Section):
     """
 
     name: Text = "unnamed"
-    format: Annotated[DatasetFormat, choice(DatasetFormat, tfs=TFS_REMEDY)] | None = None
+    format: Annotated[DatasetFormat, choice(DatasetFormat)] | None = None
     class_names: Texts | None = None
     training_path: File | None = None
     validation_path: File | None = None
