@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Sequence
@@ -38,6 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except TinydetError as error:
         return _complain(str(error))
     except KeyboardInterrupt as stop:
+        with suppress(ValueError):  # not in the main thread
+            # Threads may still finish their step: a second Ctrl-C ends the process at once.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
         _complain(str(stop.args[0]) if stop.args else "stopped.")
         return EXIT_INTERRUPTED
     except BrokenPipeError:  # the reader of a pipe went away, as in `tinydet ... | head`

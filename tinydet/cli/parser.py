@@ -1,6 +1,7 @@
 """The words and options of the command line."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -97,7 +98,7 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         from importlib.metadata import version
 
-        parser._print_message(f"tinydet {version('tinydet')}\n")
+        sys.stdout.write(f"tinydet {version('tinydet')}\n")
         parser.exit()
 
 
@@ -142,7 +143,7 @@ def _train(commands: "Commands") -> None:
         "--output",
         type=Path,
         metavar="RUN_FOLDER",
-        help="where everything goes (default: experiments_outputs/<date and time>)",
+        help="where everything goes (default: experiments_outputs/DATE_TIME)",
     )
     parser.epilog = OVERRIDES_HELP
     parser.set_defaults(command=actions.train, parser=parser, overrides=[])

@@ -82,13 +82,7 @@ def load_detector(
         MissingToolError: A Keras model is given and Keras is not installed.
     """
     path = Path(path)
-    if path.suffix.lower() not in KERAS_SUFFIXES + TFLITE_SUFFIXES:
-        raise UnsupportedError(
-            str(path),
-            f"a model file with suffix {path.suffix!r}",
-            ", ".join(KERAS_SUFFIXES + TFLITE_SUFFIXES),
-            "Give a Keras model or a .tflite file.",
-        )
+    check_suffix(path)
     if not path.is_file():
         raise ModelFileError(path, "there is no such file", "Correct the path of the model.")
     spec = spec or _spec_beside(path)
@@ -99,6 +93,21 @@ def load_detector(
     from tinydet.inference.tflite_detector import TfliteDetector
 
     return TfliteDetector(path, spec, num_threads=num_threads, engine=engine)
+
+
+def check_suffix(path: Path) -> None:
+    """Refuse a file that is no model by its name.
+
+    Raises:
+        UnsupportedError: The suffix is not one of a model file.
+    """
+    if path.suffix.lower() not in KERAS_SUFFIXES + TFLITE_SUFFIXES:
+        raise UnsupportedError(
+            str(path),
+            f"a model file with suffix {path.suffix!r}",
+            ", ".join(KERAS_SUFFIXES + TFLITE_SUFFIXES),
+            "Give a Keras model or a .tflite file.",
+        )
 
 
 def detect(detector: Detector, image_u8: ImageArray, postprocess: PostprocessSpec) -> Detections:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from tinydet.errors import ModelFileError
+from tinydet.inference.detector import check_suffix
 
 
 def read_input_size(path: Path) -> tuple[int, int]:
@@ -13,7 +14,9 @@ def read_input_size(path: Path) -> tuple[int, int]:
 
     Raises:
         ModelFileError: The file is missing or broken, or its input is no image of fixed size.
+        UnsupportedError: The kind of file is not supported.
     """
+    check_suffix(path)
     if not path.is_file():
         raise ModelFileError(path, "there is no such file", "Correct the path of the model.")
     if path.suffix.lower() == ".tflite":

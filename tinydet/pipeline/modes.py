@@ -53,8 +53,8 @@ def run(config: UserConfig, *, run_folder: Path | None = None) -> Path:
         write_text_atomically(folder / SUMMARY_FILE, json.dumps(summary, indent=2) + "\n")
         report = write_report(folder)
     except KeyboardInterrupt:
-        goes_on = f"'tinydet run --resume {shlex.quote(str(folder))}'"
-        raise KeyboardInterrupt(f"stopped. {goes_on} goes on.") from None
+        command = f"tinydet run --resume {shlex.quote(str(folder))}"
+        raise KeyboardInterrupt(f"stopped. Go on with: {command}") from None
     except BaseException:
         if any((folder / result).exists() for result in WORTH_REPORTING):
             with suppress(TinydetError, OSError):  # never in place of the error that led here

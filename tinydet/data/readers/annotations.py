@@ -94,9 +94,12 @@ class LabelFaults:
         if not self.count:
             return
         more = f", the first {MAX_SHOWN} of them" if self.count > MAX_SHOWN else ""
-        found = f"{self.count} fault{'s' * (self.count > 1)} in the labels{more}:\n"
-        found += "\n".join(self.shown) + "\n"
-        raise DataError(self.where, found.rstrip(), "Correct the label files.")
+        if self.count == 1:  # one line, as every other error
+            found = f"1 fault in the labels: {self.shown[0].strip()}"
+            raise DataError(self.where, found, "Correct the label file.")
+        found = f"{self.count} faults in the labels{more}:\n"
+        found += "\n".join(self.shown)
+        raise DataError(self.where, found, "Correct the label files.")
 
 
 class Source(Protocol):

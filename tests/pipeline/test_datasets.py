@@ -1,0 +1,138 @@
+"""Which images each stage works on."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tinydet.config.schema.basics import DatasetSection
+from tinydet.errors import DataError
+from tinydet.pipeline import datasets
+from tinydet.pipeline.datasets import calibration_images, load_evaluation, load_training
+
+
+def section(**paths: object) -> DatasetSection:
+    return DatasetSection.model_validate(
+        {key: str(v) if isinstance(v, Path) else v for key, v in paths.items()}
+    )
+
+
+def names(dataset: object) -> set[str]:
+    return {sample.path.name for sample in dataset.samples}  # type: ignore[attr-defined]
+
+
+def files(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir() if path.suffix != ".txt"}
+
+
+def test_a_data_set_with_parts_is_used_in_its_parts(
+    generated: Path, class_names: tuple[str, ...]
+) -> None:
+    """Also where only the root is named; its class names need not be repeated."""
+    for path in (generated, generated / "data.yaml"):
+        training, validation = load_training(section(training_path=path))
+        assert names(training) == files(generated / "images" / "train")
+        assert names(validation) == files(generated / "images" / "val")
+        assert training.class_names == validation.class_names == class_names
+
+
+def test_without_parts_a_share_is_held_out_by_file_name(flat: Path) -> None:
+    given_names = ["a", "b", "c", "d"]
+    first = load_training(
+        section(training_path=flat, class_names=given_names, validation_split=0.4)
+    )
+    again = load_training(
+        section(training_path=flat, class_names=given_names, validation_split=0.4)
+    )
+    training, validation = map(names, first)
+    assert training | validation == files(flat)
+    assert training & validation == set()
+    assert 0 < len(validation) < len(training)
+    assert list(map(names, again)) == [training, validation]
+
+
+def test_a_given_validation_set_is_taken(generated: Path, flat: Path) -> None:
+    """It has the classes of the training set, and of a set with parts its val part is taken."""
+    wish = section(
+        training_path=flat,
+        validation_path=generated,
+        class_names=["ball", "box", "star", "bottle"],
+    )
+    training, validation = load_training(wish)
+    assert names(training) == files(flat)
+    assert names(validation) == files(generated / "images" / "val")
+    assert validation.class_names == training.class_names
+
+
+def test_too_few_images_to_split_are_refused(flat: Path, tmp_path: Path) -> None:
+    image = min(flat.glob("scene*.jpg"))
+    (tmp_path / image.name).write_bytes(image.read_bytes())
+    (tmp_path / f"{image.stem}.txt").write_text("0 0.5 0.5 0.2 0.2\n")
+    with pytest.raises(DataError, match="1 images cannot be split"):
+        load_training(section(training_path=tmp_path, class_names=["a"]))
+
+
+def test_evaluation_prefers_test_then_validation_then_the_held_out_share(
+    generated: Path, class_names: tuple[str, ...]
+) -> None:
+    train, val = generated / "images" / "train", generated / "images" / "val"
+    everything = {"test_path": val, "validation_path": train, "training_path": generated}
+    for given_path, expected in (("test_path", val), ("validation_path", train)):
+        dataset, path = load_evaluation(section(**everything), None)
+        assert (names(dataset), path) == (files(expected), expected)
+        assert dataset.class_names == class_names
+        del everything[given_path]
+    dataset, path = load_evaluation(section(**everything), None)
+    assert (names(dataset), path) == (files(val), generated)
+
+
+def test_evaluation_takes_the_classes_of_the_model_in_its_order(generated: Path) -> None:
+    dataset, _ = load_evaluation(section(training_path=generated), ("star", "ball"))
+    assert dataset.class_names == ("star", "ball")
+
+
+def test_calibration_takes_its_own_images_before_the_training_set(
+    generated: Path, flat: Path
+) -> None:
+    assert {
+        path.name
+        for path in calibration_images(section(training_path=generated, quantization_path=flat))
+    } == files(flat)
+
+
+def test_calibration_never_sees_the_validation_set(generated: Path) -> None:
+    found = {path.name for path in calibration_images(section(training_path=generated))}
+    assert found == files(generated / "images" / "train")
+
+
+def test_calibration_images_may_be_a_data_set_or_one_image(generated: Path) -> None:
+    train = files(generated / "images" / "train")
+    described = calibration_images(section(quantization_path=generated / "data.yaml"))
+    assert {path.name for path in described} == train
+    image = generated / "images" / "train" / min(train)
+    assert calibration_images(section(quantization_path=image)) == [image]
+
+
+@given(st.floats(0.01, 1.0), st.integers(1, 300))
+def test_the_calibration_split_is_the_share_it_says(share: float, count: int) -> None:
+    """As many as the share asks for, none twice, in order, at least one."""
+    paths = [Path(f"{i:04d}.jpg") for i in range(count)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(datasets, "images_of", lambda _: list(paths))
+        chosen = calibration_images(section(quantization_path="x", quantization_split=share))
+    assert len(chosen) == max(1, round(share * count))
+    assert sorted(set(chosen)) == chosen
+    assert set(chosen) <= set(paths)
+
+
+@pytest.mark.parametrize(
+    ("make", "found"),
+    [
+        pytest.param(lambda folder: folder / "nowhere", "does not exist", id="missing"),
+        pytest.param(lambda folder: folder, "no image to calibrate", id="empty"),
+    ],
+)
+def test_calibration_without_images_is_refused(tmp_path: Path, make: object, found: str) -> None:
+    with pytest.raises(DataError, match=found):
+        calibration_images(section(quantization_path=make(tmp_path)))  # type: ignore[operator]

@@ -1,0 +1,87 @@
+"""``import tinydet`` is quick, loads no framework, and gives each function by its name."""
+
+import importlib.resources
+import pkgutil
+import subprocess
+import sys
+import time
+
+import pytest
+
+import tinydet
+
+HEAVY = (
+    "tensorflow",
+    "keras",
+    "cv2",
+    "matplotlib",
+    "PIL",
+    "ai_edge_litert",
+    "pycocotools",
+    "torch",
+)
+LIMIT_S = 0.5
+IMPORT = "import tinydet"
+HELP = """
+import contextlib, tinydet.cli
+with contextlib.suppress(SystemExit):
+    tinydet.cli.main(["--help"])
+"""
+COMMANDS = "import tinydet.cli\ntinydet.cli.build_parser()"
+
+
+def python(code: str) -> str:
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    return result.stdout
+
+
+@pytest.mark.parametrize("code", [IMPORT, HELP, COMMANDS], ids=["import", "help", "parser"])
+def test_nothing_heavy_is_loaded(code: str) -> None:
+    loaded = python(f"{code}\nimport sys\nprint('LOADED', *sys.modules)").split("LOADED")[1].split()
+    assert [name for name in HEAVY if name in loaded] == []
+
+
+@pytest.mark.parametrize("code", [IMPORT, HELP], ids=["import", "help"])
+def test_it_is_quick(code: str) -> None:
+    """Best of three, so that a busy machine does not decide."""
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        python(code)
+        seconds.append(time.perf_counter() - start)
+    assert min(seconds) < LIMIT_S
+
+
+@pytest.mark.parametrize("name", tinydet.__all__)
+def test_every_name_is_typed_and_documented(name: str) -> None:
+    """The lazy table and the imports for type checkers name the same things."""
+    source = importlib.resources.files("tinydet").joinpath("__init__.py").read_text()
+    home = tinydet._HOMES[name]
+    assert f"    from {home} import {name} as {name}\n" in source
+    assert f"``{name}" in str(tinydet.__doc__)
+
+
+def test_no_sub_package_hides_a_function() -> None:
+    """A module called ``train`` would take the place of the function once it is imported."""
+    modules = {module.name for module in pkgutil.iter_modules(tinydet.__path__)}
+    assert modules & set(tinydet.__all__) == set()
+
+
+def test_functions_stay_functions_when_their_packages_are_loaded() -> None:
+    code = (
+        "import tinydet, tinydet.evaluation, tinydet.prediction, tinydet.pipeline\n"
+        "from tinydet import evaluate, predict, run, resume, TinydetError\n"
+        "print(all(map(callable, [evaluate, predict, run, tinydet.resume, TinydetError])))"
+    )
+    assert python(code).strip() == "True"
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'tarin'"):
+        tinydet.tarin  # noqa: B018
+
+
+def test_dir_lists_the_names() -> None:
+    assert set(tinydet.__all__) <= set(dir(tinydet))
