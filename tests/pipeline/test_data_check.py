@@ -1,0 +1,64 @@
+"""The data check before a run: once for the same images, anew for others."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tinydet.config.loader import load_config
+from tinydet.config.template import render_template
+from tinydet.data.dataset import load_dataset
+from tinydet.errors import DataError, OutputError
+from tinydet.pipeline.context import Run
+from tinydet.pipeline.data_check import check_part
+from tinydet.pipeline.log import RunLog
+
+
+@pytest.fixture
+def current(tmp_path: Path) -> Run:
+    file = tmp_path / "user_config.yaml"
+    file.write_text(render_template(), encoding="utf-8")
+    return Run(load_config(file).config, tmp_path, RunLog(tmp_path))
+
+
+def test_the_same_images_are_checked_once(
+    current: Run, generated: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dataset = load_dataset(generated, split="val")
+    check_part(current, "test", dataset)
+    assert capsys.readouterr().out.startswith("Test set: 4 images, ")
+    written = (current.folder / "data" / "test" / "check.json").stat().st_mtime_ns
+    check_part(current, "test", dataset)
+    assert capsys.readouterr().out == ""
+    assert (current.folder / "data" / "test" / "check.json").stat().st_mtime_ns == written
+    check_part(current, "test", replace(dataset, samples=dataset.samples[:3]))
+    assert capsys.readouterr().out.startswith("Test set: 3 images, ")
+
+
+def test_an_unfinished_check_is_done_again(current: Run, generated: Path) -> None:
+    """Ctrl-C may have come between the pictures and the figures."""
+    dataset = load_dataset(generated, split="val")
+    (current.folder / "data" / "test").mkdir(parents=True)
+    check_part(current, "test", dataset)
+    assert (current.folder / "data" / "test" / "check.json").is_file()
+
+
+def test_unreadable_images_end_the_run_each_time(
+    current: Run, generated: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(generated, copy)
+    image = min((copy / "images" / "val").iterdir())
+    image.write_text("no image")
+    dataset = load_dataset(copy, split="val")
+    for _ in range(2):
+        with pytest.raises(DataError, match=r"^test set: 1 unreadable image \(") as caught:
+            check_part(current, "test", dataset)
+        assert str(image) in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_log_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"tinydet\.log: cannot be written"):
+        RunLog(tmp_path / "nowhere").say("text")
