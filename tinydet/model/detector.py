@@ -47,7 +47,7 @@ def build_detector(  # noqa: PLR0913 - every number of the network is a paramete
     Returns:
         Model from ``[B, height, width, 3]`` (rescaled pixels) to ``[B, NA, 1 + num_classes + 4]``:
         class logits, background first, then box deltas, anchors in the order of
-        ``tinydet.anchors``.
+        ``tinydet.anchors``. The name tells size and width: ``ssd_mobilenetv2_fpnlite_192_a035``.
 
     Raises:
         ModelFileError: ``pretrained_weights`` cannot be loaded.
@@ -80,7 +80,7 @@ def build_detector(  # noqa: PLR0913 - every number of the network is a paramete
     class_logits = layers.Concatenate(axis=1, name="class_logits")(rows["class"])
     box_deltas = layers.Concatenate(axis=1, name="box_deltas")(rows["box"])
     joined = layers.Concatenate(axis=2, name=OUTPUT_LAYER)([class_logits, box_deltas])
-    return keras.Model(inputs, joined, name=f"ssd_mobilenetv2_fpnlite_{_size_name(height, width)}")
+    return keras.Model(inputs, joined, name=_model_name(height, width, alpha))
 
 
 def split_outputs(model: keras.Model) -> keras.Model:
@@ -104,5 +104,6 @@ def _class_bias(anchors_per_cell: int, num_classes: int) -> Any:
     return keras.initializers.Constant(bias.tolist())
 
 
-def _size_name(height: int, width: int) -> str:
-    return f"{height}" if height == width else f"{height}x{width}"
+def _model_name(height: int, width: int, alpha: float) -> str:
+    size = f"{height}" if height == width else f"{height}x{width}"
+    return f"ssd_mobilenetv2_fpnlite_{size}_a{round(100 * alpha):03d}"

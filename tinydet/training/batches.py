@@ -7,6 +7,7 @@ the batches that an unbroken one would have seen, whatever the number of threads
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -70,6 +71,19 @@ def ground_truth_rows(
     return padded
 
 
+@contextmanager
+def single_threaded_opencv() -> Iterator[None]:
+    """The threads of the batches keep the cores busy; OpenCV's own would only fight them."""
+    import cv2
+
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
+
+
 class TrainingBatches:
     """Shuffled, augmented batches of a training set.
 
@@ -82,6 +96,11 @@ class TrainingBatches:
         seed: Of order and augmentation.
         num_workers: Threads.
         cache_images: Keep decoded images in memory while there is room.
+
+    Attributes:
+        steps_per_epoch: Batches per epoch.
+        failure: What ended ``epochs`` early, for a caller that only sees what a framework made
+            of it.
     """
 
     def __init__(
@@ -101,6 +120,7 @@ class TrainingBatches:
         self.batch_size = batch_size
         self.seed = seed
         self.num_workers = num_workers
+        self.failure: Exception | None = None
         self.steps_per_epoch = max(1, len(samples) // batch_size)
         self._rows = max(1, max(len(sample.boxes) for sample in samples))
         self._cache = ImageCache(CACHE_BYTES if cache_images else 0)
@@ -131,7 +151,11 @@ class TrainingBatches:
         return image, ground_truth_rows(boxes, sample.class_ids[kept], ignored, self._rows)
 
     def epochs(self, first_epoch: int, last_epoch: int) -> Iterator[Batch]:
-        """All batches of the epochs ``first_epoch`` to ``last_epoch - 1``, in order."""
+        """All batches of the epochs ``first_epoch`` to ``last_epoch - 1``, in order.
+
+        Raises:
+            DataError: An image cannot be read.
+        """
         wanted = (
             (epoch, step)
             for epoch in range(first_epoch, last_epoch)
@@ -147,6 +171,9 @@ class TrainingBatches:
                     for position in islice(wanted, 1):
                         pending.append(pool.submit(self.batch, *position))
                     yield ready
+            except Exception as error:
+                self.failure = error
+                raise
             finally:
                 for future in pending:
                     future.cancel()

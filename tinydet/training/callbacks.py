@@ -1,27 +1,70 @@
-"""Keras callbacks from the configuration, and the progress bar."""
+"""Keras callbacks from the configuration."""
 
 import inspect
-import sys
-import time
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
 
 from tinydet.config.schedule_lambda import compile_lambda
+from tinydet.data.dataset import Sample
 from tinydet.errors import UnsupportedError, near_name
 from tinydet.training.schedules import SCHEDULES, make_schedule
+from tinydet.training.validation import VALIDATION_METRICS
 
 WHERE = "training.callbacks"
-DEFAULT_MONITOR = "val_loss"
+MODES = ("auto", "min", "max")
+DEFAULT_MONITOR = "val_loss"  # of Keras' callbacks
+Arguments = Mapping[str, Any]
 
 
-def make_callbacks(wanted: Mapping[str, Mapping[str, Any]]) -> list[keras.callbacks.Callback]:
+def available_metrics(validation: Sequence[Sample]) -> tuple[str, ...]:
+    """What a callback can monitor.
+
+    Args:
+        validation: The validation set. Without an object to find there is no validation AP.
+
+    Returns:
+        Metric names; the first is the one that decides what is best where nothing else is said.
+    """
+    if not validation:
+        return ("loss",)
+    if all(sample.ignored.all() for sample in validation):
+        return ("val_loss", "loss")
+    return ("val_map", *(name for name in VALIDATION_METRICS if name != "val_map"), "loss")
+
+
+def best_metric(wanted: Mapping[str, Arguments], metrics: Sequence[str]) -> tuple[str, str]:
+    """Which metric decides what the best weights are.
+
+    Args:
+        wanted: See ``make_callbacks``.
+        metrics: See ``available_metrics``.
+
+    Returns:
+        ``(metric, "min" or "max")``, of ``ModelCheckpoint`` where given.
+
+    Raises:
+        UnsupportedError: There is no such metric or mode.
+    """
+    arguments = {"monitor": metrics[0], **wanted.get("ModelCheckpoint", {})}
+    known = dict(_with_mode("ModelCheckpoint", arguments, metrics))
+    return str(known["monitor"]), str(known["mode"])
+
+
+def make_callbacks(
+    wanted: Mapping[str, Arguments], metrics: Sequence[str], epochs: int
+) -> list[keras.callbacks.Callback]:
     """The user's callbacks, in the given order.
 
     Args:
         wanted: Name of a Keras callback or of a schedule (``LRCosineDecay``, ...) -> arguments.
             ``ModelCheckpoint`` is not built: it says what the best weights are (``best_metric``).
+            ``restore_best_weights`` of ``EarlyStopping`` is taken and has no effect: the best and
+            the last weights are both kept, each in its file.
+        metrics: See ``available_metrics``.
+        epochs: Of the training; a schedule has to have a value for each.
 
     Returns:
         Callbacks for ``model.fit``.
@@ -29,138 +72,100 @@ def make_callbacks(wanted: Mapping[str, Mapping[str, Any]]) -> list[keras.callba
     Raises:
         UnsupportedError: A name is unknown, or the arguments do not fit.
     """
-    return [
-        _make_callback(name, dict(arguments))
-        for name, arguments in wanted.items()
-        if name != "ModelCheckpoint"
-    ]
-
-
-def best_metric(wanted: Mapping[str, Mapping[str, Any]], has_validation: bool) -> tuple[str, str]:
-    """Which metric decides what the best weights are.
-
-    Args:
-        wanted: See ``make_callbacks``.
-        has_validation: There is a validation set.
-
-    Returns:
-        ``(metric, "min" or "max")``: of ``ModelCheckpoint`` where given, else validation AP; the
-        training loss where there is no validation set.
-    """
-    if not has_validation:
-        return "loss", "min"
-    arguments = wanted.get("ModelCheckpoint", {})
-    monitor = str(arguments.get("monitor", "val_map"))
-    mode = str(arguments.get("mode", "auto"))
-    return monitor, _mode_of(monitor) if mode == "auto" else mode
-
-
-def _mode_of(monitor: str) -> str:
-    return "min" if monitor.endswith("loss") else "max"
-
-
-def _make_callback(name: str, arguments: dict[str, Any]) -> keras.callbacks.Callback:
-    try:
-        if name in SCHEDULES:
-            verbose = int(arguments.pop("verbose", 0))
-            schedule = make_schedule(name, **arguments)
-            schedule(0)  # wrong arguments show here, not in the middle of training
-            return keras.callbacks.LearningRateScheduler(lambda epoch: schedule(epoch), verbose)
-        factory = getattr(keras.callbacks, name, None)
-        if not (inspect.isclass(factory) and issubclass(factory, keras.callbacks.Callback)):
-            known = [n for n in dir(keras.callbacks) if n[0].isupper()] + list(SCHEDULES)
+    callbacks = []
+    for name, arguments in wanted.items():
+        if name == "ModelCheckpoint":
+            continue
+        try:
+            if name in SCHEDULES:
+                callbacks.append(_make_scheduler(name, dict(arguments), epochs))
+            else:
+                callbacks.append(_make_keras_callback(name, dict(arguments), metrics))
+        except (TypeError, ValueError, ArithmeticError, IndexError) as error:
+            given = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
             raise UnsupportedError(
                 f"{WHERE}.{name}",
-                "this callback",
-                "the callbacks of Keras and the LR schedules",
-                "Correct the name." + near_name(name, known),
-            )
-        if name == "LearningRateScheduler" and isinstance(arguments.get("schedule"), str):
-            arguments["schedule"] = compile_lambda(arguments["schedule"])
-        if "monitor" in arguments and arguments.get("mode") in (None, "auto"):
-            arguments["mode"] = _mode_of(str(arguments["monitor"]))
-        return factory(**arguments)
-    except (TypeError, ValueError, ZeroDivisionError, IndexError) as error:
-        given = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
+                given or "no argument",
+                " ".join(str(error).split()),
+                "Correct the arguments.",
+            ) from None
+    return callbacks
+
+
+def _make_scheduler(name: str, arguments: dict[str, Any], epochs: int) -> keras.callbacks.Callback:
+    verbose = int(arguments.pop("verbose", 0))
+    schedule = make_schedule(name, **arguments)
+    for epoch in range(epochs):  # wrong arguments show here, not in the middle of training
+        if not 0 <= schedule(epoch) < math.inf:
+            raise ValueError(f"learning rates >= 0, it is {schedule(epoch)} at epoch {epoch}")
+    return keras.callbacks.LearningRateScheduler(lambda epoch: schedule(epoch), verbose)
+
+
+def _make_keras_callback(
+    name: str, arguments: dict[str, Any], metrics: Sequence[str]
+) -> keras.callbacks.Callback:
+    factory = getattr(keras.callbacks, name, None)
+    if not (inspect.isclass(factory) and issubclass(factory, keras.callbacks.Callback)):
+        known = [n for n in dir(keras.callbacks) if n[0].isupper()] + list(SCHEDULES)
         raise UnsupportedError(
-            f"{WHERE}.{name}", given or "no argument", str(error), "Correct the arguments."
-        ) from None
-
-
-class ProgressBar(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships no types
-    """Shows the whole training as one bar with the time left, and one line per epoch.
-
-    Args:
-        first_epoch: Where the run begins (0) or goes on.
-        last_epoch: Where it ends.
-        steps_per_epoch: Training steps.
-        batch_size: Images per step.
-    """
-
-    def __init__(
-        self, first_epoch: int, last_epoch: int, steps_per_epoch: int, batch_size: int
-    ) -> None:
-        super().__init__()
-        self.first_epoch = first_epoch
-        self.last_epoch = last_epoch
-        self.steps_per_epoch = steps_per_epoch
-        self.batch_size = batch_size
-        self._epoch_start = 0.0
-        self._bar: Any = None
-        self._task: Any = None
-
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002 - Keras' signature
-        """Open the bar, where there is a terminal."""
-        if not sys.stderr.isatty():
-            return
-        from tinydet.progress import make_bar
-
-        self._bar = make_bar()
-        self._task = self._bar.add_task(
-            "training", total=(self.last_epoch - self.first_epoch) * self.steps_per_epoch
+            f"{WHERE}.{name}",
+            "this callback",
+            "the callbacks of Keras and the LR schedules",
+            "Correct the name." + near_name(name, known),
         )
-        self._bar.start()
+    takes = [
+        p.name for p in inspect.signature(factory).parameters.values() if p.kind != p.VAR_KEYWORD
+    ]
+    for key in arguments:
+        if key not in takes:  # Keras swallows some of them
+            raise UnsupportedError(
+                f"{WHERE}.{name}.{key}",
+                "this argument",
+                ", ".join(takes),
+                "Correct the name." + near_name(key, takes),
+            )
+    if name == "LearningRateScheduler" and isinstance(arguments.get("schedule"), str):
+        arguments["schedule"] = _lambda_schedule(arguments["schedule"])
+    if "monitor" in takes:
+        arguments = _with_mode(name, {"monitor": DEFAULT_MONITOR, **arguments}, metrics)
+    if "restore_best_weights" in arguments:
+        arguments["restore_best_weights"] = False
+    return factory(**arguments)
 
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
-        """Start the clock of the epoch."""
-        self._epoch_start = time.monotonic()
-        if self._bar:
-            self._bar.update(self._task, description=f"training {epoch + 1}/{self.last_epoch}")
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
-        """One step further."""
-        if self._bar:
-            self._bar.advance(self._task)
-        if batch + 1 == self.steps_per_epoch:
-            self._seconds = time.monotonic() - self._epoch_start
+def _lambda_schedule(text: str) -> Callable[[int, float], float]:
+    schedule = compile_lambda(text)
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """One line with what the epoch brought; time, speed and learning rate into the logs."""
-        logs = logs if logs is not None else {}
-        logs["seconds"] = time.monotonic() - self._epoch_start
-        logs["images_per_second"] = self.steps_per_epoch * self.batch_size / self._seconds
-        logs["lr"] = float(self.model.optimizer.learning_rate)
-        names = {"loss": "loss", "val_loss": "val loss", "val_map": "val AP"}
-        shown = "  ".join(
-            f"{label} {logs[name]:.1%}" if name == "val_map" else f"{label} {logs[name]:.3f}"
-            for name, label in names.items()
-            if name in logs
+    def checked(epoch: int, lr: float) -> float:
+        try:
+            return schedule(epoch, lr)
+        except ValueError as error:
+            raise UnsupportedError(
+                f"{WHERE}.LearningRateScheduler.schedule",
+                f"{text} at epoch {epoch}",
+                "a finite learning rate at every epoch",
+                f"Correct it: {error}.",
+            ) from None
+
+    return checked
+
+
+def _with_mode(name: str, arguments: Mapping[str, Any], metrics: Sequence[str]) -> dict[str, Any]:
+    """The arguments with a known ``monitor`` and ``mode`` either ``min`` or ``max``."""
+    monitor, mode = str(arguments["monitor"]), arguments.get("mode") or "auto"
+    if monitor not in metrics:
+        raise UnsupportedError(
+            f"{WHERE}.{name}.monitor",
+            monitor,
+            ", ".join(metrics),
+            "Choose one of these."
+            + near_name(monitor, metrics)
+            + ("" if len(metrics) > 2 else " The others need validation images with objects."),
         )
-        line = (
-            f"epoch {epoch + 1:3d}/{self.last_epoch}  {shown}  "
-            f"{logs['images_per_second']:.0f} images/s"
+    if mode not in MODES:
+        raise UnsupportedError(
+            f"{WHERE}.{name}.mode", str(mode), ", ".join(MODES), "Choose one of these."
         )
-        if self._bar:
-            self._bar.console.print(line, highlight=False)
-        else:
-            print(line, file=sys.stderr)  # noqa: T201 - the progress of a run without a terminal
-
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
-        """Close the bar."""
-        self.close()
-
-    def close(self) -> None:
-        """Give the terminal back, also after an error."""
-        if self._bar:
-            self._bar.stop()
-            self._bar = None
+    if mode == "auto":
+        mode = "min" if monitor.endswith("loss") else "max"
+    return {**arguments, "monitor": monitor, "mode": mode}

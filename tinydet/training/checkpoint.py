@@ -1,12 +1,13 @@
 """Weights on disk after every epoch, and going on from them.
 
-One file holds all that an epoch leaves behind: the weights, the optimizer's state and, as an
-attribute, what the callbacks remember. It is renamed into place, so a killed run has the last
+One file holds all that an epoch leaves behind: the weights, the optimizer's state, and what the
+callbacks remember. It is renamed into place, so a killed run has the last
 epoch whole.
 """
 
 import json
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -20,6 +21,7 @@ from tinydet.errors import ModelFileError
 LAST_WEIGHTS = "last_weights.weights.h5"
 BEST_WEIGHTS = "best_weights.weights.h5"
 _STATE = "tinydet_training_state"
+_REMEDY = "Give the folder of a run that finished at least one epoch, or train anew."
 
 
 @dataclass
@@ -68,30 +70,77 @@ def save_weights(model: keras.Model, path: Path, state: TrainingState | None = N
             model.save_weights(weights)
             if state is not None:
                 with h5py.File(weights, "r+") as file:
-                    file.attrs[_STATE] = json.dumps(asdict(state))
+                    # Of a data set, not an attribute: those end at 64 KiB.
+                    file[_STATE] = json.dumps(asdict(state))
             weights.replace(temporary)
+        except (OSError, RuntimeError) as error:  # RuntimeError: HDF5 closes on a full disk
+            raise OSError(_reason(error)) from error
         finally:
             weights.unlink(missing_ok=True)
+
+
+def _reason(error: Exception) -> str:
+    """One line; HDF5 tells addresses and times over several."""
+    code = getattr(error, "errno", None)
+    return os.strerror(code) if code else " ".join(str(error).split())
+
+
+def load_weights(model: keras.Model, path: Path) -> None:
+    """Read what ``save_weights`` wrote into the same model, optimizer included.
+
+    Args:
+        model: Compiled, its optimizer built.
+        path: ``*.weights.h5``.
+
+    Raises:
+        ModelFileError: The file is missing or broken, or belongs to another model.
+    """
+    try:
+        model.load_weights(path)
+    except Exception as error:  # whatever a broken file makes Keras and HDF5 raise
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ModelFileError(path, f"cannot be loaded ({reason})", _REMEDY) from None
+
+
+def start_or_resume(path: Path, fingerprint: str) -> TrainingState:
+    """What is known of the run so far.
+
+    Args:
+        path: Last weights of the run; need not exist.
+        fingerprint: Of the run as it is wanted now.
+
+    Returns:
+        The state to go on from, or a new one where there is nothing to go on from.
+
+    Raises:
+        ModelFileError: The file holds no state, or that of a run with other settings.
+    """
+    if not path.exists():
+        return TrainingState(fingerprint)
+    state = load_state(path)
+    if state.fingerprint != fingerprint:
+        raise ModelFileError(
+            path,
+            "belongs to a run with other settings or other images",
+            "Resume with the configuration in that run folder, or train into a new folder.",
+        )
+    return state
 
 
 def load_state(path: Path) -> TrainingState:
     """Read what a run knew when it wrote its last weights.
 
     Raises:
-        ModelFileError: There is no such file, or it holds no training state.
+        ModelFileError: The file is missing or broken, or holds no training state.
     """
     import h5py
 
-    remedy = "Give the folder of a run that finished at least one epoch, or train anew."
     try:
         with h5py.File(path, "r") as file:
-            return TrainingState(**json.loads(str(file.attrs[_STATE])))
-    except FileNotFoundError:
-        raise ModelFileError(
-            path, "does not exist, so there is nothing to resume", remedy
-        ) from None
-    except (OSError, KeyError, ValueError, TypeError) as error:
-        raise ModelFileError(path, f"holds no training state ({error})", remedy) from None
+            return TrainingState(**json.loads(file[_STATE][()]))
+    except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise ModelFileError(path, f"holds no training state ({reason})", _REMEDY) from None
 
 
 def remember(callbacks: Sequence[keras.callbacks.Callback]) -> list[dict[str, Any]]:

@@ -9,6 +9,8 @@ from keras import ops
 from tinydet.boxes import FloatArray
 from tinydet.training.matcher import match
 
+SMALLEST_MISS = 1e-7  # about the step of float32 below 1
+
 
 class DetectionLoss(keras.losses.Loss):  # type: ignore[misc]  # keras ships no types
     """Matches anchors to objects and sums both losses, divided by the number of positives.
@@ -61,7 +63,9 @@ class DetectionLoss(keras.losses.Loss):  # type: ignore[misc]  # keras ships no 
         log_scores = ops.log_softmax(ops.cast(y_pred[..., :num_scores], "float32"), axis=-1)
         labels = ops.where(targets.positive, targets.class_ids + 1, 0)
         log_score = ops.sum(log_scores * ops.one_hot(labels, num_scores), axis=-1)
-        focal = -log_score * ops.power(1.0 - ops.exp(log_score), self.focal_gamma)
+        # Not 0: the slope of a power below 1 is infinite there, and infinity * 0 is nan.
+        miss = ops.maximum(1.0 - ops.exp(log_score), SMALLEST_MISS)
+        focal = -log_score * ops.power(miss, self.focal_gamma)
         class_loss = ops.sum(focal * (positive * self.focal_alpha + negative))
 
         unit = ops.concatenate([anchors[:, 2:] - anchors[:, :2]] * 2, axis=-1)

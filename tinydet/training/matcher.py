@@ -29,9 +29,11 @@ def match(ground_truth: Any, anchors: Any, positive_iou: float, negative_iou: fl
     """Assign objects to anchors by IoU.
 
     An anchor is positive for the object it overlaps most if that IoU is at least
-    ``positive_iou``; every object also takes its own best anchor, however low the IoU, so that
-    none is left out. Anchors whose best IoU lies between the thresholds, or that lie mostly inside
-    an ignored region, learn nothing.
+    ``positive_iou``. Every object also takes its own best anchor, however low the IoU above 0, and
+    even where another object overlaps that anchor more; only an object whose best anchor is also
+    the best anchor of another goes without it if the other overlaps it more. Anchors whose best
+    IoU lies between the thresholds, or of whose area more than half lies inside one ignored
+    region, learn nothing, unless they are positive. Of equals the first object or anchor is taken.
 
     Args:
         ground_truth: ``[B, M, 6]`` ``(x_min, y_min, x_max, y_max, class_id, kind)``, kind one of
@@ -57,7 +59,7 @@ def match(ground_truth: Any, anchors: Any, positive_iou: float, negative_iou: fl
     best_anchor = ops.argmax(iou, axis=2)
     is_best = ops.logical_and(
         ops.equal(best_anchor[..., None], ops.arange(num_anchors, dtype=best_anchor.dtype)),
-        is_object,
+        iou > 0,  # an object that no anchor touches has no best one
     )
     forced = ops.any(is_best, axis=1)
     # Two objects with the same best anchor: the one that overlaps it more.

@@ -1,17 +1,23 @@
 """Validation AP and loss after every epoch."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
 from tinydet.anchors import decode_boxes
-from tinydet.boxes import Detections, FloatArray, clip_boxes, select_detections
+from tinydet.boxes import Detections, FloatArray, box_area, clip_boxes, select_detections
 from tinydet.config.detector_spec import PreprocessSpec
 from tinydet.data.dataset import Sample
 from tinydet.data.images import read_image
-from tinydet.data.preprocess import ImageArray, boxes_to_network, preprocess, rescale
+from tinydet.data.preprocess import (
+    ImageArray,
+    boxes_to_image,
+    boxes_to_network,
+    preprocess,
+    rescale,
+)
 from tinydet.inference.decoding import softmax
 from tinydet.metrics import (
     GroundTruth,
@@ -23,12 +29,31 @@ from tinydet.metrics import (
 )
 from tinydet.training.batches import ground_truth_rows
 
+VALIDATION_METRICS = ("val_loss", "val_map", "val_mpre", "val_mrec")
 CACHE_BYTES = 1 << 30  # of network inputs kept between epochs
 SCORE_THRESHOLD, NMS_IOU_THRESHOLD, MAX_DETECTIONS = 0.01, 0.5, 100
 
 
+class Chunk(NamedTuple):
+    """Some images of the validation set.
+
+    Attributes:
+        images: Network inputs ``[B, H, W, 3]`` uint8.
+        rows: Labels as the loss takes them ``[B, M, 6]``, fractions of the network input.
+        sizes: ``(height, width)`` of each image, pixels.
+        truth: Labels of each image, fractions of the image.
+    """
+
+    images: ImageArray
+    rows: FloatArray
+    sizes: list[tuple[int, int]]
+    truth: list[GroundTruth]
+
+
 class Validation:
     """Runs the network over the validation set.
+
+    AP is that of the whole image, as in evaluation: what ``crop`` cuts off counts as not found.
 
     Args:
         samples: The validation set.
@@ -56,7 +81,7 @@ class Validation:
         self.batch_size = batch_size
         self.iou_threshold = iou_threshold
         self._rows = max(1, max((len(sample.boxes) for sample in samples), default=1))
-        self._cache: list[tuple[ImageArray, list[GroundTruth]]] = []
+        self._cache: list[Chunk] = []
         self._fits = len(samples) * spec.height * spec.width * 3 <= CACHE_BYTES
 
     def measure(self, model: keras.Model, loss: keras.losses.Loss) -> dict[str, float]:
@@ -74,15 +99,12 @@ class Validation:
         truth: list[GroundTruth] = []
         losses: list[float] = []
         counts: list[int] = []
-        for images, objects in self._batches():
-            outputs = model.predict_on_batch(rescale(images, self.spec))
-            rows = np.stack(
-                [ground_truth_rows(o.boxes, o.class_ids, o.ignored, self._rows) for o in objects]
-            )
-            losses.append(float(loss(rows, outputs)))
-            counts.append(len(images))
-            found.extend(self._detections(row) for row in outputs)
-            truth.extend(objects)
+        for chunk in self._chunks():
+            outputs = model.predict_on_batch(rescale(chunk.images, self.spec))
+            losses.append(float(loss(chunk.rows, outputs)))
+            counts.append(len(outputs))
+            found.extend(map(self._detections, outputs, chunk.sizes))
+            truth.extend(chunk.truth)
         matches = match_detections(found, truth, self.num_classes)
         best = best_f1(pooled_curve(matches, self.iou_threshold))
         ap = np.array([curve.ap for curve in precision_recall(matches, self.iou_threshold)])
@@ -93,32 +115,37 @@ class Validation:
             "val_mrec": best.recall,
         }
 
-    def _detections(self, outputs: FloatArray) -> Detections:
+    def _detections(self, outputs: FloatArray, image_size: tuple[int, int]) -> Detections:
         scores = softmax(outputs[:, : 1 + self.num_classes])
         boxes = decode_boxes(outputs[:, 1 + self.num_classes :], self.anchors)
-        return select_detections(scores, boxes, SCORE_THRESHOLD, NMS_IOU_THRESHOLD, MAX_DETECTIONS)
+        found = select_detections(scores, boxes, SCORE_THRESHOLD, NMS_IOU_THRESHOLD, MAX_DETECTIONS)
+        boxes = clip_boxes(boxes_to_image(found.boxes, image_size, self.spec))
+        inside = box_area(boxes) > 0  # a box may lie in the filling around the image
+        return Detections(boxes[inside], found.scores[inside], found.class_ids[inside])
 
-    def _batches(self) -> Iterator[tuple[ImageArray, list[GroundTruth]]]:
+    def _chunks(self) -> Iterator[Chunk]:
         if self._cache:
             yield from self._cache
             return
         cache = []
         for start in range(0, len(self.samples), self.batch_size):
-            chunk = self.samples[start : start + self.batch_size]
-            batch = self._read(chunk)
+            chunk = self._read(self.samples[start : start + self.batch_size])
             if self._fits:
-                cache.append(batch)
-            yield batch
+                cache.append(chunk)
+            yield chunk
         self._cache = cache
 
-    def _read(self, samples: Sequence[Sample]) -> tuple[ImageArray, list[GroundTruth]]:
-        images, objects = [], []
+    def _read(self, samples: Sequence[Sample]) -> Chunk:
+        images, rows, sizes, truth = [], [], [], []
         for sample in samples:
             image = read_image(sample.path)
-            boxes = boxes_to_network(sample.boxes, (image.shape[0], image.shape[1]), self.spec)
+            size = image.shape[0], image.shape[1]
+            boxes = clip_boxes(boxes_to_network(sample.boxes, size, self.spec))
             images.append(preprocess(image, self.spec))
-            objects.append(GroundTruth(clip_boxes(boxes), sample.class_ids, sample.ignored))
-        return np.stack(images), objects
+            rows.append(ground_truth_rows(boxes, sample.class_ids, sample.ignored, self._rows))
+            sizes.append(size)
+            truth.append(GroundTruth(sample.boxes, sample.class_ids, sample.ignored))
+        return Chunk(np.stack(images), np.stack(rows), sizes, truth)
 
 
 class ValidationCallback(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships no types
@@ -129,14 +156,22 @@ class ValidationCallback(keras.callbacks.Callback):  # type: ignore[misc]  # ker
         loss: The training loss.
         period: Measure every so many epochs, and after the last one; between, the last values
             stand.
+        latest: Logs of the epoch before, of a run that goes on; empty at the start.
     """
 
-    def __init__(self, validation: Validation, loss: keras.losses.Loss, period: int = 1) -> None:
+    def __init__(
+        self,
+        validation: Validation,
+        loss: keras.losses.Loss,
+        period: int = 1,
+        *,
+        latest: Mapping[str, float],
+    ) -> None:
         super().__init__()
         self.validation = validation
         self.loss = loss
         self.period = period
-        self.latest: dict[str, float] = {}
+        self.latest = {name: latest[name] for name in VALIDATION_METRICS if name in latest}
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Measure and add."""

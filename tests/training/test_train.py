@@ -1,0 +1,274 @@
+"""Whole trainings of a small network: repeatable, resumable, and honest about what goes wrong."""
+
+import csv
+import dataclasses
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+
+import h5py
+import keras
+import numpy as np
+import pytest
+
+from tinydet.config.detector_spec import AnchorSpec, load_detector_spec
+from tinydet.data.augment import make_augmentation
+from tinydet.errors import DataError, ModelFileError, UnsupportedError
+from tinydet.model import build_detector
+from tinydet.training import TrainingOptions, seed_everything, train
+from tinydet.training.progress_bar import ProgressBar
+
+pytestmark = pytest.mark.slow
+
+EPOCHS, SEED = 4, 21
+OPTIONS = TrainingOptions(
+    EPOCHS,
+    batch_size=3,
+    optimizer_arguments={"learning_rate": 0.01},
+    # No epoch is better by 9, so the patience runs out after epoch 2 and cuts the rate for 3:
+    # only a resumed run that knows the counter does so too.
+    callbacks={
+        "ReduceLROnPlateau": {"monitor": "val_loss", "patience": 2, "min_delta": 9, "factor": 0.5},
+        "EarlyStopping": {"monitor": "val_map", "patience": 50, "restore_best_weights": True},
+    },
+    validation_period=3,
+    seed=SEED,
+)
+KILLED = """
+import os, pickle, signal, sys
+import keras
+from tinydet.training import loop, seed_everything
+arguments = pickle.loads(open(sys.argv[1], "rb").read())
+draw_curves = loop.draw_curves
+def draw_and_die(history, path):
+    draw_curves(history, path)
+    if len(history) == 3:
+        os.kill(os.getpid(), signal.SIGKILL)  # best weights and table written, last weights not
+loop.draw_curves = draw_and_die
+model = keras.models.load_model(sys.argv[2])
+seed_everything(arguments.pop("seed"))
+loop.train(model, **arguments)
+"""
+
+
+@pytest.fixture
+def arguments(make_samples, spec, augmentation):
+    return {
+        "spec": spec,
+        "training": make_samples(8),
+        "validation": make_samples(4, seed=9, folder="validation"),
+        "augmentation": augmentation,
+        "options": OPTIONS,
+    }
+
+
+@pytest.fixture
+def run(arguments, build_small, tmp_path):
+    """Train in a folder of this name; gives the result."""
+
+    def train_there(name, model=None, **changes):
+        model = model or build_small(SEED)
+        return train(model, **{**arguments, **changes}, run_folder=tmp_path / name)
+
+    return train_there
+
+
+def table(folder):
+    with (folder / "logs/metrics/train_metrics.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def same_table(first, second):
+    times = {"seconds", "images_per_second"}
+    rows = [
+        [{k: v for k, v in row.items() if k not in times} for row in t] for t in (first, second)
+    ]
+    return rows[0] == rows[1]
+
+
+def weights(path):
+    return [w.tobytes() for w in keras.models.load_model(path).get_weights()]
+
+
+def assert_same_run(folder, expected_folder, result, expected):
+    for name in ("best_model.keras", "last_model.keras"):
+        assert weights(folder / "saved_models" / name) == weights(
+            expected_folder / "saved_models" / name
+        )
+    assert same_table(table(folder), table(expected_folder))
+    assert result.best_epoch == expected.best_epoch
+    assert result.best_value == expected.best_value
+
+
+def test_same_seed_and_data_same_result(run, tmp_path):
+    """Twice in a row, bit for bit; and another seed is another run."""
+    first, second = run("first"), run("second")
+    assert_same_run(tmp_path / "second", tmp_path / "first", second, first)
+    run("third", options=dataclasses.replace(OPTIONS, seed=SEED + 1))
+    assert not same_table(table(tmp_path / "third"), table(tmp_path / "first"))
+
+
+def interrupt_in_epoch(monkeypatch, epoch):
+    before = ProgressBar.on_train_batch_end
+
+    def interrupt(self, batch, logs=None):
+        before(self, batch, logs)
+        if int(self.model.optimizer.iterations) == 2 * epoch + 1:  # two steps an epoch
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(ProgressBar, "on_train_batch_end", interrupt)
+
+
+@pytest.mark.parametrize("epoch", [1, 2, 3])
+def test_an_interrupted_run_goes_on_as_if_it_had_not_been(run, tmp_path, monkeypatch, epoch):
+    """Ctrl-C in the middle of an epoch; dropout, patience and stale validation included."""
+    expected = run("unbroken")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        interrupt_in_epoch(patch, epoch)
+        run("broken")
+    assert len(table(tmp_path / "broken")) == epoch
+    result = run("broken")
+    assert_same_run(tmp_path / "broken", tmp_path / "unbroken", result, expected)
+    rates = [float(row["lr"]) for row in table(tmp_path / "broken")]
+    np.testing.assert_allclose(rates, [0.01, 0.01, 0.01, 0.005], rtol=1e-6)
+
+
+def test_a_killed_process_leaves_a_run_that_goes_on(run, arguments, build_small, tmp_path):
+    """SIGKILL between the best and the last weights; the epoch is done once more."""
+    expected = run("unbroken")
+    build_small(SEED).save(tmp_path / "start.keras")
+    pickled = {**arguments, "run_folder": tmp_path / "killed", "seed": SEED}
+    (tmp_path / "arguments.pickle").write_bytes(pickle.dumps(pickled))
+    died = subprocess.run(
+        [sys.executable, "-c", KILLED, tmp_path / "arguments.pickle", tmp_path / "start.keras"],
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert died.returncode == -signal.SIGKILL, died.stderr[-2000:]
+    assert len(table(tmp_path / "killed")) == 3
+    result = run("killed")
+    assert_same_run(tmp_path / "killed", tmp_path / "unbroken", result, expected)
+    leftovers = [p.name for p in (tmp_path / "killed").rglob("*.part*")]
+    assert leftovers == []
+
+
+def test_a_finished_run_finishes_again_at_once(run, build_small, tmp_path):
+    expected = run("finished")
+    before = table(tmp_path / "finished")
+    again = run("finished", build_small(SEED + 1))
+    assert table(tmp_path / "finished") == before
+    assert (again.best_epoch, again.best_value) == (expected.best_epoch, expected.best_value)
+    assert again.images_per_second == 0
+
+
+def test_another_configuration_does_not_go_on(run):
+    run("one", options=dataclasses.replace(OPTIONS, epochs=1))
+    with pytest.raises(ModelFileError, match="other settings"):
+        run("one")
+
+
+def test_broken_weights_of_an_intact_state_are_one_line(run, tmp_path):
+    run("one", options=dataclasses.replace(OPTIONS, epochs=1))
+    path = tmp_path / "one/saved_models/last_weights.weights.h5"
+    with h5py.File(path, "r+") as file:
+        del file["optimizer/vars/3"]
+        del file["layers/conv2d"]
+    with pytest.raises(ModelFileError, match="cannot be loaded") as caught:
+        run("one", options=dataclasses.replace(OPTIONS, epochs=1))
+    assert "\n" not in str(caught.value)
+
+
+def test_what_a_run_leaves_behind(run, arguments, tmp_path):
+    """Names of the artefacts; models of plain Keras; TensorBoard with the learning rate."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    result = run("run")
+    folder = tmp_path / "run"
+    saved = {path.name for path in (folder / "saved_models").iterdir()}
+    assert saved == {
+        "base_model.keras",
+        "best_weights.weights.h5",
+        "last_weights.weights.h5",
+        "best_model.keras",
+        "last_model.keras",
+        "detector.json",
+    }
+    assert load_detector_spec(folder / "saved_models/detector.json") == arguments["spec"]
+    assert (folder / "logs/metrics/training_curves.png").read_bytes()[:4] == b"\x89PNG"
+    rows = table(folder)
+    wanted = {"epoch", "loss", "lr", "val_loss", "val_mpre", "val_mrec", "val_map"}
+    assert wanted <= set(rows[0])
+    assert "learning_rate" not in rows[0]
+    assert rows[0]["val_loss"] == rows[1]["val_loss"] != rows[2]["val_loss"]  # every third, first
+    values = [float(row["val_map"]) for row in rows]
+    assert result.best_value == max(values)
+    assert result.best_epoch == values.index(max(values)) + 1
+    tags = {}
+    for part in ("train", "validation"):
+        events = EventAccumulator(str(folder / "logs" / part))
+        events.Reload()
+        tags[part] = events.Tags()["tensors"]
+    assert {"epoch_loss", "epoch_learning_rate"} <= set(tags["train"])
+    assert {"epoch_loss", "epoch_map"} <= set(tags["validation"])
+
+
+def test_an_unreadable_image_ends_training_with_its_name(run, arguments):
+    """Not with what TensorFlow makes of it; the threads end."""
+    broken = (*arguments["training"], *arguments["training"])
+    broken[5].path.write_bytes(b"no image")
+    with pytest.raises(DataError, match=r"5\.png") as caught:
+        run("broken", options=dataclasses.replace(OPTIONS, batch_size=1))
+    assert "\n" not in str(caught.value)
+    assert not [t for t in threading.enumerate() if t.name.startswith("batches")]
+
+
+def test_one_image_without_objects(run, arguments):
+    """Trains, and says by what the best epoch was chosen: there is no AP."""
+    sample = arguments["training"][:1]
+    options = dataclasses.replace(OPTIONS, epochs=2, callbacks={}, validation_period=1)
+    result = run("one", training=sample, validation=sample, options=options)
+    assert result.monitor == "val_loss"
+    assert np.isfinite(result.best_value)
+    assert run("none", training=sample, validation=(), options=options).monitor == "loss"
+
+
+def test_early_stopping_stops_for_good(run, tmp_path):
+    """A run that a callback ended is not taken up again."""
+    stopping = {"EarlyStopping": {"monitor": "loss", "min_delta": 1e9, "patience": 1}}
+    options = dataclasses.replace(OPTIONS, callbacks=stopping)
+    run("stopped", options=options)
+    assert len(table(tmp_path / "stopped")) == 2
+    run("stopped", options=options)
+    assert len(table(tmp_path / "stopped")) == 2
+
+
+def test_wrong_settings_are_refused_before_anything_is_written(run, tmp_path):
+    with pytest.raises(UnsupportedError):
+        run("wrong", options=dataclasses.replace(OPTIONS, optimizer="Adamant"))
+    assert not (tmp_path / "wrong/saved_models/last_weights.weights.h5").exists()
+
+
+def test_the_real_network_with_the_published_recipe_and_frozen_layers(make_samples, spec, tmp_path):
+    """One step: what is frozen stays to the bit, moving averages included; the rest moves."""
+    seed_everything(SEED)
+    model = build_detector(64, 96, 2, predictor_batch_norm=True, dropout=0.1)
+    names = [layer.name for layer in model.layers]
+    stop = names.index("block_12_add") + 1
+    options = TrainingOptions(
+        1, batch_size=2, recipe="published", frozen_layers=f"(:{stop})", optimizer="SGD"
+    )
+    before = {layer.name: [w.copy() for w in layer.get_weights()] for layer in model.layers}
+    spec = spec.model_copy(update={"anchors": AnchorSpec(smallest=(0.2, 0.3))})
+    result = train(model, spec, make_samples(2), (), make_augmentation(None), options, tmp_path)
+    after = keras.models.load_model(result.last_model)
+    for index, layer in enumerate(after.layers):
+        same = all(map(np.array_equal, before[layer.name], layer.get_weights()))
+        if not layer.weights or isinstance(layer, keras.layers.Dropout):
+            continue
+        assert same == (index < stop), layer.name
+        assert all(np.isfinite(w).all() for w in layer.get_weights())

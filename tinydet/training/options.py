@@ -1,0 +1,64 @@
+"""What a training takes and what it leaves behind."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How to train.
+
+    Attributes:
+        epochs: Passes over the training set.
+        batch_size: Images per step.
+        optimizer: Name of any Keras optimizer.
+        optimizer_arguments: Its arguments.
+        recipe: Name of the matching and loss, see ``RECIPES``.
+        loss: What differs from the recipe, arguments of ``DetectionLoss``.
+        frozen_layers: Which layers do not learn, as ``"(0:-1)"``; None freezes none.
+        callbacks: Keras callbacks and schedules by name, with arguments.
+        iou_threshold: Of the validation AP.
+        validation_period: Validate every so many epochs.
+        seed: Of everything random.
+        num_workers: Threads that prepare batches.
+        cache_images: Keep decoded images in memory while there is room.
+    """
+
+    epochs: int
+    batch_size: int = 32
+    optimizer: str = "Adam"
+    optimizer_arguments: Mapping[str, Any] = field(default_factory=dict)
+    recipe: str = "tinydet"
+    loss: Mapping[str, float] = field(default_factory=dict)
+    frozen_layers: str | None = None
+    callbacks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    iou_threshold: float = 0.4
+    validation_period: int = 1
+    seed: int = 123
+    num_workers: int = 2
+    cache_images: bool = True
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What training left behind.
+
+    Attributes:
+        best_model: Float model of the best epoch.
+        last_model: Float model of the last epoch.
+        best_epoch: From 1.
+        best_value: Of the metric that decides which is best.
+        monitor: That metric.
+        seconds: Time of this run, without what went before a resume.
+        images_per_second: Training throughput, data included, over this run.
+    """
+
+    best_model: Path
+    last_model: Path
+    best_epoch: int
+    best_value: float
+    monitor: str
+    seconds: float
+    images_per_second: float
