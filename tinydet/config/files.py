@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -64,3 +65,25 @@ def make_folder(path: Path) -> Path:
     except OSError as error:
         raise OutputError(path, f"cannot be written ({error.strerror or error})", REMEDY) from None
     return path
+
+
+def require_space(path: Path, size_bytes: int) -> None:
+    """Refuse to begin a file that the disk has no room for.
+
+    For writers that do not survive a full disk: HDF5 ends the process.
+
+    Args:
+        path: File to be written; its folder exists.
+        size_bytes: How large it will be at most.
+
+    Raises:
+        OutputError: Less than that is free.
+    """
+    try:
+        free_bytes = shutil.disk_usage(path.parent).free
+    except OSError:  # not told by every file system: then the writing shows it
+        return
+    if free_bytes < size_bytes:
+        mib = 1 << 20
+        found = f"needs {size_bytes / mib:.1f} MiB, only {free_bytes / mib:.1f} MiB are free"
+        raise OutputError(path, found, REMEDY)

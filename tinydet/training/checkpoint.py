@@ -15,7 +15,7 @@ from typing import Any
 
 import keras
 
-from tinydet.config.files import atomic_path
+from tinydet.config.files import atomic_path, require_space
 from tinydet.errors import ModelFileError
 
 LAST_WEIGHTS = "last_weights.weights.h5"
@@ -63,6 +63,7 @@ def save_weights(model: keras.Model, path: Path, state: TrainingState | None = N
     """
     import h5py
 
+    require_space(path, _most_bytes(model))
     with atomic_path(path.with_suffix("").with_suffix(".weights.h5")) as temporary:
         # Keras insists on the double suffix.
         weights = temporary.with_name(f"{temporary.stem}.weights.h5")
@@ -77,6 +78,14 @@ def save_weights(model: keras.Model, path: Path, state: TrainingState | None = N
             raise OSError(_reason(error)) from error
         finally:
             weights.unlink(missing_ok=True)
+
+
+def _most_bytes(model: keras.Model) -> int:
+    """Upper bound of a weights file: every value in 32 bits, and what HDF5 adds."""
+    optimizer = getattr(model, "optimizer", None)
+    variables = [*model.variables, *(optimizer.variables if optimizer else ())]
+    values = sum(math.prod(variable.shape) for variable in variables)
+    return 4 * values + len(variables) * 4096
 
 
 def _reason(error: Exception) -> str:
