@@ -84,7 +84,7 @@ def _most_bytes(model: keras.Model) -> int:
     """Upper bound of a weights file: every value in 32 bits, and what HDF5 adds."""
     optimizer = getattr(model, "optimizer", None)
     variables = [*model.variables, *(optimizer.variables if optimizer else ())]
-    values = sum(math.prod(variable.shape) for variable in variables)
+    values: int = sum(math.prod(variable.shape) for variable in variables)
     return 4 * values + len(variables) * 4096
 
 
