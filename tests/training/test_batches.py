@@ -127,13 +127,32 @@ def test_a_consumer_that_stops_early_stops_the_threads(make_samples, make_batche
     assert not [t for t in threading.enumerate() if t.name.startswith("batches")]
 
 
+def test_stopping_ends_the_threads_of_an_abandoned_epoch(make_samples, make_batches):
+    """Where the consumer keeps the iterator, as an interrupted training does."""
+    batches = make_batches(make_samples(30))
+    epochs = batches.epochs(0, 1000)
+    next(epochs)
+    batches.stop()
+    for thread in threading.enumerate():
+        if thread.name.startswith("batches"):
+            thread.join(20)
+            assert not thread.is_alive()
+    epochs.close()
+
+
+def fail_with_one_opencv_thread():
+    with single_threaded_opencv():
+        assert cv2.getNumThreads() == 1
+        raise KeyError
+
+
 def test_opencv_gets_its_threads_back():
+    """Also after an error."""
     before = cv2.getNumThreads()
     cv2.setNumThreads(3)
     try:
-        with pytest.raises(KeyError), single_threaded_opencv():
-            assert cv2.getNumThreads() == 1
-            raise KeyError
+        with pytest.raises(KeyError):
+            fail_with_one_opencv_thread()
         assert cv2.getNumThreads() == 3
     finally:
         cv2.setNumThreads(before)

@@ -71,7 +71,7 @@ def test_a_long_history_fits(model, path):
     load_weights(model, path)
 
 
-def full_disk(self, path, *_, **__):
+def full_disk(_model, path, *_, **__):
     path.write_bytes(b"the beginning")
     raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -150,9 +150,12 @@ def test_going_on_needs_the_same_settings(model, path):
 def test_callbacks_get_their_counters_back():
     """Keras resets them when training begins; the plain values come back after that."""
     first = keras.callbacks.ReduceLROnPlateau(monitor="val_loss", mode="min", patience=4)
+    first._set_monitor_op()  # as its first epoch does; turns the sign of min_delta around
     first.wait, first.best, first.cooldown_counter = 2, 0.5, 1
     second = keras.callbacks.ReduceLROnPlateau(monitor="val_loss", mode="min", patience=4)
     remembered = remember([first])
     second.on_train_begin()
     RestoreCallbacks([second], remembered).on_train_begin()
     assert (second.wait, second.best, second.cooldown_counter) == (2, 0.5, 1)
+    second._set_monitor_op()
+    assert second.min_delta == first.min_delta

@@ -30,7 +30,7 @@ def make(build_small, spec, parts, augmentation):
     return hash_of
 
 
-def test_what_does_not_matter(make, build_small, spec, parts, augmentation):
+def test_what_does_not_matter(make, build_small, spec, parts):
     """Another build with other weights, threads, provenance, and a data set that has moved."""
     expected = make()
     moved = tuple(

@@ -1,4 +1,4 @@
-"""Every assignment equals the one of plain loops; the cases that are easily got wrong are pinned."""
+"""Every assignment equals that of plain loops; cases that are easily got wrong are pinned."""
 
 import numpy as np
 from hypothesis import given

@@ -121,6 +121,7 @@ class TrainingBatches:
         self.seed = seed
         self.num_workers = num_workers
         self.failure: Exception | None = None
+        self._pool: ThreadPoolExecutor | None = None
         self.steps_per_epoch = max(1, len(samples) // batch_size)
         self._rows = max(1, max(len(sample.boxes) for sample in samples))
         self._cache = ImageCache(CACHE_BYTES if cache_images else 0)
@@ -162,6 +163,7 @@ class TrainingBatches:
             for step in range(self.steps_per_epoch)
         )
         with ThreadPoolExecutor(self.num_workers, thread_name_prefix="batches") as pool:
+            self._pool = pool
             pending: deque[Future[Batch]] = deque()
             try:
                 for position in islice(wanted, self.num_workers + AHEAD):
@@ -177,3 +179,8 @@ class TrainingBatches:
             finally:
                 for future in pending:
                     future.cancel()
+
+    def stop(self) -> None:
+        """End the threads of ``epochs``, wherever its consumer has left it."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)

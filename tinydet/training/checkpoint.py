@@ -5,6 +5,7 @@ callbacks remember. It is renamed into place, so a killed run has the last
 epoch whole.
 """
 
+import inspect
 import json
 import math
 import os
@@ -153,12 +154,18 @@ def load_state(path: Path) -> TrainingState:
 
 
 def remember(callbacks: Sequence[keras.callbacks.Callback]) -> list[dict[str, Any]]:
-    """The plain numbers each callback holds (patience counters, best values)."""
+    """The plain numbers each callback has come to hold (patience counters, best values).
+
+    Not what it was made with: that comes from the configuration, and Keras turns the sign of
+    ``min_delta`` around at the first epoch of every training.
+    """
     return [
         {
             name: value
             for name, value in vars(callback).items()
-            if isinstance(value, (bool, int, float, str)) and not name.startswith("_")
+            if isinstance(value, (bool, int, float, str))
+            and not name.startswith("_")
+            and name not in inspect.signature(type(callback)).parameters
         }
         for callback in callbacks
     ]

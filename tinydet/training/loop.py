@@ -27,6 +27,7 @@ from tinydet.training.losses import DetectionLoss
 from tinydet.training.options import TrainingOptions, TrainingResult
 from tinydet.training.preparation import prepare
 from tinydet.training.progress_bar import ProgressBar
+from tinydet.training.random_layers import SeedLayers
 from tinydet.training.recipes import RECIPES
 from tinydet.training.validation import Validation, ValidationCallback
 
@@ -90,7 +91,7 @@ def train(
     monitor, mode = best_metric(options.callbacks, metrics)
     user_callbacks = make_callbacks(options.callbacks, metrics, options.epochs)
     bar = ProgressBar(first_epoch, options.epochs, batches.steps_per_epoch, options.batch_size)
-    callbacks: list[keras.callbacks.Callback] = [*user_callbacks, bar]
+    callbacks: list[keras.callbacks.Callback] = [SeedLayers(options.seed), *user_callbacks, bar]
     if validation:
         measured = Validation(
             validation,
@@ -163,6 +164,7 @@ def _fit(
             raise batches.failure from None
         raise
     finally:
+        batches.stop()
         bar.close()
 
 
