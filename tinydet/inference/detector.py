@@ -3,7 +3,6 @@
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -169,9 +168,11 @@ def detect_files(
     Raises:
         DataError: A file cannot be read as an image.
     """
+    from tinydet.data.opencv_threads import single_threaded_opencv
+
     size = max(1, min(MAX_BATCH, -(-len(paths) // workers)))
     chunks = [paths[i : i + size] for i in range(0, len(paths), size)]
-    with _single_threaded_opencv(), ThreadPoolExecutor(workers) as pool:
+    with single_threaded_opencv(), ThreadPoolExecutor(workers) as pool:
         pending: deque[Future[list[FileDetections]]] = deque()
         try:
             for chunk in chunks:
@@ -217,16 +218,3 @@ def _spec_beside(path: Path) -> DetectorSpec:
             f"{DETECTOR_FILE} of the model into its folder.",
         )
     return load_detector_spec(beside)
-
-
-@contextmanager
-def _single_threaded_opencv() -> Iterator[None]:
-    """The workers keep all cores busy; OpenCV's own threads would only fight them."""
-    import cv2
-
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(before)

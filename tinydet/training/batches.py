@@ -7,7 +7,6 @@ the batches that an unbroken one would have seen, whatever the number of threads
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -69,19 +68,6 @@ def ground_truth_rows(
     padded[:count, 4] = class_ids
     padded[:count, 5] = np.where(ignored, IGNORED, OBJECT)
     return padded
-
-
-@contextmanager
-def single_threaded_opencv() -> Iterator[None]:
-    """The threads of the batches keep the cores busy; OpenCV's own would only fight them."""
-    import cv2
-
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(before)
 
 
 class TrainingBatches:

@@ -9,8 +9,9 @@ from tinydet.config.detector_spec import DETECTOR_FILE, DetectorSpec
 from tinydet.config.files import atomic_path, make_folder
 from tinydet.data.augment import Augmentation
 from tinydet.data.dataset import Sample
+from tinydet.data.opencv_threads import single_threaded_opencv
 from tinydet.inference.decoding import spec_anchors
-from tinydet.training.batches import TrainingBatches, single_threaded_opencv
+from tinydet.training.batches import TrainingBatches
 from tinydet.training.callbacks import available_metrics, best_metric, make_callbacks
 from tinydet.training.checkpoint import (
     BEST_WEIGHTS,
