@@ -8,16 +8,13 @@ stay as TFLite stores them: convolution OHWI, depthwise convolution 1HWC with
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Union
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tinydet.errors import CompilerError
+from tinydet.compiler.ir.options import ConvOptions, Options, PoolOptions
 
-DType = Literal["int8", "uint8", "int16", "int32", "int64", "float32", "bool"]
-Activation = Literal["NONE", "RELU", "RELU6", "RELU_N1_TO_1"]
-Padding = Union[Literal["SAME", "VALID"], tuple[int, int, int, int]]
 Constant = npt.NDArray[Any]
 
 BYTES_PER_ELEMENT: dict[str, int] = {
@@ -98,170 +95,6 @@ class Tensor:
         if self.quantization is None or len(self.quantization.scale) != 1:
             raise ValueError(f"tensor {self.name} is not quantized as a whole")
         return self.quantization
-
-
-@dataclass(frozen=True, kw_only=True)
-class ConvOptions:
-    """CONV_2D. ``padding`` is SAME, VALID or pixels ``(top, bottom, left, right)``."""
-
-    stride_height: int = 1
-    stride_width: int = 1
-    dilation_height: int = 1
-    dilation_width: int = 1
-    padding: Padding = "VALID"
-    activation: Activation = "NONE"
-
-
-@dataclass(frozen=True, kw_only=True)
-class DepthwiseOptions(ConvOptions):
-    """DEPTHWISE_CONV_2D. Output channel ``c`` reads input channel ``c // multiplier``."""
-
-    multiplier: int = 1
-
-
-@dataclass(frozen=True, kw_only=True)
-class PoolOptions:
-    """AVERAGE_POOL_2D and MAX_POOL_2D. The average counts only pixels inside the image."""
-
-    stride_height: int = 1
-    stride_width: int = 1
-    filter_height: int = 1
-    filter_width: int = 1
-    padding: Padding = "VALID"
-    activation: Activation = "NONE"
-
-
-@dataclass(frozen=True, kw_only=True)
-class AddOptions:
-    """ADD."""
-
-    activation: Activation = "NONE"
-
-
-@dataclass(frozen=True, kw_only=True)
-class MulOptions:
-    """MUL."""
-
-    activation: Activation = "NONE"
-
-
-@dataclass(frozen=True, kw_only=True)
-class ConcatOptions:
-    """CONCATENATION; ``axis`` is not negative."""
-
-    axis: int
-    activation: Activation = "NONE"
-
-
-@dataclass(frozen=True, kw_only=True)
-class ResizeOptions:
-    """RESIZE_BILINEAR and RESIZE_NEAREST_NEIGHBOR; the size is the output's shape."""
-
-    align_corners: bool = False
-    half_pixel_centers: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class PadOptions:
-    """PAD by the input's zero point; ``(before, after)`` per dimension of the input."""
-
-    paddings: tuple[tuple[int, int], ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReshapeOptions:
-    """RESHAPE; the new shape is the output's. SQUEEZE and EXPAND_DIMS are read as RESHAPE."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SoftmaxOptions:
-    """SOFTMAX over the last dimension."""
-
-    beta: float = 1.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class MeanOptions:
-    """MEAN over ``axes`` (ascending, not negative)."""
-
-    axes: tuple[int, ...]
-    keep_dims: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class FullyConnectedOptions:
-    """FULLY_CONNECTED; weights ``[outputs, inputs]``, the input is read as ``[rows, inputs]``."""
-
-    activation: Activation = "NONE"
-    keep_num_dims: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class StridedSliceOptions:
-    """STRIDED_SLICE, constants only: bit ``i`` of a mask speaks of dimension ``i``."""
-
-    begin_mask: int = 0
-    end_mask: int = 0
-    ellipsis_mask: int = 0
-    new_axis_mask: int = 0
-    shrink_axis_mask: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class PackOptions:
-    """PACK, constants only: stacks its inputs along a new ``axis``."""
-
-    axis: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class NoOptions:
-    """LOGISTIC, QUANTIZE, DEQUANTIZE, RELU, RELU6, SHAPE, TILE."""
-
-
-Options = (
-    ConvOptions
-    | DepthwiseOptions
-    | PoolOptions
-    | AddOptions
-    | MulOptions
-    | ConcatOptions
-    | ResizeOptions
-    | PadOptions
-    | ReshapeOptions
-    | SoftmaxOptions
-    | MeanOptions
-    | FullyConnectedOptions
-    | StridedSliceOptions
-    | PackOptions
-    | NoOptions
-)
-
-OPTIONS_OF_KIND: dict[str, type[Options]] = {
-    "CONV_2D": ConvOptions,
-    "DEPTHWISE_CONV_2D": DepthwiseOptions,
-    "ADD": AddOptions,
-    "MUL": MulOptions,
-    "PAD": PadOptions,
-    "RESIZE_BILINEAR": ResizeOptions,
-    "RESIZE_NEAREST_NEIGHBOR": ResizeOptions,
-    "CONCATENATION": ConcatOptions,
-    "RESHAPE": ReshapeOptions,
-    "SOFTMAX": SoftmaxOptions,
-    "LOGISTIC": NoOptions,
-    "QUANTIZE": NoOptions,
-    "DEQUANTIZE": NoOptions,
-    "AVERAGE_POOL_2D": PoolOptions,
-    "MAX_POOL_2D": PoolOptions,
-    "MEAN": MeanOptions,
-    "FULLY_CONNECTED": FullyConnectedOptions,
-    "RELU": NoOptions,
-    "RELU6": NoOptions,
-    "SHAPE": NoOptions,
-    "STRIDED_SLICE": StridedSliceOptions,
-    "PACK": PackOptions,
-    "TILE": NoOptions,
-}
 
 
 @dataclass(frozen=True)
@@ -376,44 +209,3 @@ def window_padding(graph: Graph, op: Op) -> tuple[int, int, int, int]:
 def _same_padding(size: int, extent: int, stride: int) -> tuple[int, int]:
     total = max((-(-size // stride) - 1) * stride + extent - size, 0)
     return total // 2, total - total // 2
-
-
-def verify(graph: Graph) -> None:
-    """Check a graph against everything the later stages rely on.
-
-    Raises:
-        CompilerError: With every problem found.
-    """
-    problems = list(_structure_problems(graph))
-    if problems:
-        raise CompilerError(problems)
-
-
-def _structure_problems(graph: Graph) -> list[str]:
-    problems: list[str] = []
-    count = len(graph.tensors)
-    for index in (*graph.inputs, *graph.outputs):
-        if not 0 <= index < count:
-            problems.append(f"graph refers to tensor {index} of {count}")
-    known = {i for i, t in enumerate(graph.tensors) if t.data is not None} | set(graph.inputs)
-    written = set(known)
-    names: set[str] = set()
-    for op in graph.ops:
-        if op.name in names:
-            problems.append(f"{op.name}: two operators have this name")
-        names.add(op.name)
-        if type(op.options) is not OPTIONS_OF_KIND.get(op.kind):
-            problems.append(f"{op.name}: {op.kind} has options {type(op.options).__name__}")
-        problems += [
-            f"{op.name}: reads tensor {index} before it is written"
-            for index in op.inputs
-            if index is not None and index not in written
-        ]
-        for index in op.outputs:
-            if index in written or not 0 <= index < count:
-                problems.append(f"{op.name}: writes tensor {index} a second time or out of range")
-            written.add(index)
-    problems += [
-        f"graph output {index} is never written" for index in graph.outputs if index not in written
-    ]
-    return problems
