@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from tests.compiler.graphs import activation, graph_of
 from tinydet.compiler.memory import (
+    INPUT_SCRATCH,
+    OUTPUT_SCRATCH,
     Buffer,
     arena_bytes,
     find_clobbered,
@@ -114,10 +116,15 @@ def test_a_buffer_without_sense_is_refused(wrong):
         dataclasses.replace(Buffer("t", 0, 1, 32), **wrong)
 
 
-@given(graph=chains(), in_place=st.booleans(), scratch_bytes=st.integers(0, 40))
-def test_every_value_is_still_there_when_it_is_read(graph, in_place, scratch_bytes):
-    plan = plan_memory(make_schedule(graph, in_place=in_place), scratch_bytes)  # validates itself
-    assert (plan.scratch is None) == (scratch_bytes == 0)
+@given(graph=chains(), in_place=st.booleans(), first=st.integers(0, 40), last=st.integers(0, 40))
+def test_every_value_is_still_there_when_it_is_read(graph, in_place, first, last):
+    plan = plan_memory(  # the plan is validated in there
+        make_schedule(graph, in_place=in_place),
+        input_scratch_bytes=first,
+        output_scratch_bytes=last,
+    )
+    assert (plan.scratch(INPUT_SCRATCH) or (0, 0))[1] == first
+    assert (plan.scratch(OUTPUT_SCRATCH) or (0, 0))[1] == last
     assert plan.arena_bytes >= plan.lower_bound_bytes
 
 
@@ -133,25 +140,25 @@ def test_working_in_place_never_needs_more_at_once(graph):
         pytest.param(
             [("MEAN", [0], 1), ("MEAN", [1], 2)],
             {0: 0, 1: 8, 2: 16},
-            "step 0: MEAN writes a over image while it reads it",
+            "step 1: MEAN writes a over image while it reads it",
             id="overlapping window",
         ),
         pytest.param(
             [("SOFTMAX", [0], 1), ("ADD", [0, 1], 2)],
             {0: 0, 1: 0, 2: 16},
-            "step 1: 16 bytes of image were overwritten by a",
+            "step 2: 16 bytes of image were overwritten by a",
             id="in place too early",
         ),
         pytest.param(
             [("SOFTMAX", [0], 1), ("ADD", [1, 1], 2)],
             {0: 0, 1: 8, 2: 32},
-            "step 0: SOFTMAX writes a over image while it reads it",
+            "step 1: SOFTMAX writes a over image while it reads it",
             id="in place but shifted",
         ),
         pytest.param(
             [("MEAN", [0], 1), ("MEAN", [1], 2)],
             {0: 0, 1: 40, 2: 0},
-            "step 0: a reaches out of the arena",
+            "step 1: a reaches out of the arena",
             id="outside",
         ),
     ],
@@ -164,14 +171,25 @@ def test_playing_the_steps_through_names_the_fault(steps, offsets, complaint):
 def test_scratch_over_an_output_is_a_fault():
     tensors = [activation(name, 16) for name in ("image", "out")]
     graph = graph_of(tensors, [("MEAN", [0], 1)], [0], [1])
-    problems = find_clobbered(graph, {0: 0, 1: 16}, 32, scratch=(24, 8))
-    assert problems == ["step 1: 8 bytes of out were overwritten by the boxes"]
+    problems = find_clobbered(graph, {0: 0, 1: 16}, 32, output_scratch=(24, 8))
+    assert problems == ["step 2: 8 bytes of out were overwritten by scratch memory"]
+
+
+def test_scratch_over_the_image_or_outside_is_a_fault():
+    tensors = [activation(name, 16) for name in ("image", "out")]
+    graph = graph_of(tensors, [("MEAN", [0], 1)], [0], [1])
+    assert find_clobbered(graph, {0: 0, 1: 16}, 32, input_scratch=(12, 24)) == [
+        "scratch memory reaches out of the arena",
+        "step 1: 4 bytes of image were overwritten by scratch memory",
+    ]
 
 
 def test_plan_as_json_tells_every_place():
     tensors = [activation("image", 20), activation("a", 40), activation("out", 10)]
     graph = graph_of(tensors, [("MEAN", [0], 1), ("MEAN", [1], 2)], [0], [2])
-    record = json.loads(json.dumps(plan_memory(make_schedule(graph), scratch_bytes=8).to_json()))
+    record = json.loads(
+        json.dumps(plan_memory(make_schedule(graph), output_scratch_bytes=8).to_json())
+    )
     assert record["arena_bytes"] == 68
     assert record["lower_bound_bytes"] == 68
     assert record["whole_tensor_peak_bytes"] == 60
@@ -180,8 +198,8 @@ def test_plan_as_json_tells_every_place():
         "tensors": ["a"],
         "offset": 0,
         "size_bytes": 40,
-        "first_step": 0,
-        "last_step": 1,
+        "first_step": 1,
+        "last_step": 2,
     }
     assert [b["name"] for b in record["buffers"]] == ["image", "a", "out", "boxes scratch"]
-    assert record["steps"][2] == {"step": 2, "name": "boxes", "live_bytes": 18}
+    assert record["steps"][3] == {"step": 3, "name": "boxes", "live_bytes": 18}

@@ -1,15 +1,16 @@
 """When each tensor holds its values, and which tensors can take the bytes of another.
 
-Step ``i`` runs operator ``i`` of the graph; one more step at the end reads the outputs (the boxes
-are found there). A ``Storage`` is what the planner places: one or more tensors that follow each
-other in the same bytes, because an operator works in place or only gives them another shape.
+Step 0 writes the inputs of the graph (the image is put or scaled there), step ``i + 1`` runs
+operator ``i``, and one more step at the end reads the outputs (the boxes are found there). A
+``Storage`` is what the planner places: one or more tensors that follow each other in the same
+bytes, because an operator works in place or only gives them another shape.
 """
 
 from dataclasses import dataclass
 
 from tinydet.compiler.ir import Graph, Op
 
-Step = int  # index of an operator; len(graph.ops) is the step that reads the outputs
+Step = int  # 0: inputs; i + 1: operator i; len(graph.ops) + 1: outputs
 
 # Output element i needs no input element but i (SOFTMAX: none but its row, read before it is
 # written), so that the output may take the bytes of an input.
@@ -48,14 +49,14 @@ class Schedule:
 
     @property
     def num_steps(self) -> int:
-        """Operators, and the step that reads the outputs."""
-        return len(self.graph.ops) + 1
+        """Operators, the step that writes the inputs and the one that reads the outputs."""
+        return len(self.graph.ops) + 2
 
     def step_name(self, step: Step) -> str:
-        """Kind and name of an operator, as ``"ADD block_2/Add"``; ``"boxes"`` for the last step."""
-        if step == len(self.graph.ops):
-            return "boxes"
-        op = self.graph.ops[step]
+        """As ``"ADD block_2/Add"``; ``"input"`` for the first step, ``"boxes"`` for the last."""
+        if step in (0, self.num_steps - 1):
+            return "boxes" if step else "input"
+        op = self.graph.ops[step - 1]
         return f"{op.kind} {op.name}"
 
 
@@ -76,10 +77,10 @@ def last_reads(graph: Graph) -> dict[int, Step]:
         tensor that nothing reads has the step that writes it, since it needs its bytes even so.
     """
     last: dict[int, Step] = dict.fromkeys(graph.inputs, 0)
-    for step, op in enumerate(graph.ops):
+    for step, op in enumerate(graph.ops, 1):
         for tensor in (*activations(graph, op), *op.outputs):
             last[tensor] = step
-    return last | {t: len(graph.ops) for t in graph.outputs if graph.tensors[t].data is None}
+    return last | {t: len(graph.ops) + 1 for t in graph.outputs if graph.tensors[t].data is None}
 
 
 def make_schedule(graph: Graph, *, in_place: bool = True) -> Schedule:
@@ -96,7 +97,7 @@ def make_schedule(graph: Graph, *, in_place: bool = True) -> Schedule:
     last = last_reads(graph)
     groups = [[t] for t in graph.inputs]
     first_steps: list[Step] = [0] * len(groups)
-    for step, op in enumerate(graph.ops):
+    for step, op in enumerate(graph.ops, 1):
         for output in op.outputs:
             shared = _storage_to_share(graph, step, output, groups, last) if in_place else None
             if shared is None:
@@ -122,7 +123,7 @@ def _storage_to_share(
     graph: Graph, step: Step, output: int, groups: list[list[int]], last: dict[int, Step]
 ) -> int | None:
     """Which storage the output of a step can take over, None where it needs its own."""
-    op = graph.ops[step]
+    op = graph.ops[step - 1]
     if len(op.outputs) != 1 or op.kind not in IN_PLACE_KINDS | VIEW_KINDS:
         return None
     for candidate in activations(graph, op):

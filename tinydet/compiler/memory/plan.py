@@ -8,7 +8,8 @@ from tinydet.compiler.memory.planners import arena_bytes, plan_best
 from tinydet.compiler.memory.validator import find_clobbered, validate
 from tinydet.compiler.schedule import Schedule, make_schedule
 
-SCRATCH_NAME = "boxes scratch"
+INPUT_SCRATCH = "preprocessing scratch"
+OUTPUT_SCRATCH = "boxes scratch"
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,8 @@ class Plan:
 
     Attributes:
         schedule: Steps and storages; storage ``k`` is buffer ``k``.
-        buffers: One per storage, then the scratch memory of the boxes where there is any.
+        buffers: One per storage, then the scratch memory of the first and the last step,
+            where there is any.
         offsets: One per buffer.
     """
 
@@ -35,12 +37,20 @@ class Plan:
         """The smallest arena that any plan of these buffers could have."""
         return lower_bound_bytes(self.buffers)
 
-    @property
-    def scratch(self) -> tuple[Offset, int] | None:
-        """Offset and bytes of the scratch memory of the boxes, None where there is none."""
-        if len(self.buffers) == len(self.schedule.storages):
-            return None
-        return self.offsets[-1], self.buffers[-1].size_bytes
+    def scratch(self, name: str) -> tuple[Offset, int] | None:
+        """Offset and bytes of scratch memory, None where there is none.
+
+        Args:
+            name: ``INPUT_SCRATCH`` or ``OUTPUT_SCRATCH``.
+        """
+        for buffer, offset in zip(
+            self.buffers[len(self.schedule.storages) :],
+            self.offsets[len(self.schedule.storages) :],
+            strict=True,
+        ):
+            if buffer.name == name:
+                return offset, buffer.size_bytes
+        return None
 
     def tensor_offsets(self) -> dict[int, Offset]:
         """Offset of every activation, by tensor index."""
@@ -69,7 +79,7 @@ class Plan:
                     "last_step": buffer.last_step,
                 }
                 for buffer, offset, storage in zip(
-                    self.buffers, self.offsets, [*storages, ()], strict=False
+                    self.buffers, self.offsets, [*storages, (), ()], strict=False
                 )
             ],
             "steps": [
@@ -79,12 +89,15 @@ class Plan:
         }
 
 
-def plan_memory(schedule: Schedule, scratch_bytes: int = 0) -> Plan:
+def plan_memory(
+    schedule: Schedule, *, input_scratch_bytes: int = 0, output_scratch_bytes: int = 0
+) -> Plan:
     """Place all tensors, and prove the result with the validator.
 
     Args:
         schedule: Lifetimes.
-        scratch_bytes: What the boxes need beside the outputs, in the last step.
+        input_scratch_bytes: What scaling the image needs beside the inputs, in step 0.
+        output_scratch_bytes: What finding the boxes needs beside the outputs, in the last step.
 
     Returns:
         A plan that the validator found correct.
@@ -93,12 +106,18 @@ def plan_memory(schedule: Schedule, scratch_bytes: int = 0) -> Plan:
         AssertionError: The validator found a fault: a bug of the planner.
     """
     buffers = schedule_buffers(schedule)
-    if scratch_bytes:
-        last = schedule.num_steps - 1
-        buffers.append(Buffer(SCRATCH_NAME, last, last, scratch_bytes))
+    last = schedule.num_steps - 1
+    if input_scratch_bytes:
+        buffers.append(Buffer(INPUT_SCRATCH, 0, 0, input_scratch_bytes))
+    if output_scratch_bytes:
+        buffers.append(Buffer(OUTPUT_SCRATCH, last, last, output_scratch_bytes))
     plan = Plan(schedule, tuple(buffers), tuple(plan_best(buffers)))
     problems = validate(plan.buffers, plan.offsets) + find_clobbered(
-        schedule.graph, plan.tensor_offsets(), plan.arena_bytes, plan.scratch
+        schedule.graph,
+        plan.tensor_offsets(),
+        plan.arena_bytes,
+        plan.scratch(INPUT_SCRATCH),
+        plan.scratch(OUTPUT_SCRATCH),
     )
     if problems:
         raise AssertionError("wrong memory plan: " + "; ".join(problems))

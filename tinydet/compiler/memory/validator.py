@@ -12,6 +12,8 @@ from tinydet.compiler.memory.buffers import Buffer, Offset
 # Kernels that read an element (SOFTMAX: a row) before they write it, and nothing else of it.
 ELEMENT_BY_ELEMENT = ("ADD", "LOGISTIC", "MUL", "QUANTIZE", "RELU", "RELU6", "SOFTMAX")
 
+Scratch = tuple[Offset, int] | None  # where, and how many bytes
+
 
 def validate(buffers: Sequence[Buffer], offsets: Sequence[Offset]) -> list[str]:
     """Every way the offsets are wrong, one sentence each; an empty list means correct.
@@ -63,13 +65,20 @@ class _Arena:
             self.problems.append(f"step {step}: {self.name(tensor)} reaches out of the arena")
         self.holds[max(start, 0) : end] = self.values[tensor] = tensor
 
+    def use(self, scratch: Scratch) -> None:
+        if scratch is not None:
+            start, end = scratch[0], sum(scratch)
+            if start < 0 or end > len(self.holds):
+                self.problems.append("scratch memory reaches out of the arena")
+            self.holds[max(start, 0) : end] = -1
+
     def read(self, tensor: int, step: int) -> None:
         start, end = self.span(tensor)
         held = self.holds[max(start, 0) : end]
         if tensor not in self.values:
             self.problems.append(f"step {step}: {self.name(tensor)} is read but never written")
         elif len(lost := held[held != self.values[tensor]]):
-            by = self.name(int(lost[0])) if lost[0] >= 0 else "the boxes"
+            by = self.name(int(lost[0])) if lost[0] >= 0 else "scratch memory"
             self.problems.append(
                 f"step {step}: {len(lost)} bytes of {self.name(tensor)} were overwritten by {by}"
             )
@@ -79,15 +88,17 @@ def find_clobbered(
     graph: Graph,
     offsets: Mapping[int, Offset],
     arena_bytes: int,
-    scratch: tuple[Offset, int] | None = None,
+    input_scratch: Scratch = None,
+    output_scratch: Scratch = None,
 ) -> list[str]:
     """Play the steps through, byte by byte, and tell every value that is lost before its use.
 
     Args:
-        graph: The network; operators run in order.
+        graph: The network; operator ``i`` runs in step ``i + 1``, after the inputs in step 0.
         offsets: Where each activation lies, by tensor index.
         arena_bytes: Size of the arena.
-        scratch: Offset and bytes of what the last step writes while it reads the outputs.
+        input_scratch: Offset and bytes of what step 0 uses while it writes the inputs.
+        output_scratch: Offset and bytes of what the last step uses while it reads the outputs.
 
     Returns:
         One sentence per fault, an empty list means that the plan is correct.
@@ -95,25 +106,23 @@ def find_clobbered(
     arena = _Arena(graph, offsets, arena_bytes)
     for tensor in graph.inputs:
         arena.write(tensor, 0)
-    for step, op in enumerate(graph.ops):
+    arena.use(input_scratch)
+    for step, op in enumerate(graph.ops, 1):
         read = [i for i in op.inputs if i is not None and graph.tensors[i].data is None]
         for tensor in read:
             arena.read(tensor, step)
         for tensor in op.outputs:
             _write_output(arena, step, tensor, read)
-    if scratch is not None:
-        if scratch[0] + scratch[1] > arena_bytes:
-            arena.problems.append("the scratch memory of the boxes reaches out of the arena")
-        arena.holds[scratch[0] : scratch[0] + scratch[1]] = -2
+    arena.use(output_scratch)
     for tensor in graph.outputs:
         if graph.tensors[tensor].data is None:
-            arena.read(tensor, len(graph.ops))
+            arena.read(tensor, len(graph.ops) + 1)
     return arena.problems
 
 
 def _write_output(arena: _Arena, step: int, output: int, read: list[int]) -> None:
     """Note the new value, and whether writing it destroys what the operator still reads."""
-    kind = arena.graph.ops[step].kind
+    kind = arena.graph.ops[step - 1].kind
     start, end = arena.span(output)
     for tensor in read:
         other_start, other_end = arena.span(tensor)
