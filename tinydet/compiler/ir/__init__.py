@@ -11,6 +11,7 @@ from tinydet.compiler.ir.graph import (
     Tensor,
     read_only,
     window_padding,
+    without_unused_tensors,
 )
 from tinydet.compiler.ir.options import (
     OPTIONS_OF_KIND,
@@ -66,4 +67,5 @@ __all__ = [
     "read_only",
     "verify",
     "window_padding",
+    "without_unused_tensors",
 ]

@@ -7,6 +7,7 @@ stay as TFLite stores them: convolution OHWI, depthwise convolution 1HWC with
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -209,3 +210,28 @@ def window_padding(graph: Graph, op: Op) -> tuple[int, int, int, int]:
 def _same_padding(size: int, extent: int, stride: int) -> tuple[int, int]:
     total = max((-(-size // stride) - 1) * stride + extent - size, 0)
     return total // 2, total - total // 2
+
+
+def without_unused_tensors(graph: Graph) -> Graph:
+    """The graph without tensors that no op and no output refers to, the others in their order."""
+    used = set(graph.inputs) | set(graph.outputs)
+    for op in graph.ops:
+        used.update(index for index in (*op.inputs, *op.outputs) if index is not None)
+    order = sorted(used)
+    place = {old: new for new, old in enumerate(order)}
+
+    def moved(indices: Sequence[int]) -> tuple[int, ...]:
+        return tuple(place[index] for index in indices)
+
+    ops = tuple(
+        Op(
+            op.kind,
+            op.name,
+            tuple(None if index is None else place[index] for index in op.inputs),
+            moved(op.outputs),
+            op.options,
+        )
+        for op in graph.ops
+    )
+    tensors = tuple(graph.tensors[index] for index in order)
+    return Graph(tensors, ops, moved(graph.inputs), moved(graph.outputs))

@@ -21,7 +21,7 @@ def verify(graph: Graph) -> None:
     Raises:
         CompilerError: With every problem found.
     """
-    problems = [p for tensor in graph.tensors for p in _tensor_problems(tensor)]
+    problems = [p for tensor in graph.tensors for p in tensor_problems(tensor)]
     problems += _reference_problems(graph)
     if not problems:  # what follows looks tensors up
         problems += _order_problems(graph)
@@ -31,7 +31,8 @@ def verify(graph: Graph) -> None:
         raise CompilerError(problems)
 
 
-def _tensor_problems(tensor: Tensor) -> Iterator[str]:
+def tensor_problems(tensor: Tensor) -> Iterator[str]:
+    """What is wrong with a tensor by itself: its shape, its size, its data, its quantization."""
     place = f"tensor {tensor.name!r}"
     if tensor.dtype not in BYTES_PER_ELEMENT:
         yield f"{place} has the unknown type {tensor.dtype}"
@@ -71,9 +72,9 @@ def _quantization_problems(tensor: Tensor, place: str) -> Iterator[str]:
 
 def _reference_problems(graph: Graph) -> Iterator[str]:
     count = len(graph.tensors)
-    for index in (*graph.inputs, *graph.outputs):
-        if not 0 <= index < count:
-            yield f"the graph refers to tensor {index} of {count}"
+    for outer in (*graph.inputs, *graph.outputs):
+        if not 0 <= outer < count:
+            yield f"the graph refers to tensor {outer} of {count}"
     for op in graph.ops:
         for index in (*op.inputs, *op.outputs):
             if index is not None and not 0 <= index < count:
