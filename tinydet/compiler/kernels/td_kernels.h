@@ -1,8 +1,9 @@
 /* td_kernels.h: integer kernels of the generated detectors.
  *
- * Freestanding C11: <stdint.h> and <stddef.h> only; no libc call, allocation, recursion, variable-length array, mutable
- * global, 64-bit division or floating point (td_dequantize.c alone has the last). Every kernel gives the
- * numbers of LiteRT's reference kernels (BUILTIN_REF), bit for bit.
+ * Freestanding C11: <stddef.h> and <stdint.h> only; no libc call, allocation, recursion, variable-length
+ * array, mutable global, 64-bit division or floating point (td_quantize.c and td_dequantize.c alone have the
+ * last). Every kernel gives the numbers of LiteRT's reference kernels (BUILTIN_REF), bit for bit.
+ * td_NAME_TYPES is defined in td_NAME.c, which includes this header and td_fixed_point.h.
  *
  * Layout. Batch is 1. Images are [height][width][channels], convolution weights
  * [output channel][filter row][filter column][input channel] (OHWI), depthwise weights
@@ -10,16 +11,18 @@
  *
  * Quantization. real = scale * (value - zero_point). An `offset` of an input is minus its zero point (it is
  * added to each value); an `offset` of an output is its zero point. `output_min`, `output_max` clamp the
- * output (the fused activation, or -128 and 127). Fixed-point factors come from tinydet/compiler/requant.py.
+ * output (the fused activation, or -128 and 127). Fixed-point factors come from tinydet/compiler/requant.py,
+ * tables from lookup.py.
  *
  * Ranges. Kernels over images take rows [y_begin, y_end) of the OUTPUT, 0 <= y_begin <= y_end <= output
  * height; `input` and `output` always point at row 0 of the whole tensor. Kernels over single values take
- * elements [begin, end). A whole tensor is (0, output_height) or (0, number of elements). Rows outside the range are not touched.
+ * elements [begin, end). A whole tensor is (0, output_height) or (0, number of elements). What is outside
+ * the range is not touched.
  *
  * Aliasing. Input and output may be the same buffer only where a kernel says "in place".
  *
- * Right shifts of negative numbers are arithmetic and conversions to a narrower signed type wrap, as GCC and clang define
- * them.
+ * Right shifts of negative numbers are arithmetic, and conversions to a narrower signed type wrap, as GCC
+ * and clang define them.
  */
 #ifndef TD_KERNELS_H
 #define TD_KERNELS_H
@@ -149,7 +152,7 @@ typedef struct {
 void td_resize_bilinear_s8(const td_resize_bilinear_params *p, const int8_t *input, int8_t *output, int32_t y_begin,
                            int32_t y_end);
 
-/* RESIZE_NEAREST_NEIGHBOR by index tables (requant.nearest_indices): output pixel (y, x) is input pixel
+/* RESIZE_NEAREST_NEIGHBOR by index tables (lookup.nearest_indices): output pixel (y, x) is input pixel
  * (row_of[y], column_of[x]). Both tensors share one quantization. */
 typedef struct {
     int16_t input_width, channels;
@@ -209,13 +212,13 @@ void td_requantize_u8_s8(const td_requantize_params *p, const uint8_t *input, in
 void td_requantize_u8_u8(const td_requantize_params *p, const uint8_t *input, uint8_t *output, int32_t begin,
                          int32_t end);
 
-/* LOGISTIC by table: output = table[(uint8_t)input] (requant.logistic_table). In place. */
+/* LOGISTIC by table: output = table[(uint8_t)input] (lookup.logistic_table). In place. */
 void td_lookup_s8(const int8_t table[256], const int8_t *input, int8_t *output, int32_t begin, int32_t end);
 
 /* SOFTMAX over the last axis, rows [row_begin, row_end). Output scale 1/256, zero point -128. In place. */
 typedef struct {
-    int32_t classes;          /* values per row, 1 to 4096 */
-    const int32_t *exp_table; /* [256], Q0.31: exp(-beta * scale * d) (requant.softmax_exp_table) */
+    int32_t classes;          /* values per row, 1 to 4095 */
+    const int32_t *exp_table; /* [256], Q0.31: exp(-beta * scale * d) (lookup.softmax_exp_table) */
 } td_softmax_params;
 
 void td_softmax_s8(const td_softmax_params *p, const int8_t *input, int8_t *output, int32_t row_begin,
