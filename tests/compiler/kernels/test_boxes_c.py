@@ -247,7 +247,7 @@ def test_all_candidates_are_visited_where_few_stay(traps):
         case = Case(anchors, np.full((len(anchors), 4), code, np.int8), None)
         case.deltas = rng.integers(-2, 3, (len(anchors), 4)).astype(np.int8)
         case.limits, case.max_candidates = (0.0, 0.01, 1000), 16
-        assert 3 < len(case.check(traps)) < 60
+        assert 3 < len(case.check(traps)) < 200  # of 660
 
 
 @given(
