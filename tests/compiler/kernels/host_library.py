@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+
 import tinydet.compiler
 
 KERNELS = Path(tinydet.compiler.__file__).parent / "kernels"
@@ -13,6 +15,7 @@ STRICT = ("-std=c11", "-Wall", "-Wextra", "-Wconversion", "-Werror")
 # Undefined behaviour ends the process: a test can only pass where there is none.
 TRAPS = ("-O1", "-fsanitize=undefined", "-fsanitize-trap=undefined")
 GUARD = 0xA5
+DETECTION = np.dtype([("box", "<f4", 4), ("score", "<f4"), ("class_id", "<i4")])
 
 
 def compile_c(sources, output, *flags, compiler=ZIG_CC):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.compiler.kernels.host_library import TRAPS, ZIG_CC, Guarded, load_library
+from tests.compiler.kernels.host_library import DETECTION, TRAPS, ZIG_CC, Guarded, load_library
 from tinydet.anchors import decode_boxes, feature_map_sizes, make_anchors
 from tinydet.boxes import select_detections
 from tinydet.compiler.box_tables import (
@@ -18,7 +18,6 @@ from tinydet.compiler.box_tables import (
     score_threshold_code,
 )
 
-DETECTION = np.dtype([("box", "<f4", 4), ("score", "<f4"), ("class_id", "<i4")])
 # The second is what a user's own flags may be: GCC fuses multiplications and additions unless
 # the source forbids it.
 BUILDS = {"traps": (ZIG_CC, TRAPS), "gcc": (("gcc",), ("-O3", "-march=native", "-std=gnu11"))}

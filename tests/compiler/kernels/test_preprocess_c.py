@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.compiler.kernels.host_library import GUARD, Guarded, load_library
+from tests.compiler.kernels.host_library import DETECTION, GUARD, Guarded, load_library
 from tinydet.config.detector_spec import PreprocessSpec
 from tinydet.data.pixel_formats import BYTES_PER_PIXEL, decode_pixels
-from tinydet.data.preprocess import place, preprocess
+from tinydet.data.preprocess import boxes_to_image, place, preprocess
 
 # In the order of the C enumerations.
 FORMATS = ("rgb888", "rgb565", "rgb565_be", "yuyv", "uyvy", "gray8")
@@ -18,6 +18,7 @@ INTERPOLATIONS = ("nearest", "bilinear", "area")
 ASPECT_RATIOS = ("fit", "crop", "padding")
 COLOR_MODES = ("rgb", "bgr", "grayscale")
 SCRATCH_BYTES_PER_COLUMN = {"nearest": 0, "bilinear": 12, "area": 24}
+SOURCES = ["td_preprocess.c", "td_placement.c"]
 OK, BAD_SIZE, BAD_PARAMS = 0, -1, -2
 
 
@@ -62,7 +63,7 @@ class State(ctypes.Structure):
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory):
-    loaded = load_library(["td_preprocess.c"], tmp_path_factory.mktemp("preprocess"))
+    loaded = load_library(SOURCES, tmp_path_factory.mktemp("preprocess"))
     loaded.td_place.restype = Placement
     return loaded
 
@@ -214,6 +215,31 @@ def test_placement(library, h, w, height, width, aspect_ratio):
     placed = library.td_place(h, w, ctypes.byref(params))
     expected = place((h, w), (height, width), aspect_ratio)
     assert {name: getattr(placed, name) for name, _ in Placement._fields_} == vars(expected)
+
+
+@given(
+    *(st.integers(1, 16383) for _ in range(2)),
+    *(st.integers(1, 511) for _ in range(2)),
+    st.sampled_from(ASPECT_RATIOS),
+    st.integers(0, 2**32),
+)
+def test_boxes_to_image(library, h, w, height, width, aspect_ratio, seed):
+    """In float32, hence to a thousandth of an input pixel; the same bits for fit."""
+    boxes = np.random.default_rng(seed).uniform(0, 1, (3, 4)).astype(np.float32)
+    spec = spec_of(height, width, aspect_ratio=aspect_ratio)
+    rows = np.zeros(3, DETECTION)
+    rows["box"], rows["score"] = boxes, 0.5
+    params, pointer = params_of(spec), ctypes.c_void_p(rows.ctypes.data)
+    library.td_boxes_to_image(ctypes.byref(params), h, w, pointer, 2)
+    assert rows["box"][2].tobytes() == boxes[2].tobytes()
+    assert (rows["score"] == 0.5).all()
+    expected = boxes_to_image(boxes[:2], (h, w), spec)
+    if aspect_ratio == "fit":
+        assert rows["box"][:2].tobytes() == expected.tobytes()
+    placed = place((h, w), (height, width), aspect_ratio)
+    x_px, y_px = placed.width * w / placed.source_width, placed.height * h / placed.source_height
+    difference = (rows["box"][:2].astype(float) - expected) * [x_px, y_px, x_px, y_px]
+    assert np.abs(difference).max() < 1e-3
 
 
 @pytest.mark.parametrize(

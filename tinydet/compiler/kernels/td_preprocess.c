@@ -1,5 +1,7 @@
 #include "td_preprocess.h"
 
+#include "td_placement.h"
+
 #if defined(__GNUC__) && !defined(__clang__)
 /* GCC would turn loops that fill or copy into calls of the C library. */
 #pragma GCC optimize("no-tree-loop-distribute-patterns")
@@ -9,8 +11,6 @@
 #define CHANNELS 3
 
 static int32_t smaller(int32_t a, int32_t b) { return a < b ? a : b; }
-
-static int32_t at_least_1(int32_t value) { return value < 1 ? 1 : value; }
 
 /* A sum in 1/256 as a byte; negative sums are 0 whichever way a shift would round them. */
 static uint8_t to_byte(int32_t sum) {
@@ -81,38 +81,6 @@ static void write_pixel(td_color_mode mode, uint32_t red, uint32_t green, uint32
     output[mode == TD_COLOR_BGR ? 2 : 0] = (uint8_t)red;
     output[1] = (uint8_t)green;
     output[mode == TD_COLOR_BGR ? 0 : 2] = (uint8_t)blue;
-}
-
-td_placement td_place(int32_t source_height, int32_t source_width,
-                      const td_preprocess_params *params) {
-    const int32_t h = source_height;
-    const int32_t w = source_width;
-    const int32_t height = params->height;
-    const int32_t width = params->width;
-    const int32_t too_wide = w * height > h * width;
-    td_placement placed;
-    placed.source_height = h;
-    placed.source_width = w;
-    placed.height = height;
-    placed.width = width;
-    if (params->aspect_ratio == TD_CROP) {
-        if (too_wide) {
-            placed.source_width = at_least_1((2 * h * width + height) / (2 * height));
-        } else {
-            placed.source_height = at_least_1((2 * w * height + width) / (2 * width));
-        }
-    } else if (params->aspect_ratio == TD_PADDING) {
-        if (too_wide) {
-            placed.height = at_least_1((2 * h * width + w) / (2 * w));
-        } else {
-            placed.width = at_least_1((2 * w * height + h) / (2 * h));
-        }
-    }
-    placed.source_top = (h - placed.source_height) / 2;
-    placed.source_left = (w - placed.source_width) / 2;
-    placed.top = (height - placed.height) / 2;
-    placed.left = (width - placed.width) / 2;
-    return placed;
 }
 
 /* Where output o of m lies among n source pixels, in 1/256 pixel (bilinear). */

@@ -6,7 +6,8 @@
  *
  * The source comes row by row, from a frame in memory (td_preprocess) or as the camera delivers
  * it (td_preprocess_begin, then td_preprocess_row for each row), so that no second image is ever
- * needed: a source row may be overwritten as soon as td_preprocess_row returns.
+ * needed: a source row may be overwritten as soon as td_preprocess_row returns. With crop and
+ * padding td_boxes_to_image (td_placement.h) brings the boxes back to the image.
  *
  * Memory: TD_PREPROCESS_SCRATCH_BYTES(width) besides the output; nothing for nearest.
  */
@@ -28,7 +29,7 @@ extern "C" {
 /* Limits that keep every number inside 32 bits. */
 #define TD_MAX_SOURCE_SIDE 16383
 #define TD_MAX_INPUT_SIDE 511
-#define TD_MAX_AREA_PIXELS 16777216 /* area only: rows * columns of the source */
+#define TD_MAX_AREA_PIXELS 16777216 /* area only: rows * columns of the placed part */
 
 /* The bytes of a source row, first pixel first. */
 typedef enum {
@@ -60,7 +61,8 @@ typedef struct {
     td_pixel_format format;
 } td_image;
 
-/* Which part of the source lands on which part of the network input, all in pixels. */
+/* Which part of the source lands on which part of the network input, all in pixels: see
+ * td_placement.h. */
 typedef struct {
     int32_t source_top, source_left, source_height, source_width;
     int32_t top, left, height, width;
@@ -81,10 +83,6 @@ typedef struct {
 #define TD_PREPROCESS_OK 0
 #define TD_PREPROCESS_BAD_SIZE (-1)   /* a side is < 1, beyond the limits or odd with YUV */
 #define TD_PREPROCESS_BAD_PARAMS (-2) /* an enumeration has another value than those above */
-
-/* Where the image goes in the network input; sides as in the limits above. */
-td_placement td_place(int32_t source_height, int32_t source_width,
-                      const td_preprocess_params *params);
 
 /* Make the network input from an image in memory.
  *
