@@ -18,7 +18,7 @@ from tinydet.compiler.ir.options import (
 )
 
 Shape = tuple[int, ...]
-MAX_STEP = 2**15  # stride, dilation or padding in pixels; keeps all products within 64 bits
+MAX_STEP = 2**15 - 1  # stride, dilation or padding in pixels; keeps all products within 64 bits
 
 
 def output_shape(graph: Graph, op: Op) -> Shape:

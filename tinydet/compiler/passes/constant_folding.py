@@ -130,7 +130,8 @@ def _quantize(_: Op, inputs: list[Tensor], output: Tensor) -> Constant:
     ratio = np.nan_to_num(ratio.astype(np.float64), nan=0.0, posinf=1e9, neginf=-1e9)
     stored = np.copysign(np.floor(np.abs(ratio) + 0.5), ratio) + output.zero_point
     limits = np.iinfo(output.dtype)
-    return np.clip(stored, limits.min, limits.max)
+    clipped: Constant = np.clip(stored, limits.min, limits.max)
+    return clipped
 
 
 _FOLDERS: dict[str, Callable[[Op, list[Tensor], Tensor], Constant]] = {
