@@ -51,7 +51,8 @@ void td_cells(const uint8_t *image, uint8_t *cells)
     for (int32_t cell = 0; cell < CELLS; cell++) {
         int32_t sum = 0;
         for (int32_t i = 0; i < 192; i++) {
-            int32_t row = cell / (WIDTH / 8) * 8 + i / 24, column = cell % (WIDTH / 8) * 24 + i % 24;
+            int32_t row = cell / (WIDTH / 8) * 8 + i / 24;
+            int32_t column = cell % (WIDTH / 8) * 24 + i % 24;
             sum += image[row * WIDTH * 3 + column];
         }
         cells[cell] = (uint8_t)((sum * 341 + 32768) >> 16);

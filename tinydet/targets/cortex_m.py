@@ -18,7 +18,7 @@ from tinydet.targets.base import (
     to_detections,
 )
 from tinydet.targets.elf import Image, read_image
-from tinydet.targets.emulator import Call, Machine, build_block_counter
+from tinydet.targets.emulator import Call, Machine, TracePoint, build_block_counter
 from tinydet.targets.toolchain import (
     FIRMWARE,
     Compiler,
@@ -105,11 +105,11 @@ class CortexMTarget:
         flags = (f"-O{self._optimization}", "-fno-unwind-tables", "-fno-asynchronous-unwind-tables")
         linker = ("-nostdlib", f"-Wl,-T,{script}", "-Wl,--gc-sections", "-Wl,-e,td_reset")
         if self._compiler == "zig":
-            machine = ("-target", "thumb-freestanding-eabihf", f"-mcpu={self._core.zig}")
-            return Toolchain("zig cc", zig_cc(*machine), flags, linker)
+            zig_machine = ("-target", "thumb-freestanding-eabihf", f"-mcpu={self._core.zig}")
+            return Toolchain("zig cc", zig_cc(*zig_machine), flags, linker)
         machine = ("-mthumb", "-mfloat-abi=hard", *self._core.gcc)
         libraries = (*linker, "-lgcc")
-        return Toolchain(self._compiler, arm_gcc(*machine), flags, libraries)
+        return Toolchain(self._compiler, arm_gcc(*machine), flags, libraries, keeps_names=False)
 
 
 class CortexMProgram:
@@ -165,6 +165,15 @@ class CortexMProgram:
         return self._machine().call(
             f"{self.name}_detect", 0, self._arena, self._found, self.shape.max_detections
         )
+
+    def trace(self, image_u8: ImageArray) -> list[TracePoint]:
+        """What each step of a build with ``-DTD_TRACE`` computed.
+
+        Returns:
+            Operator and bytes of its output, in order of execution; empty for another build.
+        """
+        self._write_image(image_u8)
+        return self._machine().trace(f"{self.name}_run", self._arena)
 
     def _write_image(self, image_u8: ImageArray) -> None:
         machine = self._machine()

@@ -1,6 +1,7 @@
 """A Cortex-M core in the Unicorn emulator: runs a linked image, counts its instructions."""
 
 import ctypes
+import importlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,11 @@ RAM_BEGIN, RAM_BYTES = 0x2000_0000, 0x0200_0000
 # System control space: CPACR (FPU on), kept as plain memory, the emulator has no NVIC.
 SYSTEM_BEGIN, SYSTEM_BYTES = 0xE000_E000, 0x1000
 STACK_PAINT = 0xA5
+STACK_MARGIN = 512  # bytes; a push that faults has not moved the stack pointer yet
 RETURN_SYMBOL = "td_halt"  # where called functions return to: the emulator stops before it
+TRACE_FUNCTION = "td_trace"  # firmware.c has it in builds with -DTD_TRACE
 MAX_PIECES = 1 << 16
+MAX_TEXT = 4096
 
 
 class BlockCounter(ctypes.Structure):
@@ -74,6 +78,19 @@ class Call:
     pieces: tuple[Piece, ...]
 
 
+@dataclass(frozen=True)
+class TracePoint:
+    """One call of ``td_trace``.
+
+    Attributes:
+        op: Name of the operator that has just run.
+        output: Bytes of its output tensor.
+    """
+
+    op: str
+    output: bytes
+
+
 def build_block_counter(folder: Path) -> Path:
     """Compile the counting hook for this machine; returns the shared library."""
     library = folder / "block_counter.so"
@@ -95,9 +112,8 @@ class Machine:
 
     def __init__(self, image: Image, core: str, block_counter: Path) -> None:
         require_package("unicorn", f"running {core} code")
-        import unicorn
-        from unicorn import arm_const
-
+        unicorn: Any = importlib.import_module("unicorn")
+        arm_const: Any = importlib.import_module("unicorn.arm_const")
         self._registers, self._image = arm_const, image
         self._uc: Any = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB)
         self._uc.ctl_set_cpu_model(getattr(arm_const, f"UC_CPU_ARM_{_constant_name(core)}"))
@@ -121,9 +137,8 @@ class Machine:
 
     def _add_counter(self, library: Path) -> None:
         """Hand the C hook to the emulator: a Python one costs 0.4 us a block."""
-        import unicorn
-        from unicorn.unicorn_py3.unicorn import uclib  # type: ignore[attr-defined]
-
+        unicorn: Any = importlib.import_module("unicorn")
+        uclib: Any = importlib.import_module("unicorn.unicorn_py3.unicorn").uclib
         self._known = np.zeros((2, FLASH_BYTES // 2), np.uint32)
         self._pieces = np.zeros(MAX_PIECES, PIECE)
         self._counter = BlockCounter(
@@ -184,9 +199,7 @@ class Machine:
         for index, value in enumerate(arguments):
             self._uc.reg_write(getattr(registers, f"UC_ARM_REG_R{index}"), value)
         self._reset_counter(watched)
-        self._uc.emu_start(
-            symbols[function].address | THUMB_BIT, symbols[RETURN_SYMBOL].address
-        )
+        self._start(function)
         if self._counter.blocks_outside:
             raise RuntimeError(f"{function} left its code on the emulated core")
         return Call(
@@ -195,6 +208,52 @@ class Machine:
             self._stack_bytes(),
             self._split(),
         )
+
+    def _start(self, function: str) -> None:
+        """Run a function until it returns."""
+        unicorn: Any = importlib.import_module("unicorn")
+        begin = self._image.symbols[function].address | THUMB_BIT
+        try:
+            self._uc.emu_start(begin, self._image.symbols[RETURN_SYMBOL].address)
+        except unicorn.UcError as error:
+            stack, where = (
+                self._uc.reg_read(getattr(self._registers, f"UC_ARM_REG_{name}"))
+                for name in ("SP", "PC")
+            )
+            if stack < self._stack.address + STACK_MARGIN:
+                raise RuntimeError("the stack overflowed on the emulated core") from error
+            place = self._image.function_at(where)
+            raise RuntimeError(f"{place} faulted on the emulated core: {error}") from error
+
+    def trace(self, function: str, *arguments: int) -> list[TracePoint]:
+        """Call a function and note what it reports to ``td_trace``."""
+        unicorn: Any = importlib.import_module("unicorn")
+        points: list[TracePoint] = []
+        traced = self._image.symbols.get(TRACE_FUNCTION)
+        if traced is None:
+            return points
+
+        def note(uc: Any, *_: object) -> None:
+            op, output, size = (
+                uc.reg_read(getattr(self._registers, f"UC_ARM_REG_R{index}")) for index in range(3)
+            )
+            points.append(TracePoint(self._text(op), self.read(output, size)))
+
+        hook = self._uc.hook_add(
+            unicorn.UC_HOOK_CODE, note, begin=traced.address, end=traced.address
+        )
+        self._uc.ctl_flush_tb()  # code that was translated before would not call the hook
+        try:
+            self.call(function, *arguments)
+        finally:
+            self._uc.hook_del(hook)
+            self._uc.ctl_flush_tb()
+        return points
+
+    def _text(self, address: int) -> str:
+        """A zero-terminated string in flash."""
+        content: bytes = self._flash[address : address + MAX_TEXT].tobytes()
+        return content.split(b"\0")[0].decode()
 
     def _reset_counter(self, watched: str | None) -> None:
         symbol = self._image.symbols[watched] if watched else Symbol(0, 0)

@@ -51,6 +51,8 @@ class HostTarget:
             zig_cc(),
             ("-O2", "-fPIC", *(SANITIZE if self._sanitize else ())),
             ("-shared",),
+            # Linked without the sanitizer's flags, else zig builds a run-time library of its own.
+            keeps_names=not self._sanitize,
         )
         # A name of its own for each model: a process may hold several at once.
         library = folder / f"lib{model.name}{LIBRARY_SUFFIX}"

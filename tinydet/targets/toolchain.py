@@ -1,12 +1,10 @@
 """The C compilers: zig cc for every machine, an installed arm-none-eabi-gcc where asked for."""
 
 import importlib.util
-import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -39,20 +37,23 @@ class Toolchain:
         command: The compiler with the flags that choose the machine.
         flags: Optimisation and other flags of each C file.
         link_flags: Flags of the last step.
+        keeps_names: Given all C files at once, the compiler still names the object files after
+            them, which linker scripts go by. Zig does, and uses all cores.
     """
 
     name: str
     command: tuple[str, ...]
     flags: tuple[str, ...]
     link_flags: tuple[str, ...]
+    keeps_names: bool = True
 
     def build(self, sources: Sequence[Path], output: Path, macros: Sequence[str]) -> Path:
         """Compile each file and link them.
 
         Args:
-            sources: C files; objects get their names with ``.o``, beside ``output``.
-            output: The linked file.
-            macros: ``-D`` options.
+            sources: C files.
+            output: The linked file. Objects that have to be kept lie beside it.
+            macros: ``-D`` and ``-I`` options.
 
         Returns:
             ``output``.
@@ -60,27 +61,18 @@ class Toolchain:
         Raises:
             BuildError: The compiler ended with an error.
         """
-        objects = [output.parent / f"{source.stem}.o" for source in sources]
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            jobs = [
-                pool.submit(self._compile, source, target, macros)
-                for source, target in zip(sources, objects, strict=True)
-            ]
-            for job in jobs:
-                job.result()
-        self._execute([*map(str, objects), *self.link_flags, "-o", str(output)], output)
+        options = [*LANGUAGE, *SEMANTICS, *self.flags, *macros]
+        inputs = list(map(str, sources))
+        if not self.keeps_names:
+            inputs = [str(output.with_name(f"{source.stem}.o")) for source in sources]
+            for source, target in zip(sources, inputs, strict=True):
+                self._execute([*options, "-c", str(source), "-o", target], output)
+            options = []
+        self._execute([*options, *inputs, *self.link_flags, "-o", str(output)], output)
         return output
 
-    def _compile(self, source: Path, target: Path, macros: Sequence[str]) -> None:
-        arguments = [*self.flags, *macros, "-c", str(source), "-o", str(target)]
-        self._execute([*LANGUAGE, *SEMANTICS, *arguments], target)
-
     def _execute(self, arguments: Sequence[str], output: Path) -> None:
-        # Zig keeps a cache beside the source unless told otherwise.
-        environment = os.environ | {"ZIG_LOCAL_CACHE_DIR": str(output.parent / ".zig-cache")}
-        result = subprocess.run(
-            [*self.command, *arguments], capture_output=True, text=True, env=environment
-        )
+        result = subprocess.run([*self.command, *arguments], capture_output=True, text=True)
         if result.returncode:
             lines = [line for line in result.stderr.splitlines() if "error" in line.lower()]
             shown = "; ".join((lines or result.stderr.splitlines())[:MAX_MESSAGE_LINES])
