@@ -1,4 +1,4 @@
-"""Tables that stand in the generated C in place of real functions: LOGISTIC, SOFTMAX, nearest pixels."""
+"""Tables that stand in the generated C for real functions: LOGISTIC, SOFTMAX, nearest pixels."""
 
 import math
 
@@ -38,7 +38,7 @@ def nearest_indices(
     scale = np.float32(spans[0]) / np.float32(spans[1])
     offset = np.float32(0.5 if half_pixel_centers else 0.0)
     places = (np.arange(output_size, dtype=np.float32) + offset) * scale
-    # The reference rounds halves away from zero where corners are aligned; places are never negative.
+    # The reference rounds halves away from zero where corners are aligned; no place is negative.
     rounded = np.floor(places.astype(np.float64) + (0.5 if align_corners else 0.0))
     return tuple(int(i) for i in np.clip(rounded, 0, input_size - 1))
 
@@ -60,7 +60,8 @@ def logistic_table(
         exponentials = np.exp(-reals.astype(np.float64)).astype(np.float32)
     rescaled = one / (one + exponentials) * (one / np.float32(output_scale))
     quantized = np.floor(rescaled.astype(np.float64) + 0.5) + output_zero_point
-    return np.clip(quantized, -128, 127).astype(np.int8)
+    table: npt.NDArray[np.int8] = np.clip(quantized, -128, 127).astype(np.int8)
+    return table
 
 
 def softmax_exp_table(input_scale: float, beta: float) -> tuple[int, ...]:
@@ -109,7 +110,7 @@ def _halving(value: int, exponent: int) -> int:
 
 
 def _exp_of_negative(raw: int) -> int:
-    """exp of a non-positive Q5.26 number, in Q0.31."""
+    """Exponential of a non-positive Q5.26 number, in Q0.31."""
     if raw == 0:
         return _INT32_MAX
     quarter = 1 << 24
@@ -123,7 +124,7 @@ def _exp_of_negative(raw: int) -> int:
 
 
 def _exp_near_zero(raw: int) -> int:
-    """exp of a Q0.31 number in [-1/4, 0), by the Taylor series around -1/8."""
+    """Exponential of a Q0.31 number in [-1/4, 0), by the Taylor series around -1/8."""
     x = raw + (1 << 28)
     x2 = _high_product(x, x)
     x3 = _high_product(x2, x)

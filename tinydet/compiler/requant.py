@@ -1,4 +1,4 @@
-"""Fixed-point form of the real scale factors between 8-bit tensors, as the reference kernels derive it.
+"""Fixed-point form of the real factors between 8-bit tensors, as the reference kernels derive it.
 
 The kernels themselves do integer arithmetic only; everything that starts from a real scale is
 computed here, once, in the precision (float32 or float64) in which LiteRT does it: a factor off by
