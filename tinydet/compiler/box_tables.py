@@ -70,7 +70,9 @@ def score_threshold_code(scale: float, zero_point: int, score_threshold: float) 
     with np.errstate(over="ignore", under="ignore"):
         scores = (codes - zero_point).astype(np.float32) * np.float32(scale)
     if not (np.isfinite(scores).all() and (np.diff(scores) > 0).all()):
-        raise CompilerError([f"class scores have the scale {scale}: their codes cannot be told"])
+        raise CompilerError(
+            [f"class scores have the scale {scale}: their codes cannot be told apart"]
+        )
     return int(np.searchsorted(scores, np.float32(score_threshold))) - 128
 
 

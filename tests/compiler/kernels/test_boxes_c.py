@@ -196,7 +196,7 @@ def cases(draw):
     return case
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(cases())
 def test_detections_are_those_of_the_reference(library, case):
     case.check(library)
@@ -223,7 +223,7 @@ def test_golden_detections(traps):
     ]
 
 
-@pytest.mark.parametrize("max_candidates", [1000, 40000, 400000])
+@pytest.mark.parametrize("max_candidates", [1000, 400000])
 def test_a_low_threshold_lets_thousands_pass(library, max_candidates):
     """How many candidates a pass can take changes the time, never the result."""
     rng = np.random.default_rng(5)
@@ -247,43 +247,3 @@ def test_all_candidates_are_visited_where_few_stay(traps):
         case.deltas = rng.integers(-2, 3, (len(anchors), 4)).astype(np.int8)
         case.limits, case.max_candidates = (0.0, 0.01, 1000), 16
         assert 3 < len(case.check(traps)) < 200  # of 660
-
-
-@given(
-    st.floats(1e-6, 1e6), st.integers(-128, 127), st.one_of(st.floats(-10, 1e4), st.floats(0, 1))
-)
-def test_the_threshold_code_parts_the_scores(scale, zero_point, threshold):
-    first = score_threshold_code(scale, zero_point, threshold)
-    for code in range(-128, 128):
-        score = np.float32(code - zero_point) * np.float32(scale)
-        assert (code >= first) == (score >= np.float32(threshold))
-
-
-@given(st.integers(1, 500), st.integers(1, 500))
-def test_a_recipe_is_a_grid(height, width):
-    """Every corner is found in the tables by its row, column and kind, bit for bit."""
-    anchors, sizes = make_anchors(height, width), feature_map_sizes(height, width)
-    grid = anchor_grid(anchors, sizes, 5)
-    rows = []
-    for level, (num_rows, num_columns) in enumerate(sizes):
-        starts = grid.edge_starts[level].astype(int)
-        x = grid.edges[starts[None, :, 0] + np.arange(num_columns)[:, None]]
-        y = grid.edges[starts[None, :, 1] + np.arange(num_rows)[:, None]]
-        shape = num_rows, num_columns, 5
-        corners = [x[None, :, :, 0], y[:, None, :, 0], x[None, :, :, 1], y[:, None, :, 1]]
-        rows.append(np.stack([np.broadcast_to(c, shape) for c in corners], -1).reshape(-1, 4))
-    assert np.concatenate(rows).tobytes() == anchors.tobytes()
-
-
-def test_tables_are_a_few_kilobytes():
-    anchors, sizes = make_anchors(192, 192), feature_map_sizes(192, 192)
-    assert anchor_grid(anchors, sizes, 5).size_bytes < 2500 < anchors.nbytes / 20
-
-
-def test_what_is_no_grid_is_told():
-    anchors, sizes = make_anchors(64, 96), feature_map_sizes(64, 96)
-    assert anchor_grid(anchors[:-1], sizes, 5) is None
-    for corner in range(4):
-        moved = anchors.copy()
-        moved[217, corner] = np.nextafter(moved[217, corner], 2)
-        assert anchor_grid(moved, sizes, 5) is None
