@@ -20,7 +20,7 @@ td_placement td_place(int32_t source_height, int32_t source_width,
  * clipped, as boxes may reach into the padding. Nothing changes with TD_FIT.
  *
  * This is boxes_to_image of tinydet/data/preprocess.py in float32 instead of float64: the two
- * differ by less than 1/1000 of an input pixel.
+ * differ by rounding, less than 1/1000 of an input pixel plus 1/1000000 of the image.
  */
 void td_boxes_to_image(const td_preprocess_params *params, int32_t source_height,
                        int32_t source_width, td_detection *detections, int32_t count);
