@@ -1,10 +1,6 @@
 """The part of the generated C that finds the boxes, and the one that makes the network's input."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-
-import numpy as np
-import numpy.typing as npt
 
 from tinydet.boxes import FloatArray
 from tinydet.compiler.box_tables import anchor_bits, anchor_grid, score_threshold_code
@@ -27,16 +23,10 @@ class AnchorTable:
     Attributes:
         corners: ``[NA, 4]`` float32 ``(x_min, y_min, x_max, y_max)``, exactly as the model has
             them.
-        codes: ``[NA, 4]`` int8 where the model stores ``corners`` quantized, else None.
-        scale: Of ``codes``.
-        zero_point: Of ``codes``.
-        level_sizes: ``(rows, columns)`` of the levels where they may be a grid; may be empty.
+        level_sizes: ``(rows, columns)`` of the levels of which they may be a grid; may be empty.
     """
 
     corners: FloatArray
-    codes: npt.NDArray[np.int8] | None = None
-    scale: float = 1.0
-    zero_point: int = 0
     level_sizes: tuple[tuple[int, int], ...] = ()
 
     def __len__(self) -> int:
@@ -106,36 +96,24 @@ def boxes_structure(
 def _anchors_text(anchors: AnchorTable, constants: Constants) -> str:
     """The initializer of ``td_anchors``: small tables of edges if they are exact, else all."""
     cells = sum(rows * columns for rows, columns in anchors.level_sizes)
-    if anchors.codes is None and cells and len(anchors) % cells == 0:
-        grid = anchor_grid(anchors.corners, anchors.level_sizes, len(anchors) // cells)
-        if grid is not None:
-            return _nested(
-                [
-                    ("num_levels", str(len(grid.level_sizes))),
-                    ("per_cell", str(grid.per_cell)),
-                    ("levels", constants.records("td_anchor_level", grid.level_sizes, "levels")),
-                    ("edge_starts", constants.table(grid.edge_starts, "edge_starts")),
-                    ("edges", constants.table(grid.edges, "edges")),
-                ]
-            )
-    if anchors.codes is None:
-        return _nested([("corners", constants.table(anchors.corners, "corners"))])
-    return _nested(
-        [
-            ("corner_codes", constants.table(anchors.codes, "corner_codes")),
-            ("corner_zero_point", c_text.integer(anchors.zero_point)),
-            ("corner_scale", c_text.float32(anchors.scale)),
-        ]
+    per_cell = len(anchors) // cells if cells else 0
+    grid = anchor_grid(anchors.corners, anchors.level_sizes, per_cell) if per_cell else None
+    if grid is None:
+        return _initializer({"corners": constants.table(anchors.corners, "corners")})
+    return _initializer(
+        {
+            "num_levels": str(len(grid.level_sizes)),
+            "per_cell": str(grid.per_cell),
+            "levels": constants.records("td_anchor_level", grid.level_sizes, "levels"),
+            "edge_starts": constants.table(grid.edge_starts, "edge_starts"),
+            "edges": constants.table(grid.edges, "edges"),
+        }
     )
 
 
-def _nested(fields: Sequence[tuple[str, str]]) -> str:
-    """An initializer of all fields: the others are given as zero, as strict warnings ask for."""
-    given = dict(fields)
-    names = (
-        *("num_levels", "per_cell", "levels", "edge_starts", "edges"),
-        *("corners", "corner_codes", "corner_zero_point", "corner_scale"),
-    )
-    zero = {"corner_scale": "0.0f"}
-    items = (f".{name} = {given.get(name, zero.get(name, '0'))}" for name in names)
-    return "{\n        " + ",\n        ".join(items) + ",\n    }"
+def _initializer(fields: dict[str, str]) -> str:
+    """All fields of ``td_anchors``; strict warnings want those that are not used, too."""
+    names = ("num_levels", "per_cell", "levels", "edge_starts", "edges", "corners")
+    names += ("corner_codes", "corner_zero_point")
+    items = [f".{name} = {fields.get(name, '0')}" for name in names]
+    return "{\n        " + ",\n        ".join([*items, ".corner_scale = 0.0f"]) + ",\n    }"

@@ -205,7 +205,16 @@ def _walk(site: Site) -> PairWalk:
             f"shapes {site.input(0).shape} and {site.input(1).shape} alternate too often in what "
             "is broadcast. Reshape one of them."
         )
+    if walk.shape[:2] == (1, 1) and len(site.output.shape) == 4:
+        return _by_image_rows(walk, site.output.shape[1])
     return walk
+
+
+def _by_image_rows(walk: PairWalk, height: int) -> PairWalk:
+    """A walk through two tensors of one shape, so that a kernel can be given a range of rows."""
+    row = walk.shape[2] // height
+    strides = _strides([(height, False), (1, False), (row, False)])
+    return PairWalk((height, 1, row), strides, strides)
 
 
 def _walk_text(walk: PairWalk) -> str:

@@ -6,6 +6,12 @@ from tinydet.compiler.ir import Tensor
 
 ARENA_ALIGNMENT = 16
 
+DETECTOR_INCLUDES = (
+    '#include "td_boxes.h"',
+    '#include "td_placement.h"',
+    '#include "td_preprocess.h"',
+    "",
+)
 _DETECTOR_MACROS = """\
 #define {macro}_NUM_CLASSES {num_classes} /* without the background */
 #define {macro}_NUM_ANCHORS {num_anchors}
@@ -23,7 +29,7 @@ _NETWORK_FUNCTIONS = """\
  * {macro}_ARENA_ALIGNMENT bytes; it belongs to the caller and keeps nothing between two runs. */
 {input_type} *{name}_input(void *arena);
 
-/* Run the network on what lies at {name}_input(arena); the input is overwritten. */
+/* Run the network on what lies at {name}_input(arena); the input may be overwritten. */
 void {name}_run(void *arena);
 
 """
@@ -46,6 +52,11 @@ int32_t {name}_preprocess(const td_image *source, void *arena);
  *
  * Returns their number. */
 int {name}_detect(const uint8_t *rgb, void *arena, td_detection *out, int capacity);
+
+/* The same for a camera image of any size: {name}_preprocess, then {name}_detect; boxes are
+ * fractions of that image. Returns the number of objects, or what is negative in
+ * td_preprocess.h. */
+int {name}_detect_image(const td_image *source, void *arena, td_detection *out, int capacity);
 
 /* Names of the classes, [NUM_CLASSES], UTF-8. */
 extern const char *const {name}_class_names[{macro}_NUM_CLASSES];
@@ -73,8 +84,8 @@ def header_text(model: GeneratedModel) -> str:
         f"#define {model.macro}_H",
         "",
         "#include <stdint.h>",
-        *(['#include "td_boxes.h"', '#include "td_preprocess.h"'] if model.detector else []),
         "",
+        *(DETECTOR_INCLUDES if model.detector else ()),
         *_size_macros(model),
     ]
     head = "\n".join(lines) + "\n"

@@ -116,12 +116,16 @@ def _keeps_bytes(op: Op, offsets: dict[int, int]) -> bool:
 
 
 def _describe(graph: Graph, step: int, op: Op) -> str:
-    """As ``"3 CONV_2D block_1_expand: 96x96x8 -> 96x96x48"``."""
+    """As ``"3 CONV_2D block_1_expand: 96x96x8 -> 96x96x48"``.
+
+    The converter joins the names of what it fused by semicolons; the first is the one that counts.
+    """
     computed = [
         graph.tensors[i] for i in op.inputs if i is not None and graph.tensors[i].data is None
     ]
     sources = ", ".join(_dimensions(t) for t in computed)
-    return f"{step} {op.kind} {op.name}: {sources} -> {_dimensions(graph.output(op))}"
+    name = op.name.split(";")[0]
+    return f"{step} {op.kind} {name}: {sources} -> {_dimensions(graph.output(op))}"
 
 
 def _dimensions(tensor: Tensor) -> str:
