@@ -10,6 +10,8 @@ from tinydet.targets.cortex_m import CortexMProgram, CortexMTarget
 from tinydet.targets.elf import read_image
 from tinydet.targets.emulator import TRACE_FUNCTION, Piece
 
+MAX_NAME = 48  # characters of an operator's name in the table
+
 
 @dataclass(frozen=True)
 class StepCount:
@@ -94,13 +96,14 @@ def format_benchmark(result: Benchmark, macs: Mapping[str, int] | None = None) -
         macs: Operator -> multiply-accumulate operations, where known.
     """
     macs = macs or {}
-    width = max([len(step.op) for step in result.steps], default=0)
+    names = [short_name(step.op) for step in result.steps]
+    width = max(map(len, [*names, "inference"]))
     lines = [f"{'operator':<{width}}  {'instructions':>13}  {'share':>6}  per MAC  kernels"]
-    for step in result.steps:
+    for name, step in zip(names, result.steps, strict=True):
         share = step.instructions / max(result.network_instructions, 1)
         per_mac = _per_mac(step.instructions, macs.get(step.op, 0))
-        line = f"{step.op:<{width}}  {step.instructions:>13,}  {share:>6.1%}  {per_mac}"
-        lines.append(f"{line}  {', '.join(step.kernels)}".rstrip())
+        line = f"{name:<{width}}  {step.instructions:>13,}  {share:>6.1%}  {per_mac}"
+        lines.append(f"{line}  {_kernel_list(step.kernels)}".rstrip())
     per_mac = _per_mac(result.network_instructions, sum(macs.values()))
     lines += [
         f"{'network':<{width}}  {result.network_instructions:>13,}  100.0%  {per_mac}".rstrip(),
@@ -108,6 +111,24 @@ def format_benchmark(result: Benchmark, macs: Mapping[str, int] | None = None) -
         f"{'inference':<{width}}  {result.total_instructions:>13,}   on {result.core}",
     ]
     return "\n".join(lines)
+
+
+def short_name(op: str) -> str:
+    """The part of a converter's operator name that tells operators apart.
+
+    >>> short_name("net_1/block_1_expand_relu_1/Relu6;net_1/bn/add_1;net_1/conv/convolution")
+    'block_1_expand_relu_1/Relu6'
+    """
+    parts = op.split(";")[0].split("/")
+    return "/".join(parts[-2:])[-MAX_NAME:]
+
+
+def _kernel_list(kernels: Sequence[str]) -> str:
+    """As ``"td_concat_s8 x5"``."""
+    counts: dict[str, int] = {}
+    for kernel in kernels:
+        counts[kernel] = counts.get(kernel, 0) + 1
+    return ", ".join(f"{k} x{n}" if n > 1 else k for k, n in counts.items())
 
 
 def _assign(
