@@ -113,7 +113,7 @@ def _anchors_text(anchors: AnchorTable, constants: Constants) -> str:
 
 def _initializer(fields: dict[str, str]) -> str:
     """All fields of ``td_anchors``; strict warnings want those that are not used, too."""
-    names = ("num_levels", "per_cell", "levels", "edge_starts", "edges", "corners")
-    names += ("corner_codes", "corner_zero_point")
+    pointers = ("levels", "edge_starts", "edges", "corners", "corner_codes")
+    names = ("num_levels", "per_cell", *pointers, "corner_zero_point")
     items = [f".{name} = {fields.get(name, '0')}" for name in names]
     return "{\n        " + ",\n        ".join([*items, ".corner_scale = 0.0f"]) + ",\n    }"
