@@ -117,7 +117,9 @@ def _scales(tensor: Tensor | None, kept: npt.NDArray[np.int64]) -> tuple[object,
     if tensor is None or tensor.quantization is None:
         return None
     pairs = list(zip(tensor.quantization.scale, tensor.quantization.zero_point, strict=True))
-    return tuple(pairs[i] for i in kept) if len(pairs) > 1 else (pairs[0],) * len(kept)
+    if len(pairs) == 1:
+        return (pairs[0],) * len(kept)
+    return tuple(pairs[i] for i in kept if i < len(pairs))
 
 
 def _left(before: Graph, index: int, removals: Removals) -> npt.NDArray[np.int64]:
