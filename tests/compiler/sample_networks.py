@@ -61,7 +61,10 @@ def network_with_constant_channels(seed):
         y = net.depthwise(y, (3, 3), padding="SAME", activation="RELU6")
         x = net.add(x, net.conv(y, 5))
     x = net.depthwise(net.pad(x, (0, 0), (0, 1), (0, 1), (0, 0)), (3, 3), 2, stride_height=2)
-    x = net.conv(net.resize(x, 7, 5, half_pixel_centers=True), 6, (3, 3), padding="SAME")
+    x = net.resize(x, 7, 5, half_pixel_centers=True)
+    x = net.pool(x, "AVERAGE_POOL_2D", (2, 3), (1, 1), padding="SAME", activation="RELU6")
+    x = net.pool(net.quantize(x, scale=0.03, zero_point=-7), "MAX_POOL_2D", (2, 2), (2, 1))
+    x = net.conv(net.conv(x, 6, (3, 3), padding="SAME"), 6, (1, 2))
     graph = net.graph(net.conv(x, 4))
     return _with_dead_channels(graph, np.random.default_rng(seed))
 

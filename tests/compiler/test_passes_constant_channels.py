@@ -33,7 +33,7 @@ def images(graph):
     yield (rng.integers(0, 2, shape) * 255).astype(dtype)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(seed=SEEDS)
 def test_outputs_stay_bit_for_bit(seed):
     graph = network_with_constant_channels(seed)
@@ -78,17 +78,14 @@ def test_values_stay_within_the_bounds(seed):
 
 @settings(max_examples=10)
 @given(seed=SEEDS)
-def test_both_analyses_agree_on_convolutions(seed):
+def test_both_analyses_agree(seed):
     """Two implementations without common code give the same bounds, channel by channel."""
     graph = network_with_constant_channels(seed)
     intervals, bounds = channel_intervals(graph), value_bounds(graph)
     for op in graph.ops:
-        if op.kind == "PAD":
-            break  # the checker knows less of what comes behind
-        if op.kind in ("CONV_2D", "DEPTHWISE_CONV_2D", "ADD"):
-            index = op.outputs[0]
-            pairs = zip(intervals[index].low, intervals[index].high, strict=True)
-            assert [(int(a), int(b)) for a, b in pairs] == bounds[index]
+        index = op.outputs[0]
+        pairs = zip(intervals[index].low, intervals[index].high, strict=True)
+        assert [(int(a), int(b)) for a, b in pairs] == bounds[index], op.name
 
 
 def removal(seed=3):

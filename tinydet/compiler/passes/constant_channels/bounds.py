@@ -13,7 +13,14 @@ from tinydet.compiler.ir import DepthwiseOptions, Graph, Op, Tensor, window_padd
 
 Bounds = list[tuple[int, int]]  # per channel (least, greatest) stored value
 TYPE_BOUNDS = {"int8": (-128, 127), "uint8": (0, 255)}
-KEEPS_RANGE = ("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR")
+ONE_INPUT = (
+    "PAD",
+    "QUANTIZE",
+    "RESIZE_BILINEAR",
+    "RESIZE_NEAREST_NEIGHBOR",
+    "AVERAGE_POOL_2D",
+    "MAX_POOL_2D",
+)
 
 
 def value_bounds(graph: Graph) -> dict[int, Bounds]:
@@ -30,11 +37,28 @@ def value_bounds(graph: Graph) -> dict[int, Bounds]:
             bounds[target] = _convolution(graph, op, bounds)
         elif known and op.kind == "ADD" and _same_shapes(graph, op):
             bounds[target] = _addition(graph, op, bounds)
-        elif known and op.kind in KEEPS_RANGE:
-            bounds[target] = bounds[_activation(op)]
+        elif known and op.kind in ONE_INPUT:
+            bounds[target] = _one_input(graph, op, bounds[_activation(op)])
         else:
             bounds[target] = _any_value(graph.tensors[target])
     return bounds
+
+
+def _one_input(graph: Graph, op: Op, bounds: Bounds) -> Bounds:
+    """Bounds behind an op that maps channels one to one and keeps their order of values."""
+    source, output = graph.required_input(op, 0), graph.output(op)
+    if len(bounds) != output.shape[-1]:  # padded channels
+        return _any_value(output)
+    if op.kind == "PAD":
+        outside = output.zero_point
+        return [(min(low, outside), max(high, outside)) for low, high in bounds]
+    factor = _factor(source.scale / output.scale) if op.kind == "QUANTIZE" else None
+
+    def stored(value: int) -> int:
+        centred = value - source.zero_point
+        return _stored(op, output, centred if factor is None else _scaled(centred, factor))
+
+    return [(stored(low), stored(high)) for low, high in bounds]
 
 
 def _activation(op: Op, position: int = 0) -> int:
