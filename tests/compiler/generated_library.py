@@ -74,6 +74,7 @@ class GeneratedLibrary:
         self._memory = np.full(size + 2 * GUARD_BYTES + 16, GUARD, np.uint8)
         self._start = -self._memory.ctypes.data % 16 + GUARD_BYTES
         self.arena = ctypes.c_void_p(self._memory.ctypes.data + self._start)
+        self._listen(lambda *_: None)
 
     def function(self, what, result=ctypes.c_void_p):
         function = self.library[f"{self.model.name}_{what}"]
@@ -83,13 +84,17 @@ class GeneratedLibrary:
     def trace(self, image):
         """``{operator: bytes}`` of all steps for one image; guards around the arena are checked."""
         written = {}
-        hook = HOOK(lambda op, data, size: written.__setitem__(op.decode(), _copy(data, size)))
-        place = ctypes.c_void_p.in_dll(self.library, "td_trace_hook")
-        place.value = ctypes.cast(hook, ctypes.c_void_p).value
+        self._listen(lambda op, data, size: written.__setitem__(op.decode(), _copy(data, size)))
         self.put(image)
         self.function("run", None)(self.arena)
+        self._listen(lambda *_: None)
         self.check_guards()
         return written
+
+    def _listen(self, function):
+        self._hook = HOOK(function)  # lives as long as C may call it
+        place = ctypes.c_void_p.in_dll(self.library, "td_trace_hook")
+        place.value = ctypes.cast(self._hook, ctypes.c_void_p).value
 
     def put(self, image):
         """Copy an image to where the network wants it."""

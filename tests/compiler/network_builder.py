@@ -35,6 +35,7 @@ class NetworkBuilder:
     def __init__(self, seed=0):
         self.rng = np.random.default_rng(seed)
         self.tensors, self.ops, self.inputs = [], [], []
+        self.dead_channels = 0  # of every convolution: weights of 0, so that they are constant
 
     def image(self, height, width, channels=3, dtype="uint8"):
         zero_point = 127 if dtype == "uint8" else -1
@@ -98,7 +99,15 @@ class NetworkBuilder:
         return self._append(kind, (x,), ResizeOptions(**options), self._same(x), shape)
 
     def concat(self, parts, axis):
-        return self._append("CONCATENATION", parts, ConcatOptions(axis=axis), self._same(parts[0]))
+        first = self.tensors[parts[0]]
+        options = ConcatOptions(axis=axis)
+        return self._append("CONCATENATION", parts, options, first.quantization, dtype=first.dtype)
+
+    def dequantize(self, x):
+        return self._append("DEQUANTIZE", (x,), NoOptions(), None, dtype="float32")
+
+    def real_constant(self, values):
+        return self._tensor("real", values.shape, None, read_only(values), "float32")
 
     def mean(self, x, axes=(1, 2), **options):
         options = MeanOptions(axes=axes, **options)
@@ -145,6 +154,8 @@ class NetworkBuilder:
 
     def _weights(self, shape, axis, num_scales):
         data = np.clip(self.rng.normal(0, 40, shape), -127, 127).astype(np.int8)
+        if axis == 0 and self.dead_channels < shape[0]:
+            data[: self.dead_channels] = 0
         scales = tuple(float(np.float32(s)) for s in self.rng.uniform(0.01, 0.02, num_scales))
         quantization = Quantization(scales, (0,) * num_scales, axis if num_scales > 1 else 0)
         return self._tensor("weights", shape, quantization, read_only(data))

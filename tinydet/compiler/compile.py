@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from tinydet.compiler.codegen import (
     generate,
     preprocess_scratch_bytes,
 )
-from tinydet.compiler.ir import Tensor
+from tinydet.compiler.ir import Graph, NoOptions, Op, Quantization, Tensor
 from tinydet.compiler.memory import Plan, plan_memory
 from tinydet.compiler.memory.buffers import live_bytes
 from tinydet.compiler.passes import DetectorHead, optimize
@@ -26,6 +26,9 @@ from tinydet.config.detector_spec import DETECTOR_FILE, DetectorSpec, load_detec
 from tinydet.config.files import make_folder, write_text_atomically
 from tinydet.errors import ModelFileError
 
+UINT8_SHIFT = 128  # zero point of a uint8 tensor minus that of the same values in int8
+# A pixel half a step away from two codes is as well served by either (tinydet.inference says so).
+NEAREST_LIMIT = 0.5 + 1e-3
 PLAN_FILE = "plan.json"
 ARENA_PICTURE_FILE = "arena.png"
 # Boxes that suppression sorts at a time. More save passes over the scores, fewer save time where
@@ -148,7 +151,9 @@ def compile_content(
             the model.
         UnsupportedError: The name cannot be one in C.
     """
-    graph, head = optimize(read_tflite(content, where), where, remove_channels=remove_channels)
+    graph = with_uint8_input(read_tflite(content, where))
+    _check_pixels(graph, spec, where)
+    graph, head = optimize(graph, where, remove_channels=remove_channels)
     anchors = _anchor_table(head, spec, where)
     plan, max_candidates = _plan(make_schedule(graph), spec, head)
     digest = hashlib.sha256(content).hexdigest()[:16]
@@ -160,6 +165,51 @@ def compile_content(
         detector=DetectorPart(spec, anchors, max_candidates),
     )
     return CompiledFiles(model, spec, generate(model), where)
+
+
+def with_uint8_input(graph: Graph) -> Graph:
+    """The same network on pixels 0..255, where it takes ``pixel - 128`` as int8.
+
+    A QUANTIZE is put in front, which the passes fold into the first convolution. Inputs of other
+    types are left as they are.
+    """
+    if len(graph.inputs) != 1 or graph.tensors[graph.inputs[0]].dtype != "int8":
+        return graph
+    codes = graph.tensors[graph.inputs[0]]
+    if codes.quantization is None:
+        return graph
+    quantization = Quantization((codes.scale,), (codes.zero_point + UINT8_SHIFT,))
+    pixels = replace(codes, name=f"{codes.name}/uint8", dtype="uint8", quantization=quantization)
+    index = len(graph.tensors)
+    quantize = Op("QUANTIZE", f"{codes.name}/int8", (index,), graph.inputs, NoOptions())
+    return replace(
+        graph,
+        tensors=(*graph.tensors, pixels),
+        ops=(quantize, *graph.ops),
+        inputs=(index,),
+    )
+
+
+def _check_pixels(graph: Graph, spec: DetectorSpec, where: str) -> None:
+    """Refuse a model whose input codes are not the pixels: camera bytes would mean nothing.
+
+    Raises:
+        ModelFileError: Its input scale does not fit the rescaling of the specification.
+    """
+    tensor = graph.tensors[graph.inputs[0]]
+    if tensor.dtype != "uint8" or tensor.quantization is None:
+        return  # of other types the passes and the generator speak
+    pixels = np.arange(256, dtype=np.float64)
+    real = spec.preprocess.scale * pixels + spec.preprocess.offset
+    codes = real / tensor.scale + tensor.zero_point
+    if np.max(np.abs(codes - pixels)) > NEAREST_LIMIT:
+        raise ModelFileError(
+            where,
+            f"its input (scale {tensor.scale:.6g}, zero point {tensor.zero_point}) does not take "
+            f"pixels rescaled by {spec.preprocess.scale:.6g} * pixel + {spec.preprocess.offset:g} "
+            "as they are",
+            f"Correct the rescaling in {DETECTOR_FILE}, or quantize the model again.",
+        )
 
 
 def _anchor_table(head: DetectorHead, spec: DetectorSpec, where: str) -> AnchorTable:
