@@ -27,7 +27,7 @@ def clamps(draw, low=-128, high=127):
 
 
 @st.composite
-def geometries(draw, max_side=7, dilation=True):
+def geometries(draw, max_side=9, dilation=True):
     """(input size, geometry of oracle.windows): windows may lie (partly) outside the image."""
     height, width = draw(st.integers(1, max_side)), draw(st.integers(1, max_side))
     filter_size = draw(st.sampled_from([(1, 1), (3, 3), (3, 3), (2, 3), (1, 4), (5, 2)]))
@@ -35,7 +35,7 @@ def geometries(draw, max_side=7, dilation=True):
     spread = st.integers(1, 3) if dilation else st.just(1)
     dilations = draw(st.tuples(spread, spread))
     padding = draw(st.tuples(st.integers(0, 4), st.integers(0, 4)))
-    output = draw(st.tuples(st.integers(1, 5), st.integers(1, 5)))
+    output = draw(st.tuples(st.integers(1, 5), st.integers(1, 8)))
     return (height, width), (output, filter_size, stride, dilations, padding)
 
 

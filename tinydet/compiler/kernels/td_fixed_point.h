@@ -24,12 +24,19 @@ TD_INLINE int32_t td_divide_by_power(int32_t value, int32_t exponent) {
     return (((value + (value >> 31)) >> (exponent - 1)) + 1) >> 1;
 }
 
+/* td_high_product for b >= 0, in the form of one rounding multiply of the upper halves (Arm's SMMLAR): twice
+ * b, where it does not fit in an int32, stands there 2**32 too low, which adding a makes good. */
+TD_INLINE int32_t td_high_product_by_positive(int32_t a, int32_t b) {
+    const int32_t twice = (int32_t)((uint32_t)b << 1);
+    return (int32_t)(((int64_t)a * twice + (INT64_C(1) << 31)) >> 32) + (a & (twice >> 31));
+}
+
 /* value times the real factor, rounded twice as the reference kernels do. A left shift wraps. */
 TD_INLINE int32_t td_rescale(int32_t value, td_requant requant) {
     if (requant.shift >= 0) {
-        return td_high_product((int32_t)((uint32_t)value << requant.shift), requant.multiplier);
+        return td_high_product_by_positive((int32_t)((uint32_t)value << requant.shift), requant.multiplier);
     }
-    return td_divide_by_power(td_high_product(value, requant.multiplier), -requant.shift);
+    return td_divide_by_power(td_high_product_by_positive(value, requant.multiplier), -requant.shift);
 }
 
 TD_INLINE int32_t td_clamp(int32_t value, int32_t low, int32_t high) {
