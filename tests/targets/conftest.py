@@ -1,28 +1,14 @@
 """Builds of the stand-in model, once per test run."""
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import pytest
 
-
-def _load_stand_in():
-    # importlib import mode gives test folders no package: load the neighbour by its path.
-    name = "tests_targets_stand_in"
-    if name not in sys.modules:
-        path = Path(__file__).with_name("stand_in.py")
-        spec = importlib.util.spec_from_file_location(name, path)
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-    return sys.modules[name]
+from tests.targets import stand_in as stand_in_module
 
 
 @pytest.fixture(scope="session")
 def stand_in():
     """The module of the tiny hand-written model."""
-    return _load_stand_in()
+    return stand_in_module
 
 
 @pytest.fixture(scope="session")

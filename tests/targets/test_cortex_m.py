@@ -1,13 +1,12 @@
 import shutil
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
+from tests.targets.qemu import boot_in_qemu
 from tinydet.errors import MissingToolError
 from tinydet.targets import CortexMTarget, toolchain
-from tinydet.targets.base import DETECTION, to_detections
 from tinydet.targets.elf import read_image
 from tinydet.targets.emulator import Machine
 
@@ -134,26 +133,12 @@ def test_arm_gcc_gives_the_same(stand_in, tmp_path, core):
 
 @pytest.mark.device
 @pytest.mark.skipif(shutil.which("qemu-system-arm") is None, reason="no qemu-system-arm")
-def test_a_complete_image_boots_in_qemu(stand_in, tmp_path):
+def test_a_complete_image_boots_in_qemu(stand_in, m7_program, tmp_path):
     """Vectors, start-up, FPU, network and boxes on mps2-an500 give the boxes that NumPy gives."""
     path = CortexMTarget().link(stand_in.model(), tmp_path, "-DTD_SEMIHOSTING")
     image = stand_in.random_images(2)[1]
     expected = stand_in.expected(image)[2]
-    found = boot_in_qemu(path, image, tmp_path)
+    found = boot_in_qemu(path, image, tmp_path, m7_program)
     np.testing.assert_array_equal(found.boxes, expected.boxes)
     np.testing.assert_array_equal(found.scores, expected.scores)
     np.testing.assert_array_equal(found.class_ids, expected.class_ids)
-
-
-def boot_in_qemu(path, image_u8, folder):
-    """Detections a complete image prints; the picture is put at the start of the arena."""
-    arena = read_image(path).symbols["td_arena"].address
-    (folder / "picture.bin").write_bytes(image_u8.tobytes())
-    picture = f"loader,file={folder / 'picture.bin'},addr={arena:#x},force-raw=on"
-    result = subprocess.run(
-        ["qemu-system-arm", "-M", "mps2-an500", "-nographic", "-semihosting-config",
-         "enable=on,target=native", "-kernel", str(path), "-device", picture],
-        capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
-    printed = bytes.fromhex(result.stdout + result.stderr)
-    return to_detections(np.frombuffer(printed, DETECTION))

@@ -114,13 +114,15 @@ def format_benchmark(result: Benchmark, macs: Mapping[str, int] | None = None) -
 
 
 def short_name(op: str) -> str:
-    """The part of a converter's operator name that tells operators apart.
+    """The layer in a converter's operator name, which lists all that it fused, with their paths.
 
-    >>> short_name("net_1/block_1_expand_relu_1/Relu6;net_1/bn/add_1;net_1/conv/convolution")
-    'block_1_expand_relu_1/Relu6'
+    >>> short_name("net_1/block_1_BN_1/batchnorm/add_1;net_1/block_1_1/convolution")
+    'block_1_BN_1'
+    >>> short_name("Identity_1")
+    'Identity_1'
     """
     parts = op.split(";")[0].split("/")
-    return "/".join(parts[-2:])[-MAX_NAME:]
+    return (parts[1] if len(parts) > 1 else op)[:MAX_NAME]
 
 
 def _kernel_list(kernels: Sequence[str]) -> str:

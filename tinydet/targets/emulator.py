@@ -10,7 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from tinydet.targets.elf import THUMB_BIT, Image, Symbol
-from tinydet.targets.toolchain import FIRMWARE, Toolchain, require_package, zig_cc
+from tinydet.targets.toolchain import (
+    FIRMWARE,
+    Toolchain,
+    require_package,
+    shared_library_flags,
+    zig_cc,
+)
 
 FLASH_BEGIN, FLASH_BYTES = 0x0000_0000, 0x0100_0000
 RAM_BEGIN, RAM_BYTES = 0x2000_0000, 0x0200_0000
@@ -94,7 +100,7 @@ class TracePoint:
 def build_block_counter(folder: Path) -> Path:
     """Compile the counting hook for this machine; returns the shared library."""
     library = folder / "block_counter.so"
-    toolchain = Toolchain("zig cc", zig_cc(), ("-O2", "-fPIC"), ("-shared",))
+    toolchain = Toolchain("zig cc", zig_cc(), ("-O2", "-fPIC"), shared_library_flags())
     return toolchain.build([FIRMWARE / "block_counter.c"], library, [])
 
 

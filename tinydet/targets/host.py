@@ -18,7 +18,14 @@ from tinydet.targets.base import (
     check_image,
     to_detections,
 )
-from tinydet.targets.toolchain import FIRMWARE, Toolchain, model_macros, write_sources, zig_cc
+from tinydet.targets.toolchain import (
+    FIRMWARE,
+    Toolchain,
+    model_macros,
+    shared_library_flags,
+    write_sources,
+    zig_cc,
+)
 
 LIBRARY_SUFFIX = {"Windows": ".dll", "Darwin": ".dylib"}.get(platform.system(), ".so")
 SHAPE_NUMBERS = len(ModelShape.__dataclass_fields__)
@@ -50,7 +57,7 @@ class HostTarget:
             "zig cc",
             zig_cc(),
             ("-O2", "-fPIC", *(SANITIZE if self._sanitize else ())),
-            ("-shared",),
+            shared_library_flags(),
             # Linked without the sanitizer's flags, else zig builds a run-time library of its own.
             keeps_names=not self._sanitize,
         )

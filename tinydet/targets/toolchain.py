@@ -109,6 +109,13 @@ def zig_cc(*machine: str) -> tuple[str, ...]:
     return (sys.executable, "-m", "ziglang", "cc", *machine, "-fno-sanitize=undefined")
 
 
+def shared_library_flags() -> tuple[str, ...]:
+    """Link flags of a shared library of freestanding C for this machine."""
+    # Without its run-time library, which zig would first build: minutes on a fresh machine. What
+    # compilers call by themselves (memcpy) is in every process on Linux.
+    return ("-shared", "-nostdlib") if sys.platform == "linux" else ("-shared",)
+
+
 def arm_gcc(*machine: str) -> tuple[str, ...]:
     """Command of the installed Arm GCC.
 
