@@ -55,6 +55,15 @@ def test_a_broken_order_is_found(change, problem):
         verify(graph.with_ops(change(graph.ops)))
 
 
+def test_an_input_without_dimensions_is_found():
+    """A depthwise convolution of a scalar is a problem, not a crash."""
+    net = NetworkBuilder()
+    x = net.depthwise(net.image(5, 5, dtype="int8"))
+    net.tensors[0] = replace(net.tensors[0], shape=())
+    with pytest.raises(CompilerError, match="instead of four dimensions"):
+        verify(net.graph(x))
+
+
 def test_all_problems_are_listed():
     graph = every_operator()
     with pytest.raises(CompilerError) as caught:

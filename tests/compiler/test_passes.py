@@ -91,6 +91,15 @@ def test_a_plain_network_is_no_detector():
         optimize(replace(every_operator(), outputs=every_operator().outputs[:1] * 2), "m.tflite")
 
 
+def test_int8_anchors_without_a_scale_are_no_anchors():
+    graph, *_ = detector("ai df sf")
+    tensors = list(graph.tensors)
+    index = graph.outputs[0]
+    tensors[index] = replace(tensors[index], quantization=None)
+    with pytest.raises(ModelFileError, match="no detector's"):
+        optimize(replace(graph, tensors=tuple(tensors)), "m.tflite")
+
+
 def test_anchors_that_depend_on_the_image_are_refused():
     """A sub-graph that cannot be computed beforehand is named."""
     graph, *_ = detector("sf df af", dynamic=True)

@@ -86,7 +86,8 @@ def _conv(graph: Graph, op: Op) -> Shape:
     channels = weights[0]
     if isinstance(options, DepthwiseOptions):
         channels = weights[3]
-        expected = graph.required_input(op, 0).shape[-1] * options.multiplier
+        image = _rank_4(graph.required_input(op, 0).shape, "an input")
+        expected = image[3] * options.multiplier
         if weights[0] != 1 or channels != expected:
             raise ValueError(f"has weights {weights} for {expected} output channels")
     bias = graph.input(op, 2)

@@ -68,7 +68,8 @@ def cut_detector_head(graph: Graph, where: object) -> tuple[Graph, DetectorHead]
     parts = _Trace(graph).parts()
     constants = [index for index in parts if graph.tensors[index].data is not None]
     computed = [index for index in parts if graph.tensors[index].data is None]
-    if len(computed) != 2 or len(constants) > 1:
+    readable = all(_has_real_values(graph.tensors[index]) for index in constants)
+    if len(computed) != 2 or len(constants) > 1 or not readable:
         raise _no_detector(graph, parts, where)
     scores, deltas = _scores_and_deltas(graph, computed, where)
     anchors = _anchors(graph.tensors[constants[0]]) if constants else None
@@ -160,6 +161,11 @@ def _scores_and_deltas(graph: Graph, computed: Sequence[int], where: object) -> 
         )
     deltas = next(index for index in computed if index != scores[0])
     return scores[0], deltas
+
+
+def _has_real_values(tensor: Tensor) -> bool:
+    whole = tensor.quantization is not None and len(tensor.quantization.scale) == 1
+    return tensor.dtype == "float32" or (whole and tensor.dtype in ("int8", "uint8"))
 
 
 def _anchors(tensor: Tensor) -> npt.NDArray[np.float32]:
