@@ -7,7 +7,8 @@ from tinydet.compiler.memory.buffers import live_bytes
 from tinydet.config.files import atomic_path
 
 KIB = 1024
-SMALLEST_LABEL = 0.03  # of the picture's height and width: a name in a smaller box is no help
+# Shares of the picture that a name of LABEL_CHARACTERS takes along and across its direction.
+LABEL_LENGTH, LABEL_THICKNESS = {"flat": 0.12, "upright": 0.26}, {"flat": 0.02, "upright": 0.011}
 LABEL_CHARACTERS = 28
 
 
@@ -42,7 +43,8 @@ def draw_arena(plan: Plan, path: Path) -> None:
                 linewidth=0.3,
             )
         )
-        if width >= SMALLEST_LABEL * steps and height >= SMALLEST_LABEL * plan.arena_bytes / KIB:
+        direction = _direction(width / steps, height * KIB / plan.arena_bytes)
+        if direction is not None:
             axes.text(
                 buffer.first_step + width / 2,
                 offset / KIB + height / 2,
@@ -50,6 +52,7 @@ def draw_arena(plan: Plan, path: Path) -> None:
                 ha="center",
                 va="center",
                 fontsize=7,
+                rotation=90 if direction == "upright" else 0,
                 clip_on=True,
                 parse_math=False,
             )
@@ -68,6 +71,15 @@ def draw_arena(plan: Plan, path: Path) -> None:
     axes.legend(loc="upper right")
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=110)
+
+
+def _direction(width: float, height: float) -> str | None:
+    """How a name fits into a rectangle of these shares of the picture, None where it does not."""
+    if width >= LABEL_LENGTH["flat"] and height >= LABEL_THICKNESS["flat"]:
+        return "flat"
+    if height >= LABEL_LENGTH["upright"] and width >= LABEL_THICKNESS["upright"]:
+        return "upright"
+    return None
 
 
 def _label(name: str) -> str:
