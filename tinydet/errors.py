@@ -64,6 +64,34 @@ class OutputError(FaultError):
     """A result could not be written (full disk, missing permission)."""
 
 
+class CompilerError(TinydetError):
+    """A network breaks the compiler's rules: all problems, one line each.
+
+    Args:
+        problems: One sentence per problem, at least one.
+    """
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = list(problems)
+
+
+class UnsupportedOpsError(CompilerError):
+    """Operators of a network that the compiler cannot translate: all of them, one line each.
+
+    Args:
+        where: The model file.
+        findings: ``(place, found, remedy)`` per operator: where in the network, what is not
+            supported there, and a full sentence that says what to change.
+    """
+
+    def __init__(self, where: object, findings: Sequence[tuple[str, str, str]]) -> None:
+        super().__init__(
+            [f"{where}: {place}: {found}. {remedy}" for place, found, remedy in findings]
+        )
+        self.findings = list(findings)
+
+
 class MissingToolError(TinydetError):
     """An optional package or program that the wish needs is not installed.
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from tinydet.cli import actions
+from tinydet.cli import actions, compiling
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction["Parser"]
@@ -78,13 +78,26 @@ def build_parser() -> Parser:
     parser = Parser(
         prog="tinydet",
         description="SSD MobileNetV2 FPN-lite detectors for microcontrollers: train, quantize to "
-        "int8, evaluate, predict.",
+        "int8, evaluate, predict, compile to C.",
         epilog="Start with 'tinydet init DATA', edit user_config.yaml, and "
         "'tinydet run --config user_config.yaml'; or see it all with 'tinydet demo'.",
     )
     parser.add_argument("--version", action=_Version, help="print the version and exit")
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
-    for add in (_init, _run, _train, _quantize, _evaluate, _predict, _data, _report, _demo):
+    for add in (
+        _init,
+        _run,
+        _train,
+        _quantize,
+        _evaluate,
+        _predict,
+        compiling.add_compile,
+        compiling.add_footprint,
+        compiling.add_benchmark,
+        _data,
+        _report,
+        _demo,
+    ):
         add(commands)
     doctor = commands.add_parser("doctor", help="show versions, backend and tools found")
     doctor.set_defaults(command=actions.doctor, parser=doctor)
@@ -176,7 +189,8 @@ def _evaluate(commands: "Commands") -> None:
     parser.add_argument(
         "--iou", type=float, nargs="+", default=[0.4], help="IoUs of the AP (default: 0.4)"
     )
-    _add_choice(parser, "--engine", ("litert", "litert-ref"), "fast or reference kernels")
+    engines = ("litert", "litert-ref", *compiling.ENGINES)
+    _add_choice(parser, "--engine", engines, "fast or reference kernels, or the compiled C")
     _add_output(parser, "evaluation_run")
     parser.set_defaults(command=actions.evaluate, parser=parser)
 

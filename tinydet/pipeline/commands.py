@@ -109,7 +109,8 @@ def evaluate_model(
         The figures as text.
     """
     from tinydet.evaluation import EvaluationSettings, evaluate, format_result
-    from tinydet.inference import load_detector
+    from tinydet.inference import Detector, load_detector
+    from tinydet.pipeline.compile_commands import C_ENGINES, compiled_detector
     from tinydet.report import write_report
 
     outside = [str(iou) for iou in iou_thresholds if not 0 < iou <= 1]
@@ -117,7 +118,11 @@ def evaluate_model(
         raise UnsupportedError("--iou", ", ".join(outside), "above 0, up to 1", "Correct it.")
     spec = spec_for(model_path, class_names)
     split = split or ("val" if "val" in available_splits(data) else None)
-    detector = load_detector(model_path, spec, engine=engine)
+    detector: Detector
+    if engine in C_ENGINES:
+        detector = compiled_detector(model_path, spec, engine, output / "compiled")
+    else:
+        detector = load_detector(model_path, spec, engine=engine)
     result = evaluate(
         detector,
         load_dataset(data, spec.class_names, split),

@@ -1,0 +1,116 @@
+"""Generated C as a library of this machine, and what each of its steps writes."""
+
+import atexit
+import ctypes
+import subprocess
+import sys
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+import tinydet.compiler
+
+KERNELS = Path(tinydet.compiler.__file__).parent / "kernels"
+
+ZIG_CC = (sys.executable, "-m", "ziglang", "cc")
+STRICT = ("-std=c11", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-ffp-contract=off")
+# Undefined behaviour ends the process: a test can only pass where there is none.
+TRAPS = ("-O1", "-fsanitize=undefined", "-fsanitize-trap=undefined")
+TRACE_FILE = """\
+#include <stdint.h>
+void td_trace(const char *op, const void *output, int32_t output_bytes);
+extern void (*td_trace_hook)(const char *, const void *, int32_t);
+void (*td_trace_hook)(const char *, const void *, int32_t);
+void td_trace(const char *op, const void *output, int32_t output_bytes) {
+    td_trace_hook(op, output, output_bytes);
+}
+"""
+HOOK = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_int32)
+GUARD, GUARD_BYTES = 0xA5, 64
+
+
+def compile_files(files, folder, *flags, compiler=ZIG_CC, output="library.so"):
+    """Write files and compile their .c files; the compiler's complaint is the failure."""
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    sources = [str(folder / name) for name in files if name.endswith((".c", ".cpp"))]
+    _run([*compiler, *flags, *sources, "-o", str(folder / output)])
+    return folder / output
+
+
+def _run(command):
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@cache
+def _object_folder():
+    folder = tempfile.TemporaryDirectory(prefix="tinydet-kernels-")
+    atexit.register(folder.cleanup)
+    return Path(folder.name)
+
+
+@cache
+def _kernel_object(name, flags):
+    """A kernel as it stands in the package, compiled once for all networks of the session."""
+    place = _object_folder() / f"{name}.{abs(hash(flags))}.o"
+    _run([*ZIG_CC, *flags, "-c", str(KERNELS / name), "-o", str(place)])
+    return place
+
+
+class GeneratedLibrary:
+    """A generated network that tells what every step writes."""
+
+    def __init__(self, model, files, folder, *flags):
+        flags = ("-fPIC", "-DTD_TRACE", *STRICT, *(flags or TRAPS))
+        kernels = [name for name in files if name.startswith("td_") and name.endswith(".c")]
+        objects = [str(_kernel_object(name, flags)) for name in kernels]
+        rest = {name: text for name, text in files.items() if name not in kernels}
+        path = compile_files({**rest, "trace.c": TRACE_FILE}, folder, "-shared", *flags, *objects)
+        self.library, self.model = ctypes.CDLL(str(path)), model
+        size = model.plan.arena_bytes
+        self._memory = np.full(size + 2 * GUARD_BYTES + 16, GUARD, np.uint8)
+        self._start = -self._memory.ctypes.data % 16 + GUARD_BYTES
+        self.arena = ctypes.c_void_p(self._memory.ctypes.data + self._start)
+        self._listen(lambda *_: None)
+
+    def function(self, what, result=ctypes.c_void_p):
+        function = self.library[f"{self.model.name}_{what}"]
+        function.restype = result
+        return function
+
+    def trace(self, image):
+        """``{operator: bytes}`` of all steps for one image; guards around the arena are checked."""
+        written = {}
+        self._listen(lambda op, data, size: written.__setitem__(op.decode(), _copy(data, size)))
+        self.put(image)
+        self.function("run", None)(self.arena)
+        self._listen(lambda *_: None)
+        self.check_guards()
+        return written
+
+    def _listen(self, function):
+        self._hook = HOOK(function)  # lives as long as C may call it
+        place = ctypes.c_void_p.in_dll(self.library, "td_trace_hook")
+        place.value = ctypes.cast(self._hook, ctypes.c_void_p).value
+
+    def put(self, image):
+        """Copy an image to where the network wants it."""
+        image = np.ascontiguousarray(image)
+        ctypes.memmove(self.function("input")(self.arena), image.ctypes.data, image.nbytes)
+
+    def output(self, what, tensor):
+        """An output of the last run."""
+        address = self.function(what)(self.arena)
+        return np.frombuffer(_copy(address, tensor.size_bytes), tensor.dtype).reshape(tensor.shape)
+
+    def check_guards(self):
+        end = self._start + self.model.plan.arena_bytes
+        assert (self._memory[: self._start] == GUARD).all(), "wrote before the arena"
+        assert (self._memory[end:] == GUARD).all(), "wrote behind the arena"
+
+
+def _copy(address, size):
+    return ctypes.string_at(address, size)

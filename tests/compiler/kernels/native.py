@@ -1,0 +1,159 @@
+"""The kernels as a shared library of this machine, every buffer between two guard pages.
+
+The library is built with the undefined-behaviour sanitizer, which traps. zig ships no run time for
+the address sanitizer; in its place each call runs twice, with every buffer flush against an
+inaccessible page behind it and then in front of it, and inputs write-protected. A fault of either
+kind ends the process: no test can swallow it.
+"""
+
+import ctypes
+import mmap
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+KERNELS = Path(__file__).parents[3] / "tinydet" / "compiler" / "kernels"
+HEADER = KERNELS / "td_kernels.h"
+SANITIZE = ("-fsanitize=undefined", "-fsanitize-trap=undefined")
+WARNINGS = ("-std=c11", "-Wall", "-Wextra", "-Wconversion", "-Werror")
+ZIG_CC = (sys.executable, "-m", "ziglang", "cc")
+PATTERN = 0x5B  # what output buffers hold before a call
+
+_SCALARS = {
+    "int16_t": ctypes.c_int16,
+    "int32_t": ctypes.c_int32,
+    "float": ctypes.c_float,
+}
+
+
+def kernel_sources():
+    """The .c files behind td_kernels.h: td_NAME.c for each td_NAME_TYPES that it declares."""
+    names = re.findall(r"^void (td_\w+?)(?:_[su]8)+\(", HEADER.read_text(), re.M)
+    return sorted({KERNELS / f"{name}.c" for name in names})
+
+
+def kernel_names():
+    """All functions that td_kernels.h declares."""
+    return re.findall(r"^void (td_\w+)\(", HEADER.read_text(), re.M)
+
+
+def compile_library(directory, *flags, compiler=ZIG_CC):
+    """Build all kernels into one shared library; gives its path."""
+    path = Path(directory) / "kernels.so"
+    sources = [str(source) for source in kernel_sources()]
+    command = [*compiler, "-shared", "-fPIC", *WARNINGS, *flags, "-o", str(path), *sources]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return path
+
+
+def _structures():
+    """ctypes twins of all structs of the header, read from it, so that they cannot drift."""
+    text = re.sub(r"/\*.*?\*/", "", HEADER.read_text(), flags=re.S)
+    structures = {}
+    for body, name in re.findall(r"typedef struct \{(.*?)\} (\w+);", text, re.S):
+        fields = []
+        for declaration in filter(None, (part.strip() for part in body.split(";"))):
+            kind, names = re.fullmatch(r"(?:const )?(\w+)\s+(.*)", declaration, re.S).groups()
+            for item in (part.strip() for part in names.split(",")):
+                field, pointer, count = re.fullmatch(r"(\*?)(\w+)(?:\[(\d+)\])?", item).group(
+                    2, 1, 3
+                )
+                base = ctypes.c_void_p if pointer else _SCALARS.get(kind) or structures[kind]
+                fields.append((field, base * int(count) if count else base))
+        structures[name] = type(name, (ctypes.Structure,), {"_fields_": fields})
+    return structures
+
+
+class _Guarded:
+    """Memory of an array between two inaccessible pages."""
+
+    def __init__(self, array, at_end, writable):
+        self.array = np.ascontiguousarray(array)
+        page, size = mmap.PAGESIZE, self.array.nbytes
+        inner = -(-size // page) * page
+        self.pages = mmap.mmap(-1, inner + 2 * page)
+        start = ctypes.addressof(ctypes.c_char.from_buffer(self.pages))
+        offset = page + (inner - size if at_end else 0)
+        self.address = start + offset
+        ctypes.memmove(self.address, self.array.ctypes.data, size)
+        self._protect(start, page, 0)
+        self._protect(start + page + inner, page, 0)
+        if not writable and inner:
+            self._protect(start + page, inner, mmap.PROT_READ)
+
+    @staticmethod
+    def _protect(address, size, protection):
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.mprotect(ctypes.c_void_p(address), ctypes.c_size_t(size), protection) != 0:
+            raise OSError(ctypes.get_errno(), "mprotect")
+
+    def content(self):
+        data = ctypes.string_at(self.address, self.array.nbytes)
+        return np.frombuffer(data, self.array.dtype).reshape(self.array.shape)
+
+
+class Native:
+    """Calls kernels of a shared library."""
+
+    def __init__(self, path):
+        self.library = ctypes.CDLL(str(path))
+        self.structures = _structures()
+
+    def run(self, function, params, inputs, output, ranges=((),)):
+        """What a kernel writes.
+
+        Args:
+            function: Its name; its struct is td_NAME_params of the shared part of the name.
+            params: Struct name and field values: numbers, tuples, dicts (nested structs) and
+                arrays (for pointers); a table in place of the struct where the first is None.
+            inputs: The input arrays. None for an operand means the output buffer (in place).
+            output: Shape and dtype of the output, or an array that holds its first content.
+            ranges: (begin, end) of each call, made one after the other on the same output.
+        """
+        if not isinstance(output, np.ndarray):
+            shape, dtype = output
+            output = np.full(shape, PATTERN, np.uint8).astype(dtype)
+        results = [
+            self._run_once(function, params, inputs, output, ranges, at_end)
+            for at_end in (True, False)
+        ]
+        np.testing.assert_array_equal(results[0], results[1])
+        return results[0]
+
+    def _run_once(self, function, params, inputs, output, ranges, at_end):
+        kept = []
+
+        def guarded(array, writable=False):
+            kept.append(_Guarded(array, at_end, writable))
+            return kept[-1]
+
+        name, values = params
+        if name is None:
+            first = ctypes.c_void_p(guarded(values).address)
+        else:
+            first = ctypes.byref(self._fill(self.structures[name](), values, guarded))
+        target = guarded(output, writable=True)
+        places = [target if array is None else guarded(array) for array in inputs]
+        pointers = [ctypes.c_void_p(place.address) for place in (*places, target)]
+        for begin_end in ranges:
+            getattr(self.library, function)(first, *pointers, *map(ctypes.c_int32, begin_end))
+        return target.content()
+
+    def _fill(self, structure, values, guarded):
+        kinds = dict(structure._fields_)
+        for field, value in values.items():
+            if isinstance(value, np.ndarray):
+                setattr(structure, field, guarded(value).address)
+            elif isinstance(value, dict):
+                self._fill(getattr(structure, field), value, guarded)
+            elif isinstance(value, tuple):
+                setattr(structure, field, kinds[field](*value))
+            else:
+                setattr(structure, field, value)
+        missing = set(kinds) - set(values)
+        assert not missing, f"{type(structure).__name__}: no value for {missing}"
+        return structure

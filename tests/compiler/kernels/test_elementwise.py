@@ -1,0 +1,222 @@
+"""ADD, MUL, QUANTIZE, table look-up, PAD, CONCATENATION and the float edge against the formulas."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.compiler.kernels import oracle
+from tests.compiler.kernels.strategies import (
+    clamps,
+    int8_values,
+    multipliers,
+    seeds,
+    splits,
+    zero_points,
+)
+
+NO_BROADCAST = (True, True, True)
+
+
+def strides_of(shape, kept):
+    """Strides of a dense operand whose dimensions that are not kept have length 1."""
+    lengths = [n if keep else 1 for n, keep in zip(shape, kept, strict=True)]
+    dense = (lengths[1] * lengths[2], lengths[2], 1)
+    return tuple(lengths), tuple(s if keep else 0 for s, keep in zip(dense, kept, strict=True))
+
+
+@st.composite
+def pairs(draw):
+    """(walk, a, b, which operand may be overwritten) with broadcasts of either side."""
+    shape = draw(st.tuples(st.integers(1, 4), st.integers(1, 3), st.integers(1, 9)))
+    masks = st.one_of(st.just(NO_BROADCAST), st.tuples(*[st.booleans()] * 3))
+    kept_a, kept_b = draw(masks), draw(masks)
+    rng = np.random.default_rng(draw(seeds))
+    (a_shape, a_stride), (b_shape, b_stride) = strides_of(shape, kept_a), strides_of(shape, kept_b)
+    walk = {"shape": shape, "a_stride": a_stride, "b_stride": b_stride}
+    a, b = (int8_values(rng, *s).astype(np.int8) for s in (a_shape, b_shape))
+    return walk, a, b
+
+
+def run_pair(kernels, function, params, a, b, data):
+    """The kernel's output; into a fresh buffer, or over a whole operand."""
+    shape = params["walk"]["shape"]
+    whole = [i for i, operand in enumerate((a, b)) if operand.shape == shape]
+    operands, output = [a, b], (shape, np.int8)
+    if whole and data.draw(st.booleans(), label="in place"):
+        output, operands[whole[-1]] = operands[whole[-1]].copy(), None
+    struct = function.replace("_s8", "_params")
+    ranges = data.draw(splits(shape[0]))
+    return kernels.run(function, (struct, params), operands, output, ranges)
+
+
+@given(data=st.data(), pair=pairs())
+@settings(max_examples=40)
+def test_add(kernels, data, pair):
+    """Both inputs are raised by 20 bits, rescaled, summed and rescaled; also in place."""
+    walk, a, b = pair
+    factors = [data.draw(multipliers(max_shift=0)) for _ in range(3)]
+    offsets = [-data.draw(zero_points), -data.draw(zero_points), data.draw(zero_points)]
+    low, high = data.draw(clamps())
+    params = {
+        "walk": walk,
+        "a_requant": factors[0],
+        "b_requant": factors[1],
+        "output_requant": factors[2],
+        "a_offset": offsets[0],
+        "b_offset": offsets[1],
+        "output_offset": offsets[2],
+        "output_min": low,
+        "output_max": high,
+    }
+    got = run_pair(kernels, "td_add_s8", params, a, b, data)
+
+    def value(x, y):
+        raised = [oracle.rescaled((x + offsets[0]) << 20, factors[0])]
+        raised.append(oracle.rescaled((y + offsets[1]) << 20, factors[1]))
+        return min(max(oracle.rescaled(sum(raised), factors[2]) + offsets[2], low), high)
+
+    expected = np.vectorize(value)(*np.broadcast_arrays(a.astype(object), b.astype(object)))
+    np.testing.assert_array_equal(got, np.broadcast_to(expected, walk["shape"]))
+
+
+@given(data=st.data(), pair=pairs())
+@settings(max_examples=40)
+def test_mul(kernels, data, pair):
+    """The product of the moved inputs is rescaled; also in place."""
+    walk, a, b = pair
+    factor = data.draw(multipliers())
+    offsets = [-data.draw(zero_points), -data.draw(zero_points), data.draw(zero_points)]
+    low, high = data.draw(clamps())
+    params = {
+        "walk": walk,
+        "output_requant": factor,
+        "a_offset": offsets[0],
+        "b_offset": offsets[1],
+        "output_offset": offsets[2],
+        "output_min": low,
+        "output_max": high,
+    }
+    got = run_pair(kernels, "td_mul_s8", params, a, b, data)
+
+    def value(x, y):
+        product = (x + offsets[0]) * (y + offsets[1])
+        return min(max(oracle.rescaled(product, factor) + offsets[2], low), high)
+
+    expected = np.vectorize(value)(*np.broadcast_arrays(a.astype(object), b.astype(object)))
+    np.testing.assert_array_equal(got, np.broadcast_to(expected, walk["shape"]))
+
+
+@pytest.mark.parametrize("types", ["s8_s8", "s8_u8", "u8_s8", "u8_u8"])
+@given(data=st.data(), factor=multipliers(max_shift=20))
+def test_requantize(kernels, types, data, factor):
+    """All 256 values, any zero points, also in place."""
+    dtypes = [np.int8 if part == "s8" else np.uint8 for part in types.split("_")]
+    lowest = [int(np.iinfo(dtype).min) for dtype in dtypes]
+    offset = -(data.draw(zero_points) + 128 + lowest[0])
+    zero_point = data.draw(zero_points) + 128 + lowest[1]
+    low, high = data.draw(clamps(lowest[1], lowest[1] + 255))
+    values = np.arange(lowest[0], lowest[0] + 256).astype(dtypes[0])
+    params = {
+        "requant": factor,
+        "input_offset": offset,
+        "output_offset": zero_point,
+        "output_min": low,
+        "output_max": high,
+    }
+    in_place = data.draw(st.booleans())
+    got = kernels.run(
+        f"td_requantize_{types}",
+        ("td_requantize_params", params),
+        [None if in_place else values],
+        values if in_place else ((256,), dtypes[1]),
+        data.draw(splits(256)),
+    ).view(dtypes[1])
+    expected = [
+        min(max(oracle.rescaled(int(v) + offset, factor) + zero_point, low), high) for v in values
+    ]
+    np.testing.assert_array_equal(got, expected)
+
+
+@given(seed=seeds, data=st.data())
+def test_lookup(kernels, seed, data):
+    """Entry (uint8) value; also in place."""
+    rng = np.random.default_rng(seed)
+    table = rng.integers(-128, 128, 256).astype(np.int8)
+    values = rng.permutation(np.arange(-128, 128)).astype(np.int8)
+    in_place = data.draw(st.booleans())
+    inputs, output = ([None], values) if in_place else ([values], ((256,), np.int8))
+    got = kernels.run("td_lookup_s8", (None, table), inputs, output, data.draw(splits(256)))
+    np.testing.assert_array_equal(got, [table[int(v) % 256] for v in values])
+
+
+@given(data=st.data(), seed=seeds)
+def test_pad(kernels, data, seed):
+    """Any amount on all six sides, in rows."""
+    sides = st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 2))
+    shape = data.draw(st.tuples(*[st.integers(1, 5)] * 3))
+    before, after, value = data.draw(sides), data.draw(sides), data.draw(zero_points)
+    image = int8_values(np.random.default_rng(seed), *shape).astype(np.int8)
+    expected = np.pad(image, list(zip(before, after, strict=True)), constant_values=value)
+    params = dict(zip(("input_height", "input_width", "input_channels"), shape, strict=True))
+    params |= {"before": before, "after": after, "value": value}
+    got = kernels.run(
+        "td_pad_s8",
+        ("td_pad_params", params),
+        [image],
+        (expected.shape, np.int8),
+        data.draw(splits(expected.shape[0])),
+    )
+    np.testing.assert_array_equal(got, expected)
+
+
+@given(data=st.data(), axis=st.integers(0, 2), seed=seeds)
+def test_concat(kernels, data, axis, seed):
+    """Part by part along any axis; what belongs to other parts is not touched."""
+    rng = np.random.default_rng(seed)
+    shape = list(data.draw(st.tuples(*[st.integers(1, 4)] * 3)))
+    parts = []
+    for length in data.draw(st.lists(st.integers(1, 4), min_size=1, max_size=3)):
+        shape[axis] = length
+        parts.append(int8_values(rng, *shape).astype(np.int8))
+    expected = np.concatenate(parts, axis)
+    inner = int(np.prod(expected.shape[axis + 1 :]))
+    output = np.full(expected.shape, 77, np.int8)
+    start = 0
+    for part in parts:
+        run = part.shape[axis] * inner
+        params = {
+            "outer": int(np.prod(expected.shape[:axis])),
+            "input_run": run,
+            "output_run": expected.shape[axis] * inner,
+            "output_start": start,
+        }
+        output = kernels.run("td_concat_s8", ("td_concat_params", params), [part], output)
+        start += run
+    np.testing.assert_array_equal(output, expected)
+
+
+@pytest.mark.parametrize("kind", ["s8", "u8"])
+@given(
+    scale=st.floats(2**-20, 100, width=32), zero=zero_points, values=st.lists(st.floats(width=32))
+)
+def test_float_edge(kernels, kind, scale, zero, values):
+    """DEQUANTIZE of all values is exact to the bit; QUANTIZE takes it back and clamps the rest."""
+    dtype, lowest = (np.int8, -128) if kind == "s8" else (np.uint8, 0)
+    zero += 128 + lowest
+    params = ("td_dequantize_params", {"scale": scale, "zero_point": zero})
+    codes = np.arange(lowest, lowest + 256).astype(dtype)
+    whole = [(0, 256)]
+    floats = kernels.run(f"td_dequantize_{kind}", params, [codes], ((256,), np.float32), whole)
+    reals = np.float64(np.float32(scale)) * (codes.astype(np.float64) - zero)
+    np.testing.assert_array_equal(floats, reals.astype(np.float32))
+    back = kernels.run(f"td_quantize_{kind}", params, [floats], ((256,), dtype), whole)
+    np.testing.assert_array_equal(back, codes)
+    if not values:
+        return
+    wild = np.array(values, np.float32)
+    got = kernels.run(f"td_quantize_{kind}", params, [wild], (wild.shape, dtype), [(0, len(wild))])
+    with np.errstate(over="ignore"):
+        steps = np.nan_to_num((wild / np.float32(scale)).astype(np.float64), nan=-np.inf)
+    rounded = np.sign(steps) * np.floor(np.abs(np.clip(steps, -2000, 2000)) + 0.5)
+    np.testing.assert_array_equal(got, np.clip(rounded + zero, lowest, lowest + 255).astype(dtype))

@@ -1,0 +1,13 @@
+"""From a planned network to C files."""
+
+from tinydet.compiler.codegen.detection import AnchorTable, preprocess_scratch_bytes
+from tinydet.compiler.codegen.generate import generate
+from tinydet.compiler.codegen.model import DetectorPart, GeneratedModel
+
+__all__ = [
+    "AnchorTable",
+    "DetectorPart",
+    "GeneratedModel",
+    "generate",
+    "preprocess_scratch_bytes",
+]

@@ -1,0 +1,62 @@
+"""Which of the package's C files a generated network needs."""
+
+import re
+from collections.abc import Iterable
+from functools import cache
+from importlib import resources
+
+FOLDER = "kernels"
+_DEFINITION = re.compile(r"^(?!static)[a-z_][\w \t*]*?\b(td_\w+)\s*\([^;{]*\)\s*\{", re.MULTILINE)
+_INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
+_NAME = re.compile(r"\btd_\w+")
+_COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
+
+
+@cache
+def kernel_sources() -> dict[str, str]:
+    """All C files of the package: file name -> text."""
+    folder = resources.files("tinydet.compiler") / FOLDER
+    return {
+        entry.name: entry.read_text(encoding="utf-8")
+        for entry in sorted(folder.iterdir(), key=lambda entry: entry.name)
+        if entry.name.endswith((".c", ".h"))
+    }
+
+
+def needed_files(functions: Iterable[str]) -> dict[str, str]:
+    """The files that define some functions, with all that these include and call in turn.
+
+    Args:
+        functions: Names of C functions.
+
+    Returns:
+        File name -> text, sorted by name.
+
+    Raises:
+        KeyError: No file defines one of the functions: a bug, as the names are the package's.
+    """
+    sources = kernel_sources()
+    homes = _homes()
+    wanted = [homes[function] for function in sorted(set(functions))]
+    files: set[str] = set()
+    while wanted:
+        file = wanted.pop()
+        if file in files:
+            continue
+        files.add(file)
+        code = _COMMENT.sub(" ", sources[file])
+        wanted += [name for name in _INCLUDE.findall(code) if name in sources]
+        if file.endswith(".c"):
+            wanted += [homes[name] for name in _NAME.findall(code) if name in homes]
+    return {file: sources[file] for file in sorted(files)}
+
+
+@cache
+def _homes() -> dict[str, str]:
+    """Function -> the .c file that defines it."""
+    return {
+        function: file
+        for file, text in kernel_sources().items()
+        if file.endswith(".c")
+        for function in _DEFINITION.findall(_COMMENT.sub(" ", text))
+    }

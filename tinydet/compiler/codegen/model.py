@@ -1,0 +1,126 @@
+"""What the C files of one network are made of."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from tinydet.compiler.codegen.c_text import float32, integer, is_c_name
+from tinydet.compiler.codegen.detection import AnchorTable
+from tinydet.compiler.ir import Graph, Tensor
+from tinydet.compiler.memory import Plan
+from tinydet.config.detector_spec import DetectorSpec
+from tinydet.errors import CompilerError, UnsupportedError
+
+C_TYPES = {"int8": "int8_t", "uint8": "uint8_t", "float32": "float", "int32": "int32_t"}
+
+
+@dataclass(frozen=True, eq=False)
+class DetectorPart:
+    """What finding the boxes needs beside the network.
+
+    Attributes:
+        spec: Class names, preprocessing, thresholds.
+        anchors: One per row of the outputs.
+        max_candidates: Boxes that suppression looks at in one pass; only its time depends on it.
+    """
+
+    spec: DetectorSpec
+    anchors: AnchorTable
+    max_candidates: int
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class GeneratedModel:
+    """A planned network under the name that it gets in C.
+
+    Attributes:
+        graph: The network; with a detector its outputs are the scores ``[1, NA, NC]`` and the
+            deltas ``[1, NA, 4]``, int8, and its input is uint8.
+        plan: Where its activations lie.
+        name: Start of its C functions.
+        origin: What it was made from, for the first comment of each file.
+        detector: None for a network that finds no boxes.
+    """
+
+    graph: Graph
+    plan: Plan
+    name: str
+    origin: str = "a network"
+    detector: DetectorPart | None = None
+
+    def __post_init__(self) -> None:
+        if not is_c_name(self.name):
+            raise UnsupportedError(
+                "name of the network",
+                repr(self.name),
+                "a letter, then letters, digits and _; no C keyword, no td_ at the start",
+                "Choose another name.",
+            )
+        if len(self.graph.inputs) != 1:
+            raise CompilerError([f"a network with {len(self.graph.inputs)} inputs; one is needed"])
+        for tensor in (self.input, *(tensor for _, tensor in self.outputs())):
+            if tensor.dtype not in C_TYPES:
+                raise CompilerError([f"{tensor.name} is {tensor.dtype}: int8 or uint8 is needed"])
+        if self.detector is not None:
+            self._check_detector(self.detector)
+
+    def _check_detector(self, detector: DetectorPart) -> None:
+        height, width = detector.spec.input_size
+        rows = len(detector.anchors)
+        expected = [
+            (self.input, (1, height, width, 3), "uint8"),
+            (self.output_tensor(0), (1, rows, 1 + detector.spec.num_classes), "int8"),
+            (self.output_tensor(1), (1, rows, 4), "int8"),
+        ]
+        problems = [
+            f"{tensor.name} is {tensor.dtype} {tensor.shape} where the detector's specification "
+            f"needs {dtype} {shape}. Use the detector.json that belongs to the model."
+            for tensor, shape, dtype in expected
+            if (tensor.shape, tensor.dtype) != (shape, dtype)
+        ]
+        if problems:
+            raise CompilerError(problems)
+
+    @property
+    def macro(self) -> str:
+        """Start of its macros."""
+        return self.name.upper()
+
+    @property
+    def input(self) -> Tensor:
+        """The one input."""
+        return self.graph.tensors[self.graph.inputs[0]]
+
+    def output_tensor(self, position: int) -> Tensor:
+        """An output by its position."""
+        return self.graph.tensors[self.graph.outputs[position]]
+
+    def outputs(self) -> list[tuple[str, Tensor]]:
+        """End of the name of the function that gives each output, and the output."""
+        tensors = [self.graph.tensors[i] for i in self.graph.outputs]
+        if self.detector is not None:
+            return list(zip(("scores", "deltas"), tensors, strict=True))
+        if len(tensors) == 1:
+            return [("output", tensors[0])]
+        return [(f"output_{k}", tensor) for k, tensor in enumerate(tensors)]
+
+    def names(self) -> dict[str, Any]:
+        """Names and numbers that the templates of the C files use."""
+        shape = self.input.shape[1:] if len(self.input.shape) > 1 else self.input.shape
+        names: dict[str, Any] = {
+            "name": self.name,
+            "macro": self.macro,
+            "input_type": C_TYPES[self.input.dtype],
+            "input_shape": "".join(f"[{size}]" for size in shape),
+        }
+        if self.detector is not None:
+            scores, deltas = self.output_tensor(0), self.output_tensor(1)
+            names |= {
+                "num_classes": self.detector.spec.num_classes,
+                "num_anchors": len(self.detector.anchors),
+                "max_detections": self.detector.spec.postprocess.max_detections,
+                "scores_scale": float32(scores.scale),
+                "scores_zero_point": integer(scores.zero_point),
+                "deltas_scale": float32(deltas.scale),
+                "deltas_zero_point": integer(deltas.zero_point),
+            }
+        return names

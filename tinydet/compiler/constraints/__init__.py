@@ -1,0 +1,29 @@
+"""What the compiler can translate."""
+
+# In the order in which an op is held to them: types before numbers.
+from tinydet.compiler.constraints import general, weights, others, scales  # isort: skip
+from tinydet.compiler.constraints.kinds import FOLDED_KINDS
+from tinydet.compiler.constraints.rule import (
+    CONSTRAINTS,
+    Constraint,
+    Finding,
+    constraint,
+    findings_of,
+    grouped,
+    unknown_operator,
+)
+
+__all__ = [
+    "CONSTRAINTS",
+    "FOLDED_KINDS",
+    "Constraint",
+    "Finding",
+    "constraint",
+    "findings_of",
+    "general",
+    "grouped",
+    "others",
+    "scales",
+    "unknown_operator",
+    "weights",
+]

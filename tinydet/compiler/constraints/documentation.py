@@ -1,0 +1,55 @@
+"""``docs/supported_ops.md``, made of the constraints.
+
+Run ``python -m tinydet.compiler.constraints.documentation docs/supported_ops.md``.
+"""
+
+import sys
+from pathlib import Path
+
+from tinydet.compiler.constraints import CONSTRAINTS, FOLDED_KINDS
+from tinydet.compiler.ir import OPTIONS_OF_KIND, ConvOptions, PoolOptions
+from tinydet.config.files import write_text_atomically
+
+INTRODUCTION = """\
+# Operators the compiler supports
+
+`tinydet compile` translates int8 networks of these TensorFlow Lite operators to C. Whatever else a
+file holds is refused, with one message that lists every place. This page is generated from
+`tinydet/compiler/constraints`.
+
+SQUEEZE and EXPAND_DIMS count as RESHAPE. Fused activations: NONE, RELU, RELU6, RELU_N1_TO_1.
+The detector's outputs may be joined in float32 `[scores | deltas | anchors]`, or be two or three
+outputs in any order, in int8, uint8 or float32: the conversions behind the network are cut off.
+"""
+NOTES: dict[type[object], str] = {
+    ConvOptions: "Padding SAME or VALID, any stride and dilation. A PAD in front is folded.",
+    PoolOptions: "Padding SAME or VALID.",
+}
+FOLDED_NOTE = "Only where the result does not depend on the image: it is computed beforehand."
+
+
+def supported_ops_text() -> str:
+    """The content of ``docs/supported_ops.md``."""
+    parts = [INTRODUCTION]
+    shared = [rule for rule in CONSTRAINTS if len(rule.kinds) > len(OPTIONS_OF_KIND) // 2]
+    parts.append("\n## All operators\n")
+    parts += [_item(rule.rule, rule.remedy) for rule in shared]
+    for kind, options in sorted(OPTIONS_OF_KIND.items(), key=lambda item: item[0]):
+        parts.append(f"\n## {kind}\n")
+        notes = [note for base, note in NOTES.items() if issubclass(options, base)]
+        if kind in FOLDED_KINDS:
+            notes.append(FOLDED_NOTE)
+        parts += [f"- {note}" for note in notes]
+        own = [rule for rule in CONSTRAINTS if kind in rule.kinds and rule not in shared]
+        parts += [_item(rule.rule, rule.remedy) for rule in own]
+        if not notes and not own:
+            parts.append("- No constraint of its own.")
+    return "\n".join(parts) + "\n"
+
+
+def _item(rule: str, remedy: str) -> str:
+    return f"- {rule}\n  *Otherwise:* {remedy}"
+
+
+if __name__ == "__main__":
+    write_text_atomically(Path(sys.argv[1]), supported_ops_text())

@@ -1,0 +1,122 @@
+"""What a constraint is, and which of them a graph breaks.
+
+The docstring of a constraint is the user's documentation (``docs/supported_ops.md`` is made of
+them): its first paragraph says what is supported, the last one what to do otherwise.
+"""
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tinydet.compiler.ir import Graph, Op
+from tinydet.compiler.ir.shapes import output_shape
+
+MAX_LISTED_PLACES = 3
+UNKNOWN_REMEDIES = {
+    "CUSTOM TFLite_Detection_PostProcess": "Convert the model without its post-processing: "
+    "decoding and suppression are part of the generated code.",
+    "HARD_SWISH": "Train with relu6.",
+    "LEAKY_RELU": "Train with relu6.",
+    "PRELU": "Train with relu6.",
+    "TRANSPOSE_CONV": "Upsample by a resize and a convolution.",
+}
+UNKNOWN_REMEDY = "Replace it in the model by supported operators (docs/supported_ops.md)."
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something the compiler cannot translate.
+
+    Attributes:
+        kind: Kind of the operator.
+        name: Its name.
+        found: What is not supported about it, without a full stop.
+        remedy: What to change, a full sentence.
+    """
+
+    kind: str
+    name: str
+    found: str
+    remedy: str
+
+
+Check = Callable[[Graph, Op], "str | None"]
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """A rule for operators of some kinds.
+
+    Attributes:
+        kinds: To which it applies.
+        check: What breaks the rule in an op, None where nothing does.
+        rule: What is supported, a full sentence.
+        remedy: What to change otherwise, a full sentence.
+    """
+
+    kinds: tuple[str, ...]
+    check: Check
+    rule: str
+    remedy: str
+
+
+CONSTRAINTS: list[Constraint] = []
+
+
+def constraint(*kinds: str) -> Callable[[Check], Check]:
+    """Register a function as the constraint of these kinds; its docstring gives the texts."""
+
+    def register(check: Check) -> Check:
+        paragraphs = inspect.cleandoc(check.__doc__ or "").split("\n\n")
+        rule, remedy = (" ".join(p.split()) for p in (paragraphs[0], paragraphs[-1]))
+        CONSTRAINTS.append(Constraint(kinds, check, rule, remedy))
+        return check
+
+    return register
+
+
+def unknown_operator(kind: str, name: str) -> Finding:
+    """The finding about an operator that the compiler does not know."""
+    return Finding(kind, name, "is not supported", UNKNOWN_REMEDIES.get(kind, UNKNOWN_REMEDY))
+
+
+def findings_of(graph: Graph) -> list[Finding]:
+    """All breaches of constraints in a graph, one per op at most.
+
+    Args:
+        graph: Tensors and references must be sound; ops whose shapes contradict each other are
+            passed over.
+    """
+    findings = []
+    for op in graph.ops:
+        if not _has_sound_shapes(graph, op):
+            continue
+        for rule in CONSTRAINTS:
+            if op.kind not in rule.kinds:
+                continue
+            found = rule.check(graph, op)
+            if found is not None:
+                findings.append(Finding(op.kind, op.name, found, rule.remedy))
+                break
+    return findings
+
+
+def grouped(findings: Sequence[Finding]) -> list[tuple[str, str, str]]:
+    """Findings as ``(place, found, remedy)``; equal ones of many places become one line."""
+    groups: dict[tuple[str, str, str], list[str]] = {}
+    for finding in findings:
+        groups.setdefault((finding.kind, finding.found, finding.remedy), []).append(finding.name)
+    return [(_places(kind, names), found, fix) for (kind, found, fix), names in groups.items()]
+
+
+def _places(kind: str, names: Sequence[str]) -> str:
+    more = len(names) - MAX_LISTED_PLACES
+    suffix = f" and {more} more" if more > 0 else ""
+    return f"{kind} at {', '.join(names[:MAX_LISTED_PLACES])}{suffix}"
+
+
+def _has_sound_shapes(graph: Graph, op: Op) -> bool:
+    try:
+        return output_shape(graph, op) == graph.output(op).shape
+    except ValueError:
+        return False

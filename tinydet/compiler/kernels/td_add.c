@@ -1,0 +1,27 @@
+/* ADD. */
+#include "td_fixed_point.h"
+
+enum { LEFT_SHIFT = 20 }; /* of both inputs, for accuracy; requant.add_multipliers takes it back */
+
+TD_INLINE int8_t add_value(const td_add_params *p, int32_t a, int32_t b) {
+    const int32_t scaled_a = td_rescale((a + p->a_offset) * (1 << LEFT_SHIFT), p->a_requant);
+    const int32_t scaled_b = td_rescale((b + p->b_offset) * (1 << LEFT_SHIFT), p->b_requant);
+    const int32_t value = td_rescale(scaled_a + scaled_b, p->output_requant) + p->output_offset;
+    return (int8_t)td_clamp(value, p->output_min, p->output_max);
+}
+
+void td_add_s8(const td_add_params *p, const int8_t *a, const int8_t *b, int8_t *output, int32_t y_begin,
+               int32_t y_end) {
+    const td_pair_walk *walk = &p->walk;
+    output += (ptrdiff_t)y_begin * walk->shape[1] * walk->shape[2];
+    for (int32_t y = y_begin; y < y_end; y++) {
+        for (int32_t x = 0; x < walk->shape[1]; x++) {
+            const int8_t *a_run = a + (ptrdiff_t)y * walk->a_stride[0] + (ptrdiff_t)x * walk->a_stride[1];
+            const int8_t *b_run = b + (ptrdiff_t)y * walk->b_stride[0] + (ptrdiff_t)x * walk->b_stride[1];
+            for (int32_t c = 0; c < walk->shape[2]; c++) {
+                *output++ = add_value(p, a_run[(ptrdiff_t)c * walk->a_stride[2]],
+                                      b_run[(ptrdiff_t)c * walk->b_stride[2]]);
+            }
+        }
+    }
+}

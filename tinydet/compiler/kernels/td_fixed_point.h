@@ -1,0 +1,80 @@
+/* td_fixed_point.h: the arithmetic and the window geometry that the kernels share. Not for callers. */
+#ifndef TD_FIXED_POINT_H
+#define TD_FIXED_POINT_H
+
+#include "td_kernels.h"
+
+#if defined(__GNUC__)
+#define TD_INLINE static inline __attribute__((always_inline))
+/* Keeps the compiler from turning a copy loop into a call of memcpy or memset, which nobody provides. */
+#define TD_NO_LIBRARY_CALL() __asm__ volatile("" ::: "memory")
+#else
+#define TD_INLINE static inline
+#define TD_NO_LIBRARY_CALL() ((void)0)
+#endif
+
+/* a * b / 2**31, rounded to nearest, halves upwards. b > INT32_MIN. */
+TD_INLINE int32_t td_high_product(int32_t a, int32_t b) {
+    return (int32_t)(((int64_t)a * b + (INT64_C(1) << 30)) >> 31);
+}
+
+/* value / 2**exponent, rounded to nearest, halves away from zero. exponent in [1, 32], value > INT32_MIN.
+ * The last bit is shifted apart from the others so that adding the half cannot overflow. */
+TD_INLINE int32_t td_divide_by_power(int32_t value, int32_t exponent) {
+    return (((value + (value >> 31)) >> (exponent - 1)) + 1) >> 1;
+}
+
+/* td_high_product for b >= 0, in the form of one rounding multiply of the upper halves (Arm's SMMLAR): twice
+ * b, where it does not fit in an int32, stands there 2**32 too low, which adding a makes good. */
+TD_INLINE int32_t td_high_product_by_positive(int32_t a, int32_t b) {
+    const int32_t twice = (int32_t)((uint32_t)b << 1);
+    return (int32_t)(((int64_t)a * twice + (INT64_C(1) << 31)) >> 32) + (a & (twice >> 31));
+}
+
+/* value times the real factor, rounded twice as the reference kernels do. A left shift wraps. */
+TD_INLINE int32_t td_rescale(int32_t value, td_requant requant) {
+    if (requant.shift >= 0) {
+        return td_high_product_by_positive((int32_t)((uint32_t)value << requant.shift), requant.multiplier);
+    }
+    return td_divide_by_power(td_high_product_by_positive(value, requant.multiplier), -requant.shift);
+}
+
+TD_INLINE int32_t td_clamp(int32_t value, int32_t low, int32_t high) {
+    return value < low ? low : value > high ? high : value;
+}
+
+/* Filter taps [begin, end) of one direction that lie inside the image. */
+typedef struct {
+    int32_t begin, end;
+} td_taps;
+
+/* The taps of a filter whose tap 0 lies at pixel `start` of an image `size` pixels long. */
+TD_INLINE td_taps td_taps_inside(int32_t start, int32_t size, int32_t filter, int32_t dilation) {
+    td_taps taps = {0, filter};
+    if (start < 0) {
+        taps.begin = (dilation - 1 - start) / dilation;
+    }
+    if (start + (filter - 1) * dilation >= size) {
+        taps.end = size <= start ? 0 : (size - start + dilation - 1) / dilation;
+    }
+    if (taps.end < taps.begin) {
+        taps.end = taps.begin;
+    }
+    return taps;
+}
+
+TD_INLINE void td_copy(const int8_t *from, int8_t *to, int32_t count) {
+    for (int32_t i = 0; i < count; i++) {
+        to[i] = from[i];
+        TD_NO_LIBRARY_CALL();
+    }
+}
+
+TD_INLINE void td_fill(int8_t value, int8_t *to, int32_t count) {
+    for (int32_t i = 0; i < count; i++) {
+        to[i] = value;
+        TD_NO_LIBRARY_CALL();
+    }
+}
+
+#endif /* TD_FIXED_POINT_H */

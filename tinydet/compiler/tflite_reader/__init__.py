@@ -1,0 +1,5 @@
+"""Reading .tflite files, trusted or not."""
+
+from tinydet.compiler.tflite_reader.reader import read_tflite
+
+__all__ = ["read_tflite"]

@@ -1,0 +1,181 @@
+"""Does a model fit a board, and by how much? The boards are in ``boards.json``, with sources."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tinydet.targets.footprint import KIB, Footprint
+
+BOARDS_FILE = Path(__file__).with_name("boards.json")
+
+
+@dataclass(frozen=True)
+class RamBank:
+    """A RAM the processor can use for data.
+
+    Attributes:
+        name: As in the datasheet.
+        address: Where it begins.
+        size_bytes: Its length.
+    """
+
+    name: str
+    address: int
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class Board:
+    """A board and its memories.
+
+    Attributes:
+        name: As its maker sells it.
+        chip: The microcontroller.
+        core: Its (fastest) processor.
+        flash_bytes: Internal flash; 0 for a chip that runs from external flash.
+        ram: Internal data RAMs; banks that follow each other can hold one arena together.
+        external_flash_bytes: Memory-mapped flash on the board; 0 without.
+        external_ram_bytes: Memory-mapped RAM on the board; 0 without.
+        source: Documents the numbers are from.
+        note: What else matters.
+    """
+
+    name: str
+    chip: str
+    core: str
+    flash_bytes: int
+    ram: tuple[RamBank, ...]
+    external_flash_bytes: int
+    external_ram_bytes: int
+    source: str
+    note: str = ""
+
+    def regions(self) -> tuple[RamBank, ...]:
+        """Internal RAM with neighbouring banks joined, largest first."""
+        joined: list[RamBank] = []
+        for bank in sorted(self.ram, key=lambda bank: bank.address):
+            last = joined[-1] if joined else None
+            if last and last.address + last.size_bytes == bank.address:
+                size_bytes = last.size_bytes + bank.size_bytes
+                joined[-1] = RamBank(f"{last.name}+{bank.name}", last.address, size_bytes)
+            else:
+                joined.append(bank)
+        return tuple(sorted(joined, key=lambda region: -region.size_bytes))
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Whether a model fits a board.
+
+    Attributes:
+        board: The board.
+        ram_spare_bytes: Internal RAM left in the region that takes the arena; < 0: missing.
+        flash_spare_bytes: Internal flash left; < 0: missing.
+        arena_region: Name of the internal region that takes the arena, the largest where none does.
+        external_ram: The arena does not fit inside, but in the board's external RAM.
+        external_flash: The weights do not fit inside, but in the board's external flash.
+    """
+
+    board: Board
+    ram_spare_bytes: int
+    flash_spare_bytes: int
+    arena_region: str
+    external_ram: bool
+    external_flash: bool
+
+    @property
+    def inside(self) -> bool:
+        """It fits without external memory."""
+        return self.ram_spare_bytes >= 0 and self.flash_spare_bytes >= 0
+
+    @property
+    def fits(self) -> bool:
+        """It fits, with external memory where the board has some."""
+        ram = self.ram_spare_bytes >= 0 or self.external_ram
+        flash = self.flash_spare_bytes >= 0 or self.external_flash
+        return ram and flash
+
+    def verdict(self) -> str:
+        """In words, with the figures."""
+        if self.inside:
+            return (
+                f"fits, {_kib(self.ram_spare_bytes)} of RAM ({self.arena_region}) and "
+                f"{_kib(self.flash_spare_bytes)} of flash to spare"
+            )
+        short = [
+            (kind, -spare)
+            for kind, spare in (("RAM", self.ram_spare_bytes), ("flash", self.flash_spare_bytes))
+            if spare < 0
+        ]
+        missing = " and ".join(f"{_kib(size)} of {kind}" for kind, size in short)
+        if not self.fits:
+            return f"does not fit: {missing} missing"
+        external = " and ".join(kind for kind, _ in short)
+        return f"fits with external {external}: {missing} missing inside"
+
+
+def load_boards(path: Path = BOARDS_FILE) -> tuple[Board, ...]:
+    """The boards of the data file, in its order."""
+    boards = json.loads(path.read_text(encoding="utf-8"))["boards"]
+    return tuple(
+        Board(
+            name=board["name"],
+            chip=board["chip"],
+            core=board["core"],
+            flash_bytes=board["flash_kib"] * KIB,
+            ram=tuple(
+                RamBank(name, int(address, 16), size_kib * KIB)
+                for name, address, size_kib in board["ram"]
+            ),
+            external_flash_bytes=board["external_flash_kib"] * KIB,
+            external_ram_bytes=board["external_ram_kib"] * KIB,
+            source=board["source"],
+            note=board.get("note", ""),
+        )
+        for board in boards
+    )
+
+
+def fit(board: Board, footprint: Footprint) -> Fit:
+    """Whether a model fits a board.
+
+    The arena has to lie in one piece; stack, variables and detections may lie in another bank.
+    Nothing is set aside for the rest of the application.
+
+    Args:
+        board: The board.
+        footprint: The model.
+    """
+    regions = board.regions()
+    arena, runtime = footprint.arena_bytes, footprint.runtime_ram_bytes
+
+    def spare_in(region: RamBank) -> int:
+        elsewhere = any(r is not region and r.size_bytes >= runtime for r in regions)
+        return region.size_bytes - arena - (0 if elsewhere else runtime)
+
+    # The smallest region that takes it keeps the larger ones free.
+    fitting = [region for region in regions if spare_in(region) >= 0]
+    region = fitting[-1] if fitting else regions[0]
+    spare = spare_in(region)
+    flash_spare = board.flash_bytes - footprint.total_flash_bytes
+    return Fit(
+        board,
+        spare,
+        flash_spare,
+        region.name,
+        external_ram=spare < 0 and board.external_ram_bytes >= arena,
+        external_flash=(
+            flash_spare < 0 and board.external_flash_bytes >= footprint.total_flash_bytes
+        ),
+    )
+
+
+def format_fits(fits: Sequence[Fit]) -> str:
+    """One line per board."""
+    width = max(len(f.board.name) for f in fits)
+    return "\n".join(f"{f.board.name:<{width}}  {f.board.core:<11} {f.verdict()}" for f in fits)
+
+
+def _kib(size_bytes: int) -> str:
+    return f"{size_bytes / KIB:.1f} KiB"

@@ -1,0 +1,293 @@
+"""A Cortex-M core in the Unicorn emulator: runs a linked image, counts its instructions."""
+
+import ctypes
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tinydet.targets.elf import THUMB_BIT, Image, Symbol
+from tinydet.targets.toolchain import (
+    FIRMWARE,
+    Toolchain,
+    require_package,
+    shared_library_flags,
+    zig_cc,
+)
+
+FLASH_BEGIN, FLASH_BYTES = 0x0000_0000, 0x0100_0000
+RAM_BEGIN, RAM_BYTES = 0x2000_0000, 0x0200_0000
+# System control space: CPACR (FPU on), kept as plain memory, the emulator has no NVIC.
+SYSTEM_BEGIN, SYSTEM_BYTES = 0xE000_E000, 0x1000
+STACK_PAINT = 0xA5
+STACK_MARGIN = 512  # bytes; a push that faults has not moved the stack pointer yet
+RETURN_SYMBOL = "td_halt"  # where called functions return to: the emulator stops before it
+TRACE_FUNCTION = "td_trace"  # firmware.c has it in builds with -DTD_TRACE
+MAX_PIECES = 1 << 16
+MAX_TEXT = 4096
+
+
+class BlockCounter(ctypes.Structure):
+    """``td_block_counter`` of ``firmware/block_counter.c``."""
+
+    _fields_ = (
+        ("code", ctypes.c_void_p),
+        ("code_begin", ctypes.c_uint64),
+        ("code_end", ctypes.c_uint64),
+        ("known_size", ctypes.c_void_p),
+        ("known_count", ctypes.c_void_p),
+        ("instructions", ctypes.c_uint64),
+        ("blocks_outside", ctypes.c_uint64),
+        ("watched_begin", ctypes.c_uint64),
+        ("watched_end", ctypes.c_uint64),
+        ("pieces", ctypes.c_void_p),
+        ("num_pieces", ctypes.c_uint64),
+        ("capacity", ctypes.c_uint64),
+        ("in_watched", ctypes.c_uint64),
+    )
+
+
+PIECE = np.dtype([("instructions", "<u8"), ("callee", "<u8")])
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What a watched function did up to and in one call.
+
+    Attributes:
+        instructions: Its own and those of the called function, with all it called in turn.
+        callee: Name of the called function; ``""`` behind the last call.
+    """
+
+    instructions: int
+    callee: str
+
+
+@dataclass(frozen=True)
+class Call:
+    """One function call in the emulator.
+
+    Attributes:
+        result: Register r0.
+        instructions: Executed, without the caller. An instruction whose condition is false
+            counts, as on the device.
+        stack_bytes: Deepest use of the stack.
+        pieces: Split by the calls of the watched function, empty without one.
+    """
+
+    result: int
+    instructions: int
+    stack_bytes: int
+    pieces: tuple[Piece, ...]
+
+
+@dataclass(frozen=True)
+class TracePoint:
+    """One call of ``td_trace``.
+
+    Attributes:
+        op: Name of the operator that has just run.
+        output: Bytes of its output tensor.
+    """
+
+    op: str
+    output: bytes
+
+
+def build_block_counter(folder: Path) -> Path:
+    """Compile the counting hook for this machine; returns the shared library."""
+    library = folder / "block_counter.so"
+    toolchain = Toolchain("zig cc", zig_cc(), ("-O2", "-fPIC"), shared_library_flags())
+    return toolchain.build([FIRMWARE / "block_counter.c"], library, [])
+
+
+class Machine:
+    """One core with flash and RAM, booted up to ``main``. For one thread.
+
+    Args:
+        image: The linked program.
+        core: ``cortex-m4``, ``cortex-m7`` or ``cortex-m33``.
+        block_counter: Library of ``build_block_counter``.
+
+    Raises:
+        MissingToolError: unicorn is not installed.
+    """
+
+    def __init__(self, image: Image, core: str, block_counter: Path) -> None:
+        require_package("unicorn", f"running {core} code")
+        unicorn: Any = importlib.import_module("unicorn")
+        arm_const: Any = importlib.import_module("unicorn.arm_const")
+        self._registers, self._image = arm_const, image
+        self._uc: Any = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB)
+        self._uc.ctl_set_cpu_model(getattr(arm_const, f"UC_CPU_ARM_{_constant_name(core)}"))
+        # Flash is memory of ours, so that the counting hook can decode the code in place.
+        self._flash = np.zeros(FLASH_BYTES, np.uint8)
+        self._uc.mem_map_ptr(
+            FLASH_BEGIN,
+            FLASH_BYTES,
+            unicorn.UC_PROT_READ | unicorn.UC_PROT_EXEC,
+            ctypes.c_void_p(self._flash.ctypes.data),
+        )
+        self._uc.mem_map(RAM_BEGIN, RAM_BYTES)
+        self._uc.mem_map(SYSTEM_BEGIN, SYSTEM_BYTES)
+        for address, content in image.segments:
+            self._flash[address : address + len(content)] = np.frombuffer(content, np.uint8)
+        self._stack = Symbol(
+            image.symbols["td_stack_bottom"].address, image.sections[".td_stack"].size_bytes
+        )
+        self._add_counter(block_counter)
+        self._boot()
+
+    def _add_counter(self, library: Path) -> None:
+        """Hand the C hook to the emulator: a Python one costs 0.4 us a block."""
+        unicorn: Any = importlib.import_module("unicorn")
+        uclib: Any = importlib.import_module("unicorn.unicorn_py3.unicorn").uclib
+        self._known = np.zeros((2, FLASH_BYTES // 2), np.uint32)
+        self._pieces = np.zeros(MAX_PIECES, PIECE)
+        self._counter = BlockCounter(
+            code=self._flash.ctypes.data,
+            code_begin=FLASH_BEGIN,
+            code_end=FLASH_BEGIN + FLASH_BYTES,
+            known_size=self._known[0].ctypes.data,
+            known_count=self._known[1].ctypes.data,
+            pieces=self._pieces.ctypes.data,
+            capacity=MAX_PIECES,
+        )
+        self._hook_library = ctypes.CDLL(str(library))
+        self._hook_handle = ctypes.c_size_t()
+        status = uclib.uc_hook_add(
+            self._uc._uch,
+            ctypes.byref(self._hook_handle),
+            unicorn.UC_HOOK_BLOCK,
+            ctypes.cast(self._hook_library.td_count_block, ctypes.c_void_p),
+            ctypes.cast(ctypes.byref(self._counter), ctypes.c_void_p),
+            ctypes.c_uint64(1),  # begin above end: everywhere
+            ctypes.c_uint64(0),
+        )
+        if status:
+            raise RuntimeError(f"uc_hook_add failed with status {status}")
+
+    def _boot(self) -> None:
+        """Start as the core does: stack pointer and first instruction from the vectors."""
+        stack, entry = np.frombuffer(self.read(FLASH_BEGIN, 8), "<u4")
+        self._uc.reg_write(self._registers.UC_ARM_REG_SP, int(stack))
+        self._uc.emu_start(int(entry) | THUMB_BIT, self._image.symbols["main"].address)
+
+    def write(self, address: int, content: bytes) -> None:
+        """Write to RAM."""
+        self._uc.mem_write(address, content)
+
+    def read(self, address: int, size_bytes: int) -> bytes:
+        """Read from flash or RAM."""
+        return bytes(self._uc.mem_read(address, size_bytes))
+
+    def call(self, function: str, *arguments: int, watched: str | None = None) -> Call:
+        """Call a function on an empty, painted stack.
+
+        Args:
+            function: Its name.
+            arguments: At most four integers.
+            watched: Split the count at the calls of this function.
+
+        Returns:
+            Result, exact number of instructions, stack use.
+
+        Raises:
+            RuntimeError: The program left its code, or the stack overflowed.
+        """
+        registers, symbols = self._registers, self._image.symbols
+        self.write(self._stack.address, bytes([STACK_PAINT]) * self._stack.size_bytes)
+        self._uc.reg_write(registers.UC_ARM_REG_SP, self._stack.end)
+        self._uc.reg_write(registers.UC_ARM_REG_LR, symbols[RETURN_SYMBOL].address | THUMB_BIT)
+        for index, value in enumerate(arguments):
+            self._uc.reg_write(getattr(registers, f"UC_ARM_REG_R{index}"), value)
+        self._reset_counter(watched)
+        self._start(function)
+        if self._counter.blocks_outside:
+            raise RuntimeError(f"{function} left its code on the emulated core")
+        return Call(
+            int(self._uc.reg_read(registers.UC_ARM_REG_R0)),
+            int(self._counter.instructions),
+            self._stack_bytes(),
+            self._split(),
+        )
+
+    def _start(self, function: str) -> None:
+        """Run a function until it returns."""
+        unicorn: Any = importlib.import_module("unicorn")
+        begin = self._image.symbols[function].address | THUMB_BIT
+        try:
+            self._uc.emu_start(begin, self._image.symbols[RETURN_SYMBOL].address)
+        except unicorn.UcError as error:
+            stack, where = (
+                self._uc.reg_read(getattr(self._registers, f"UC_ARM_REG_{name}"))
+                for name in ("SP", "PC")
+            )
+            if stack < self._stack.address + STACK_MARGIN:
+                raise RuntimeError("the stack overflowed on the emulated core") from error
+            place = self._image.function_at(where)
+            raise RuntimeError(f"{place} faulted on the emulated core: {error}") from error
+
+    def trace(self, function: str, *arguments: int) -> list[TracePoint]:
+        """Call a function and note what it reports to ``td_trace``."""
+        unicorn: Any = importlib.import_module("unicorn")
+        points: list[TracePoint] = []
+        traced = self._image.symbols.get(TRACE_FUNCTION)
+        if traced is None:
+            return points
+
+        def note(uc: Any, *_: object) -> None:
+            op, output, size = (
+                uc.reg_read(getattr(self._registers, f"UC_ARM_REG_R{index}")) for index in range(3)
+            )
+            points.append(TracePoint(self._text(op), self.read(output, size)))
+
+        hook = self._uc.hook_add(
+            unicorn.UC_HOOK_CODE, note, begin=traced.address, end=traced.address
+        )
+        self._uc.ctl_flush_tb()  # code that was translated before would not call the hook
+        try:
+            self.call(function, *arguments)
+        finally:
+            self._uc.hook_del(hook)
+            self._uc.ctl_flush_tb()
+        return points
+
+    def _text(self, address: int) -> str:
+        """A zero-terminated string in flash."""
+        content: bytes = self._flash[address : address + MAX_TEXT].tobytes()
+        return content.split(b"\0")[0].decode()
+
+    def _reset_counter(self, watched: str | None) -> None:
+        symbol = self._image.symbols[watched] if watched else Symbol(0, 0)
+        counter = self._counter
+        counter.instructions = counter.blocks_outside = 0
+        counter.num_pieces = counter.in_watched = 0
+        counter.watched_begin, counter.watched_end = symbol.address, symbol.end if watched else 0
+
+    def _split(self) -> tuple[Piece, ...]:
+        count = self._counter.num_pieces
+        if count == MAX_PIECES:
+            raise RuntimeError(f"more than {MAX_PIECES} calls to count")
+        return tuple(
+            Piece(int(n), self._image.function_at(int(callee)) if callee else "")
+            for n, callee in self._pieces[:count].tolist()
+        )
+
+    def _stack_bytes(self) -> int:
+        """Bytes of the stack that no longer hold the paint, from the deepest one up."""
+        stack: npt.NDArray[np.uint8] = np.frombuffer(
+            self.read(self._stack.address, self._stack.size_bytes), np.uint8
+        )
+        used = np.flatnonzero(stack != STACK_PAINT)
+        depth = len(stack) - int(used[0]) if len(used) else 0
+        if depth == len(stack):
+            raise RuntimeError("the stack overflowed on the emulated core")
+        return depth
+
+
+def _constant_name(core: str) -> str:
+    return core.upper().replace("-", "_")

@@ -1,0 +1,123 @@
+"""How much memory a compiled model takes, item by item as published model cards print it."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from tinydet.targets.base import DETECTION, ImageArray
+from tinydet.targets.cortex_m import CortexMProgram
+from tinydet.targets.elf import Image
+
+KIB = 1024
+# Needed by every program, not by the model: vectors, start-up, the header's numbers. Stack,
+# detections and arena are counted by their own rules.
+NOT_THE_MODEL = (".vectors", ".td_startup", ".td_meta", ".td_stack", ".td_detections", ".td_arena")
+WEIGHTS = ".td_weights"
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """Bytes of RAM and flash.
+
+    Attributes:
+        core: Target it was built for.
+        arena_bytes: Input image, activations and the work space of box selection.
+        stack_bytes: Deepest stack of one inference with box selection, measured.
+        static_bytes: Variables of the model outside the arena.
+        detections_bytes: The caller's array that takes the detections.
+        weights_bytes: Constants of the network in flash: weights, biases, multipliers, parameters.
+        code_bytes: Machine code in flash, with the tables of the kernels.
+    """
+
+    core: str
+    arena_bytes: int
+    stack_bytes: int
+    static_bytes: int
+    detections_bytes: int
+    weights_bytes: int
+    code_bytes: int
+
+    @property
+    def activation_ram_bytes(self) -> int:
+        """The arena."""
+        return self.arena_bytes
+
+    @property
+    def runtime_ram_bytes(self) -> int:
+        """All RAM outside the arena: stack, variables, detections."""
+        return self.stack_bytes + self.static_bytes + self.detections_bytes
+
+    @property
+    def total_ram_bytes(self) -> int:
+        """Activation and runtime RAM."""
+        return self.activation_ram_bytes + self.runtime_ram_bytes
+
+    @property
+    def total_flash_bytes(self) -> int:
+        """Weights and code."""
+        return self.weights_bytes + self.code_bytes
+
+    def to_record(self) -> dict[str, Any]:
+        """JSON-ready mapping of all items and sums."""
+        sums = ("activation_ram_bytes", "runtime_ram_bytes", "total_ram_bytes", "total_flash_bytes")
+        return asdict(self) | {name: getattr(self, name) for name in sums}
+
+
+def measure_footprint(program: CortexMProgram, images_u8: Sequence[ImageArray] = ()) -> Footprint:
+    """Measure a linked model: flash by its sections, stack by running it on a painted one.
+
+    Args:
+        program: The model on an emulated core.
+        images_u8: Preprocessed images to run on; the deepest stack counts. None given: one of
+            noise.
+
+    Returns:
+        The footprint.
+    """
+    shape = program.shape
+    if not images_u8:
+        size = (shape.input_height, shape.input_width, 3)
+        images_u8 = [np.random.default_rng(0).integers(0, 256, size, np.uint8)]
+    stack_bytes = max(program.measure_detect(image).stack_bytes for image in images_u8)
+    weights_bytes, code_bytes, static_bytes = _section_bytes(program.image)
+    return Footprint(
+        core=program.core,
+        arena_bytes=shape.arena_bytes,
+        stack_bytes=stack_bytes,
+        static_bytes=static_bytes,
+        detections_bytes=shape.max_detections * DETECTION.itemsize,
+        weights_bytes=weights_bytes,
+        code_bytes=code_bytes,
+    )
+
+
+def format_footprint(footprint: Footprint) -> str:
+    """The footprint as a table, in KiB."""
+    f = footprint
+    parts = (
+        f"stack {f.stack_bytes} B, detections {f.detections_bytes} B, variables {f.static_bytes} B"
+    )
+    rows = [
+        ("activation RAM", f.activation_ram_bytes, "the arena, with the input image"),
+        ("runtime RAM", f.runtime_ram_bytes, parts),
+        ("weights flash", f.weights_bytes, ""),
+        ("code flash", f.code_bytes, ""),
+        ("total RAM", f.total_ram_bytes, ""),
+        ("total flash", f.total_flash_bytes, ""),
+    ]
+    lines = [f"{name:<15}{size / KIB:>10.2f} KiB   {note}".rstrip() for name, size, note in rows]
+    return "\n".join([f"Memory on {f.core}:", *lines])
+
+
+def _section_bytes(image: Image) -> tuple[int, int, int]:
+    """``(weights, code, variables)``; a section nobody thought of counts as code."""
+    weights = code = variables = 0
+    for section in image.sections.values():
+        if section.name == WEIGHTS:
+            weights += section.size_bytes
+        elif section.name not in NOT_THE_MODEL:
+            code += section.size_bytes if section.loaded else 0  # .data takes flash and RAM
+            variables += section.size_bytes if section.writable else 0
+    return weights, code, variables
