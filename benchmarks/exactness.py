@@ -43,6 +43,8 @@ def main() -> None:
     parser.add_argument("--images-per-model", type=int, default=200)
     parser.add_argument("--core-images", type=int, default=2, help="images on each emulated core")
     parsed = parser.parse_args()
+    command = "python benchmarks/exactness.py IMAGES "
+    command += f"--images-per-model {parsed.images_per_model} --core-images {parsed.core_images}"
     photos = list_images(parsed.images)
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
@@ -64,13 +66,10 @@ def main() -> None:
                 if side == NETWORKS[0][1]:
                     for core in CORES:
                         few = inputs[: parsed.core_images]
-                        result = compare(tflite, spec, core, few, model.parent / f"{granularity}_{core}")
-                        row[core] = result
+                        builds = model.parent / f"{granularity}_{core}"
+                        row[core] = compare(tflite, spec, core, few, builds)
                 rows.append(row)
-                print(row, flush=True)
-    command = "python benchmarks/exactness.py IMAGES "
-    command += f"--images-per-model {parsed.images_per_model} --core-images {parsed.core_images}"
-    write_result("exactness", command, {"models": rows, "photos": parsed.images.name})
+                write_result("exactness", command, {"photos": parsed.images.name, "models": rows})
 
 
 def make_model(

@@ -24,7 +24,7 @@ def write_result(name: str, command: str, figures: dict[str, Any]) -> Path:
         "figures": figures,
     }
     path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    print(json.dumps(figures, indent=2))
+    print(f"Wrote {path}")
     return path
 
 
