@@ -68,10 +68,10 @@ _FIELDS: tuple[Callable[[int, int, Random], Field], ...] = (_slope, _clouds, _st
 def _scatter_clutter(image: Image, rng: Random) -> None:
     """Lines and triangles, to be told from the objects."""
     size = np.array([image.shape[1], image.shape[0]])
-    for _ in range(rng.integers(3, 10)):
+    for _ in range(rng.integers(1, 6)):
         points = np.rint(rng.uniform(-0.1, 1.1, (3, 2)) * size).astype(np.int32)
         colour = random_colour(rng, 10).tolist()
-        if rng.random() < 0.7:
+        if rng.random() < 0.8:
             cv2.polylines(image, [points], False, colour, int(rng.integers(1, 5)), cv2.LINE_AA)
         else:
             small = (points[:1] + (points - points[:1]) * 0.15).astype(np.int32)

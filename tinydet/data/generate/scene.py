@@ -17,8 +17,9 @@ LEAST_VISIBLE = 0.35  # an object hidden more than that would be a guess even fo
 PLACING_TRIES = 12
 # Longest side of an object, as a share of the shorter image side. Drawn evenly on a logarithmic
 # scale: as many small ones as large ones.
-SMALLEST_SIDE, LARGEST_SIDE = 0.15, 0.65
-UPRIGHT = {"box": 0.25, "bottle": 0.6}  # largest rotation, radians; the other classes turn freely
+SMALLEST_SIDE, LARGEST_SIDE = 0.22, 0.7
+# Largest rotation, radians; the ball turns freely. What stands in the world stands in the picture.
+UPRIGHT = {"box": 0.2, "star": 0.5, "bottle": 0.25}
 
 
 @dataclass(frozen=True)
