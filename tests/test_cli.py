@@ -19,7 +19,8 @@ REFERENCE = Path(__file__).parents[1] / "docs" / "make_cli_reference.py"
 HELP = """\
 usage: tinydet [-h] [--version] COMMAND ...
 
-SSD MobileNetV2 FPN-lite detectors for microcontrollers: train, quantize to int8, evaluate, predict.
+SSD MobileNetV2 FPN-lite detectors for microcontrollers: train, quantize to int8, evaluate, predict,
+compile to C.
 
 positional arguments:
   COMMAND
@@ -29,6 +30,11 @@ positional arguments:
     quantize  make the int8 .tflite of a float model
     evaluate  measure AP of a .keras or .tflite model
     predict   find objects in images, a video or a camera
+    compile   translate an int8 .tflite to plain C
+    footprint
+              RAM, flash, boards that fit: of a model, or before training
+    benchmark
+              exact instruction count per operator
     data      check or generate a data set
     report    write report.html of a run folder anew
     demo      generate a data set, train, quantize, evaluate, predict, report

@@ -175,8 +175,10 @@ def test_camera_image_of_any_size(tmp_path, interpolation, aspect_ratio):
     found = detect(library, camera, what="detect_image")
     expected = detect(library, preprocess(pixels, spec.preprocess))
     assert len(found) > 0
+    inside = np.clip(boxes_to_image(expected["box"], (70, 61), spec.preprocess), 0, 1)
+    expected = expected[((inside[:, 2:] - inside[:, :2]) > 0).all(axis=1)]
     np.testing.assert_array_equal(found["score"], expected["score"])
-    boxes = boxes_to_image(expected["box"], (70, 61), spec.preprocess)
+    boxes = np.clip(boxes_to_image(expected["box"], (70, 61), spec.preprocess), 0, 1)
     np.testing.assert_allclose(found["box"], boxes, atol=1e-4)
     camera.height = 0
     assert library.function("detect_image", ctypes.c_int)(

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from tinydet.data.augment import make_augmentation
+from tinydet.data.opencv_threads import single_threaded_opencv
 from tinydet.errors import DataError
-from tinydet.training.batches import TrainingBatches, ground_truth_rows, single_threaded_opencv
+from tinydet.training.batches import TrainingBatches, ground_truth_rows
 from tinydet.training.matcher import IGNORED, OBJECT, PADDING
 
 

@@ -12,6 +12,8 @@ TARGETS = ("host", "cortex-m4", "cortex-m7", "cortex-m33")
 CORES = TARGETS[1:]
 ENGINES = ("c", *CORES)
 COMPILERS = ("zig", "arm-none-eabi-gcc")
+CORE_DEFAULT = "(default: cortex-m7)"
+COMPILER_HELP = "C compiler of the Cortex-M targets (default: zig)"
 CLASSES_HELP = "names, for a model without detector.json"
 
 
@@ -19,14 +21,16 @@ def add_compile(commands: "Commands") -> None:
     """``tinydet compile``."""
     parser = commands.add_parser("compile", help="translate an int8 .tflite to plain C")
     parser.add_argument("model", type=Path, help=".tflite file, also a published one")
-    parser.add_argument("--target", choices=TARGETS, default="cortex-m7", help="what to build for")
-    parser.add_argument("--output", type=Path, default=Path("compiled"))
+    parser.add_argument(
+        "--target", choices=TARGETS, default="cortex-m7", help=f"what to build for {CORE_DEFAULT}"
+    )
+    _add_output(parser, "compiled")
     parser.add_argument("--name", default="detector", help="start of the C names")
     parser.add_argument("--classes", help=CLASSES_HELP)
     parser.add_argument("--score", type=float, help="score threshold (default: of the model)")
     parser.add_argument("--nms-iou", type=float, help="NMS IoU (default: of the model)")
     parser.add_argument("--max-detections", type=int, help="per image (default: of the model)")
-    parser.add_argument("--compiler", choices=COMPILERS, default="zig")
+    parser.add_argument("--compiler", choices=COMPILERS, default="zig", help=COMPILER_HELP)
     parser.set_defaults(command=_compile, parser=parser)
 
 
@@ -53,10 +57,12 @@ def _compile(parsed: argparse.Namespace) -> None:
 def add_footprint(commands: "Commands") -> None:
     """``tinydet footprint``."""
     parser = commands.add_parser(
-        "footprint", help="RAM, flash and the boards that fit: of a model, or before training"
+        "footprint", help="RAM, flash, boards that fit: of a model, or before training"
     )
     parser.add_argument("model", type=Path, nargs="?", help=".tflite file (default: none yet)")
-    parser.add_argument("--target", choices=CORES, default="cortex-m7")
+    parser.add_argument(
+        "--target", choices=CORES, default="cortex-m7", help=f"emulated core {CORE_DEFAULT}"
+    )
     parser.add_argument("--alpha", type=float, default=0.35, help="before training: 0.35 to 1.0")
     parser.add_argument(
         "--input", type=_sides, default=(192, 192), help="before training: px, or HEIGHTxWIDTH"
@@ -88,11 +94,13 @@ def add_benchmark(commands: "Commands") -> None:
     """``tinydet benchmark``."""
     parser = commands.add_parser("benchmark", help="exact instruction count per operator")
     parser.add_argument("model", type=Path, help=".tflite file")
-    parser.add_argument("--target", choices=CORES, default="cortex-m7")
+    parser.add_argument(
+        "--target", choices=CORES, default="cortex-m7", help=f"emulated core {CORE_DEFAULT}"
+    )
     parser.add_argument("--image", type=Path, help="what to run on (default: noise)")
     parser.add_argument("--classes", help=CLASSES_HELP)
-    parser.add_argument("--compiler", choices=COMPILERS, default="zig")
-    parser.add_argument("--output", type=Path, default=Path("benchmark"))
+    parser.add_argument("--compiler", choices=COMPILERS, default="zig", help=COMPILER_HELP)
+    _add_output(parser, "benchmark")
     parser.set_defaults(command=_benchmark, parser=parser)
 
 
@@ -113,6 +121,15 @@ def _benchmark(parsed: argparse.Namespace) -> None:
 
 def _print(text: str) -> None:
     print(text)  # noqa: T201 - the edge to the user
+
+
+def _add_output(parser: argparse.ArgumentParser, default: str) -> None:
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path(default),
+        help=f"folder of the results (default: {default})",
+    )
 
 
 def _names(text: str | None) -> list[str] | None:

@@ -27,8 +27,7 @@ int {name}_detect_image(const td_image *source, void *arena, td_detection *out, 
         return (int)status;
     }}
     const int count = {name}_detect(0, arena, out, capacity);
-    td_boxes_to_image(&preprocess, source->height, source->width, out, count);
-    return count;
+    return (int)td_boxes_to_image(&preprocess, source->height, source->width, out, count);
 }}
 
 int {name}_detect(const uint8_t *rgb, void *arena, td_detection *out, int capacity) {{

@@ -50,14 +50,17 @@ static axis_map map_axis(int32_t n, int32_t input_side, const int32_t source_par
     return map;
 }
 
+/* Clipped: a box may reach into the filling around a letterboxed image. */
 static float to_image(const axis_map *map, float fraction) {
-    return (fraction * map->input_side - map->first) * map->magnification + map->shift;
+    const float moved =
+        (fraction * map->input_side - map->first) * map->magnification + map->shift;
+    return moved < 0.0f ? 0.0f : moved > 1.0f ? 1.0f : moved;
 }
 
-void td_boxes_to_image(const td_preprocess_params *params, int32_t source_height,
-                       int32_t source_width, td_detection *detections, int32_t count) {
+int32_t td_boxes_to_image(const td_preprocess_params *params, int32_t source_height,
+                          int32_t source_width, td_detection *detections, int32_t count) {
     if (params->aspect_ratio == TD_FIT) {
-        return;
+        return count;
     }
     const td_placement placed = td_place(source_height, source_width, params);
     const int32_t source_columns[2] = {placed.source_left, placed.source_width};
@@ -66,11 +69,16 @@ void td_boxes_to_image(const td_preprocess_params *params, int32_t source_height
     const int32_t rows[2] = {placed.top, placed.height};
     const axis_map x_map = map_axis(source_width, params->width, source_columns, columns);
     const axis_map y_map = map_axis(source_height, params->height, source_rows, rows);
+    int32_t kept = 0;
     for (int32_t i = 0; i < count; i++) {
-        td_detection *box = &detections[i];
-        box->x_min = to_image(&x_map, box->x_min);
-        box->y_min = to_image(&y_map, box->y_min);
-        box->x_max = to_image(&x_map, box->x_max);
-        box->y_max = to_image(&y_map, box->y_max);
+        td_detection box = detections[i];
+        box.x_min = to_image(&x_map, box.x_min);
+        box.y_min = to_image(&y_map, box.y_min);
+        box.x_max = to_image(&x_map, box.x_max);
+        box.y_max = to_image(&y_map, box.y_max);
+        if (box.x_min < box.x_max && box.y_min < box.y_max) {
+            detections[kept++] = box;
+        }
     }
+    return kept;
 }

@@ -16,14 +16,15 @@ extern "C" {
 td_placement td_place(int32_t source_height, int32_t source_width,
                       const td_preprocess_params *params);
 
-/* Turn boxes in fractions of the network input into fractions of the image it was made from; not
- * clipped, as boxes may reach into the padding. Nothing changes with TD_FIT.
+/* Turn boxes in fractions of the network input into fractions of the image it was made from,
+ * clipped to it; boxes that lie in the padding alone are dropped. Returns how many are left, in
+ * the same order. Nothing changes with TD_FIT.
  *
  * This is boxes_to_image of tinydet/data/preprocess.py in float32 instead of float64: the two
  * differ by rounding, less than 1/1000 of an input pixel plus 1/1000000 of the image.
  */
-void td_boxes_to_image(const td_preprocess_params *params, int32_t source_height,
-                       int32_t source_width, td_detection *detections, int32_t count);
+int32_t td_boxes_to_image(const td_preprocess_params *params, int32_t source_height,
+                          int32_t source_width, td_detection *detections, int32_t count);
 
 #ifdef __cplusplus
 }
