@@ -7,7 +7,7 @@ from tinydet.data.generate import generate_dataset
 from tinydet.pipeline.commands import predict_with, train_on
 from tinydet.report import write_report
 
-IMAGES, EPOCHS = 600, 24
+IMAGES, EPOCHS = 600, 20
 # From random weights (nothing is downloaded) in few epochs: small batches for more steps, a high
 # learning rate, moving averages that keep up with it, and pictures changed little, because the
 # generated ones vary by themselves.
