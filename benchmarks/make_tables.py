@@ -36,6 +36,12 @@ def main() -> None:
         parts.append(embedded_table(embedded))
     if "exactness" in results:
         parts.append(exactness_table(results["exactness"]["figures"]["models"]))
+    if "fuzz" in results:
+        fuzz = results["fuzz"]["figures"]
+        parts.append(
+            f"## Hostile files\n\n{fuzz['mutated_files']:,} mutated `.tflite` files: each read or "
+            f"refused with an error of tinydet, {fuzz['neither_read_nor_refused']} otherwise.\n"
+        )
     parts.append(how_taken(results))
     write_text_atomically(DOC, "\n".join(parts))
     print(f"Wrote {DOC}")
