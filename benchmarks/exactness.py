@@ -1,9 +1,11 @@
 """The generated C against LiteRT's reference kernels: differing values, differing detections.
 
     python benchmarks/exactness.py IMAGES [--images-per-model 200] [--core-images 2]
+    python benchmarks/exactness.py IMAGES --trained NAME MODEL.tflite
 
-The networks have random weights and random batch statistics; half of the images are photos from
-the folder, half are noise. Needs TensorFlow (to convert), ziglang and unicorn.
+The first compares networks of all sizes, the second one model of yours. The networks have random
+weights and random batch statistics; half of the images are photos from the folder, half are noise.
+Needs TensorFlow (to convert), ziglang and unicorn.
 """
 
 import argparse
@@ -20,7 +22,12 @@ import numpy.typing as npt
 from record import write_result
 
 from tinydet.boxes import select_detections
-from tinydet.config.detector_spec import DETECTOR_FILE, DetectorSpec, PreprocessSpec
+from tinydet.config.detector_spec import (
+    DETECTOR_FILE,
+    DetectorSpec,
+    PreprocessSpec,
+    load_detector_spec,
+)
 from tinydet.data.images import list_images, read_image
 from tinydet.data.preprocess import preprocess
 from tinydet.inference import load_detector
@@ -32,6 +39,7 @@ CLASS_COUNTS = (1, 80)
 GRANULARITIES = ("per_channel", "per_tensor")
 CORES = ("cortex-m4", "cortex-m7", "cortex-m33")
 CALIBRATION_IMAGES = 8
+LOW_SCORE = 0.05  # threshold for a trained model: more boxes to compare than a user wants to see
 CANDIDATES = 400  # of the first image, at the score threshold that is compiled in
 Image = npt.NDArray[np.uint8]
 
@@ -42,7 +50,11 @@ def main() -> None:
     parser.add_argument("images", type=Path, help="folder of photos")
     parser.add_argument("--images-per-model", type=int, default=200)
     parser.add_argument("--core-images", type=int, default=2, help="images on each emulated core")
+    parser.add_argument("--trained", nargs=2, metavar=("NAME", "MODEL"), help="compare this model")
     parsed = parser.parse_args()
+    if parsed.trained:
+        compare_trained(*parsed.trained, parsed)
+        return
     command = "python benchmarks/exactness.py IMAGES "
     command += f"--images-per-model {parsed.images_per_model} --core-images {parsed.core_images}"
     photos = list_images(parsed.images)
@@ -70,6 +82,24 @@ def main() -> None:
                         row[core] = compare(tflite, spec, core, few, builds)
                 rows.append(row)
                 write_result("exactness", command, {"photos": parsed.images.name, "models": rows})
+
+
+def compare_trained(name: str, model: str, parsed: argparse.Namespace) -> None:
+    """Compare one model and write results/exactness_<name>.json."""
+    path = Path(model)
+    spec = load_detector_spec(path.with_name(DETECTOR_FILE))
+    postprocess = spec.postprocess.model_copy(update={"score_threshold": LOW_SCORE})
+    spec = spec.model_copy(update={"postprocess": postprocess})
+    inputs = list(make_inputs(list_images(parsed.images), spec.preprocess, parsed.images_per_model))
+    row: dict[str, Any] = {"alpha": spec.alpha, "input": spec.input_size[0]}
+    row |= {"classes": spec.num_classes, "granularity": f"trained, {name}"}
+    with tempfile.TemporaryDirectory() as folder:
+        row |= compare(path, spec, "c", inputs, Path(folder) / "c")
+        for core in CORES:
+            few = inputs[: parsed.core_images]
+            row[core] = compare(path, spec, core, few, Path(folder) / core)
+    command = f"python benchmarks/exactness.py IMAGES --trained {name} MODEL"
+    write_result(f"exactness_{name}", command, {"photos": parsed.images.name, "models": [row]})
 
 
 def make_model(

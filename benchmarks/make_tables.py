@@ -34,8 +34,9 @@ def main() -> None:
     embedded = {k: r["figures"] for k, r in results.items() if k.startswith("embedded_")}
     if embedded:
         parts.append(embedded_table(embedded))
-    if "exactness" in results:
-        parts.append(exactness_table(results["exactness"]["figures"]["models"]))
+    exactness = [r["figures"] for k, r in results.items() if k.startswith("exactness")]
+    if exactness:
+        parts.append(exactness_table([model for f in exactness for model in f["models"]]))
     if "fuzz" in results:
         fuzz = results["fuzz"]["figures"]
         parts.append(
@@ -172,8 +173,8 @@ def exactness_table(models: list[dict[str, Any]]) -> str:
     heads = ["alpha, input, classes, weights", "images on host", "images on emulated cores"]
     heads += ["output values", "differing", "detections", "images that differ"]
     note = (
-        "\nAgainst LiteRT's reference kernels (`BUILTIN_REF`), random weights, photos and noise in"
-        " turn; detections of the C against those of the Python path.\n"
+        "\nAgainst LiteRT's reference kernels (`BUILTIN_REF`), random weights unless trained;"
+        " photos and noise in turn; detections of the C against those of the Python path.\n"
     )
     return "## Exactness of the generated C\n\n" + table(heads, rows) + note
 
