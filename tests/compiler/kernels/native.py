@@ -18,6 +18,7 @@ import numpy as np
 KERNELS = Path(__file__).parents[3] / "tinydet" / "compiler" / "kernels"
 HEADER = KERNELS / "td_kernels.h"
 SANITIZE = ("-fsanitize=undefined", "-fsanitize-trap=undefined")
+ASAN = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 WARNINGS = ("-std=c11", "-Wall", "-Wextra", "-Wconversion", "-Werror")
 ZIG_CC = (sys.executable, "-m", "ziglang", "cc")
 PATTERN = 0x5B  # what output buffers hold before a call
