@@ -5,7 +5,8 @@ import argparse
 UNREADABLE = 2  # exit status: the work is done, but some files could not be read
 
 
-def _print(text: str) -> None:
+def say(text: str) -> None:
+    """One result of a command, on standard output."""
     print(text)  # noqa: T201 - the edge to the user
 
 
@@ -13,7 +14,7 @@ def init(parsed: argparse.Namespace) -> None:
     """Write a commented configuration."""
     from tinydet.pipeline.commands import write_template
 
-    _print(f"Wrote {write_template(parsed.output, parsed.data, parsed.force)}")
+    say(f"Wrote {write_template(parsed.output, parsed.data, parsed.force)}")
 
 
 def run(parsed: argparse.Namespace) -> None:
@@ -61,14 +62,14 @@ def quantize(parsed: argparse.Namespace) -> None:
             "max_images": parsed.max_images,
         },
     )
-    _print(f"Wrote {path} ({path.stat().st_size:,} bytes)")
+    say(f"Wrote {path} ({path.stat().st_size:,} bytes)")
 
 
 def evaluate(parsed: argparse.Namespace) -> None:
     """Measure a model on a data set."""
     from tinydet.pipeline.commands import evaluate_model
 
-    _print(
+    say(
         evaluate_model(
             parsed.model,
             parsed.data,
@@ -93,7 +94,7 @@ def predict(parsed: argparse.Namespace) -> int:
         class_names=parsed.classes,
         max_frames=parsed.max_frames,
     )
-    _print(summary)
+    say(summary)
     return 0 if complete else UNREADABLE
 
 
@@ -104,7 +105,7 @@ def data_check(parsed: argparse.Namespace) -> int:
 
     dataset = load_dataset(parsed.data, parsed.classes, parsed.split)
     report = check_dataset(dataset, parsed.output)
-    _print(format_check(report))
+    say(format_check(report))
     return UNREADABLE if report["unreadable"] else 0
 
 
@@ -112,14 +113,14 @@ def data_generate(parsed: argparse.Namespace) -> None:
     """Render a labelled data set."""
     from tinydet.data.generate import generate_dataset
 
-    _print(f"Wrote {generate_dataset(parsed.output, images=parsed.images, seed=parsed.seed)}")
+    say(f"Wrote {generate_dataset(parsed.output, images=parsed.images, seed=parsed.seed)}")
 
 
 def report(parsed: argparse.Namespace) -> None:
     """Write a report anew."""
     from tinydet.pipeline.commands import report_on
 
-    _print(f"Report: {report_on(parsed.run_folder).resolve()}")
+    say(f"Report: {report_on(parsed.run_folder).resolve()}")
 
 
 def demo(parsed: argparse.Namespace) -> None:
@@ -133,4 +134,4 @@ def doctor(_: argparse.Namespace) -> None:
     """Describe the installation."""
     from tinydet.pipeline.doctor import diagnose
 
-    _print(diagnose())
+    say(diagnose())

@@ -4,6 +4,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tinydet.cli.actions import say
+from tinydet.cli.output_option import add_output
+
 if TYPE_CHECKING:
     from tinydet.cli.parser import Commands
 
@@ -24,7 +27,7 @@ def add_compile(commands: "Commands") -> None:
     parser.add_argument(
         "--target", choices=TARGETS, default="cortex-m7", help=f"what to build for {CORE_DEFAULT}"
     )
-    _add_output(parser, "compiled")
+    add_output(parser, "compiled")
     parser.add_argument("--name", default="detector", help="start of the C names")
     parser.add_argument("--classes", help=CLASSES_HELP)
     parser.add_argument("--score", type=float, help="score threshold (default: of the model)")
@@ -37,7 +40,7 @@ def add_compile(commands: "Commands") -> None:
 def _compile(parsed: argparse.Namespace) -> None:
     from tinydet.pipeline.compile_commands import compile_to_c
 
-    _print(
+    say(
         compile_to_c(
             parsed.model,
             parsed.output,
@@ -77,9 +80,9 @@ def _footprint(parsed: argparse.Namespace) -> None:
 
     if parsed.model:
         names = _names(parsed.class_names)
-        _print(footprint_of_model(parsed.model, target=parsed.target, class_names=names))
+        say(footprint_of_model(parsed.model, target=parsed.target, class_names=names))
         return
-    _print(
+    say(
         footprint_before_training(
             alpha=parsed.alpha,
             height=parsed.input[0],
@@ -100,14 +103,14 @@ def add_benchmark(commands: "Commands") -> None:
     parser.add_argument("--image", type=Path, help="what to run on (default: noise)")
     parser.add_argument("--classes", help=CLASSES_HELP)
     parser.add_argument("--compiler", choices=COMPILERS, default="zig", help=COMPILER_HELP)
-    _add_output(parser, "benchmark")
+    add_output(parser, "benchmark")
     parser.set_defaults(command=_benchmark, parser=parser)
 
 
 def _benchmark(parsed: argparse.Namespace) -> None:
     from tinydet.pipeline.compile_commands import benchmark_model
 
-    _print(
+    say(
         benchmark_model(
             parsed.model,
             parsed.output,
@@ -116,19 +119,6 @@ def _benchmark(parsed: argparse.Namespace) -> None:
             class_names=_names(parsed.classes),
             compiler=parsed.compiler,
         )
-    )
-
-
-def _print(text: str) -> None:
-    print(text)  # noqa: T201 - the edge to the user
-
-
-def _add_output(parser: argparse.ArgumentParser, default: str) -> None:
-    parser.add_argument(
-        "--output",
-        type=Path,
-        default=Path(default),
-        help=f"folder of the results (default: {default})",
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from tinydet.cli import actions, compiling
+from tinydet.cli.output_option import add_output
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction["Parser"]
@@ -118,7 +119,7 @@ class _Version(argparse.Action):
 def _init(commands: "Commands") -> None:
     parser = commands.add_parser("init", help="write a commented user_config.yaml")
     parser.add_argument("data", nargs="?", type=Path, help=f"{DATA_HELP}; named in the file")
-    _add_output(parser, "user_config.yaml", "file to write")
+    add_output(parser, "user_config.yaml", "file to write")
     parser.add_argument("--force", action="store_true", help="overwrite an existing file")
     parser.set_defaults(command=actions.init, parser=parser)
 
@@ -174,7 +175,7 @@ def _quantize(commands: "Commands") -> None:
     parser.add_argument(
         "--max-images", type=int, default=100, help="most calibration images (default: 100)"
     )
-    _add_output(parser, "quantized_models")
+    add_output(parser, "quantized_models")
     parser.set_defaults(command=actions.quantize, parser=parser)
 
 
@@ -191,7 +192,7 @@ def _evaluate(commands: "Commands") -> None:
     )
     engines = ("litert", "litert-ref", *compiling.ENGINES)
     _add_choice(parser, "--engine", engines, "fast or reference kernels, or the compiled C")
-    _add_output(parser, "evaluation_run")
+    add_output(parser, "evaluation_run")
     parser.set_defaults(command=actions.evaluate, parser=parser)
 
 
@@ -202,7 +203,7 @@ def _predict(commands: "Commands") -> None:
     parser.add_argument("--score", type=float, help="score threshold (default: that of the model)")
     parser.add_argument("--classes", type=class_list, metavar="NAMES", help=MODEL_NAMES_HELP)
     parser.add_argument("--max-frames", type=int, help="stop a video or camera after so many")
-    _add_output(parser, "predictions")
+    add_output(parser, "predictions")
     parser.set_defaults(command=actions.predict, parser=parser)
 
 
@@ -236,14 +237,8 @@ def _demo(commands: "Commands") -> None:
     parser = commands.add_parser(
         "demo", help="generate a data set, train, quantize, evaluate, predict, report"
     )
-    _add_output(parser, "demo")
+    add_output(parser, "demo")
     parser.set_defaults(command=actions.demo, parser=parser)
-
-
-def _add_output(parser: Parser, default: str, what: str = "folder of the results") -> None:
-    parser.add_argument(
-        "--output", type=Path, default=Path(default), help=f"{what} (default: {default})"
-    )
 
 
 def _add_choice(parser: Parser, option: str, choices: Sequence[str], what: str) -> None:
