@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinydet.cli.actions import say
+from tinydet.cli.argument_types import class_list, count, input_size
 from tinydet.cli.output_option import add_output
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def add_compile(commands: "Commands") -> None:
     )
     add_output(parser, "compiled")
     parser.add_argument("--name", default="detector", help="start of the C names")
-    parser.add_argument("--classes", help=CLASSES_HELP)
+    parser.add_argument("--classes", type=class_list, metavar="NAMES", help=CLASSES_HELP)
     parser.add_argument("--score", type=float, help="score threshold (default: of the model)")
     parser.add_argument("--nms-iou", type=float, help="NMS IoU (default: of the model)")
     parser.add_argument("--max-detections", type=int, help="per image (default: of the model)")
@@ -46,7 +47,7 @@ def _compile(parsed: argparse.Namespace) -> None:
             parsed.output,
             target=parsed.target,
             name=parsed.name,
-            class_names=_names(parsed.classes),
+            class_names=parsed.classes,
             postprocess={
                 "score_threshold": parsed.score,
                 "nms_iou_threshold": parsed.nms_iou,
@@ -68,10 +69,10 @@ def add_footprint(commands: "Commands") -> None:
     )
     parser.add_argument("--alpha", type=float, default=0.35, help="before training: 0.35 to 1.0")
     parser.add_argument(
-        "--input", type=_sides, default=(192, 192), help="before training: px, or HEIGHTxWIDTH"
+        "--input", type=input_size, default=(192, 192), help="before training: px, or HEIGHTxWIDTH"
     )
-    parser.add_argument("--classes", type=_count, default=1, help="before training: how many")
-    parser.add_argument("--class-names", help=CLASSES_HELP)
+    parser.add_argument("--classes", type=count, default=1, help="before training: how many")
+    parser.add_argument("--class-names", type=class_list, metavar="NAMES", help=CLASSES_HELP)
     parser.set_defaults(command=_footprint, parser=parser)
 
 
@@ -79,7 +80,7 @@ def _footprint(parsed: argparse.Namespace) -> None:
     from tinydet.pipeline.compile_commands import footprint_before_training, footprint_of_model
 
     if parsed.model:
-        names = _names(parsed.class_names)
+        names = parsed.class_names
         say(footprint_of_model(parsed.model, target=parsed.target, class_names=names))
         return
     say(
@@ -101,7 +102,7 @@ def add_benchmark(commands: "Commands") -> None:
         "--target", choices=CORES, default="cortex-m7", help=f"emulated core {CORE_DEFAULT}"
     )
     parser.add_argument("--image", type=Path, help="what to run on (default: noise)")
-    parser.add_argument("--classes", help=CLASSES_HELP)
+    parser.add_argument("--classes", type=class_list, metavar="NAMES", help=CLASSES_HELP)
     parser.add_argument("--compiler", choices=COMPILERS, default="zig", help=COMPILER_HELP)
     add_output(parser, "benchmark")
     parser.set_defaults(command=_benchmark, parser=parser)
@@ -116,25 +117,7 @@ def _benchmark(parsed: argparse.Namespace) -> None:
             parsed.output,
             target=parsed.target,
             image=parsed.image,
-            class_names=_names(parsed.classes),
+            class_names=parsed.classes,
             compiler=parsed.compiler,
         )
     )
-
-
-def _names(text: str | None) -> list[str] | None:
-    return text.split(",") if text else None
-
-
-def _sides(text: str) -> tuple[int, int]:
-    """``192`` or ``192x416`` as ``(height, width)``."""
-    sides = text.lower().split("x")
-    if len(sides) > 2 or not all(side.isdigit() for side in sides):
-        raise argparse.ArgumentTypeError(f"{text!r} is no side in px, nor HEIGHTxWIDTH")
-    return int(sides[0]), int(sides[-1])
-
-
-def _count(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of classes")
-    return int(text)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from tinydet.cli import actions, compiling
+from tinydet.cli.argument_types import class_list, input_shape
 from tinydet.cli.output_option import add_output
 
 if TYPE_CHECKING:
@@ -48,30 +49,6 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     if takes_overrides:
         parsed.overrides = rest
     return parsed
-
-
-def class_list(text: str) -> list[str]:
-    """Class names as the options write them: separated by commas.
-
-    >>> class_list("person, traffic light")
-    ['person', 'traffic light']
-    """
-    return [name.strip() for name in text.split(",") if name.strip()]
-
-
-def input_shape(text: str) -> str:
-    """A side, or height and width, as the configuration writes the input shape.
-
-    Raises:
-        argparse.ArgumentTypeError: It is neither.
-
-    >>> input_shape("192"), input_shape("192x416")
-    ('(192, 192, 3)', '(192, 416, 3)')
-    """
-    sides = text.lower().split("x")
-    if len(sides) > 2 or not all(side.isdecimal() for side in sides):
-        raise argparse.ArgumentTypeError(f"{text!r} is neither a side nor HEIGHTxWIDTH, in pixels")
-    return f"({sides[0]}, {sides[-1]}, 3)"
 
 
 def build_parser() -> Parser:
