@@ -245,8 +245,9 @@ def test_generate_check_and_init(
     [
         (["trainig.epochs=1"], ["Did you mean 'training'?"]),
         (["training.epohcs=1", "dataset.nmae=x"], ["'epochs'", "'name'"]),
-        (["operation_mode=chain_tqeb"], ["'chain_tqeb' is not supported (supported: training, "]),
-        (["operation_mode=benchmarking"], ["A later version of tinydet brings it"]),
+        (["operation_mode=chain_tqx"], ["'chain_tqx' is not supported (supported: training, "]),
+        (["operation_mode=compression"], ["Choose a smaller alpha"]),
+        (["operation_mode=chain_tqeb"], ["benchmarking.board: a missing key"]),
         (["operation_mode=evaluation"], ["general.model_path: a missing key"]),
         (
             ["operation_mode=evaluation", "general.model_path=nix.tflite", "dataset.test_path=no"],
