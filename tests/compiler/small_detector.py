@@ -1,6 +1,10 @@
 """A random detector of 170 anchors that keeps the output contract, as a .tflite file."""
 
-from tests.compiler.network_builder import NetworkBuilder
+from dataclasses import replace
+
+import numpy as np
+
+from tests.compiler.network_builder import TYPICAL_CODE, NetworkBuilder
 from tests.compiler.tflite_writer import write_tflite
 from tinydet.anchors import feature_map_sizes, make_anchors
 from tinydet.config.detector_spec import (
@@ -13,6 +17,8 @@ from tinydet.config.detector_spec import (
 HEIGHT, WIDTH = 32, 48
 SMALLEST = (0.2, 0.3)
 PER_CELL = 5
+ACTIVATION_SPREAD = 2.0  # standard deviation; RELU6 clips some and leaves most
+DELTA_SPREAD = 0.3  # of the anchor's sides
 SAME_BY_2 = {"stride_height": 2, "stride_width": 2, "padding": "SAME", "activation": "RELU6"}
 
 
@@ -39,7 +45,7 @@ def small_detector(num_classes=2, seed=0, tail="joined", image_dtype="uint8"):
             ``three`` (int8 scores and deltas, float anchors).
         image_dtype: ``uint8`` with a QUANTIZE behind it, or ``int8``.
     """
-    net = NetworkBuilder(seed)
+    net = _EvenBuilder(seed)
     net.dead_channels = 2
     x = net.image(HEIGHT, WIDTH, dtype=image_dtype)
     x = net.quantize(x) if image_dtype == "uint8" else x
@@ -58,6 +64,7 @@ def small_detector(num_classes=2, seed=0, tail="joined", image_dtype="uint8"):
     large = net.resize(small, shape[1], shape[2], half_pixel_centers=True)
     levels[0] = net.add(levels[0], large)
     logits = _rows(net, levels, 1 + num_classes)
+    net.real_spread = DELTA_SPREAD
     deltas = _rows(net, levels, 4)
     scores = net.softmax(logits)
     anchors = make_anchors(HEIGHT, WIDTH, SMALLEST)[None]
@@ -68,6 +75,25 @@ def small_detector(num_classes=2, seed=0, tail="joined", image_dtype="uint8"):
         return write_tflite(net.graph(deltas, net.real_constant(anchors), scores))
     parts = [net.dequantize(scores), net.dequantize(deltas), net.real_constant(anchors)]
     return write_tflite(net.graph(net.concat(parts, 2)))
+
+
+class _EvenBuilder(NetworkBuilder):
+    """Activations keep their size from layer to layer, so that no RELU6 or softmax makes the
+    outputs the same for all images."""
+
+    real_spread = ACTIVATION_SPREAD
+
+    def _weighted_inputs(self, x, weights, channels, *, bias=True):
+        tensor = self.tensors[weights]
+        taps = tensor.num_elements // channels
+        spread = TYPICAL_CODE * self._like_sum(x, weights, taps).scale[0]
+        scales = tuple(
+            float(np.float32(scale * self.real_spread / spread))
+            for scale in tensor.quantization.scale
+        )
+        quantization = replace(tensor.quantization, scale=scales)
+        self.tensors[weights] = replace(tensor, quantization=quantization)
+        return super()._weighted_inputs(x, weights, channels, bias=bias)
 
 
 def _rows(net, levels, columns):
