@@ -8,6 +8,7 @@ import re
 import socket
 import threading
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 ERASED = 0xFF
 
@@ -23,7 +24,7 @@ class FakeBoard:
         target_xml: Description of the core; None: the server has none.
         ignored: Beginnings of requests that get no answer at all.
         refused: Beginnings of requests that get an error.
-        stuck: Address of a byte that keeps its value.
+        stuck: Address of a byte of flash that is not programmed as asked.
         no_map: The server does not tell of the memories.
     """
 
@@ -71,8 +72,6 @@ class FakeBoard:
         for begin, memory in self.bytes.items():
             if begin <= address and address + len(content) <= begin + len(memory):
                 memory[address - begin : address - begin + len(content)] = content
-                if self.stuck is not None and begin <= self.stuck < begin + len(memory):
-                    memory[self.stuck - begin] = 0x5A
                 return True
         return False
 
@@ -120,7 +119,9 @@ class FakeBoard:
         if request.startswith(self.refused):
             self._send(b"E01")
             return
-        name = re.match(rb"qXfer:[a-z-]+|qSupported|QStartNoAckMode|vFlash[A-Za-z]+|.", request, re.S)
+        name = re.match(
+            rb"qXfer:[a-z-]+|qSupported|QStartNoAckMode|vFlash[A-Za-z]+|.", request, re.S
+        )
         handler = self.HANDLERS.get(name[0].decode("latin-1"))
         reply = handler(self, request) if handler else b""
         if reply is not None:
@@ -186,6 +187,8 @@ class FakeBoard:
             if set(self.read(address, len(content))) != {ERASED}:
                 return b"E06"
             self.store(address, content)
+        if self.stuck is not None:
+            self.store(self.stuck, b"\x5a")
         self._staged = {}
         return b"OK"
 
@@ -215,7 +218,7 @@ class FakeBoard:
         self.interrupted.set()
         return b"T02thread:1;"
 
-    HANDLERS = {
+    HANDLERS: ClassVar = {
         "qSupported": _supported, "QStartNoAckMode": _no_ack, "qXfer:memory-map": _map,
         "qXfer:features": _describe, "?": lambda *_: b"T05thread:1;", "m": _read, "M": _write,
         "X": _write, "vFlashErase": _erase, "vFlashWrite": _program, "vFlashDone": _done,

@@ -11,7 +11,9 @@ __attribute__((used)) struct {
     uint32_t magic;
     int32_t status, first_bad_operator;
     uint32_t cycles, stack_bytes;
-    int32_t num_detections;
+    int32_t num_detections, num_operators;
+    uint32_t cycles_high;
+    const char *first_bad_name;
 } td_self_test_result;
 
 /* Larger than a packet, with every byte that has to be escaped. */
@@ -68,6 +70,9 @@ int main(void)
     td_self_test_result.cycles = 1000 + sum + td_initialised;
     td_self_test_result.stack_bytes = 248;
     td_self_test_result.num_detections = 3;
+    td_self_test_result.num_operators = 20;
+    td_self_test_result.cycles_high = 1;
+    td_self_test_result.first_bad_name = CASE == DIFFER ? "block_3_expand" : 0;
     td_finished();
     return 0;
 }

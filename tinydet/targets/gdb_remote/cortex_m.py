@@ -53,6 +53,7 @@ FAULT_VECTORS = slice(2, 7)
 THUMB_STATE, THUMB_STATE_A_PROFILE = 1 << 24, 1 << 5  # of the program status register
 EXCEPTION_NUMBER = 0x1FF  # likewise; 0 in the main program
 SP, PC, XPSR = 13, 15, 25
+FAULT_SYMBOL = "td_fault"
 M_PROFILE = "m-profile"  # in the name of a feature of every Cortex-M description
 CHOOSE_PORT = "Connect to the port of the Cortex-M core that the program was built for."
 
@@ -139,7 +140,13 @@ def vector_table(image: Image) -> tuple[int, tuple[int, ...]]:
 
 
 def fault_handlers(image: Image) -> set[int]:
-    """Addresses of the program's fault handlers."""
+    """Where the program goes after a fault.
+
+    The firmware's own place for it, else the handlers: the firmware's handler of hard faults also
+    passes over semihosting calls that nobody answers.
+    """
+    if FAULT_SYMBOL in image.symbols:
+        return {image.symbols[FAULT_SYMBOL].address}
     return {address & ~1 for address in vector_table(image)[1][FAULT_VECTORS] if address}
 
 

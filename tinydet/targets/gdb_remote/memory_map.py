@@ -6,6 +6,7 @@ from typing import Literal
 from xml.etree import ElementTree
 
 Kind = Literal["ram", "rom", "flash"]
+ALIGNMENT = 64  # most bytes that a linker leaves free between two parts of a program
 KINDS: tuple[Kind, ...] = ("ram", "rom", "flash")
 
 
@@ -69,7 +70,7 @@ def parse_memory_map(xml: str) -> tuple[Region, ...]:
     try:
         root = ElementTree.fromstring(xml)
         regions = [_region(element) for element in root.iter("memory")]
-    except (ElementTree.ParseError, KeyError, TypeError) as error:
+    except (ElementTree.ParseError, KeyError, ValueError) as error:
         raise ValueError(f"no memory map ({error})") from None
     return tuple(sorted(regions, key=lambda region: region.address))
 
@@ -97,13 +98,33 @@ def split_by_region(
         while begin < end:
             region = next((r for r in regions if r.address <= begin < r.end), None)
             if region is None or region.kind == "rom":
-                before = pieces[-1].region if pieces and begin > segment_address else None
-                raise DoesNotFit(begin, end - begin, before)
+                raise _does_not_fit(begin, segments, regions)
             stop = min(end, region.end)
             offset = begin - segment_address
             pieces.append(Piece(region, begin, content[offset : stop - segment_address]))
             begin = stop
     return pieces
+
+
+def _does_not_fit(
+    address: int, segments: Sequence[tuple[int, bytes]], regions: Sequence[Region]
+) -> DoesNotFit:
+    """What to say of a program that has bytes at an address where no writable memory is.
+
+    Segments that follow each other, but for alignment, count as one: they run out of the same
+    region.
+    """
+    begin = end = address
+    for segment_address, content in sorted(segments):
+        segment_end = segment_address + len(content)
+        if segment_address <= end + ALIGNMENT and segment_end > end:
+            end = segment_end
+    for segment_address, content in sorted(segments, reverse=True):
+        if segment_address < begin <= segment_address + len(content) + ALIGNMENT:
+            begin = segment_address
+    region = next((r for r in regions if r.address <= begin < r.end and r.kind != "rom"), None)
+    first = region.end if region else address
+    return DoesNotFit(first, end - first, region)
 
 
 def check_reserved(areas: Sequence[tuple[int, int]], regions: Sequence[Region]) -> None:

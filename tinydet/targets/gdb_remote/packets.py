@@ -37,7 +37,7 @@ def encode_packet(payload: bytes) -> bytes:
     >>> encode_packet(b"m0,4")
     b'$m0,4#fd'
     >>> encode_packet(b"}#")
-    b'$}]}\x03#1d'
+    b'$}]}\x03#5a'
     """
     body = bytearray()
     for byte in payload:

@@ -7,10 +7,13 @@ from pathlib import Path
 from tinydet.targets.elf import Image, read_image
 from tinydet.targets.gdb_remote.cortex_m import vector_table
 from tinydet.targets.gdb_remote.packets import BoardError
+from tinydet.targets.toolchain import require_package
 
 RESULT_SYMBOL, END_SYMBOL = "td_self_test_result", "td_finished"
 MAGIC = 0x54445354  # "TDST"
-RESULT = struct.Struct("<IiiIIi")
+# td_self_test_report of the firmware: magic, status, first bad operator, cycles (low), stack,
+# detections, operators, cycles (high), address of the name of the bad operator.
+RESULT = struct.Struct("<IiiIIiiII")
 PASSED = 0
 MACHINE_ARM = 40  # e_machine of the ELF header
 MACHINE_OFFSET, HEADER_BYTES = 18, 20
@@ -20,20 +23,24 @@ BUILD_REMEDY = "Build the self-test firmware of the board: tinydet deploy --boar
 
 @dataclass(frozen=True)
 class SelfTestResult:
-    """``td_self_test_result`` of the firmware.
+    """What ``td_self_test_result`` says.
 
     Attributes:
         passed: Every operator and the detections are as on the PC.
         first_bad_operator: Index in order of execution of the first that is not; -1 without one.
+        first_bad_name: Address of its name; 0 where it did not run.
+        num_operators: How many were compared.
         cycles: Of the processor for one inference; None where the core counts none.
-        stack_bytes: Deepest stack of one inference; None where it was not measured.
+        stack_bytes: Deepest stack of one inference.
         num_detections: In the built-in image.
     """
 
     passed: bool
     first_bad_operator: int
+    first_bad_name: int
+    num_operators: int
     cycles: int | None
-    stack_bytes: int | None
+    stack_bytes: int
     num_detections: int
 
 
@@ -56,6 +63,8 @@ def read_self_test_image(path: Path) -> Image:
         raise BoardError(path, "is a program for another processor than a Cortex-M", BUILD_REMEDY)
     image = _read(path)
     missing = [name for name in (RESULT_SYMBOL, END_SYMBOL) if name not in image.symbols]
+    if not missing and image.symbols[RESULT_SYMBOL].size_bytes < RESULT.size:
+        missing = [f"{RESULT_SYMBOL} of this version"]
     if missing:
         raise BoardError(path, f"is no self-test firmware (no {missing[0]})", BUILD_REMEDY)
     return image
@@ -63,15 +72,22 @@ def read_self_test_image(path: Path) -> Image:
 
 def parse_result(content: bytes) -> SelfTestResult | None:
     """The result from memory; None where the firmware has not written one."""
-    magic, status, bad, cycles, stack_bytes, num_detections = RESULT.unpack(content)
+    magic, status, bad, low, stack_bytes, detections, operators, high, name = RESULT.unpack(content)
     if magic != MAGIC:
         return None
     return SelfTestResult(
-        status == PASSED, bad, cycles or None, stack_bytes or None, num_detections
+        passed=status == PASSED,
+        first_bad_operator=bad,
+        first_bad_name=name,
+        num_operators=operators,
+        cycles=(high << 32 | low) or None,
+        stack_bytes=stack_bytes,
+        num_detections=detections,
     )
 
 
 def _read(path: Path) -> Image:
+    require_package("elftools", "reading the self-test firmware")
     from elftools.common.exceptions import ELFError
 
     try:

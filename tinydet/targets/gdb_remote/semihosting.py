@@ -14,7 +14,7 @@ EXIT, EXIT_EXTENDED = 0x18, 0x20
 NOT_SUPPORTED = 0xFFFFFFFF
 MAX_TEXT_BYTES = 4096
 READ_BYTES = 64
-STANDARD_STREAMS = (1, 2)
+STANDARD_STREAMS = ("1", "2")
 ENDED = "ended"
 
 
@@ -42,7 +42,7 @@ def handle(client: GdbClient, program_counter: int, register_number: int) -> str
     if operation == WRITE_CHARACTER:
         text, result = client.read(parameter, 1).decode("latin-1"), 0
     elif operation == WRITE_TEXT:
-        text, result = _text_at(client, parameter), 0
+        text, result = read_text(client, parameter), 0
     elif operation == WRITE_BUFFER:
         address, count = (client.read_word(parameter + offset) for offset in (4, 8))
         text = client.read(address, min(count, MAX_TEXT_BYTES)).decode("utf-8", "replace")
@@ -55,17 +55,17 @@ def handle(client: GdbClient, program_counter: int, register_number: int) -> str
 def handle_file_request(client: GdbClient, stop: Stop) -> str:
     """Do what a server hands on of a program's semihosting; returns what it printed."""
     name, *numbers = stop.arguments
-    values = [int(number, 16) for number in numbers if number]
-    if name != "write" or len(values) != 3 or values[0] not in STANDARD_STREAMS:
+    if name != "write" or len(numbers) != 3 or numbers[0] not in STANDARD_STREAMS:
         client.answer_file_request(-1)
         return ""
+    values = [int(number, 16) for number in numbers]
     text = client.read(values[1], min(values[2], MAX_TEXT_BYTES)).decode("utf-8", "replace")
     client.answer_file_request(values[2])
     return text
 
 
-def _text_at(client: GdbClient, address: int) -> str:
-    """A zero-terminated string."""
+def read_text(client: GdbClient, address: int) -> str:
+    """A zero-terminated string in the board's memory."""
     content = b""
     while b"\0" not in content and len(content) < MAX_TEXT_BYTES:
         content += client.read(address + len(content), READ_BYTES)

@@ -32,7 +32,7 @@ from tinydet.targets.gdb_remote.self_test import (
     parse_result,
     read_self_test_image,
 )
-from tinydet.targets.gdb_remote.semihosting import ENDED, handle, handle_file_request
+from tinydet.targets.gdb_remote.semihosting import ENDED, handle, handle_file_request, read_text
 
 DEFAULT_TIMEOUT_S = 60.0
 RESET_COMMANDS = ("reset halt", "reset")  # OpenOCD and pyOCD; J-Link and ST-LINK
@@ -49,7 +49,8 @@ class BoardTiming:
         core: Of the processor, as it names itself: ``cortex-m7``.
         cycles: Of the processor; None where the core counts none (emulators).
         clock_hz: As given by the user; None where not.
-        stack_bytes: Deepest stack of the inference; None where it was not measured.
+        num_operators: Whose output was compared, preprocessing and boxes included.
+        stack_bytes: Deepest stack of the inference.
         num_detections: In the image of the self-test.
         image_bytes: What was written to the board.
         output: What the program printed.
@@ -59,7 +60,8 @@ class BoardTiming:
     core: str
     cycles: int | None
     clock_hz: float | None
-    stack_bytes: int | None
+    num_operators: int
+    stack_bytes: int
     num_detections: int
     image_bytes: int
     output: str = ""
@@ -114,12 +116,13 @@ def benchmark_via_gdb(
         client.verify(pieces)
         output = _run(client, image, registers, timeout_s)
         content = client.read(image.symbols[RESULT_SYMBOL].address, RESULT.size)
-        result = _check(client, elf, parse_result(content), output)
+        result = _check(client, parse_result(content))
     return BoardTiming(
         server=client.where,
         core=core,
         cycles=result.cycles,
         clock_hz=clock_hz,
+        num_operators=result.num_operators,
         stack_bytes=result.stack_bytes,
         num_detections=result.num_detections,
         image_bytes=sum(len(piece.content) for piece in pieces),
@@ -136,12 +139,12 @@ def format_board_timing(timing: BoardTiming) -> str:
         time_text = f"{cycles}; give the clock of the core for milliseconds"
     else:
         time_text = cycles
-    stack = "not measured" if timing.stack_bytes is None else f"{timing.stack_bytes} bytes"
+    test = f"{timing.num_operators} operators, {timing.num_detections} detections as on the PC"
     rows = [
         ("board", f"{timing.core} behind {timing.server}"),
-        ("self-test", f"passed, {timing.num_detections} detections as on the PC"),
+        ("self-test", f"passed: {test}"),
         ("inference", time_text),
-        ("stack", stack),
+        ("stack", f"{timing.stack_bytes} bytes"),
     ]
     return "\n".join(f"{name:<10} {text}" for name, text in rows)
 
@@ -151,9 +154,8 @@ def _fit(client: GdbClient, image: Image) -> list[Piece]:
     regions = client.memory_map()
     try:
         pieces = split_by_region(image.segments, regions)
-        check_reserved(
-            [(s.address, s.size_bytes) for s in image.sections.values() if s.writable], regions
-        )
+        reserved = [s for s in image.sections.values() if s.writable or not s.loaded]
+        check_reserved([(s.address, s.size_bytes) for s in reserved], regions)
     except DoesNotFit as problem:
         raise _too_large(client, problem, regions) from None
     return pieces
@@ -230,13 +232,13 @@ def _still_running(
     return BoardError(client.where, f"{found}; it is in {image.function_at(place)}", remedy)
 
 
-def _check(
-    client: GdbClient, elf: Path, result: SelfTestResult | None, output: str
-) -> SelfTestResult:
+def _check(client: GdbClient, result: SelfTestResult | None) -> SelfTestResult:
     if result is None:
         raise BoardError(client.where, "the program left no result", REPORT_REMEDY)
     if result.passed:
         return result
-    said = [line for line in output.splitlines() if "differs" in line]
-    found = f"operator number {result.first_bad_operator} gives another output than on the PC"
-    raise BoardError(client.where, f"{elf.name}: {said[-1] if said else found}", REPORT_REMEDY)
+    name = f"operator number {result.first_bad_operator}"
+    if result.first_bad_name:
+        name = f"operator {read_text(client, result.first_bad_name)!r}"
+    found = f"the self-test failed: {name} gives another output than on the PC"
+    raise BoardError(client.where, found, REPORT_REMEDY)
