@@ -7,6 +7,7 @@ import numpy as np
 from tests.compiler.network_builder import TYPICAL_CODE, NetworkBuilder
 from tests.compiler.tflite_writer import write_tflite
 from tinydet.anchors import feature_map_sizes, make_anchors
+from tinydet.compiler.ir import read_only
 from tinydet.config.detector_spec import (
     AnchorSpec,
     DetectorSpec,
@@ -18,6 +19,8 @@ HEIGHT, WIDTH = 32, 48
 SMALLEST = (0.2, 0.3)
 PER_CELL = 5
 ACTIVATION_SPREAD = 2.0  # standard deviation; RELU6 clips some and leaves most
+GAIN = 2.5  # makes good what RELU6 takes away
+LOGIT_SPREAD = 4.0
 DELTA_SPREAD = 0.3  # of the anchor's sides
 SAME_BY_2 = {"stride_height": 2, "stride_width": 2, "padding": "SAME", "activation": "RELU6"}
 
@@ -63,6 +66,7 @@ def small_detector(num_classes=2, seed=0, tail="joined", image_dtype="uint8"):
     shape = net.tensors[levels[0]].shape
     large = net.resize(small, shape[1], shape[2], half_pixel_centers=True)
     levels[0] = net.add(levels[0], large)
+    net.real_spread = LOGIT_SPREAD
     logits = _rows(net, levels, 1 + num_classes)
     net.real_spread = DELTA_SPREAD
     deltas = _rows(net, levels, 4)
@@ -78,10 +82,14 @@ def small_detector(num_classes=2, seed=0, tail="joined", image_dtype="uint8"):
 
 
 class _EvenBuilder(NetworkBuilder):
-    """Activations keep their size from layer to layer, so that no RELU6 or softmax makes the
-    outputs the same for all images."""
+    """Activations keep their size from layer to layer, and filters sum to 0: else what all images
+    have in common drowns what tells them apart, and the outputs are the same for all."""
 
     real_spread = ACTIVATION_SPREAD
+
+    def _like_sum(self, x, weights, taps=None):
+        quantization = super()._like_sum(x, weights, taps)
+        return replace(quantization, scale=(float(np.float32(quantization.scale[0] / GAIN)),))
 
     def _weighted_inputs(self, x, weights, channels, *, bias=True):
         tensor = self.tensors[weights]
@@ -92,7 +100,10 @@ class _EvenBuilder(NetworkBuilder):
             for scale in tensor.quantization.scale
         )
         quantization = replace(tensor.quantization, scale=scales)
-        self.tensors[weights] = replace(tensor, quantization=quantization)
+        axes = tuple(axis for axis in range(4) if axis != quantization.axis)
+        data = tensor.data - np.round(tensor.data.mean(axis=axes, keepdims=True))
+        data = read_only(np.clip(data, -127, 127).astype(np.int8))
+        self.tensors[weights] = replace(tensor, quantization=quantization, data=data)
         return super()._weighted_inputs(x, weights, channels, bias=bias)
 
 
