@@ -1,0 +1,345 @@
+"""Putting the program on a board and running it there."""
+
+import hashlib
+import json
+import secrets
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from tinydet.data.images import read_bytes
+from tinydet.errors import UnsupportedError
+from tinydet.targets.base import CompiledModel
+from tinydet.targets.linux.boards import ARCHITECTURES, LinuxBoard, load_linux_boards
+from tinydet.targets.linux.build import build_program
+from tinydet.targets.linux.ssh import Answer, RemoteError, SshHost, run_on, stream_from
+
+FOLDER_ON_BOARD = "tinydet"  # below the home folder
+# What the program decodes; other images would first have to be converted.
+BOARD_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".pgm", ".pnm")
+KIB = 1024
+SPARE_KIB = 64  # for the folder's own entries
+SIGNAL_BASE = 128  # exit status of a shell whose command ended by signal n: this + n
+NOT_EXECUTABLE = (126, 127)
+# Exit statuses of the program, see program/main.c.
+ALL_WELL, SOME_FAILED, STOPPED = 0, 1, 3
+
+Record = dict[str, Any]
+
+PROBE = """\
+mkdir -p {folder} && cd {folder} || exit 90;
+echo system=$(uname -s); echo machine=$(uname -m); echo kernel=$(uname -r);
+echo free_kib=$(df -Pk . | tail -n 1 | while read a b c d e; do echo $d; done)"""
+
+# Everything but the last step works on a name that nobody uses. A copy that broke off is shorter
+# than announced; sync, because a rename may reach the disk before the content.
+INSTALL = """\
+umask 022; mkdir -p {folder} && cd {folder} || exit 90;
+if [ -x {name} ] && command -v sha256sum >/dev/null 2>&1 &&
+[ "$(sha256sum < {name} | cut -c1-64)" = {sha256} ]; then echo same; exit 0; fi;
+trap 'rm -f {part}' EXIT; trap 'exit 95' HUP INT TERM PIPE;
+cat > {part} || exit 91;
+[ "$(wc -c < {part})" -eq {size_bytes} ] || exit 92;
+if command -v sha256sum >/dev/null 2>&1; then
+[ "$(sha256sum < {part} | cut -c1-64)" = {sha256} ] || exit 93; fi;
+chmod 755 {part} && sync && mv -f {part} {name} || exit 94; echo copied"""
+
+_INSTALL_FAULTS = {
+    90: "the folder {folder} cannot be made",
+    91: "the program cannot be written to {folder}",
+    92: "the copy broke off",
+    93: "the copy differs from the original",
+    94: "the copied program cannot get its name in {folder}",
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """What the program is to look at: one of the first three, or nothing.
+
+    Attributes:
+        images: Image files of this machine; they are sent, and not kept on the board.
+        on_board: Image files or folders of the board; a relative path begins in the home folder.
+        camera: V4L2 device of the board, as ``/dev/video0``.
+        camera_size: ``(height, width)`` asked of the camera, pixels.
+        max_frames: Stop the camera after so many; None: when the user stops it.
+    """
+
+    images: tuple[Path, ...] = ()
+    on_board: tuple[str, ...] = ()
+    camera: str | None = None
+    camera_size: tuple[int, int] = (480, 640)
+    max_frames: int | None = None
+
+    def __post_init__(self) -> None:
+        for image in self.images:
+            if image.suffix.lower() not in BOARD_SUFFIXES:
+                raise UnsupportedError(
+                    str(image),
+                    f"decoding {image.suffix or 'a file without suffix'} on a board",
+                    ", ".join(BOARD_SUFFIXES),
+                    "Convert it to PNG.",
+                )
+
+    def arguments(self) -> list[str]:
+        """Those of the program; none where there is nothing to look at."""
+        if self.images:
+            return ["--checksum", "--stream"]
+        if self.on_board:
+            return ["--", *self.on_board]
+        if self.camera is None:
+            return []
+        height, width = self.camera_size
+        limit = [] if self.max_frames is None else ["--frames", str(self.max_frames)]
+        return ["--camera", self.camera, "--size", f"{width}x{height}", *limit]
+
+    def stream(self) -> Iterator[bytes]:
+        """What ``--stream`` reads, image by image."""
+        for image in self.images:
+            name, content = str(image).encode("utf-8", "replace"), read_bytes(image)
+            yield b"%d %d\n" % (len(name), len(content)) + name
+            yield content
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A program on a board, and what it found.
+
+    Attributes:
+        board: The board.
+        host: How it is reached.
+        program: Path there; relative to the home folder if it has no leading slash.
+        program_bytes: Its size, weights included.
+        was_there: The board had it already; nothing was copied.
+        kernel: Of the board, as ``Linux 6.1.82 armv7l``.
+        results: One record per image or frame; keys: see docs/deploy_linux.md.
+    """
+
+    board: LinuxBoard
+    host: SshHost
+    program: str
+    program_bytes: int
+    was_there: bool
+    kernel: str
+    results: tuple[Record, ...]
+
+
+def deploy_linux(
+    model: CompiledModel,
+    board: LinuxBoard,
+    host: SshHost,
+    *,
+    build_folder: Path,
+    folder_on_board: str = FOLDER_ON_BOARD,
+    source: Source | None = None,
+    on_result: Callable[[Record], None] | None = None,
+) -> Deployment:
+    """Compile a detector for a Linux board, copy it there and run it.
+
+    The board is looked at first: nothing is compiled for one that is not there or another kind.
+    The program gets its name on the board when all of it has arrived and been compared.
+
+    Args:
+        model: The generated C.
+        board: What to compile for.
+        host: How to reach it.
+        build_folder: Of this machine, for sources and program.
+        folder_on_board: Where the program goes; created. Relative: below the home folder.
+        source: What to detect on; None only copies.
+        on_result: Called with each record as soon as it is there.
+
+    Returns:
+        What was done, with all records.
+
+    Raises:
+        RemoteError: The board cannot be reached, has another processor, no space, or the program
+            failed there.
+        MissingToolError: ziglang or the OpenSSH client is not installed.
+        BuildError: The C compiler refuses.
+        DataError: An image of this machine cannot be read.
+    """
+    folder = board_folder(folder_on_board)
+    kernel, free_kib = probe(host, board, folder)
+    program = build_program(model, board, build_folder)
+    content = program.read_bytes()
+    was_there = install(host, content, folder / model.name, free_kib=free_kib)
+    path = str(folder / model.name)
+    results: list[Record] = []
+    for record in run_program(host, path, source or Source()):
+        results.append(record)
+        if on_result is not None:
+            on_result(record)
+    return Deployment(board, host, path, len(content), was_there, kernel, tuple(results))
+
+
+def board_folder(folder_on_board: str) -> PurePosixPath:
+    """A folder of the board as a path that every shell reads the same.
+
+    >>> str(board_folder("~/detectors")), str(board_folder("/opt/tinydet"))
+    ('detectors', '/opt/tinydet')
+    """
+    folder = PurePosixPath(folder_on_board.removeprefix("~/") or ".")
+    # A relative command needs a slash, and nothing may look like an option.
+    return PurePosixPath(f"./{folder}") if str(folder).startswith("-") else folder
+
+
+def probe(host: SshHost, board: LinuxBoard, folder: PurePosixPath) -> tuple[str, int]:
+    """Look at a board before anything is compiled or copied.
+
+    Args:
+        host: How to reach it.
+        board: What it is taken for.
+        folder: Created there.
+
+    Returns:
+        Its kernel in words; free space in the folder, KiB (0: not told).
+
+    Raises:
+        RemoteError: It cannot be reached or written to, or has another processor.
+    """
+    answer = run_on(host, _one_line(PROBE.format(folder=shlex.quote(str(folder)))))
+    if answer.status:
+        raise _install_error(host, folder, answer)
+    lines = [line.partition("=") for line in answer.output.splitlines()]
+    facts = {key: value.strip() for key, _, value in lines}
+    machines = ARCHITECTURES[board.architecture].machines
+    machine, system = facts.get("machine", "?"), facts.get("system", "?")
+    if system != "Linux" or machine not in machines:
+        fitting = [b.name for b in load_linux_boards() if machine in _machines(b)]
+        remedy = f"Choose --board {' or '.join(fitting)}." if fitting else "It cannot be used."
+        raise RemoteError(
+            host.address, f"runs {system} on {machine}; {board.name} is {' or '.join(machines)}",
+            remedy,
+        )  # fmt: skip
+    free = facts.get("free_kib", "")
+    return f"{system} {facts.get('kernel', '')} {machine}", int(free) if free.isdigit() else 0
+
+
+def install(host: SshHost, content: bytes, path: PurePosixPath, *, free_kib: int = 0) -> bool:
+    """Copy a program so that its name never stands for half of it.
+
+    Args:
+        host: The board.
+        content: The program.
+        path: Where it goes.
+        free_kib: Free space there; 0: not known.
+
+    Returns:
+        Whether the board had it already.
+
+    Raises:
+        RemoteError: It could not be copied whole; an older one is then still there.
+    """
+    sha256 = hashlib.sha256(content).hexdigest()
+    script = INSTALL.format(
+        folder=shlex.quote(str(path.parent)),
+        name=shlex.quote(f"./{path.name}"),
+        part=shlex.quote(f"./.{path.name}.{secrets.token_hex(4)}.part"),
+        sha256=sha256,
+        size_bytes=len(content),
+    )
+    needed_kib = len(content) // KIB + SPARE_KIB
+    answer = run_on(host, _one_line(script), content=content)
+    if answer.status:
+        if 0 < free_kib < needed_kib:
+            raise _no_space(host, path.parent, f"needs {needed_kib} KiB, {free_kib} KiB are free")
+        raise _install_error(host, path.parent, answer)
+    return "same" in answer.output.split()
+
+
+def run_program(
+    host: SshHost, program: str, source: Source, arguments: Sequence[str] | None = None
+) -> Iterator[Record]:
+    """Run the program on a board.
+
+    Args:
+        host: The board.
+        program: Its path there.
+        source: What it looks at.
+        arguments: Instead of those of the source.
+
+    Yields:
+        Its JSON lines as they come. Other lines are greetings of the board's own.
+
+    Raises:
+        RemoteError: It cannot be started, crashed, or gave up.
+    """
+    arguments = source.arguments() if arguments is None else arguments
+    if not arguments:
+        return
+    script = f"{shlex.join([command_path(program), *arguments])}; exit $?"
+    with closing(_lines(host, script, source)) as lines:
+        for line in lines:
+            if isinstance(line, Answer):
+                check_end(host, program, line)
+            elif line.startswith("{"):
+                yield json.loads(line)
+
+
+def _lines(host: SshHost, script: str, source: Source) -> Any:
+    return stream_from(host, script, source.stream())
+
+
+def command_path(program: str) -> str:
+    """A path that a shell takes for a command, wherever it lies.
+
+    >>> command_path("person"), command_path("tinydet/person")
+    ('./person', 'tinydet/person')
+    """
+    return program if "/" in program else f"./{program}"
+
+
+def check_end(host: SshHost, program: str, answer: Answer) -> None:
+    """Raise where the program did not end as it should.
+
+    Raises:
+        RemoteError: It cannot be started, crashed, or gave up.
+    """
+    if answer.status in (ALL_WELL, SOME_FAILED):
+        return
+    said = answer.complaint.splitlines()[-1] if answer.complaint else "no reason given"
+    if answer.status == STOPPED:
+        raise RemoteError(host.address, said, "See docs/deploy_linux.md.")
+    if answer.status in NOT_EXECUTABLE:
+        raise RemoteError(
+            host.address,
+            f"cannot start {program} ({said})",
+            "Choose a folder on a file system from which programs may be started (not noexec).",
+        )
+    if answer.status > SIGNAL_BASE:
+        raise RemoteError(
+            host.address,
+            f"{program} was ended by signal {answer.status - SIGNAL_BASE}",
+            "Illegal instruction (4): choose the --board that it is. Killed (9): too little "
+            "memory.",
+        )
+    raise RuntimeError(f"{program} ended with status {answer.status}: {said}")
+
+
+def _install_error(host: SshHost, folder: PurePosixPath, answer: Answer) -> RemoteError:
+    if "No space left" in answer.complaint or "quota" in answer.complaint:
+        return _no_space(host, folder, "has no space left")
+    found = _INSTALL_FAULTS.get(answer.status, f"status {answer.status}").format(folder=folder)
+    said = answer.complaint.splitlines()[-1] if answer.complaint else ""
+    return RemoteError(
+        host.address,
+        f"{found} ({said})" if said else found,
+        "Choose a folder that you may write to with --folder, or try again.",
+    )
+
+
+def _no_space(host: SshHost, folder: PurePosixPath, found: str) -> RemoteError:
+    return RemoteError(
+        f"{host.address}:{folder}", found, "Free some there, or choose another --folder."
+    )
+
+
+def _machines(board: LinuxBoard) -> tuple[str, ...]:
+    return ARCHITECTURES[board.architecture].machines
+
+
+def _one_line(script: str) -> str:
+    return script.replace("\n", " ")
