@@ -49,7 +49,7 @@ class Board:
         external_ram_bytes: Memory-mapped RAM on the board; 0 without.
         source: Documents the numbers are from.
         note: What else matters.
-        flash_address: Where the internal flash begins.
+        flash_address: Where a program begins: in the internal flash, else in ``program_ram``.
         program_ram: Names of the banks that a program runs from on a chip without flash.
         clock_mhz: Of the processor: after reset, and the highest.
         uart: The serial port that a PC sees.
