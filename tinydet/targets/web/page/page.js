@@ -237,10 +237,12 @@ function listen() {
     const files = [...clipboardData.files];
     if (files.length > 0) showFiles(files);
   });
-  document.addEventListener("dragover", (event) => {
-    event.preventDefault();
-    document.body.classList.add("dragging");
-  });
+  for (const moment of ["dragenter", "dragover"]) {
+    document.addEventListener(moment, (event) => {
+      event.preventDefault(); // files are welcome here
+      document.body.classList.add("dragging");
+    });
+  }
   document.addEventListener("dragleave", ({ relatedTarget }) => {
     if (!relatedTarget) document.body.classList.remove("dragging");
   });
