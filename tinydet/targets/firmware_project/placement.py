@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from tinydet.errors import FaultError
@@ -67,38 +67,19 @@ def place(board: Board, needs: Needs) -> MemoryMap:
     Raises:
         BoardFitError: There is no place.
     """
-    if board.program_ram:
-        banks = [bank for bank in board.ram if bank.name in board.program_ram]
-        whole = _Piece(tuple(banks))
-        size_bytes = banks[-1].end - board.flash_address
-        if needs.arena_bytes + needs.data_bytes > size_bytes:
-            raise _no_place(board, needs, size_bytes)
-        region = MemoryRegion(whole.region().name, board.flash_address, size_bytes)
-        return MemoryMap(region, region, region)
-    pieces = _pieces(board)
-    choices = [
-        ((arena.speed, arena.size_bytes, data.speed, data.size_bytes), arena, data)
-        for arena in pieces
-        for data in pieces
-        if _fit_together(arena, data, needs)
-    ]
-    if not choices:
-        raise _no_place(board, needs, max(piece.size_bytes for piece in pieces))
-    _, arena, data = min(choices, key=lambda choice: choice[0])
-    flash = MemoryRegion("FLASH", board.flash_address, board.flash_bytes)
-    return MemoryMap(flash, data.region(), arena.region())
+    memory = _find_place(board, needs)
+    if memory is None:
+        raise _no_place(board, needs)
+    return memory
 
 
 def boards_with_room(needs: Needs, flash_bytes: int) -> list[str]:
     """Names of the boards that take a program inside of the chip, in the order of the data file."""
     names = []
     for board in load_boards():
-        try:
-            memory = place(board, needs)
-        except BoardFitError:
-            continue
+        memory = _find_place(board, needs)
         shared = needs.arena_bytes + needs.data_bytes if board.program_ram else 0
-        if flash_bytes + shared <= memory.program.size_bytes:
+        if memory is not None and flash_bytes + shared <= memory.program.size_bytes:
             names.append(board.name)
     return names
 
@@ -108,13 +89,38 @@ def other_boards(names: Sequence[str]) -> str:
     return f", or choose a board with room: {', '.join(names)}." if names else "."
 
 
+def _find_place(board: Board, needs: Needs) -> MemoryMap | None:
+    """See ``place``; None where there is no place."""
+    pieces = _pieces(board)
+    if board.program_ram:
+        region = pieces[0].region()
+        fits = needs.arena_bytes + needs.data_bytes <= region.size_bytes
+        return MemoryMap(region, region, region) if fits else None
+    choices = [
+        ((arena.speed, arena.size_bytes, data.speed, data.size_bytes), arena, data)
+        for arena in pieces
+        for data in pieces
+        if _fit_together(arena, data, needs)
+    ]
+    if not choices:
+        return None
+    _, arena, data = min(choices, key=lambda choice: choice[0])
+    flash = MemoryRegion("FLASH", board.flash_address, board.flash_bytes)
+    return MemoryMap(flash, data.region(), arena.region())
+
+
 def _pieces(board: Board) -> list[_Piece]:
-    """Every run of usable banks that follow each other."""
+    """Every run of usable banks that follow each other; without flash the one for programs."""
     banks = sorted((bank for bank in board.ram if bank.ready), key=lambda bank: bank.address)
+    if board.program_ram:
+        banks = [bank for bank in banks if bank.name in board.program_ram]
+        begin = board.flash_address
+        first = replace(banks[0], address=begin, size_bytes=banks[0].end - begin)
+        return [_Piece((first, *banks[1:]))]
     pieces = []
-    for first in range(len(banks)):
-        for last in range(first, len(banks)):
-            run = tuple(banks[first : last + 1])
+    for first_index in range(len(banks)):
+        for last_index in range(first_index, len(banks)):
+            run = tuple(banks[first_index : last_index + 1])
             if all(low.end == high.address for low, high in pairwise(run)):
                 pieces.append(_Piece(run))
     return pieces
@@ -127,10 +133,11 @@ def _fit_together(arena: _Piece, data: _Piece, needs: Needs) -> bool:
     return apart and needs.arena_bytes <= arena.size_bytes and needs.data_bytes <= data.size_bytes
 
 
-def _no_place(board: Board, needs: Needs, largest_bytes: int) -> BoardFitError:
+def _no_place(board: Board, needs: Needs) -> BoardFitError:
+    largest_bytes = max(piece.size_bytes for piece in _pieces(board))
     missing = needs.arena_bytes - largest_bytes
     if missing <= 0:  # the arena alone would fit
-        missing = needs.arena_bytes + needs.data_bytes - largest_bytes
+        missing += needs.data_bytes
     return BoardFitError(
         board.name,
         f"{missing} bytes of RAM are missing: the arena of {needs.arena_bytes} bytes and "

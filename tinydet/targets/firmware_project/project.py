@@ -1,7 +1,6 @@
 """A folder with the firmware of one detector for one board, which builds without tinydet."""
 
 import re
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,6 +71,7 @@ def write_firmware_project(
     *,
     image: ImageArray | None,
     self_test: bool = True,
+    golden: GoldenVectors | None = None,
     stack_bytes: int = STACK_BYTES,
 ) -> FirmwareProject:
     """Write the firmware of a detector for a board.
@@ -86,6 +86,7 @@ def write_firmware_project(
         image: ``[h, w, 3]`` uint8 RGB, of any size, built into the firmware; as large as the
             network's input it is used as it is. None: only what a camera brings.
         self_test: Also write the self-test, which needs an image.
+        golden: What the self-test compares with, of this model and image; None: recorded now.
         stack_bytes: Reserved for the stack, a multiple of 8.
 
     Returns:
@@ -110,8 +111,9 @@ def write_firmware_project(
             "Compile it with the default input mode.",
         )
     make_folder(folder)
-    golden = None
-    if self_test and image is not None:
+    if not self_test:
+        golden = None
+    elif golden is None and image is not None:
         golden = record_golden_vectors(model, image, folder / BUILD_FOLDER / "pc")
     needs = _needs(model, header, golden, stack_bytes)
     memory = place(board, needs)
@@ -139,12 +141,15 @@ def write_firmware_project(
 
 
 def _write(files: Mapping[str, str], folder: Path) -> None:
-    model_folder = folder / MODEL_FOLDER
-    if model_folder.exists():  # kernels of a model that was here before
-        shutil.rmtree(model_folder, ignore_errors=True)
+    """Write what has changed, so that a build after it compiles no more than that."""
     make_folder(folder / USER_FOLDER)
+    for path in sorted((folder / MODEL_FOLDER).glob("*.[ch]")):
+        if f"{MODEL_FOLDER}/{path.name}" not in files:  # of a model that was here before
+            path.unlink()
     for name, text in files.items():
-        write_text_atomically(folder / name, text)
+        path = folder / name
+        if not path.is_file() or path.read_bytes() != text.encode():
+            write_text_atomically(path, text)
 
 
 def _needs(
