@@ -173,7 +173,7 @@ def _stedgeai(to: Benchmarks, subject: Subject, record: Record) -> None:
         to.mcu.append(
             TimeFigures(
                 subject,
-                record["target"],
+                str(record.get("board") or record["target"]),
                 "1 CPU",
                 source,
                 clock_mhz=record.get("clock_mhz"),
