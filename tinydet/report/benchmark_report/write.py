@@ -4,6 +4,7 @@ import base64
 from pathlib import Path
 
 from tinydet.config.files import make_folder, write_bytes_atomically, write_text_atomically
+from tinydet.report import markdown
 from tinydet.report.benchmark_report.chart import draw_memory_chart
 from tinydet.report.benchmark_report.published import Published
 from tinydet.report.benchmark_report.read import Benchmarks
@@ -21,7 +22,6 @@ HTML_FILE, MARKDOWN_FILE = "benchmark_report.html", "benchmark_report.md"
 CHART_FILE = "benchmark_memory.png"
 TITLE = "Benchmark report"
 CAPTION = "RAM and flash of the models (lines) against what the boards have inside (bars)"
-MARKDOWN_SPECIAL = str.maketrans({c: f"\\{c}" for c in "|<>*_`[]\\"})
 
 
 def write_benchmark_report(benchmarks: Benchmarks, folder: Path, *, published: bool = True) -> Path:
@@ -65,28 +65,22 @@ def _tables(own: Benchmarks, published: Published | None) -> list[Table]:
 def _markdown(tables: list[Table], benchmarks: Benchmarks) -> str:
     parts = [f"# {TITLE}\n"]
     for table in tables:
-        marks = ["---:" if c.number else "---" for c in table.rows[0]]
-        lines = [
-            [_escaped(head) for head in table.heads],
-            marks,
-            *([_markdown_cell(cell) for cell in row] for row in table.rows),
-        ]
-        rows = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-        parts.append(f"## {table.title}\n\n{table.note}\n\n{rows}\n")
+        rows = markdown.table(
+            list(map(markdown.escape, table.heads)),
+            [[_markdown_cell(cell) for cell in row] for row in table.rows],
+            [cell.number for cell in table.rows[0]],
+        )
+        parts.append(f"## {table.title}\n\n{table.note}\n\n{rows}")
     parts.append(f"## Memory against boards\n\n![{CAPTION}]({CHART_FILE})\n")
     if benchmarks.unknown:
-        names = ", ".join(map(_escaped, benchmarks.unknown))
+        names = ", ".join(map(markdown.escape, benchmarks.unknown))
         parts.append(f"Records that could not be used: {names}\n")
     return "\n".join(parts)
 
 
 def _markdown_cell(cell: Cell) -> str:
-    text = _escaped(cell.text)
+    text = markdown.escape(cell.text)
     return f"[{text}]({cell.url})" if cell.url else text
-
-
-def _escaped(text: str) -> str:
-    return " ".join(text.split()).translate(MARKDOWN_SPECIAL)
 
 
 def _html(tables: list[Table], benchmarks: Benchmarks, chart: bytes) -> str:
