@@ -5,8 +5,8 @@ the chip is there. An access outside of the board's memories is an error.
 """
 
 import importlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,22 +32,27 @@ class FirmwareRun:
     Attributes:
         text: All it printed.
         success: It ended by saying so.
+        objects: Bytes of the variables that were asked for, by name.
     """
 
     text: str
     success: bool
+    objects: Mapping[str, bytes] = field(default_factory=dict)
 
 
-def run_firmware(elf: Path, board: Board, *, timeout_s: float = 120.0) -> FirmwareRun:
+def run_firmware(
+    elf: Path, board: Board, *, timeout_s: float = 120.0, variables: Sequence[str] = ()
+) -> FirmwareRun:
     """Boot a firmware and let it run to its end.
 
     Args:
         elf: The linked firmware.
         board: Whose memories it may use.
         timeout_s: Longest time to run.
+        variables: Names of variables to read at the end.
 
     Returns:
-        What it printed, and whether it ended well.
+        What it printed, whether it ended well, the variables.
 
     Raises:
         MissingToolError: unicorn or pyelftools is not installed.
@@ -100,7 +105,15 @@ def run_firmware(elf: Path, board: Board, *, timeout_s: float = 120.0) -> Firmwa
             f"the firmware stands in {image.function_at(where)} ({where:#x}) of the emulated "
             f"{board.name} and did not end"
         )
-    return FirmwareRun(b"".join(printed).decode("utf-8", "replace"), ended[0] == EXIT_SUCCESS)
+    places = {name: image.symbols[name] for name in variables}
+    return FirmwareRun(
+        text=b"".join(printed).decode("utf-8", "replace"),
+        success=ended[0] == EXIT_SUCCESS,
+        objects={
+            name: bytes(uc.mem_read(symbol.address, symbol.size_bytes))
+            for name, symbol in places.items()
+        },
+    )
 
 
 def _memories(board: Board) -> Sequence[tuple[int, int]]:

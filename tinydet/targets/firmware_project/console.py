@@ -17,6 +17,7 @@ class FirmwareReport:
     """What a firmware said about itself.
 
     Attributes:
+        lines: What it said for people, without the outcome of the self-test.
         detections: In the last image; boxes are fractions of it.
         self_test_passed: None without a self-test.
         first_bad_operator: Index into ``GoldenVectors.outputs`` of the first output that is not as
@@ -25,6 +26,7 @@ class FirmwareReport:
         cycles: Of one inference; None where the core counts none.
     """
 
+    lines: tuple[str, ...]
     detections: Detections
     self_test_passed: bool | None = None
     first_bad_operator: int | None = None
@@ -61,7 +63,7 @@ def detection_lines(
 
 
 def read_report(text: str) -> FirmwareReport:
-    """The lines for programs of one run.
+    """What one run printed, taken apart.
 
     Raises:
         ValueError: The text is not that of a firmware that came to its end.
@@ -75,7 +77,11 @@ def read_report(text: str) -> FirmwareReport:
     found = to_detections(np.frombuffer(bytes.fromhex("".join(last)), DETECTION))
     outcome = re.search(rf"^{MARK}self-test (passed|failed) (\d+)$", text, re.MULTILINE)
     failed = outcome is not None and outcome[1] == "failed"
+    for_programs_or_outcome = (MARK, "self-test ")
     return FirmwareReport(
+        lines=tuple(
+            line for line in text.splitlines() if not line.startswith(for_programs_or_outcome)
+        ),
         detections=found,
         self_test_passed=None if outcome is None else not failed,
         first_bad_operator=int(outcome[2]) if outcome is not None and failed else None,

@@ -134,7 +134,7 @@ def _fit_together(arena: _Piece, data: _Piece, needs: Needs) -> bool:
 
 
 def _no_place(board: Board, needs: Needs) -> BoardFitError:
-    largest_bytes = max(piece.size_bytes for piece in _pieces(board))
+    largest_bytes = max((piece.size_bytes for piece in _pieces(board)), default=0)
     missing = needs.arena_bytes - largest_bytes
     if missing <= 0:  # the arena alone would fit
         missing += needs.data_bytes

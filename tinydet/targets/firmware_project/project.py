@@ -18,10 +18,7 @@ from tinydet.targets.toolchain import FIRMWARE
 
 TEMPLATES = Path(__file__).parent / "templates"
 # The kernels use nothing that a Cortex-M33 lacks, and what is built for it can be emulated.
-FIRMWARE_CORES = {
-    **CORES,
-    "cortex-m55": Core(CORES["cortex-m33"].zig, ("-mcpu=cortex-m55+nomve", "-mfpu=fpv5-sp-d16")),
-}
+FIRMWARE_CORES = {**CORES, "cortex-m55": CORES["cortex-m33"]}
 WITH_CACHES = ("cortex-m7", "cortex-m55")
 NUM_INTERRUPTS = 240  # all that an Armv7-M core can have; no board here has more
 STACK_BYTES = 8192
