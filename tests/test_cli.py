@@ -20,7 +20,7 @@ HELP = """\
 usage: tinydet [-h] [--version] COMMAND ...
 
 SSD MobileNetV2 FPN-lite detectors for microcontrollers: train, quantize to int8, evaluate, predict,
-compile to C.
+compile to C, deploy.
 
 positional arguments:
   COMMAND
@@ -34,7 +34,8 @@ positional arguments:
     footprint
               RAM, flash, boards that fit: of a model, or before training
     benchmark
-              exact instruction count per operator
+              exact instruction count per operator, or time on a board
+    deploy    firmware project, program on a Linux board, or web page
     data      check or generate a data set
     report    write report.html of a run folder anew
     demo      generate a data set, train, quantize, evaluate, predict, report

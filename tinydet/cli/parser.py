@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from tinydet.cli import actions, compiling
+from tinydet.cli import actions, compiling, deploying
 from tinydet.cli.argument_types import class_list, input_shape
 from tinydet.cli.output_option import add_output
 
@@ -56,7 +56,7 @@ def build_parser() -> Parser:
     parser = Parser(
         prog="tinydet",
         description="SSD MobileNetV2 FPN-lite detectors for microcontrollers: train, quantize to "
-        "int8, evaluate, predict, compile to C.",
+        "int8, evaluate, predict, compile to C, deploy.",
         epilog="Start with 'tinydet init DATA', edit user_config.yaml, and "
         "'tinydet run --config user_config.yaml'; or see it all with 'tinydet demo'.",
     )
@@ -71,7 +71,8 @@ def build_parser() -> Parser:
         _predict,
         compiling.add_compile,
         compiling.add_footprint,
-        compiling.add_benchmark,
+        deploying.add_benchmark,
+        deploying.add_deploy,
         _data,
         _report,
         _demo,

@@ -12,6 +12,7 @@ from tinydet.config.loader import load_config, resolved_yaml
 from tinydet.config.schema import UserConfig
 from tinydet.data.augment import validate_augmentation
 from tinydet.errors import ConfigError, DataError, TinydetError
+from tinydet.pipeline.board_stages import benchmark_stage, deploy_stage, unknown_boards
 from tinydet.pipeline.context import Run
 from tinydet.pipeline.log import RunLog
 from tinydet.pipeline.stages import compare_stage, evaluate_stage, predict_stage, quantize_stage
@@ -41,7 +42,11 @@ def run(config: UserConfig, *, run_folder: Path | None = None) -> Path:
 
     if config.trains and config.training.resume_training_from is not None:
         return resume(_folder_of(Path(config.training.resume_training_from)))
-    findings = [*validate_augmentation(config.data_augmentation), *missing_files(config)]
+    findings = [
+        *validate_augmentation(config.data_augmentation),
+        *missing_files(config),
+        *unknown_boards(config),
+    ]
     if findings:
         raise ConfigError(findings)
     folder = make_folder(Path(run_folder or config.run_folder))
@@ -133,10 +138,14 @@ def _execute(current: Run) -> dict[str, Any]:
     if config.trains or config.evaluates:
         results.append(evaluate_stage(current, model_path))
     if config.quantizes:
-        quantized = quantize_stage(current, model_path)
+        model_path = quantize_stage(current, model_path)
         if config.evaluates:
-            results.append(evaluate_stage(current, quantized))
+            results.append(evaluate_stage(current, model_path))
             compare_stage(current, *results)
+    if config.benchmarks:
+        benchmark_stage(current, model_path)
+    if config.deploys:
+        deploy_stage(current, model_path)
     summary["evaluation"] = [
         {"model": result.model.name, "ap": {k: asdict(v) for k, v in result.ap.items()}}
         for result in results

@@ -2,7 +2,7 @@
 #ifndef TD_BENCHMARK_H
 #define TD_BENCHMARK_H
 
-#include "detector.h"
+#include "board_detector.h"
 
 /* Run on one image again and again and print a JSON line for each run that counts: run,
  * network_ms (the network alone), image_ms (scaling the image, network, boxes); then one with

@@ -2,7 +2,7 @@
 #ifndef TD_CAMERA_H
 #define TD_CAMERA_H
 
-#include "detector.h"
+#include "board_detector.h"
 
 /* Detect on the frames of a camera until it fails or enough are done.
  *

@@ -7,7 +7,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-#include "orientation.h"
+#include "file_facts.h"
 #include <stb_image.h>
 
 #define RGB 3
@@ -15,6 +15,20 @@
 #define MAX_NAME_BYTES 4096
 
 static const char *const SUFFIXES[] = {".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".pgm", ".pnm"};
+
+/* The decoder's reason, where it is text: it may contain bytes of the file. */
+static const char *decode_fault(const char *reason)
+{
+    if (reason == NULL || strcmp(reason, "unknown image type") == 0) {
+        return "is no JPEG, PNG, BMP or PNM image";
+    }
+    for (const char *c = reason; *c != '\0'; c++) {
+        if (*c < ' ' || *c > '~') {
+            return "is damaged";
+        }
+    }
+    return reason;
+}
 
 const char *td_decode_image(const uint8_t *content, size_t bytes, td_pixels *pixels)
 {
@@ -25,10 +39,7 @@ const char *td_decode_image(const uint8_t *content, size_t bytes, td_pixels *pix
     int width = 0, height = 0, channels = 0;
     uint8_t *rgb = stbi_load_from_memory(content, (int)bytes, &width, &height, &channels, RGB);
     if (rgb == NULL) {
-        const char *reason = stbi_failure_reason();
-        return reason != NULL && strcmp(reason, "unknown image type") != 0
-                   ? reason
-                   : "is no JPEG, PNG, BMP or PNM image";
+        return decode_fault(stbi_failure_reason());
     }
     *pixels = (td_pixels){rgb, height, width};
     if (facts.orientation == 1) {

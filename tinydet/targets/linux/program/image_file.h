@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "detector.h"
+#include "board_detector.h"
 
 /* An image as people see it. */
 typedef struct {

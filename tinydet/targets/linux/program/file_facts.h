@@ -1,6 +1,6 @@
-/* How a camera was held: the EXIF orientation of JPEG and PNG files. */
-#ifndef TD_ORIENTATION_H
-#define TD_ORIENTATION_H
+/* What the decoder does not care for: how the camera was held, and whether the file is whole. */
+#ifndef TD_FILE_FACTS_H
+#define TD_FILE_FACTS_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -8,7 +8,7 @@
 /* What a file's structure says. */
 typedef struct {
     int orientation; /* EXIF, 1..8; 1: as stored. 5..8 swap height and width */
-    int truncated;   /* a JPEG whose end is missing: the decoder would fill it with grey */
+    int truncated;   /* a JPEG or BMP whose end is missing: the decoder would fill it with grey */
 } td_file_facts;
 
 /* Read the structure of an image file; nothing is believed, unknown formats give the defaults. */

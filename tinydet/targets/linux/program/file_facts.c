@@ -1,4 +1,4 @@
-#include "orientation.h"
+#include "file_facts.h"
 
 #include <string.h>
 
@@ -8,6 +8,9 @@
 #define IFD_ENTRY_BYTES 12
 #define PNG_SIGNATURE_BYTES 8
 #define PNG_CHUNK_BYTES 12 /* length, type, CRC */
+#define BMP_HEADER_BYTES 34 /* up to the kind of compression */
+#define BMP_BIT_FIELDS 3    /* not compressed either */
+#define MAX_SIDE (1u << 20) /* beyond it, the decoder refuses */
 
 /* JPEG markers, behind the byte 0xff */
 enum { START_OF_IMAGE = 0xd8, END_OF_IMAGE = 0xd9, START_OF_SCAN = 0xda, APP1 = 0xe1 };
@@ -21,16 +24,18 @@ static uint32_t big_endian(const uint8_t *bytes, int count)
     return value;
 }
 
-static uint32_t tiff_number(const uint8_t *bytes, int count, int is_big)
+static uint32_t little_endian(const uint8_t *bytes, int count)
 {
-    if (is_big) {
-        return big_endian(bytes, count);
-    }
     uint32_t value = 0;
     for (int i = count - 1; i >= 0; i--) {
         value = value << 8 | bytes[i];
     }
     return value;
+}
+
+static uint32_t tiff_number(const uint8_t *bytes, int count, int is_big)
+{
+    return is_big ? big_endian(bytes, count) : little_endian(bytes, count);
 }
 
 /* The orientation in a TIFF structure, or 1. */
@@ -114,6 +119,24 @@ static td_file_facts png_facts(const uint8_t *content, size_t bytes)
     return facts;
 }
 
+/* Whether all rows of an uncompressed BMP are there. */
+static td_file_facts bmp_facts(const uint8_t *content, size_t bytes)
+{
+    td_file_facts facts = {1, 0};
+    const uint64_t offset = little_endian(content + 10, 4);
+    const uint64_t width = little_endian(content + 18, 4);
+    const int32_t height = (int32_t)little_endian(content + 22, 4); /* < 0: from the top */
+    const uint64_t rows = (uint64_t)(height < 0 ? -(int64_t)height : height);
+    const uint64_t bits = little_endian(content + 28, 2);
+    const uint32_t compression = little_endian(content + 30, 4);
+    const uint64_t row_bytes = (width * bits + 31) / 32 * 4;
+    if ((compression == 0 || compression == BMP_BIT_FIELDS) && rows < MAX_SIDE &&
+        width < MAX_SIDE) {
+        facts.truncated = bytes < offset + rows * row_bytes;
+    }
+    return facts;
+}
+
 td_file_facts td_read_file_facts(const uint8_t *content, size_t bytes)
 {
     const td_file_facts unknown = {1, 0};
@@ -122,6 +145,9 @@ td_file_facts td_read_file_facts(const uint8_t *content, size_t bytes)
     }
     if (bytes >= PNG_SIGNATURE_BYTES && memcmp(content, "\x89PNG\r\n\x1a\n", 8) == 0) {
         return png_facts(content, bytes);
+    }
+    if (bytes >= BMP_HEADER_BYTES && memcmp(content, "BM", 2) == 0) {
+        return bmp_facts(content, bytes);
     }
     return unknown;
 }

@@ -1,4 +1,4 @@
-#include "detector.h"
+#include "board_detector.h"
 
 #include <stdlib.h>
 #include <time.h>
