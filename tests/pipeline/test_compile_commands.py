@@ -102,7 +102,7 @@ def test_mistakes_are_one_line(words, message, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "words", [["--input", "wide"], ["--input", "1x2x3"], ["--num-classes", "0"]]
+    "words", [["--input", "wide"], ["--input", "1x2x3"], ["--classes", "0"]]
 )
 def test_numbers_that_are_none(words, capsys):
     with pytest.raises(SystemExit):
@@ -123,5 +123,5 @@ def test_choices_are_those_of_the_package():
 
 @pytest.mark.slow
 def test_footprint_before_training(capsys):
-    run("footprint", "--alpha", "0.35", "--input", "192", "--num-classes", "1")
+    run("footprint", "--alpha", "0.35", "--input", "192", "--classes", "1")
     assert "From random weights" in capsys.readouterr().out

@@ -67,8 +67,15 @@ def add_footprint(commands: "Commands") -> None:
     parser.add_argument(
         "--input", type=input_size, default=(192, 192), help="before training: px, or HEIGHTxWIDTH"
     )
-    parser.add_argument("--num-classes", type=count, default=1, help="before training (default: 1)")
-    add_compile_options(parser)
+    parser.add_argument(
+        "--classes",
+        type=count,
+        default=1,
+        dest="num_classes",
+        metavar="COUNT",
+        help="before training: how many (default: 1)",
+    )
+    add_compile_options(parser, names_option="--class-names")
     parser.set_defaults(command=_footprint, parser=parser)
 
 
@@ -91,7 +98,9 @@ def _footprint(parsed: argparse.Namespace) -> None:
     )
 
 
-def add_compile_options(parser: argparse.ArgumentParser) -> None:
+def add_compile_options(
+    parser: argparse.ArgumentParser, *, names_option: str = "--classes"
+) -> None:
     """What every command that compiles takes."""
     parser.add_argument(
         "--optimize",
@@ -105,7 +114,9 @@ def add_compile_options(parser: argparse.ArgumentParser) -> None:
         metavar="SIZE",
         help="most activation RAM, as 128K: the fastest C that keeps it",
     )
-    parser.add_argument("--classes", type=class_list, metavar="NAMES", help=CLASSES_HELP)
+    parser.add_argument(
+        names_option, dest="class_names", type=class_list, metavar="NAMES", help=CLASSES_HELP
+    )
     parser.add_argument("--score", type=float, help="score threshold (default: of the model)")
     parser.add_argument("--nms-iou", type=float, help="NMS IoU (default: of the model)")
     parser.add_argument("--max-detections", type=int, help="per image (default: of the model)")
@@ -123,7 +134,7 @@ def compile_options(parsed: argparse.Namespace) -> "CompileOptions":
 
     named = {"name": parsed.name, "input_mode": parsed.input_mode} if "name" in parsed else {}
     return CompileOptions(
-        class_names=tuple(parsed.classes) if parsed.classes else None,
+        class_names=tuple(parsed.class_names) if parsed.class_names else None,
         score_threshold=parsed.score,
         nms_iou_threshold=parsed.nms_iou,
         max_detections=parsed.max_detections,
