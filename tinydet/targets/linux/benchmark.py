@@ -157,7 +157,7 @@ def format_linux_benchmark(result: LinuxBenchmark) -> str:
     machine = result.machine
     title = machine.model or result.board.name
     head = f"{title}: {machine.cores} x {machine.cpu}, {result.kernel}{_clocks(result)}"
-    rows = [
+    rows: list[tuple[str, str, timing.Spread | None, float | None, str]] = [
         ("tinydet C, network", "1", result.network, None, ""),
         ("tinydet C, scaling + network + boxes", "1", result.whole, None, ""),
     ]

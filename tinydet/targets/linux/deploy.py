@@ -39,7 +39,7 @@ echo free_kib=$(df -Pk . | tail -n 1 | while read a b c d e; do echo $d; done)""
 INSTALL = """\
 umask 022; mkdir -p {folder} && cd {folder} || exit 90;
 if [ -x {name} ] && command -v sha256sum >/dev/null 2>&1 &&
-[ "$(sha256sum < {name} | cut -c1-64)" = {sha256} ]; then echo same; exit 0; fi;
+[ "$(sha256sum < {name} | cut -c1-64)" = {sha256} ]; then cat > /dev/null; echo same; exit 0; fi;
 trap 'rm -f {part}' EXIT; trap 'exit 95' HUP INT TERM PIPE;
 cat > {part} || exit 91;
 [ "$(wc -c < {part})" -eq {size_bytes} ] || exit 92;
@@ -209,6 +209,7 @@ def probe(host: SshHost, board: LinuxBoard, folder: PurePosixPath) -> tuple[str,
     machine, system = facts.get("machine", "?"), facts.get("system", "?")
     if system != "Linux" or machine not in machines:
         fitting = [b.name for b in load_linux_boards() if machine in _machines(b)]
+        fitting = fitting if system == "Linux" else []
         remedy = f"Choose --board {' or '.join(fitting)}." if fitting else "It cannot be used."
         raise RemoteError(
             host.address, f"runs {system} on {machine}; {board.name} is {' or '.join(machines)}",

@@ -226,6 +226,7 @@ def _feed(
         with suppress(BrokenPipeError, ConnectionResetError):
             for piece in content:
                 process.stdin.write(piece)
+                process.stdin.flush()  # the board need not wait for the next one
     except Exception as failure:
         if failures is None:
             raise

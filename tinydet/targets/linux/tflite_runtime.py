@@ -13,9 +13,9 @@ from tinydet.targets.linux.timing import Spread, spread
 TIMING_SCRIPT = Path(__file__).parent / "program" / "tflite_timing.py"
 # Where distributions put it; the second is that of OpenSTLinux.
 BENCHMARK_TOOLS = ("benchmark_model", "/usr/local/bin/tensorflow-lite-*/tools/benchmark_model")
-PYTHON_MODULES = ("tflite_runtime", "ai_edge_litert", "tensorflow")
+PYTHON_PACKAGES = ("tflite_runtime", "ai_edge_litert")  # as in tflite_timing.py
 FIND = (
-    "for m in {modules}; do python3 -c 'import importlib.util as u, sys; "
+    "for m in {packages}; do python3 -c 'import importlib.util as u, sys; "
     "sys.exit(u.find_spec(sys.argv[1]) is None)' $m 2>/dev/null && echo python=$m && break; "
     "done; for t in {tools}; do p=$(command -v $t) && echo tool=$p && break; done; exit 0"
 )
@@ -100,7 +100,7 @@ def find_runtime_tools(host: SshHost) -> RuntimeTools:
     Raises:
         RemoteError: It cannot be reached.
     """
-    script = FIND.format(modules=" ".join(PYTHON_MODULES), tools=" ".join(BENCHMARK_TOOLS))
+    script = FIND.format(packages=" ".join(PYTHON_PACKAGES), tools=" ".join(BENCHMARK_TOOLS))
     found = dict(line.partition("=")[::2] for line in run_on(host, script).output.splitlines())
     return RuntimeTools("python" in found, found.get("tool", ""))
 
