@@ -55,6 +55,7 @@ def test_flash_is_erased_programmed_read_back_and_run(image):
     assert board.started_at[XPSR] == 1 << 24
     assert not board.breakpoints
     assert board.log[-1] == b"D"
+    assert board.registers[PC] == read_image(image).symbols["td_halt"].address
     kinds = [entry[:8] for entry in board.log]
     assert kinds.index(b"qRcmd,72") < kinds.index(b"vFlashEr") < kinds.index(b"vFlashWr")
 

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinydet.targets.gdb_remote.memory_map import (
@@ -29,6 +29,7 @@ def segments(draw):
     return draw(st.permutations(drawn))
 
 
+@settings(max_examples=40)
 @given(segments())
 def test_pieces_are_the_segments_cut_at_borders(program):
     """Each byte is in exactly one piece, at its address, inside of the piece's region."""
@@ -43,6 +44,7 @@ def test_pieces_are_the_segments_cut_at_borders(program):
     assert found == expected
 
 
+@settings(max_examples=40)
 @given(segments())
 def test_what_is_erased_is_whole_blocks_under_flash_and_no_more(program):
     pieces = split_by_region(program, REGIONS)

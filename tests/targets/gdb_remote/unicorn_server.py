@@ -19,7 +19,7 @@ def main(port):
     uc.ctl_set_cpu_model(UC_CPU_ARM_CORTEX_M7)
     uc.mem_map(0x0000_0000, 4 * MIB)
     uc.mem_map(0x2000_0000, 4 * MIB)
-    uc.mem_map(0xE000_E000, 0x1000)
+    uc.mem_map(0xE000_0000, 0x1_0000)  # registers of core and debug unit, as plain memory
     uc.mem_write(0xE000_ED00, (0x411FC272).to_bytes(4, "little"))  # CPUID of a Cortex-M7
     uc.mem_write(WAITING, BRANCH_TO_ITSELF)
     udbserver(uc, port, WAITING)

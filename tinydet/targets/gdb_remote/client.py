@@ -24,8 +24,8 @@ INSTRUCTION_BYTES = 2
 class GdbClient(Session):
     """A halted board behind a GDB server.
 
-    A context manager: on leaving, the program is halted, breakpoints are taken away and the server
-    is let go.
+    A context manager: on leaving, the program is halted and parked, breakpoints are taken away and
+    the server is let go. Some servers let the core run on then; a parked one does nothing.
 
     Args:
         host: Name or address.
@@ -40,6 +40,7 @@ class GdbClient(Session):
         self._running, self._obeys = False, True
         self._breakpoints: list[tuple[int, int]] = []  # kind, address
         self.output: list[str] = []  # what the server printed for the program
+        self._parking: tuple[int, int] | None = None
 
     def __enter__(self) -> "GdbClient":
         return self
@@ -57,6 +58,8 @@ class GdbClient(Session):
                     self.halt()
                 if self._obeys:
                     self.remove_breakpoints()
+                    if self._parking is not None:
+                        self.write_register(*self._parking)
                     self.ask(b"D", HALT_S)
         finally:
             self.connection.close()
@@ -171,6 +174,15 @@ class GdbClient(Session):
     def write_register(self, number: int, value: int) -> bool:
         """Set a 32-bit register; False where the server refuses."""
         return self.ask(b"P%x=%b" % (number, value.to_bytes(4, "little").hex().encode())) == b"OK"
+
+    def park_at(self, program_counter: int, address: int) -> None:
+        """Say where the core is put on leaving.
+
+        Args:
+            program_counter: Number of that register.
+            address: Of an endless loop.
+        """
+        self._parking = program_counter, address
 
     def set_breakpoint(self, address: int) -> None:
         """Stop the program before the instruction at an address.

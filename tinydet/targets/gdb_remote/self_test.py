@@ -10,6 +10,7 @@ from tinydet.targets.gdb_remote.packets import BoardError
 from tinydet.targets.toolchain import require_package
 
 RESULT_SYMBOL, END_SYMBOL = "td_self_test_result", "td_finished"
+PARKING_SYMBOL = "td_halt"  # an endless loop of the start-up
 MAGIC = 0x54445354  # "TDST"
 # td_self_test_report of the firmware: magic, status, first bad operator, cycles (low), stack,
 # detections, operators, cycles (high), address of the name of the bad operator.

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from tinydet.targets.elf import Image
 from tinydet.targets.gdb_remote.client import GdbClient
@@ -26,6 +26,7 @@ from tinydet.targets.gdb_remote.memory_map import (
 from tinydet.targets.gdb_remote.packets import AnswerTimeout, BoardError
 from tinydet.targets.gdb_remote.self_test import (
     END_SYMBOL,
+    PARKING_SYMBOL,
     RESULT,
     RESULT_SYMBOL,
     SelfTestResult,
@@ -37,7 +38,6 @@ from tinydet.targets.gdb_remote.semihosting import ENDED, handle, handle_file_re
 DEFAULT_TIMEOUT_S = 60.0
 RESET_COMMANDS = ("reset halt", "reset")  # OpenOCD and pyOCD; J-Link and ST-LINK
 REPORT_REMEDY = "Run it once more; if it stays, please report it with the model."
-Halted = Literal["end", "fault", "stopped"]
 
 
 @dataclass(frozen=True)
@@ -184,9 +184,9 @@ def _reset(client: GdbClient) -> None:
 def _run(client: GdbClient, image: Image, registers: Registers, timeout_s: float) -> str:
     """Run the program to its end; returns what it printed."""
     prepare(client, image, registers)
-    end = image.symbols[END_SYMBOL].address
-    handlers = fault_handlers(image)
-    for address in (end, *sorted(handlers)):
+    if PARKING_SYMBOL in image.symbols:
+        client.park_at(registers.program_counter, image.symbols[PARKING_SYMBOL].address)
+    for address in (image.symbols[END_SYMBOL].address, *sorted(fault_handlers(image))):
         client.set_breakpoint(address)
     deadline = time.monotonic() + timeout_s
     client.resume()
@@ -197,25 +197,35 @@ def _run(client: GdbClient, image: Image, registers: Registers, timeout_s: float
             raise _still_running(client, image, registers, timeout_s) from None
         if stop.kind == "file":
             client.output.append(handle_file_request(client, stop))
-            continue
-        if stop.kind != "signal":
+        elif stop.kind == "signal":
+            printed = _at_stop(client, image, registers, stop.number)
+            if printed is None:
+                return "".join(client.output)
+            client.output.append(printed)
+            client.resume()
+        else:
             found = f"the program ended with {stop.kind} {stop.number} in front of its end"
             raise BoardError(client.where, found, REPORT_REMEDY)
-        place = client.read_register(registers.program_counter)
-        if place == end:
-            return "".join(client.output)
-        if place in handlers and in_exception(client, registers):
-            found = f"the program stopped: {describe_fault(client, image, registers)}"
-            raise BoardError(client.where, found, "Build for this board and its core.")
-        printed = handle(client, place, registers.program_counter)
-        if printed == ENDED:
-            return "".join(client.output)
-        if printed is None:
-            where = f"{image.function_at(place)} ({place:#x})"
-            found = f"the program stopped in {where} with signal {stop.number}"
-            raise BoardError(client.where, found, REPORT_REMEDY)
-        client.output.append(printed)
-        client.resume()
+
+
+def _at_stop(client: GdbClient, image: Image, registers: Registers, signal: int) -> str | None:
+    """What the halted program printed by semihosting; None at its end.
+
+    Raises:
+        BoardError: It stands somewhere else.
+    """
+    place = client.read_register(registers.program_counter)
+    if place == image.symbols[END_SYMBOL].address:
+        return None
+    if place in fault_handlers(image) and in_exception(client, registers):
+        found = f"the program stopped: {describe_fault(client, image, registers)}"
+        raise BoardError(client.where, found, "Build for this board and its core.")
+    printed = handle(client, place, registers.program_counter)
+    if printed is None:
+        where = f"{image.function_at(place)} ({place:#x})"
+        found = f"the program stopped in {where} with signal {signal}"
+        raise BoardError(client.where, found, REPORT_REMEDY)
+    return None if printed == ENDED else printed
 
 
 def _still_running(
