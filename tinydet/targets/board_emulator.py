@@ -117,10 +117,15 @@ def run_firmware(
 
 
 def _memories(board: Board) -> Sequence[tuple[int, int]]:
-    """``(begin, end)`` of flash and RAM, whole pages, neighbours joined."""
+    """``(begin, end)`` of flash and RAM, inside and outside, whole pages, neighbours joined."""
     memories = [(bank.address, bank.end) for bank in board.ram]
-    if board.flash_bytes:
-        memories.append((board.flash_address, board.flash_address + board.flash_bytes))
+    for begin, size_bytes in (
+        (board.flash_address, board.flash_bytes),
+        (board.external_flash_address, board.external_flash_bytes),
+        (board.external_ram_address, board.external_ram_bytes),
+    ):
+        if size_bytes:
+            memories.append((begin, begin + size_bytes))
     joined: list[tuple[int, int]] = []
     for begin, end in sorted(memories):
         if joined and joined[-1][1] == begin:

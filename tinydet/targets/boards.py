@@ -50,6 +50,8 @@ class Board:
         source: Documents the numbers are from.
         note: What else matters.
         flash_address: Where a program begins: in the internal flash, else in ``program_ram``.
+        external_flash_address: Where the external flash is mapped, once it is set up.
+        external_ram_address: Where the external RAM is mapped, once it is set up.
         program_ram: Names of the banks that a program runs from on a chip without flash.
         clock_mhz: Of the processor: after reset, and the highest.
         uart: The serial port that a PC sees.
@@ -65,6 +67,8 @@ class Board:
     source: str
     note: str = ""
     flash_address: int = 0
+    external_flash_address: int = 0
+    external_ram_address: int = 0
     program_ram: tuple[str, ...] = ()
     clock_mhz: tuple[float, float] = (0.0, 0.0)
     uart: str = ""
@@ -146,11 +150,13 @@ def load_boards(path: Path = BOARDS_FILE) -> tuple[Board, ...]:
                 RamBank(name, int(address, 16), size_kib * KIB, speed, ready)
                 for name, address, size_kib, speed, ready in board["ram"]
             ),
-            external_flash_bytes=board["external_flash_kib"] * KIB,
-            external_ram_bytes=board["external_ram_kib"] * KIB,
+            external_flash_bytes=board["external_flash"][1] * KIB,
+            external_ram_bytes=board["external_ram"][1] * KIB,
             source=board["source"],
             note=board.get("note", ""),
             flash_address=int(board["flash"][0], 16),
+            external_flash_address=int(board["external_flash"][0], 16),
+            external_ram_address=int(board["external_ram"][0], 16),
             program_ram=tuple(board.get("program_ram", ())),
             clock_mhz=(board["clock_mhz"][0], board["clock_mhz"][1]),
             uart=board["uart"],

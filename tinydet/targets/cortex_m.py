@@ -43,8 +43,9 @@ STACK_BYTES = 64 * 1024  # what the image reserves; what is used of it is measur
 IMAGE_FILE = "image.elf"
 # The addresses of mps2-an500; large enough for every network, so that a model that fits no board
 # is still measured.
+_FLASH = MemoryRegion("FLASH", FLASH_BEGIN, FLASH_BYTES)
 _RAM = MemoryRegion("RAM", RAM_BEGIN, RAM_BYTES)
-MEMORY = MemoryMap(MemoryRegion("FLASH", FLASH_BEGIN, FLASH_BYTES), _RAM, _RAM)
+MEMORY = MemoryMap(program=_FLASH, weights=_FLASH, data=_RAM, arena=_RAM)
 
 
 @dataclass(frozen=True)

@@ -37,22 +37,29 @@ class MemoryMap:
 
     Attributes:
         program: Vectors, code, constants, initial values of variables.
+        weights: Constants of the model, and a built-in image.
         data: Stack, variables, detections.
         arena: The arena.
     """
 
     program: MemoryRegion
+    weights: MemoryRegion
     data: MemoryRegion
     arena: MemoryRegion
 
     def regions(self) -> tuple[MemoryRegion, ...]:
         """Each region once."""
-        return tuple(dict.fromkeys((self.program, self.data, self.arena)))
+        return tuple(dict.fromkeys((self.program, self.weights, self.data, self.arena)))
 
     def commands(self) -> str:
-        """The MEMORY command and the names PROGRAM, DATA and ARENA."""
+        """The MEMORY command and the names of the parts."""
         lines = "".join(f"    {region.line()}\n" for region in self.regions())
-        parts = (("PROGRAM", self.program), ("DATA", self.data), ("ARENA", self.arena))
+        parts = (
+            ("PROGRAM", self.program),
+            ("WEIGHTS", self.weights),
+            ("DATA", self.data),
+            ("ARENA", self.arena),
+        )
         aliases = "\n".join(f'REGION_ALIAS("{part}", {region.name})' for part, region in parts)
         return f"MEMORY\n{{\n{lines}}}\n{aliases}"
 

@@ -12,6 +12,7 @@ from tinydet.errors import UnsupportedError
 from tinydet.targets import HostTarget
 from tinydet.targets.board_emulator import run_firmware
 from tinydet.targets.boards import find_board
+from tinydet.targets.elf import read_image
 from tinydet.targets.firmware_project import (
     BoardFitError,
     build_firmware,
@@ -153,6 +154,38 @@ def test_too_little_flash_is_told_in_bytes(model, tmp_path):
     assert "NUCLEO-H743ZI2" in text
     assert "G474RE" not in text
     assert not list((tmp_path / "build").rglob("firmware.elf"))
+
+
+def test_weights_and_arena_may_lie_outside_of_the_chip(model, golden, tmp_path):
+    """In memories that td_board_init sets up; the file holds no gap between them."""
+    board = find_board("STM32F746G-DISCO")
+    project = write_firmware_project(
+        model,
+        board,
+        tmp_path,
+        image=golden.image_u8,
+        golden=golden,
+        external=("flash", "ram"),
+    )
+    elf = build_firmware(project)
+    image = read_image(elf)
+    assert image.sections[".td_weights"].address == 0x9000_0000
+    assert image.sections[".td_arena"].address == 0xC000_0000
+    assert 0x0800_0000 < image.sections[".text"].address < 0x0810_0000
+    assert elf.stat().st_size < 1024 * KIB
+    uses = {use.name: use.used_bytes for use in memory_use(project, elf)}
+    assert uses["EXTERNAL_RAM"] == project.needs.arena_bytes
+    assert uses["EXTERNAL_FLASH"] >= golden.image_u8.size
+    assert read_report(run_firmware(elf, board).text).self_test_passed
+    with pytest.raises(UnsupportedError, match="NUCLEO-F401RE: external ram is not supported"):
+        write_firmware_project(
+            model,
+            find_board("NUCLEO-F401RE"),
+            tmp_path,
+            image=None,
+            self_test=False,
+            external=("ram",),
+        )
 
 
 def test_an_error_in_the_users_c_is_the_compilers(model, tmp_path):

@@ -7,10 +7,11 @@ from pathlib import Path
 from tinydet.config.files import make_folder, write_text_atomically
 from tinydet.targets.elf import Image, read_image
 from tinydet.targets.firmware_project.placement import (
-    SMALLER,
+    LESS_FLASH,
     BoardFitError,
     boards_with_room,
     other_boards,
+    outside,
 )
 from tinydet.targets.firmware_project.project import (
     BUILD_FOLDER,
@@ -96,7 +97,7 @@ def build_firmware(
 
 
 def memory_use(project: FirmwareProject, elf: Path) -> tuple[MemoryUse, ...]:
-    """What the linked firmware takes of each memory, in the order program, data, arena.
+    """What the linked firmware takes of each memory, in the order program, weights, data, arena.
 
     Raises:
         MissingToolError: pyelftools is not installed.
@@ -187,15 +188,18 @@ def _too_large(
         for use in uses
         if use.spare_bytes < 0
     )
-    program = next(use for use in uses if use.name == project.memory.program.name)
-    flash_bytes = program.used_bytes
-    if project.board.program_ram:
+    program, board = project.memory.program, project.board
+    flash_bytes = sum(
+        use.used_bytes for use in uses if use.name in (program.name, project.memory.weights.name)
+    )
+    if board.program_ram:
         flash_bytes -= project.needs.arena_bytes + project.needs.data_bytes
-    smaller = "Leave the self-test out, " if self_test else ""
-    advice = SMALLER.replace("Compile", "compile" if self_test else "Compile", 1)
+    advice = "Leave the self-test out, lower alpha or the input size" if self_test else LESS_FLASH
+    if project.memory.weights == program:
+        advice += outside(board, "flash", "the weights")
     names = boards_with_room(project.needs, flash_bytes)
-    return BoardFitError(project.board.name, missing, smaller + advice + other_boards(names))
+    return BoardFitError(board.name, missing, advice + other_boards(names))
 
 
 def _kind(region_name: str) -> str:
-    return "flash" if region_name == "FLASH" else f"RAM ({region_name.replace('_', ' ')})"
+    return "flash" if region_name == "FLASH" else f"memory ({region_name.replace('_', ' ')})"

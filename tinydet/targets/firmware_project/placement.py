@@ -4,12 +4,18 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Literal
 
-from tinydet.errors import FaultError
+from tinydet.errors import FaultError, UnsupportedError
 from tinydet.targets.boards import Board, RamBank, load_boards
+from tinydet.targets.footprint import KIB
 from tinydet.targets.linker_script import MemoryMap, MemoryRegion
 
-SMALLER = "Compile for less RAM (--optimize ram), lower the input size or alpha"
+LESS_RAM = "Compile for less RAM (--optimize ram), lower the input size or alpha"
+LESS_FLASH = "Lower alpha or the input size"
+
+
+External = Literal["flash", "ram"]
 
 
 class BoardFitError(FaultError):
@@ -18,15 +24,18 @@ class BoardFitError(FaultError):
 
 @dataclass(frozen=True)
 class Needs:
-    """Bytes of RAM that a program needs.
+    """What a program needs of a board.
 
     Attributes:
         arena_bytes: In one piece.
         data_bytes: Stack, variables, detections; in one piece.
+        external: Which parts go to memories outside of the chip: ``flash`` for the weights,
+            ``ram`` for the arena.
     """
 
     arena_bytes: int
     data_bytes: int
+    external: tuple[External, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,7 +63,7 @@ class _Piece:
 
 
 def place(board: Board, needs: Needs) -> MemoryMap:
-    """Place a program in internal memory that works right after reset.
+    """Place a program in memory that works right after reset, but for what shall go outside.
 
     The arena goes where it is fastest, of equally fast places to the smallest that takes it; stack
     and variables to the fastest of what remains, beside the arena if there is no other place. On
@@ -66,7 +75,16 @@ def place(board: Board, needs: Needs) -> MemoryMap:
 
     Raises:
         BoardFitError: There is no place.
+        UnsupportedError: The board has no such memory outside of the chip.
     """
+    for kind in needs.external:
+        if _external(board, kind) is None:
+            raise UnsupportedError(
+                board.name,
+                f"external {kind}",
+                "what the board has, memory-mapped",
+                "Choose another board, or use the memory inside of the chip.",
+            )
     memory = _find_place(board, needs)
     if memory is None:
         raise _no_place(board, needs)
@@ -75,9 +93,10 @@ def place(board: Board, needs: Needs) -> MemoryMap:
 
 def boards_with_room(needs: Needs, flash_bytes: int) -> list[str]:
     """Names of the boards that take a program inside of the chip, in the order of the data file."""
+    inside = replace(needs, external=())
     names = []
     for board in load_boards():
-        memory = _find_place(board, needs)
+        memory = _find_place(board, inside)
         shared = needs.arena_bytes + needs.data_bytes if board.program_ram else 0
         if memory is not None and flash_bytes + shared <= memory.program.size_bytes:
             names.append(board.name)
@@ -89,24 +108,51 @@ def other_boards(names: Sequence[str]) -> str:
     return f", or choose a board with room: {', '.join(names)}." if names else "."
 
 
+def outside(board: Board, kind: External, part: str) -> str:
+    """The part of a remedy that names a memory outside of the chip; empty without one."""
+    region = _external(board, kind)
+    if region is None:
+        return ""
+    size = f"{region.size_bytes // KIB} KiB, which td_board_init has to set up"
+    return f", put {part} into the board's external {kind} ({size})"
+
+
 def _find_place(board: Board, needs: Needs) -> MemoryMap | None:
     """See ``place``; None where there is no place."""
     pieces = _pieces(board)
+    outside = _external(board, "ram") if "ram" in needs.external else None
+    if outside is not None and needs.arena_bytes > outside.size_bytes:
+        return None
+    inside = replace(needs, arena_bytes=0) if outside is not None else needs
     if board.program_ram:
         region = pieces[0].region()
-        fits = needs.arena_bytes + needs.data_bytes <= region.size_bytes
-        return MemoryMap(region, region, region) if fits else None
-    choices = [
-        ((arena.speed, arena.size_bytes, data.speed, data.size_bytes), arena, data)
-        for arena in pieces
-        for data in pieces
-        if _fit_together(arena, data, needs)
-    ]
-    if not choices:
-        return None
-    _, arena, data = min(choices, key=lambda choice: choice[0])
-    flash = MemoryRegion("FLASH", board.flash_address, board.flash_bytes)
-    return MemoryMap(flash, data.region(), arena.region())
+        if inside.arena_bytes + inside.data_bytes > region.size_bytes:
+            return None
+        memory = MemoryMap(region, region, region, region)
+    else:
+        choices = [
+            ((arena.speed, arena.size_bytes, data.speed, data.size_bytes), arena, data)
+            for arena in pieces
+            for data in pieces
+            if _fit_together(arena, data, inside)
+        ]
+        if not choices:
+            return None
+        _, arena, data = min(choices, key=lambda choice: choice[0])
+        flash = MemoryRegion("FLASH", board.flash_address, board.flash_bytes)
+        memory = MemoryMap(flash, flash, data.region(), arena.region())
+    weights = _external(board, "flash") if "flash" in needs.external else None
+    return replace(memory, weights=weights or memory.weights, arena=outside or memory.arena)
+
+
+def _external(board: Board, kind: External) -> MemoryRegion | None:
+    """A memory outside of the chip; None without one."""
+    address, size_bytes = {
+        "flash": (board.external_flash_address, board.external_flash_bytes),
+        "ram": (board.external_ram_address, board.external_ram_bytes),
+    }[kind]
+    name = f"EXTERNAL_{kind.upper()}"
+    return MemoryRegion(name, address, size_bytes) if size_bytes else None
 
 
 def _pieces(board: Board) -> list[_Piece]:
@@ -143,5 +189,5 @@ def _no_place(board: Board, needs: Needs) -> BoardFitError:
         f"{missing} bytes of RAM are missing: the arena of {needs.arena_bytes} bytes and "
         f"{needs.data_bytes} bytes of stack and variables do not fit (largest piece of internal "
         f"RAM: {largest_bytes} bytes)",
-        SMALLER + other_boards(boards_with_room(needs, 0)),
+        LESS_RAM + outside(board, "ram", "the arena") + other_boards(boards_with_room(needs, 0)),
     )

@@ -11,7 +11,7 @@ from tinydet.targets.base import DETECTION, CompiledModel, ImageArray
 from tinydet.targets.boards import Board
 from tinydet.targets.cortex_m import CORES, Core
 from tinydet.targets.firmware_project.c_data import golden_sources, image_sources
-from tinydet.targets.firmware_project.placement import Needs, place
+from tinydet.targets.firmware_project.placement import External, Needs, place
 from tinydet.targets.golden import GoldenVectors, record_golden_vectors
 from tinydet.targets.linker_script import MemoryMap, linker_script
 from tinydet.targets.toolchain import FIRMWARE
@@ -69,7 +69,7 @@ def write_firmware_project(
     image: ImageArray | None,
     self_test: bool = True,
     golden: GoldenVectors | None = None,
-    stack_bytes: int = STACK_BYTES,
+    external: tuple[External, ...] = (),
 ) -> FirmwareProject:
     """Write the firmware of a detector for a board.
 
@@ -84,14 +84,16 @@ def write_firmware_project(
             network's input it is used as it is. None: only what a camera brings.
         self_test: Also write the self-test, which needs an image.
         golden: What the self-test compares with, of this model and image; None: recorded now.
-        stack_bytes: Reserved for the stack, a multiple of 8.
+        external: Parts that go to memories of the board outside of the chip, which
+            ``td_board_init`` has to set up: ``flash`` takes weights and image, ``ram`` the arena.
 
     Returns:
         The project, to be built by ``build_firmware``, CMake, or anything else.
 
     Raises:
         BoardFitError: The RAM of the board is too small.
-        UnsupportedError: The C cannot take whole images, or a self-test without an image.
+        UnsupportedError: The C cannot take whole images, a self-test without an image, or the board
+            has no such memory outside of the chip.
         MissingToolError: The self-test needs ziglang, which is not installed.
         OutputError: The folder cannot be written to.
     """
@@ -112,7 +114,7 @@ def write_firmware_project(
         golden = None
     elif golden is None and image is not None:
         golden = record_golden_vectors(model, image, folder / BUILD_FOLDER / "pc")
-    needs = _needs(model, header, golden, stack_bytes)
+    needs = _needs(model, header, golden, external)
     memory = place(board, needs)
     files: dict[str, str] = {f"{MODEL_FOLDER}/{name}": t for name, t in model.sources.items()}
     files |= {name: (FIRMWARE / name).read_text(encoding="utf-8") for name in COPIED}
@@ -132,7 +134,7 @@ def write_firmware_project(
     marks = _marks(project, model)
     files |= {name: _render(name, marks) for name in (*names, "CMakeLists.txt", "README.md")}
     files |= {f"cmake/{name}": _render(name, marks) for name in TOOLCHAIN_FILES}
-    files["linker.ld"] = linker_script(memory, model.name, stack_bytes)
+    files["linker.ld"] = linker_script(memory, model.name, STACK_BYTES)
     _write(files, folder)
     return project
 
@@ -150,12 +152,15 @@ def _write(files: Mapping[str, str], folder: Path) -> None:
 
 
 def _needs(
-    model: CompiledModel, header: str, golden: GoldenVectors | None, stack_bytes: int
+    model: CompiledModel,
+    header: str,
+    golden: GoldenVectors | None,
+    external: tuple[External, ...],
 ) -> Needs:
     detections = _macro(model, header, "MAX_DETECTIONS") * DETECTION.itemsize
     compared = OPERATOR_BYTES * len(golden.outputs) if golden is not None else 0
-    data = stack_bytes + detections + compared + VARIABLES_BYTES
-    return Needs(_macro(model, header, "ARENA_BYTES"), data)
+    data = STACK_BYTES + detections + compared + VARIABLES_BYTES
+    return Needs(_macro(model, header, "ARENA_BYTES"), data, external)
 
 
 def _macro(model: CompiledModel, header: str, what: str) -> int:
@@ -186,6 +191,7 @@ def _marks(project: FirmwareProject, model: CompiledModel) -> dict[str, str]:
     reset_mhz, highest_mhz = board.clock_mhz
     parts = (
         ("Program", project.memory.program),
+        ("Weights, image", project.memory.weights),
         ("Stack, variables", project.memory.data),
         ("Arena", project.memory.arena),
     )
