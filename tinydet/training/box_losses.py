@@ -27,9 +27,7 @@ def smooth_l1(box_deltas: Any, target_deltas: Any, beta: float) -> Any:
         Girshick, 2015, "Fast R-CNN", section 2.3.
     """
     error = ops.abs(target_deltas - box_deltas)
-    return ops.sum(
-        ops.where(error < beta, 0.5 * error * error / beta, error - 0.5 * beta), axis=-1
-    )
+    return ops.sum(ops.where(error < beta, 0.5 * error * error / beta, error - 0.5 * beta), axis=-1)
 
 
 def iou_loss(box_deltas: Any, target_deltas: Any, kind: str) -> Any:
