@@ -101,9 +101,7 @@ def test_mistakes_are_one_line(words, message, tmp_path, monkeypatch):
     assert "\n" not in str(found.value)
 
 
-@pytest.mark.parametrize(
-    "words", [["--input", "wide"], ["--input", "1x2x3"], ["--classes", "0"]]
-)
+@pytest.mark.parametrize("words", [["--input", "wide"], ["--input", "1x2x3"], ["--classes", "0"]])
 def test_numbers_that_are_none(words, capsys):
     with pytest.raises(SystemExit):
         run("footprint", *words)

@@ -102,6 +102,7 @@ def _ask_stedgeai(
     """The publisher's figures beside ours, where the file names its compiler."""
     from tinydet.targets import Board
     from tinydet.targets.stedgeai import (
+        NOT_USED,
         StedgeaiJob,
         find_stedgeai,
         format_report,
@@ -111,9 +112,7 @@ def _ask_stedgeai(
 
     program = find_stedgeai(run.config.tools.stedgeai_path)
     if program is None:
-        run.log.say(
-            "Made with tinydet's own compiler: the configuration names no installed stedgeai."
-        )
+        run.log.say(NOT_USED)
         return
     board = board_of(str(board_name))
     if not isinstance(board, Board):
@@ -123,5 +122,5 @@ def _ask_stedgeai(
         program, model_path, target_of(board), folder / "stedgeai", run.config.tools.optimization
     )
     report = run_stedgeai(command, job)
-    write_record(folder / STEDGEAI_FILE, model_path, report.to_record())
+    write_record(folder / STEDGEAI_FILE, model_path, {"board": board.name, **report.to_record()})
     run.log.say(format_report(report))

@@ -38,7 +38,7 @@ def run(config: UserConfig, *, run_folder: Path | None = None) -> Path:
             found before the folder is made.
         KeyboardInterrupt: Ctrl-C; its text says how to go on.
     """
-    from tinydet.report import write_report
+    from tinydet.report import write_model_card, write_report
 
     if config.trains and config.training.resume_training_from is not None:
         return resume(_folder_of(Path(config.training.resume_training_from)))
@@ -56,6 +56,8 @@ def run(config: UserConfig, *, run_folder: Path | None = None) -> Path:
     try:
         summary = _execute(Run(config, folder, log))
         write_text_atomically(folder / SUMMARY_FILE, json.dumps(summary, indent=2) + "\n")
+        if config.trains or config.quantizes:
+            write_model_card(folder)
         report = write_report(folder)
     except KeyboardInterrupt:
         command = f"tinydet run --resume {shlex.quote(str(folder))}"

@@ -19,7 +19,7 @@ from tinydet.targets.footprint import KIB
 Command = Literal["analyze", "generate", "validate"]
 Optimization = Literal["balanced", "time", "ram"]
 PROGRAMS = ("stedgeai", "stm32ai")
-NOT_USED = "stedgeai is not installed where the configuration says: tinydet's own compiler is used."
+NOT_USED = "Made with tinydet's own compiler: the configuration names no installed stedgeai."
 NETWORK_NAME = "network"  # start of the C names, and of the report's file name
 LOG_FILE = "{command}.log"
 REPORT_FILE = "{name}_{command}_report.txt"
