@@ -114,7 +114,8 @@ def outside(board: Board, kind: External, part: str) -> str:
     if region is None:
         return ""
     size = f"{region.size_bytes // KIB} KiB, which td_board_init has to set up"
-    return f", put {part} into the board's external {kind} ({size})"
+    name = "RAM" if kind == "ram" else kind
+    return f", put {part} into the board's external {name} ({size})"
 
 
 def _find_place(board: Board, needs: Needs) -> MemoryMap | None:
