@@ -80,7 +80,7 @@ def compare_with_pc(
             comparison.not_compared.append(name)
         elif crc32(pixels.tobytes()) != record.get("pixels_crc32"):
             comparison.decoded_differently.append(name)
-        elif _same(model, detect_here(model, program, pixels), record):
+        elif same_detections(model, detect_here(model, program, pixels), record):
             comparison.num_same += 1
         else:
             comparison.different.append(name)
@@ -107,7 +107,8 @@ def detect_here(model: CompiledModel, program: Program, image: ImageArray) -> De
     return Detections(boxes[seen], found.scores[seen], found.class_ids[seen])
 
 
-def _same(model: CompiledModel, found: Detections, record: Mapping[str, Any]) -> bool:
+def same_detections(model: CompiledModel, found: Detections, record: Mapping[str, Any]) -> bool:
+    """Whether a record of a board says what this machine found in the same pixels."""
     there = record["detections"]
     scores = np.array([d["score"] for d in there], np.float32)
     class_ids = np.array([d["class_id"] for d in there], np.int64)
