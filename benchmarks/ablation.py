@@ -10,6 +10,7 @@ images: no epoch is chosen by them.
 """
 
 import argparse
+import csv
 import json
 import os
 import subprocess
@@ -20,9 +21,13 @@ from typing import Any
 import yaml
 from record import RESULTS, write_result
 
+from tinydet.config.loader import load_config
+from tinydet.config.schema import UserConfig
+
 HERE = Path(__file__).parent
 BASE, ROWS = HERE / "ablation_base.yaml", HERE / "ablation_rows.yaml"
 MEASURED = "measured.json"  # in the folder of a row
+EMA_MOMENTUM = 0.999
 
 
 def main() -> None:
@@ -38,7 +43,7 @@ def main() -> None:
     parsed = parser.parse_intermixed_args()
     rows = yaml.safe_load(ROWS.read_text(encoding="utf-8"))
     if parsed.measure:
-        measure(rows[parsed.measure]["overrides"], folder_of(parsed, parsed.measure), parsed)
+        measure(rows[parsed.measure], parsed, folder_of(parsed, parsed.measure))
         return
     for name in parsed.rows or rows:
         if name not in rows:
@@ -56,57 +61,97 @@ def folder_of(parsed: argparse.Namespace, name: str) -> Path:
     return work / f"{name}_{parsed.epochs}_epochs_seed_{parsed.seed}"
 
 
-def measure(overrides: list[str], folder: Path, parsed: argparse.Namespace) -> None:
-    """Train one row and write its figures to ``measured.json`` of its folder."""
+def measure(row: dict[str, Any], parsed: argparse.Namespace, folder: Path) -> None:
+    """Train what a row changes, or take the run that it says, and write down the figures.
+
+    Every run keeps the running average of the weights beside them, which does not touch the
+    training, so that rows may tell what the average or other statistics of the same run are worth.
+    """
     from tinydet.config.detector_spec import load_detector_spec
-    from tinydet.config.loader import load_config
-    from tinydet.evaluation import EvaluationSettings, evaluate
     from tinydet.inference import load_detector
     from tinydet.pipeline.context import Run
-    from tinydet.pipeline.datasets import load_evaluation
     from tinydet.pipeline.log import RunLog
     from tinydet.pipeline.train_stage import train_stage
 
-    epochs, schedule = parsed.epochs, "training.callbacks.LRWarmupCosineDecay"
-    shared = [
-        f"training.model.pretrained_weights={parsed.weights}",
-        f"training.epochs={epochs}",
-        f"training.validation_period={epochs}",
-        f"general.global_seed={parsed.seed}",
-        f"{schedule}.warmup_steps={warm_up(epochs)}",
-        f"{schedule}.decay_steps={epochs - warm_up(epochs)}",
-    ]
-    environment = {**os.environ, "COCO_PERSON": str(parsed.data)}
-    config = load_config(BASE, [*shared, *overrides], environment).config
-    folder.mkdir(parents=True, exist_ok=True)
-    train_stage(Run(config, folder, RunLog(folder)))
-    model = folder / "saved_models" / "last_model.keras"
-    spec = load_detector_spec(model.with_name("detector.json"))
-    dataset, data_path = load_evaluation(config.dataset, spec.class_names)
-    settings = EvaluationSettings(
-        postprocess=config.evaluation_postprocess_spec(),
-        iou_thresholds=config.evaluation.iou_thresholds,
-    )
-    result = evaluate(
-        load_detector(model, spec),
-        dataset,
-        model_path=model,
-        data_path=data_path,
-        run_folder=None,
-        settings=settings,
-    )
-    figures: dict[str, Any] = {f"ap@{iou}": value.mean for iou, value in result.ap.items()}
-    figures["coco_ap"] = result.coco["ap"]
-    history = (folder / "logs" / "metrics" / "train_metrics.csv").read_text().splitlines()
-    seconds = history[0].split(",").index("seconds")
-    figures["minutes"] = round(sum(float(row.split(",")[seconds]) for row in history[1:]) / 60, 1)
+    run = folder_of(parsed, row["run"]) if "run" in row else folder
+    config = configuration(row, parsed)
+    for path in (run, folder):
+        path.mkdir(parents=True, exist_ok=True)
+    train_stage(Run(config, run, RunLog(run)))
+    saved = run / "saved_models"
+    spec = load_detector_spec(saved / "detector.json")
+    model_path = folder / "measured.keras"
+    finished_model(row, config, saved, spec).save(model_path)
+    figures = accuracy(load_detector(model_path, spec), model_path, config)
+    with (run / "logs" / "metrics" / "train_metrics.csv").open(encoding="utf-8") as file:
+        seconds = [float(epoch["seconds"]) for epoch in csv.DictReader(file)]
+    figures["minutes"] = round(sum(seconds) / 60, 1)
     (folder / MEASURED).write_text(json.dumps(figures))
     print(figures, flush=True)
 
 
-def warm_up(epochs: int) -> int:
-    """Epochs until the full learning rate."""
-    return max(1, min(3, epochs // 5))
+def configuration(row: dict[str, Any], parsed: argparse.Namespace) -> UserConfig:
+    """The base with the changes of a row."""
+    warm_up = max(1, min(3, parsed.epochs // 5))
+    schedule = "training.callbacks.LRWarmupCosineDecay"
+    overrides = [
+        f"training.model.pretrained_weights={parsed.weights}",
+        f"training.epochs={parsed.epochs}",
+        f"training.validation_period={parsed.epochs}",
+        f"training.ema_momentum={EMA_MOMENTUM}",
+        f"general.global_seed={parsed.seed}",
+        f"{schedule}.warmup_steps={warm_up}",
+        f"{schedule}.decay_steps={parsed.epochs - warm_up}",
+        *row.get("overrides", []),
+    ]
+    environment = {**os.environ, "COCO_PERSON": str(parsed.data)}
+    return load_config(BASE, overrides, environment).config
+
+
+def finished_model(row: dict[str, Any], config: UserConfig, saved: Path, spec: Any) -> Any:
+    """The network of the last epoch: its weights, or what the row says."""
+    import keras
+
+    from tinydet.data.augment import make_augmentation
+    from tinydet.pipeline.datasets import load_training
+    from tinydet.training.batch_norm_statistics import reestimate_batch_norm
+    from tinydet.training.batches import TrainingBatches
+
+    model = keras.models.load_model(saved / "last_model.keras")
+    if not row.get("average"):
+        model.load_weights(saved / "last_weights.weights.h5")
+    if "batch_norm_batches" in row:
+        batches = TrainingBatches(
+            load_training(config.dataset)[0].samples,
+            make_augmentation(config.data_augmentation),
+            spec.preprocess,
+            batch_size=config.training.batch_size,
+            seed=1,
+        )
+        steps = range(row["batch_norm_batches"])
+        reestimate_batch_norm(model, (batches.batch(0, step)[0] for step in steps))
+    return model
+
+
+def accuracy(detector: Any, model_path: Path, config: UserConfig) -> dict[str, Any]:
+    """AP on the validation images."""
+    from tinydet.evaluation import EvaluationSettings, evaluate
+    from tinydet.pipeline.datasets import load_evaluation
+
+    dataset, data_path = load_evaluation(config.dataset, detector.spec.class_names)
+    result = evaluate(
+        detector,
+        dataset,
+        model_path=model_path,
+        data_path=data_path,
+        run_folder=None,
+        settings=EvaluationSettings(
+            postprocess=config.evaluation_postprocess_spec(),
+            iou_thresholds=config.evaluation.iou_thresholds,
+        ),
+    )
+    figures: dict[str, Any] = {f"ap@{iou}": value.mean for iou, value in result.ap.items()}
+    return {**figures, "coco_ap": result.coco["ap"]}
 
 
 def add_row(

@@ -97,6 +97,7 @@ def train(
     bar = ProgressBar(first_epoch, options.epochs, batches.steps_per_epoch, options.batch_size)
     callbacks: list[keras.callbacks.Callback] = [SeedLayers(options.seed), *user_callbacks, bar]
     if average is not None:
+        average.set_model(model)  # a finished run has no training that would do so
         callbacks.insert(0, average)
     if validation:
         measured = Validation(
