@@ -26,25 +26,32 @@ KIB = 1024
 AN500 = find_board("mps2-an500")
 
 
+FRAMES, ROWS, COLUMNS = 20, 30, 44
 CAMERA = """
 #include "board.h"
 
-static const uint8_t buffer[30 * 44 * 2] = {@BYTES@};
-static int32_t frames;
+static const uint8_t buffers[FRAMES][30 * 44 * 2] = {@BYTES@};
+static int32_t next;
 
 int32_t td_camera_frame(td_image *frame)
 {
-    *frame = (td_image){buffer, 30, 44, 2 * 44, TD_RGB565};
-    return frames++ < 2;
+    if (next == FRAMES) {
+        return 0;
+    }
+    *frame = (td_image){buffers[next++], 30, 44, 2 * 44, TD_RGB565};
+    return 1;
 }
-"""
+""".replace("FRAMES", str(FRAMES))
 
 
 def test_a_camera_and_a_serial_port_of_the_user(model, tmp_path):
-    """What lies in user/ takes the place of the defaults and survives writing the folder again."""
-    content = np.random.default_rng(8).integers(0, 256, 30 * 44 * 2, np.uint8)
-    image = decode_pixels(content.tobytes(), "rgb565", 30, 44)
-    camera = CAMERA.replace("@BYTES@", ", ".join(map(str, content)))
+    """What lies in user/ takes the place of the defaults and survives writing the folder again.
+
+    On all frames the boxes are those of the PC.
+    """
+    frames = np.random.default_rng(8).integers(0, 256, (FRAMES, ROWS * COLUMNS * 2), np.uint8)
+    texts = ["{" + ", ".join(map(str, frame)) + "}" for frame in frames]
+    camera = CAMERA.replace("@BYTES@", ",\n".join(texts))
     user = tmp_path / "project" / "user"
     user.mkdir(parents=True)
     (user / "camera.c").write_text(camera)
@@ -59,16 +66,22 @@ def test_a_camera_and_a_serial_port_of_the_user(model, tmp_path):
     )
     assert (user / "camera.c").read_text() == camera
     run = run_firmware(build_firmware(project), AN500)
-    lines = run.text.splitlines()
     assert run.success
-    assert all(line.startswith("> ") for line in lines)
-    report = read_report(run.text.replace("> ", ""))
+    assert all(line.startswith("> ") for line in run.text.splitlines())
+    of_frames = re.findall(r".*?#td detections \d+\n", run.text.replace("> ", ""), re.DOTALL)
+    assert len(of_frames) == FRAMES
     host = HostTarget().build(model, tmp_path / "host")
-    expected = host.detect(preprocess(image, model.spec.preprocess))
-    assert len(expected) > 0
-    assert len(lines) == 2 * (2 * len(expected) + 1)  # two frames
-    np.testing.assert_array_equal(report.detections.boxes, expected.boxes)
-    assert report.self_test_passed is None
+    total = 0
+    for frame, text in zip(frames, of_frames, strict=True):
+        image = decode_pixels(frame.tobytes(), "rgb565", ROWS, COLUMNS)
+        expected = host.detect(preprocess(image, model.spec.preprocess))
+        found = read_report(text)
+        np.testing.assert_array_equal(found.detections.boxes, expected.boxes)
+        np.testing.assert_array_equal(found.detections.scores, expected.scores)
+        np.testing.assert_array_equal(found.detections.class_ids, expected.class_ids)
+        assert found.self_test_passed is None
+        total += len(expected)
+    assert total > FRAMES
 
 
 def test_without_image_and_camera_it_says_so(model, tmp_path):
