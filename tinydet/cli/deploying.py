@@ -35,6 +35,13 @@ def add_deploy(commands: "Commands") -> None:
     parser.add_argument(
         "--image", type=Path, help="test image of the firmware's self-test (default: noise)"
     )
+    parser.add_argument(
+        "--external",
+        choices=("flash", "ram"),
+        nargs="+",
+        default=[],
+        help="firmware: weights, arena in memories outside of the chip (default: inside)",
+    )
     _add_host(parser)
     parser.add_argument(
         "--images", type=Path, nargs="+", default=[], help="Linux: files to send and look at"
@@ -59,6 +66,7 @@ def _deploy(parsed: argparse.Namespace) -> None:
             parsed.output,
             parsed.board,
             image=parsed.image,
+            external=tuple(parsed.external),
             linux=_linux(parsed),
             options=options,
         )

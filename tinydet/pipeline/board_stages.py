@@ -77,6 +77,7 @@ def deploy_stage(run: Run, model_path: Path) -> None:
         folder,
         setup.board,
         image=None,
+        external=section.external,
         linux=linux,
         options=_compile_options(run),
     )

@@ -17,6 +17,7 @@ from tinydet.pipeline.int8_model import (
 
 if TYPE_CHECKING:
     from tinydet.targets import Board
+    from tinydet.targets.firmware_project.placement import External
     from tinydet.targets.linux import LinuxBoard, SshHost
 
 RESULTS_FILE, BENCHMARK_FILE = "results.jsonl", "benchmark.json"
@@ -67,6 +68,7 @@ def deploy_to_board(
     board_name: str,
     *,
     image: Path | None,
+    external: "tuple[External, ...]",
     linux: LinuxOptions,
     options: CompileOptions,
 ) -> str:
@@ -76,7 +78,9 @@ def deploy_to_board(
     board = board_of(board_name)
     if isinstance(board, Board):
         _refuse_host(board, linux)
-        return deploy_firmware(model, output, board, image=image, options=options)
+        return deploy_firmware(
+            model, output, board, image=image, external=external, options=options
+        )
     if image is not None:
         linux = replace(linux, images=(*linux.images, image))
     return deploy_to_linux(model, output, board, linux, options=options)
@@ -129,6 +133,7 @@ def deploy_firmware(
     board: "Board",
     *,
     image: Path | None,
+    external: "tuple[External, ...]",
     options: CompileOptions,
 ) -> str:
     """Make the firmware of a microcontroller board, and run it on an emulated core.
@@ -138,6 +143,7 @@ def deploy_firmware(
         output: Gets the firmware project.
         board: The board.
         image: Built in for the self-test; None takes noise.
+        external: What goes to memories outside of the chip.
         options: How the C is made.
 
     Returns:
@@ -160,7 +166,7 @@ def deploy_firmware(
 
     files = compile_int8(int8_model(model), options)
     pixels = network_image(image, files.spec.preprocess)
-    project = write_firmware_project(adopt(files), board, output, image=pixels)
+    project = write_firmware_project(adopt(files), board, output, image=pixels, external=external)
     draw_arena(files.plan, output / ARENA_PICTURE_FILE)
     elf = build_firmware(project, compiler=options.compiler, self_test=False)
     test_elf = build_firmware(project, compiler=options.compiler, self_test=True)

@@ -1,10 +1,12 @@
 """Sections ``benchmarking`` and ``deployment``: the board, and how it is reached."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from tinydet.config.schema.values import Number, Section, Text, Whole
+from tinydet.config.schema.values import Number, Section, Text, Whole, choice, to_list_or_single
+
+ExternalMemory = Annotated[Literal["flash", "ram"], choice(Literal["flash", "ram"])]
 
 
 class BenchmarkingSection(Section):
@@ -62,6 +64,8 @@ class DeploymentSection(Section):
         hardware_setup: The board.
         label_file_path: Taken for compatibility: the model brings its class names.
         board_deploy_path: Folder on a Linux board.
+        external: What goes to memories outside of a microcontroller: ``flash`` takes the weights,
+            ``ram`` the activations.
     """
 
     c_project_path: Text | None = None
@@ -70,3 +74,4 @@ class DeploymentSection(Section):
     hardware_setup: HardwareSection | None = None
     label_file_path: Text | None = None
     board_deploy_path: Text | None = None
+    external: Annotated[tuple[ExternalMemory, ...], BeforeValidator(to_list_or_single)] = ()
