@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import os
 import shlex
+import socket
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -16,6 +17,13 @@ from pathlib import Path
 from tinydet.targets.linux import SshHost
 
 USER = "board"
+
+
+def free_port():
+    """A port at which nobody listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
 
 
 @dataclass

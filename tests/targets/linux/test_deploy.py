@@ -17,7 +17,8 @@ from tinydet.targets.linux import (
     linux_board,
     ssh,
 )
-from tinydet.targets.linux.deploy import board_folder, install, probe, run_program
+from tinydet.targets.linux.deploy import run_program
+from tinydet.targets.linux.install import board_folder, install, probe
 
 FOLDER = PurePosixPath("apps/tinydet")
 PROGRAM = bytes(range(256)) * 8192  # 2 MiB
@@ -121,10 +122,12 @@ def test_a_folder_that_cannot_be_made_is_said(board):
         probe(board.host, linux_board("linux-x86_64"), FOLDER)
 
 
-def test_install_replaces_an_older_program(board):
-    assert not install(board.host, b"old", FOLDER / "small")
-    assert not install(board.host, PROGRAM, FOLDER / "small")
-    path = board.home / FOLDER / "small"
+@pytest.mark.parametrize("folder", ["apps/tinydet", "-p", "it's a $HOME; x", "."])
+def test_install_replaces_an_older_program(board, folder):
+    there = board_folder(folder) / "small"
+    assert not install(board.host, b"old", there)
+    assert not install(board.host, PROGRAM, there)
+    path = board.home / folder / "small"
     assert path.read_bytes() == PROGRAM
     assert path.stat().st_mode & 0o777 == 0o755
     assert [p.name for p in path.parent.iterdir()] == ["small"]
@@ -205,6 +208,10 @@ def test_a_copy_that_differs_is_refused(board):
 
 def test_a_name_that_cannot_be_taken_is_said(board):
     (board.home / FOLDER / "small").mkdir(parents=True)
+    with pytest.raises(RemoteError, match="cannot get its name in apps/tinydet"):
+        install(board.host, PROGRAM, FOLDER / "small")
+    assert list((board.home / FOLDER / "small").iterdir()) == []
+    (board.home / FOLDER / "small").rmdir()
     board.server.stub("mv", 'echo "mv: cannot move: Permission denied" >&2; exit 1')
     with pytest.raises(RemoteError, match=r"cannot get its name in apps/tinydet \(mv: .*denied\)"):
         install(board.host, PROGRAM, FOLDER / "small")

@@ -9,7 +9,8 @@ import pytest
 
 from tinydet.errors import MissingToolError, UnsupportedError
 from tinydet.targets.linux import RemoteError, SshHost, ssh
-from tinydet.targets.linux.ssh import Answer, connection_error, run_on, stream_from
+from tinydet.targets.linux.ssh import Answer, run_on, stream_from
+from tinydet.targets.linux.ssh_host import connection_error
 
 CHANGED = """\
 @@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@

@@ -10,7 +10,7 @@ from tinydet.targets.linux.boards import LinuxBoard, linux_board, load_linux_boa
 from tinydet.targets.linux.build import build_program
 from tinydet.targets.linux.comparison import Comparison, compare_with_pc
 from tinydet.targets.linux.deploy import Deployment, Source, deploy_linux
-from tinydet.targets.linux.ssh import RemoteError, SshHost
+from tinydet.targets.linux.ssh_host import RemoteError, SshHost
 
 __all__ = [
     "BenchmarkOptions",

@@ -13,16 +13,10 @@ from tinydet.targets.base import CompiledModel
 from tinydet.targets.linux import timing
 from tinydet.targets.linux.boards import LinuxBoard
 from tinydet.targets.linux.build import build_program
-from tinydet.targets.linux.deploy import (
-    FOLDER_ON_BOARD,
-    Source,
-    board_folder,
-    check_end,
-    command_path,
-    install,
-    probe,
-)
-from tinydet.targets.linux.ssh import RemoteError, SshHost, run_on
+from tinydet.targets.linux.deploy import FOLDER_ON_BOARD, Source, check_end, command_path
+from tinydet.targets.linux.install import board_folder, install, probe
+from tinydet.targets.linux.ssh import run_on
+from tinydet.targets.linux.ssh_host import RemoteError, SshHost
 from tinydet.targets.linux.tflite_runtime import (
     RuntimeRun,
     RuntimeTiming,
@@ -169,6 +163,8 @@ def format_linux_benchmark(result: LinuxBenchmark) -> str:
     lines = [f"{'':<{width}}  threads  median ms   5 % .. 95 %"]
     for name, threads, spread, mean_ms, error in rows:
         lines.append(f"{name:<{width}}  {threads:>7}  {_times(spread, mean_ms, error)}")
+    if not result.tflite:
+        lines.append("No TensorFlow Lite runtime was timed on the board.")
     return "\n".join([head, *lines])
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tinydet.targets.linux.ssh import Answer, SshHost, run_on
+from tinydet.targets.linux.ssh import Answer, run_on
+from tinydet.targets.linux.ssh_host import SshHost
 from tinydet.targets.linux.timing import Spread, spread
 
 TIMING_SCRIPT = Path(__file__).parent / "program" / "tflite_timing.py"
