@@ -60,6 +60,10 @@ class ModelFileError(FaultError):
     """A model file cannot be read, or is no detector."""
 
 
+class AccuracyError(FaultError):
+    """A model is less accurate than the user allows."""
+
+
 class OutputError(FaultError):
     """A result could not be written (full disk, missing permission)."""
 
