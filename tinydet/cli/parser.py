@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from tinydet.cli import actions, compiling, deploying
+from tinydet.cli import actions, compiling, deploying, quantizing
 from tinydet.cli.argument_types import class_list, input_shape
 from tinydet.cli.output_option import add_output
 
@@ -66,7 +66,7 @@ def build_parser() -> Parser:
         _init,
         _run,
         _train,
-        _quantize,
+        quantizing.add_quantize,
         _evaluate,
         _predict,
         compiling.add_compile,
@@ -139,22 +139,6 @@ def _train(commands: "Commands") -> None:
     )
     parser.epilog = OVERRIDES_HELP
     parser.set_defaults(command=actions.train, parser=parser, overrides=[])
-
-
-def _quantize(commands: "Commands") -> None:
-    parser = commands.add_parser("quantize", help="make the int8 .tflite of a float model")
-    parser.add_argument("model", type=Path, help=".keras file")
-    parser.add_argument(
-        "--images", type=Path, required=True, help="calibration images, or a data set"
-    )
-    _add_choice(parser, "--granularity", ("per_channel", "per_tensor"), "scales of the weights")
-    _add_choice(parser, "--input-type", ("uint8", "int8", "float"), "type of the input")
-    _add_choice(parser, "--output-type", ("float", "int8", "uint8"), "type of the outputs")
-    parser.add_argument(
-        "--max-images", type=int, default=100, help="most calibration images (default: 100)"
-    )
-    add_output(parser, "quantized_models")
-    parser.set_defaults(command=actions.quantize, parser=parser)
 
 
 def _evaluate(commands: "Commands") -> None:

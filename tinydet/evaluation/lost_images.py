@@ -1,8 +1,10 @@
 """The images in which an int8 model is worse than the float model, side by side."""
 
+from pathlib import Path
+
 import numpy as np
 
-from tinydet.drawing import Image, contact_sheet
+from tinydet.drawing import Image, contact_sheet, save_image
 from tinydet.evaluation.scoring import ScoredImages
 from tinydet.evaluation.worst_images import (
     TILE_HEIGHT_PX,
@@ -15,6 +17,15 @@ from tinydet.evaluation.worst_images import (
 LOST_IMAGES_FILE = "lost_images.png"
 NUM_LOST = 8
 PAIRS_IN_A_ROW = 2
+
+
+def save_lost_images(float_scored: ScoredImages, int8_scored: ScoredImages, folder: Path) -> None:
+    """Write ``lost_images.png``, or remove an old one where no image loses."""
+    sheet = lost_images(float_scored, int8_scored)
+    if sheet is None:
+        (folder / LOST_IMAGES_FILE).unlink(missing_ok=True)
+    else:
+        save_image(folder / LOST_IMAGES_FILE, sheet)
 
 
 def lost_images(float_scored: ScoredImages, int8_scored: ScoredImages) -> Image | None:

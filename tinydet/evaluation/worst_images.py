@@ -51,6 +51,7 @@ class Tally:
 
     @property
     def text(self) -> str:
+        """As ``"3 of 4 found, 1 wrong"``."""
         found = f"{self.found} of {self.objects} found" if self.objects else "no object"
         return f"{found}, {self.wrong} wrong"
 

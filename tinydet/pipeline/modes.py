@@ -119,7 +119,8 @@ def missing_files(config: UserConfig) -> list[str]:
 
 def _with_seed(config: UserConfig, log: RunLog) -> UserConfig:
     """A null seed is drawn once and written down: a resumed run must have the same."""
-    if config.general.global_seed is not None or not config.trains:
+    trains_rounded = config.quantizes and config.quantization.quantization_type == "QAT"
+    if config.general.global_seed is not None or not (config.trains or trains_rounded):
         return config
     import secrets
 
@@ -136,14 +137,15 @@ def _execute(current: Run) -> dict[str, Any]:
         predict_stage(current, Path(str(config.general.model_path)))
         return summary
     model_path = train_stage(current) if config.trains else Path(str(config.general.model_path))
-    results = []
+    results: list[Any] = []
+    scored: list[Any] = []
     if config.trains or config.evaluates:
-        results.append(evaluate_stage(current, model_path))
+        results.append(evaluate_stage(current, model_path, scored.append))
     if config.quantizes:
         model_path = quantize_stage(current, model_path)
         if config.evaluates:
-            results.append(evaluate_stage(current, model_path))
-            compare_stage(current, *results)
+            results.append(evaluate_stage(current, model_path, scored.append))
+            compare_stage(current, results[0], results[1], (scored[0], scored[1]))
     if config.benchmarks:
         benchmark_stage(current, model_path)
     if config.deploys:

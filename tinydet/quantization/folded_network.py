@@ -94,6 +94,13 @@ class FoldedNetwork:
         """The layers with weights."""
         return tuple(layer for layer in self.layers if layer.kernel is not None)
 
+    @property
+    def logits_and_deltas(self) -> tuple[int, int]:
+        """The tensors of class logits (what the softmax takes) and of box deltas."""
+        scores = next(layer for layer in self.layers if layer.kind == SOFTMAX)
+        (deltas,) = (tensor for tensor in self.outputs if tensor != scores.output)
+        return scores.inputs[0], deltas
+
     def content(self) -> bytes:
         """The network as it is now, as the content of a ``.tflite``."""
         return pack_model(self._model)

@@ -27,6 +27,7 @@ def network_to_train(prepared: PreparedNetwork) -> Any:
     Raises:
         UnsupportedError: The network has an operator that cannot be trained with rounding.
     """
+    import tinydet.model  # noqa: F401 - first: loads the framework without its messages
     from tinydet.quantization.simulation.rounded_network import build_rounded_network
 
     name = f"{prepared.model_path.stem}_int8"
@@ -34,9 +35,7 @@ def network_to_train(prepared: PreparedNetwork) -> Any:
     return build_rounded_network(prepared.network, prepared.ranges, options.granularity, name)
 
 
-def after_training(
-    prepared: PreparedNetwork, model: Any, facts: dict[str, Any]
-) -> PreparedNetwork:
+def after_training(prepared: PreparedNetwork, model: Any, facts: dict[str, Any]) -> PreparedNetwork:
     """What was learnt, to be exported.
 
     Args:

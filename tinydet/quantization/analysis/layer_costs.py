@@ -22,7 +22,6 @@ from tinydet.quantization.simulation.operators import (
     convolve,
     rearrange,
 )
-from tinydet.quantization.simulation.rounded_network import logits_and_deltas
 
 MAX_IMAGES = 4
 MAX_VALUES = 100_000_000  # of activations in memory at once: 400 MB
@@ -75,7 +74,7 @@ def layer_costs(
     exact = {network.input: batch}
     for layer in steps:
         exact[layer.output] = compute(layer, [exact[t] for t in layer.inputs], rounded=False)
-    outputs = logits_and_deltas(network)
+    outputs = network.logits_and_deltas
     variances = [float(tf.math.reduce_variance(exact[t])) or 1.0 for t in outputs]
     costs = {}
     for number, layer in enumerate(track(steps, "Rounding each layer alone")):

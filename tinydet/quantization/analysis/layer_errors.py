@@ -20,7 +20,6 @@ from tinydet.quantization.flatbuffer import (
 )
 from tinydet.quantization.folded_network import FoldedNetwork
 from tinydet.quantization.options import TensorType
-from tinydet.quantization.simulation.rounded_network import logits_and_deltas
 
 LOWEST_CODE, HIGHEST_CODE = -128, 127
 
@@ -137,7 +136,7 @@ def match_tensors(float_network: FoldedNetwork, int8_content: bytes) -> dict[int
         if type_name(tensor) == "INT8" and code is not None:
             by_name[tensor_name(tensor)] = Int8Tensor(index, *code)
     wanted = {layer.output: float_network.name(layer.output) for layer in float_network.layers}
-    _, deltas = logits_and_deltas(float_network)
+    _, deltas = float_network.logits_and_deltas
     scores = next(t for t in float_network.outputs if t != deltas)
     for tensor, index in _int8_outputs(model, graph).items():
         name = {"scores": scores, "deltas": deltas}[tensor]

@@ -57,7 +57,7 @@ def build_rounded_network(
         )
         moved = layer.kind in MOVES_CODES and layer.kind != RESIZES
         values[layer.output] = y if moved else roundings[layer.output](y)
-    logits, deltas = logits_and_deltas(network)
+    logits, deltas = network.logits_and_deltas
     joined = keras.layers.Concatenate(axis=2, name=JOINED)([values[logits], values[deltas]])
     return keras.Model(image, joined, name=name)
 
@@ -85,13 +85,6 @@ def take_back(model: keras.Model, network: FoldedNetwork) -> dict[int, Range]:
         if name in known:
             learnt.update(dict.fromkeys(group, model.get_layer(name).learnt()))
     return learnt
-
-
-def logits_and_deltas(network: FoldedNetwork) -> tuple[int, int]:
-    """The tensors of class logits (what the softmax takes) and of box deltas."""
-    scores = next(layer for layer in network.layers if layer.kind == SOFTMAX)
-    (deltas,) = (tensor for tensor in network.outputs if tensor != scores.output)
-    return scores.inputs[0], deltas
 
 
 def _roundings(network: FoldedNetwork, ranges: Mapping[int, Range]) -> dict[int, Any]:

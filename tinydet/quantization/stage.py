@@ -1,14 +1,18 @@
-"""Post-training quantization: model file and images in, ``quantized_model.tflite`` out."""
+"""The quantization stage: model file and images in, ``quantized_model.tflite`` out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from tinydet.config.detector_spec import DetectorSpec
 from tinydet.config.files import make_folder
-from tinydet.quantization.analysis import write_layer_report
+from tinydet.quantization.analysis import LAYER_REPORT_FILE, write_layer_report
 from tinydet.quantization.export import export_int8
 from tinydet.quantization.options import QuantizationOptions
-from tinydet.quantization.preparation import prepare_network
+from tinydet.quantization.preparation import PreparedNetwork, prepare_network
+from tinydet.quantization.quantization_aware import after_training, network_to_train
+
+TrainRounded = Callable[[Any, DetectorSpec], dict[str, Any]]
 
 
 def quantize(
@@ -52,6 +56,53 @@ def quantize(
     prepared = prepare_network(
         Path(model_path), calibration_images, options or QuantizationOptions(), spec
     )
+    return _write(prepared, output_folder, report)
+
+
+def quantize_aware(
+    model_path: Path,
+    calibration_images: Sequence[Path],
+    output_folder: Path,
+    *,
+    train: TrainRounded,
+    spec: DetectorSpec | None = None,
+    options: QuantizationOptions | None = None,
+    report: bool = False,
+) -> Path:
+    """Quantize a float detector after training it on with all roundings in place.
+
+    It starts from what ``quantize`` would write. What training learns, weights and ranges, is
+    what the file holds; see ``tinydet.quantization.quantization_aware``.
+
+    Args:
+        model_path: See ``quantize``.
+        calibration_images: See ``quantize``; they give the ranges to start with.
+        output_folder: See ``quantize``.
+        train: Trains a ``keras.Model`` with the input and output of the float detector in place,
+            and gives JSON-ready facts about it.
+        spec: See ``quantize``.
+        options: See ``quantize``.
+        report: See ``quantize``.
+
+    Returns:
+        Path of the ``.tflite`` file.
+
+    Raises:
+        TinydetError: See ``quantize``; also where the network has an operator that cannot be
+            trained with rounding, or whatever ``train`` raises.
+    """
+    make_folder(output_folder)
+    prepared = prepare_network(
+        Path(model_path), calibration_images, options or QuantizationOptions(), spec
+    )
+    model = network_to_train(prepared)
+    facts = train(model, prepared.spec)
+    return _write(after_training(prepared, model, facts), output_folder, report)
+
+
+def _write(prepared: PreparedNetwork, output_folder: Path, report: bool) -> Path:
+    # Layers of an older model must not stand beside this one.
+    (output_folder / LAYER_REPORT_FILE).unlink(missing_ok=True)
     path = export_int8(prepared, output_folder)
     if report:
         write_layer_report(prepared, path)
