@@ -10,8 +10,9 @@ import pytest
 from tests.targets.linux.fake_camera import CAPTURE, ERROR_FLAG, FakeCamera
 from tests.targets.linux.linux_machine import LinuxMachine
 from tests.targets.linux.pictures import picture, write_pictures
+from tests.targets.linux.test_program import stream_of
 from tinydet.data.pixel_formats import decode_pixels
-from tinydet.targets.linux import Source, build_program, compare_with_pc, linux_board
+from tinydet.targets.linux import build_program, compare_with_pc, linux_board
 from tinydet.targets.linux.comparison import detect_here, same_detections
 
 BOARDS = {"armv7": "STM32MP157F-DK2", "aarch64": "STM32MP257F-EV1"}
@@ -43,8 +44,8 @@ def run(arm, *arguments, content=b"", camera=None):
 
 def test_same_boxes_as_on_the_pc(arm, small_model, pc_program, tmp_path):
     """Same pixels, same boxes, to the bit, on 24 files."""
-    paths = tuple(write_pictures(tmp_path, 24))
-    content = b"".join(Source(images=paths).stream())
+    paths = write_pictures(tmp_path, 24)
+    content = stream_of(paths)
     status, records, _ = run(arm, "--checksum", "--stream", content=content)
     comparison = compare_with_pc(small_model, pc_program, paths, records)
     assert (status, comparison.num_same) == (0, 24)
@@ -52,8 +53,8 @@ def test_same_boxes_as_on_the_pc(arm, small_model, pc_program, tmp_path):
 
 
 def test_jpeg_has_the_same_pixels_on_every_processor(arm, native, tmp_path):
-    paths = tuple(write_pictures(tmp_path, 4, suffixes=(".jpg",)))
-    content = b"".join(Source(images=paths).stream())
+    paths = write_pictures(tmp_path, 4, suffixes=(".jpg",))
+    content = stream_of(paths)
     here = subprocess.run([native, "--checksum", *paths], capture_output=True, check=True)
     timeless = {"ms": 0, "decode_ms": 0}
     _, records, _ = run(arm, "--checksum", "--stream", content=content)
@@ -134,14 +135,14 @@ def test_the_size_is_that_of_the_driver(arm):
 
 
 @pytest.mark.parametrize(
-    ("camera", "message"),
+    ("code", "options", "message"),
     [
-        (FakeCamera(["MJPG"], []), "has no format that the detector reads"),
-        (FakeCamera(["YUYV"], [], capabilities=CAPTURE), "is no camera"),
-        (FakeCamera(["YUYV"], []), "gives no frames (waited 5 s)"),
+        ("MJPG", {}, "has no format that the detector reads"),
+        ("YUYV", {"capabilities": CAPTURE}, "is no camera"),
+        ("YUYV", {}, "gives no frames (waited 5 s)"),
     ],
 )
-def test_cameras_that_cannot_be_used_are_said(arm, camera, message):
-    status, records, complaint = camera_run(arm, camera)
+def test_cameras_that_cannot_be_used_are_said(arm, code, options, message):
+    status, records, complaint = camera_run(arm, FakeCamera([code], [], **options))
     assert (status, records) == (3, [])
     assert complaint.startswith(f"/dev/video0: {message}")

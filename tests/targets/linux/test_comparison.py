@@ -39,7 +39,7 @@ def test_each_kind_of_difference(small_model, pc_program, tmp_path):
     paths[5] = tmp_path / "none.png"
     comparison = compare_with_pc(small_model, pc_program, paths, records)
     assert comparison.num_same == 1
-    assert comparison.decoded_differently == [str(paths[1])]
+    assert comparison.other_pixels == [str(paths[1])]
     assert comparison.not_compared == [str(paths[2]), str(paths[5])]
     assert comparison.different == [str(paths[3]), str(paths[4])]
     assert "2 OTHER BOXES from the same pixels" in str(comparison)

@@ -37,7 +37,7 @@ def deploy_small(small_model, native_board, board, tmp_path, **options):
 @pytest.mark.usefixtures("built")
 def test_images_of_this_machine(small_model, native_board, pc_program, board, tmp_path):
     """The boxes are those of this machine; the images are not left on the board."""
-    paths = tuple(write_pictures(tmp_path, 20))
+    paths = tuple(write_pictures(tmp_path, 20, suffixes=(".png", ".jpg", ".webp", ".bmp")))
     told = []
     deployed = deploy_small(
         small_model,
@@ -56,6 +56,18 @@ def test_images_of_this_machine(small_model, native_board, pc_program, board, tm
     assert not deployed.was_there
     left = [path.name for path in (board.home / "apps/my detector").iterdir()]
     assert left == ["small"]
+
+
+@pytest.mark.usefixtures("built")
+def test_damaged_images_of_this_machine(small_model, native_board, pc_program, board, tmp_path):
+    """The board says what is wrong with a file, and goes on."""
+    paths = tuple(write_pictures(tmp_path, 3))
+    paths[1].write_bytes(paths[1].read_bytes()[:100])
+    source = Source(images=paths)
+    results = deploy_small(small_model, native_board, board, tmp_path, source=source).results
+    assert results[1] == {"file": str(paths[1]), "error": "is truncated"}
+    comparison = compare_with_pc(small_model, pc_program, paths, results)
+    assert (comparison.num_same, comparison.not_compared) == (2, [str(paths[1])])
 
 
 @pytest.mark.usefixtures("built")
@@ -250,8 +262,8 @@ def test_arguments_of_each_source(tmp_path):
     assert Source(on_board=("-a b", "c")).arguments() == ["--", "-a b", "c"]
     camera = Source(camera="/dev/video2", camera_size=(480, 800), max_frames=3)
     assert shlex.join(camera.arguments()) == "--camera /dev/video2 --size 800x480 --frames 3"
-    with pytest.raises(UnsupportedError, match=r"a\.webp: decoding \.webp on a board .* PNG"):
-        Source(images=(tmp_path / "a.webp",))
+    with pytest.raises(UnsupportedError, match=r"a\.mp4: \.mp4 is not supported .* PNG"):
+        Source(images=(tmp_path / "a.mp4",))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from PIL import Image
 
 from tests.targets.linux.pictures import picture, write_pictures
 from tinydet.data.images import read_image
-from tinydet.targets.linux import Source, compare_with_pc
+from tinydet.targets.linux import compare_with_pc
 from tinydet.targets.linux.comparison import detect_here
 
 
@@ -171,9 +171,18 @@ def test_a_folder_without_images_is_said(native, tmp_path):
     assert records[0]["error"] == "holds no image file"
 
 
+def stream_of(paths):
+    """The bytes of ``--stream``: files as they are."""
+    pieces = []
+    for path in paths:
+        name, content = str(path).encode(), path.read_bytes()
+        pieces += [b"%d %d\n" % (len(name), len(content)), name, content]
+    return b"".join(pieces)
+
+
 def test_a_stream_is_the_files_that_are_in_it(native, tmp_path):
-    paths = tuple(write_pictures(tmp_path, 4))
-    content = b"".join(Source(images=paths).stream())
+    paths = write_pictures(tmp_path, 4, suffixes=(".png", ".jpg"))
+    content = stream_of(paths)
     _, streamed, _ = run(native, "--checksum", "--stream", content=content)
     _, read, _ = run(native, "--checksum", *paths)
     times = {"ms": 0, "decode_ms": 0}

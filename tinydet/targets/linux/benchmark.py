@@ -7,13 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from tinydet.data.images import read_bytes
 from tinydet.errors import ModelFileError
 from tinydet.targets.base import CompiledModel
 from tinydet.targets.linux import timing
 from tinydet.targets.linux.boards import LinuxBoard
 from tinydet.targets.linux.build import build_program
-from tinydet.targets.linux.deploy import FOLDER_ON_BOARD, Source, check_end, command_path
+from tinydet.targets.linux.deploy import (
+    FOLDER_ON_BOARD,
+    check_end,
+    command_path,
+    portable_image,
+)
 from tinydet.targets.linux.install import board_folder, install, probe
 from tinydet.targets.linux.ssh import run_on
 from tinydet.targets.linux.ssh_host import RemoteError, SshHost
@@ -172,9 +176,8 @@ def _measure(host: SshHost, program: PurePosixPath, options: BenchmarkOptions) -
     """Facts, clocks, runs, clocks: in one session, so that no clock rests in between."""
     arguments = ["--benchmark", str(options.runs), "--warmup", str(options.warmup)]
     if options.image is not None:
-        Source(images=(options.image,))  # is it an image that the board decodes?
-        there = program.with_name(f"benchmark{options.image.suffix.lower()}")
-        install(host, read_bytes(options.image), there)
+        there = program.with_name(f"{program.name}-benchmark.ppm")
+        install(host, portable_image(options.image), there)
         arguments += ["--", str(there)]
     moment = (*timing.MOMENT_FILES, "/proc/cpuinfo")
     script = "; ".join(

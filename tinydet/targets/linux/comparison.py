@@ -25,13 +25,14 @@ class Comparison:
 
     Attributes:
         num_same: Images with the same pixels and the same detections.
-        decoded_differently: Images whose pixels differ: decoders of JPEG round as they like.
+        other_pixels: Images that the board decoded itself, to other pixels: decoders of JPEG round
+            as they like.
         not_compared: Images that one of the two could not read.
         different: Images with the same pixels and other detections; any is a fault.
     """
 
     num_same: int = 0
-    decoded_differently: list[str] = field(default_factory=list)
+    other_pixels: list[str] = field(default_factory=list)
     not_compared: list[str] = field(default_factory=list)
     different: list[str] = field(default_factory=list)
 
@@ -40,7 +41,7 @@ class Comparison:
         parts = [f"{self.num_same} images: same boxes as on this machine"]
         for names, what in (
             (self.different, "OTHER BOXES from the same pixels"),
-            (self.decoded_differently, "not compared, JPEG is decoded with another rounding"),
+            (self.other_pixels, "not compared, the board decodes them to other pixels"),
             (self.not_compared, "not compared, unreadable"),
         ):
             if names:
@@ -79,7 +80,7 @@ def compare_with_pc(
         if "error" in record:
             comparison.not_compared.append(name)
         elif crc32(pixels.tobytes()) != record.get("pixels_crc32"):
-            comparison.decoded_differently.append(name)
+            comparison.other_pixels.append(name)
         elif same_detections(model, detect_here(model, program, pixels), record):
             comparison.num_same += 1
         else:

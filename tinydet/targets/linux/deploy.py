@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tinydet.data.images import read_bytes
-from tinydet.errors import UnsupportedError
+from tinydet.data.images import IMAGE_SUFFIXES, decode_image, read_bytes
+from tinydet.errors import DataError, UnsupportedError
 from tinydet.targets.base import CompiledModel
 from tinydet.targets.linux.boards import LinuxBoard
 from tinydet.targets.linux.build import build_program
@@ -18,8 +18,7 @@ from tinydet.targets.linux.ssh import Answer, stream_from
 from tinydet.targets.linux.ssh_host import RemoteError, SshHost
 
 FOLDER_ON_BOARD = "tinydet"  # below the home folder
-# What the program decodes; other images would first have to be converted.
-BOARD_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".pgm", ".pnm")
+IMAGES_TO_SEND = (*IMAGE_SUFFIXES, ".ppm", ".pgm", ".pnm")
 SIGNAL_BASE = 128  # exit status of a shell whose command ended by signal n: this + n
 NOT_EXECUTABLE = (126, 127)
 # Exit statuses of the program, see program/main.c.
@@ -33,7 +32,8 @@ class Source:
     """What the program is to look at: one of the first three, or nothing.
 
     Attributes:
-        images: Image files of this machine; they are sent, and not kept on the board.
+        images: Image files of this machine. Their pixels are sent, as this machine decodes them:
+            decoders of JPEG differ. They are not kept on the board.
         on_board: Image files or folders of the board; a relative path begins in the home folder.
         camera: V4L2 device of the board, as ``/dev/video0``.
         camera_size: ``(height, width)`` asked of the camera, pixels.
@@ -48,11 +48,11 @@ class Source:
 
     def __post_init__(self) -> None:
         for image in self.images:
-            if image.suffix.lower() not in BOARD_SUFFIXES:
+            if image.suffix.lower() not in IMAGES_TO_SEND:
                 raise UnsupportedError(
                     str(image),
-                    f"decoding {image.suffix or 'a file without suffix'} on a board",
-                    ", ".join(BOARD_SUFFIXES),
+                    image.suffix or "a file without suffix",
+                    ", ".join(IMAGES_TO_SEND),
                     "Convert it to PNG.",
                 )
 
@@ -71,9 +71,25 @@ class Source:
     def stream(self) -> Iterator[bytes]:
         """What ``--stream`` reads, image by image."""
         for image in self.images:
-            name, content = str(image).encode("utf-8", "replace"), read_bytes(image)
+            name, content = str(image).encode("utf-8", "replace"), portable_image(image)
             yield b"%d %d\n" % (len(name), len(content)) + name
             yield content
+
+
+def portable_image(path: Path) -> bytes:
+    """An image file as PPM, which every decoder reads the same.
+
+    A file that this machine cannot decode is sent as it is: the board then says what is wrong.
+
+    Raises:
+        DataError: The file is missing, empty or not readable.
+    """
+    content = read_bytes(path)
+    try:
+        pixels = decode_image(content, path)
+    except DataError:
+        return content
+    return b"P6 %d %d 255\n" % (pixels.shape[1], pixels.shape[0]) + pixels.tobytes()
 
 
 @dataclass(frozen=True)
