@@ -5,7 +5,7 @@ the batches that an unbroken one would have seen, whatever the number of threads
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
@@ -16,6 +16,7 @@ import numpy.typing as npt
 from tinydet.boxes import FloatArray, IntArray
 from tinydet.config.detector_spec import PreprocessSpec
 from tinydet.data.augment import Augmentation
+from tinydet.data.augment.mosaic import TILES, Picture
 from tinydet.data.dataset import Sample
 from tinydet.data.images import read_image
 from tinydet.data.preprocess import ImageArray, rescale
@@ -24,6 +25,9 @@ from tinydet.training.matcher import IGNORED, OBJECT, PADDING
 Batch = tuple[FloatArray, FloatArray]
 AHEAD = 4  # batches in the making, beyond one per thread
 CACHE_BYTES = 3 << 30  # of decoded images kept in memory
+# A mosaic shows parts of four images, rarely more objects than two whole ones; it is left out
+# where it would. More rows would cost time at every anchor of every step.
+MOSAIC_ROWS = 2
 
 
 @dataclass
@@ -110,6 +114,8 @@ class TrainingBatches:
         self._pool: ThreadPoolExecutor | None = None
         self.steps_per_epoch = max(1, len(samples) // batch_size)
         self._rows = max(1, max(len(sample.boxes) for sample in samples))
+        if augmentation.mosaic is not None:
+            self._rows *= MOSAIC_ROWS
         self._cache = ImageCache(CACHE_BYTES if cache_images else 0)
 
     def order(self, epoch: int) -> IntArray:
@@ -128,14 +134,32 @@ class TrainingBatches:
         return rescale(np.stack(images), self.preprocess), np.stack(rows)
 
     def _sample(self, epoch: int, position: int, index: int) -> tuple[ImageArray, FloatArray]:
-        sample = self.samples[index]
         rng = np.random.default_rng([self.seed, epoch, position])
-        image = self._cache.read(index, sample)
+        mosaic = self.augmentation.mosaic
+        if mosaic is not None and rng.random() < mosaic.change_rate:
+            tiles = [index, *map(int, rng.integers(0, len(self.samples), TILES - 1))]
+            images = [self._cache.read(tile, self.samples[tile]) for tile in tiles]
+            samples = [self.samples[tile] for tile in tiles]
+            boxes = [sample.boxes for sample in samples]
+            picture = mosaic.compose(images, boxes, rng, self.preprocess)
+            image, rows = self._augmented(picture, samples, rng)
+            if len(rows) == self._rows:
+                return image, rows
+        sample = self.samples[index]
+        picture = Picture(self._cache.read(index, sample), sample.boxes, np.ones(len(sample.boxes)))
+        return self._augmented(picture, [sample], rng)
+
+    def _augmented(
+        self, picture: Picture, samples: Sequence[Sample], rng: np.random.Generator
+    ) -> tuple[ImageArray, FloatArray]:
+        """Network input and labels of a picture of these samples; more rows if they do not do."""
         image, boxes, kept, truncated = self.augmentation.augment(
-            image, sample.boxes, rng, self.preprocess
+            picture.image, picture.boxes, rng, self.preprocess, picture.visible
         )
-        ignored = sample.ignored[kept] | truncated
-        return image, ground_truth_rows(boxes, sample.class_ids[kept], ignored, self._rows)
+        class_ids = np.concatenate([sample.class_ids for sample in samples])[kept]
+        ignored = np.concatenate([sample.ignored for sample in samples])[kept] | truncated
+        rows = max(self._rows, len(boxes))
+        return image, ground_truth_rows(boxes, class_ids, ignored, rows)
 
     def epochs(self, first_epoch: int, last_epoch: int) -> Iterator[Batch]:
         """All batches of the epochs ``first_epoch`` to ``last_epoch - 1``, in order.

@@ -48,7 +48,7 @@ def fingerprint(
         settings,
         spec.model_dump(mode="json", exclude={"provenance"}),
         [model.count_params(), network],
-        [augmentation.random_order, steps],
+        [augmentation.random_order, steps, augmentation.mosaic],
     ]
     digest = hashlib.sha256(json.dumps(described, sort_keys=True, default=_plain).encode())
     for samples in parts:
