@@ -60,7 +60,7 @@ def test_boxes_are_where_the_rectangles_are(spec, scene, seed):
     size = (2 * spec.height, 2 * spec.width)
     assert picture.image.shape == (*size, 3)
     assert picture.boxes.shape == (4, 4)
-    assert ((picture.visible >= 0) & (picture.visible <= 1)).all()
+    assert ((picture.visible >= 0) & (picture.visible <= 1 + 1e-9)).all()
     shown_px = picture.boxes * np.float32([size[1], size[0]] * 2)
     for box_px, visible, colour in zip(shown_px, picture.visible, COLOURS, strict=True):
         found = extent(picture.image, colour)
