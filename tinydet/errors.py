@@ -60,6 +60,10 @@ class ModelFileError(FaultError):
     """A model file cannot be read, or is no detector."""
 
 
+class ProcessGroupError(FaultError):
+    """Processes that train together cannot meet, do not agree, or have lost one of them."""
+
+
 class AccuracyError(FaultError):
     """A model is less accurate than the user allows."""
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tinydet.data.augment import make_augmentation
+from tinydet.data.decoded_images import DecodedImages
 from tinydet.data.opencv_threads import single_threaded_opencv
 from tinydet.errors import DataError
 from tinydet.training.batches import TrainingBatches, ground_truth_rows
@@ -33,7 +34,7 @@ def test_same_bytes_whatever_the_threads_and_the_cache(make_samples, make_batche
     samples = make_samples(8)
     expected = content(make_batches(samples).epochs(0, 3))
     assert len(expected) == 6
-    for changes in ({"num_workers": 1}, {"num_workers": 5}, {"cache_images": False}):
+    for changes in ({"num_workers": 1}, {"num_workers": 5}, {"images": DecodedImages()}):
         assert content(make_batches(samples, **changes).epochs(0, 3)) == expected
 
 
@@ -167,7 +168,7 @@ def test_mosaics_are_repeatable_and_show_objects_of_other_images(make_samples, m
     samples = make_samples(9)
     chain = make_augmentation(MOSAIC)
     expected = content(make_batches(samples, augmentation=chain).epochs(0, 2))
-    threads = make_batches(samples, augmentation=chain, num_workers=5, cache_images=False)
+    threads = make_batches(samples, augmentation=chain, num_workers=5, images=DecodedImages())
     assert content(threads.epochs(0, 2)) == expected
     assert content(make_batches(samples, augmentation=chain).epochs(1, 2)) == expected[3:]
     # Only the second image has objects, two of them: in a mosaic others show them, too.

@@ -13,7 +13,8 @@ from tinydet.data.augment import Augmentation
 from tinydet.data.dataset import Sample
 from tinydet.training.options import TrainingOptions
 
-SPEED_ONLY = ("num_workers", "cache_images")  # options that do not touch the result
+# Options that do not touch the result.
+SPEED_ONLY = ("num_workers", "cache_images", "cache_dir", "cache_dir_limit_bytes")
 
 
 def fingerprint(
