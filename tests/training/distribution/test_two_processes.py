@@ -89,7 +89,14 @@ def start(tmp_path, make_samples, spec, build_small):
             environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "PYTHONWARNINGS": "ignore"}
             if count > 1:
                 environment["TF_CONFIG"] = Cluster(addresses, index).to_tf_config()
-            command = [sys.executable, "-c", PROGRAM, arguments, model, tmp_path / name / f"{index}"]
+            command = [
+                sys.executable,
+                "-c",
+                PROGRAM,
+                arguments,
+                model,
+                tmp_path / name / f"{index}",
+            ]
             processes.append(
                 subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
             )

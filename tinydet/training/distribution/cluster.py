@@ -36,6 +36,12 @@ class Cluster:
         hosts = [address.rpartition(":")[0] for address in self.addresses]
         return hosts[: self.index].count(hosts[self.index])
 
+    @property
+    def local_size(self) -> int:
+        """How many processes are on the machine of this one."""
+        hosts = [address.rpartition(":")[0] for address in self.addresses]
+        return hosts.count(hosts[self.index])
+
     def to_tf_config(self) -> str:
         """``TF_CONFIG`` that says the same."""
         task = {"type": "worker", "index": self.index}
