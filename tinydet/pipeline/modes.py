@@ -143,15 +143,14 @@ def _execute(current: Run) -> dict[str, Any]:
         predict_stage(current, Path(str(config.general.model_path)))
         return summary
     model_path = train_stage(current) if config.trains else Path(str(config.general.model_path))
-    results: list[Any] = []
-    scored: list[Any] = []
+    results = []
     if config.trains or config.evaluates:
-        results.append(evaluate_stage(current, model_path, scored.append))
+        results.append(evaluate_stage(current, model_path))
     if config.quantizes:
         model_path = quantize_stage(current, model_path)
         if config.evaluates:
-            results.append(evaluate_stage(current, model_path, scored.append))
-            compare_stage(current, results[0], results[1], (scored[0], scored[1]))
+            results.append(evaluate_stage(current, model_path))
+            compare_stage(current, *results)
     if config.benchmarks:
         benchmark_stage(current, model_path)
     if config.deploys:
