@@ -26,7 +26,7 @@ from record import write_result
 
 HERE = Path(__file__).parent
 CONFIG = HERE.parent / "configs" / "coco_person_192_a035.yaml"
-NUM_IMAGES, NUM_FILES = 100_000, 64
+NUM_IMAGES, NUM_FILES, NUM_SUBSET = 100_000, 64, 768
 MOST_STARTUP_S, LARGEST_SIDE = 60, 416
 
 
@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("part", choices=("pipeline", "processes", "large", *WORKERS))
     parser.add_argument("data", type=Path)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--cache", type=Path, default=Path("scaling_cache"))
+    parser.add_argument("--cache", type=Path, default=Path("scaling_cache").resolve())
     parsed = parser.parse_args()
     if parsed.part in WORKERS:
         print(json.dumps(WORKERS[parsed.part](parsed)))
@@ -121,9 +121,10 @@ def pipeline_alone(parsed: argparse.Namespace) -> dict[str, float]:
 
 def processes(parsed: argparse.Namespace) -> dict[str, object]:
     """Images per second of a training by one and by two processes, in turns."""
-    rounds: dict[str, list[float]] = {"1_process": [], "2_processes": []}
+    data = make_subset(parsed.data, parsed.cache / "data")
+    rounds: dict[str, list[float]] = {"one_process": [], "two_processes": []}
     for index in range(parsed.rounds):
-        for count in (1, 2):
+        for count, name in enumerate(rounds, start=1):
             folder = parsed.cache / f"run_{index}_{count}"
             command = [
                 *(sys.executable, "-m", "tinydet.cli", "run", "--config", str(CONFIG)),
@@ -131,16 +132,36 @@ def processes(parsed: argparse.Namespace) -> dict[str, object]:
                 *("training.model.pretrained_weights=None", f"general.processes={count}"),
                 *("training.validation_period=2", "training.callbacks={}"),
             ]
-            environment = {**os.environ, "COCO_PERSON": str(parsed.data)}
+            environment = {**os.environ, "COCO_PERSON": str(data)}
             subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
             text = (folder / "logs/metrics/train_metrics.csv").read_text().splitlines()
             last = dict(zip(text[0].split(","), text[-1].split(","), strict=True))
-            name = "1_process" if count == 1 else "2_processes"
             rounds[name].append(round(float(last["images_per_second"]), 1))
+            print(name, rounds[name], file=sys.stderr)
     shutil.rmtree(parsed.cache, ignore_errors=True)
+    ratios = [two / one for one, two in zip(*rounds.values(), strict=True)]
     medians = {name: statistics.median(speeds) for name, speeds in rounds.items()}
-    ratio = medians["2_processes"] / medians["1_process"]
-    return {**medians, "ratio": round(ratio, 3), "rounds": rounds, "batch_size": 32}
+    return {
+        **medians,
+        "ratio": round(statistics.median(ratios), 3),
+        "rounds": rounds,
+        "batch_size": 32,
+        "images": NUM_SUBSET,
+    }
+
+
+def make_subset(data: Path, folder: Path) -> Path:
+    """The first images of a YOLO data set, as links."""
+    for part, count in (("train", NUM_SUBSET), ("val", 32)):
+        for kind in ("images", "labels"):
+            (folder / kind / part).mkdir(parents=True)
+        for image in sorted((data / "images" / part).iterdir())[:count]:
+            label = data / "labels" / part / f"{image.stem}.txt"
+            (folder / "images" / part / image.name).symlink_to(image.resolve())
+            if label.exists():
+                (folder / "labels" / part / label.name).symlink_to(label.resolve())
+    shutil.copyfile(data / "data.yaml", folder / "data.yaml")
+    return folder
 
 
 # --------------------------------------------------------------------------------- large data set
