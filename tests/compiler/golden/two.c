@@ -33,6 +33,8 @@ static const td_conv_params conv_u8_1 = {
     .output_height = 2,
     .output_width = 3,
     .output_channels = 3,
+    .input_ring = 4,
+    .output_ring = 2,
     .filter_height = 3,
     .filter_width = 2,
     .stride_height = 2,
@@ -70,7 +72,7 @@ uint8_t *two_input(void *arena) {
 void two_run(void *arena) {
     uint8_t *const bytes = (uint8_t *)arena;
     /* 1 CONV_2D conv_2d 3: 4x6x2 -> 2x3x3 */
-    td_conv_u8(&conv_u8_1, TD_U8(0), TD_S8(48), 0, 2);
+    td_conv_u8(&conv_u8_1, TD_U8(0), TD_S8(48), 0, 0, 2);
     TD_STEP_DONE("conv_2d 3", 48, 18);
     /* 2 ADD add 4: 2x3x3, 2x3x3 -> 2x3x3 */
     td_add_s8(&add_s8_2, TD_S8(48), TD_S8(48), TD_S8(48), 0, 2);

@@ -104,7 +104,7 @@ class Native:
         self.library = ctypes.CDLL(str(path))
         self.structures = _structures()
 
-    def run(self, function, params, inputs, output, ranges=((),)):
+    def run(self, function, params, inputs, output, ranges=((),), scratch_bytes=None):
         """What a kernel writes.
 
         Args:
@@ -114,18 +114,20 @@ class Native:
             inputs: The input arrays. None for an operand means the output buffer (in place).
             output: Shape and dtype of the output, or an array that holds its first content.
             ranges: (begin, end) of each call, made one after the other on the same output.
+            scratch_bytes: Size of the scratch memory, where the kernel takes some.
         """
         if not isinstance(output, np.ndarray):
             shape, dtype = output
             output = np.full(shape, PATTERN, np.uint8).astype(dtype)
         results = [
-            self._run_once(function, params, inputs, output, ranges, at_end)
+            self._run_once(function, params, inputs, output, (ranges, scratch_bytes), at_end)
             for at_end in (True, False)
         ]
         np.testing.assert_array_equal(results[0], results[1])
         return results[0]
 
-    def _run_once(self, function, params, inputs, output, ranges, at_end):
+    def _run_once(self, function, params, inputs, output, calls, at_end):
+        ranges, scratch_bytes = calls
         kept = []
 
         def guarded(array, writable=False):
@@ -140,6 +142,9 @@ class Native:
         target = guarded(output, writable=True)
         places = [target if array is None else guarded(array) for array in inputs]
         pointers = [ctypes.c_void_p(place.address) for place in (*places, target)]
+        if scratch_bytes is not None:
+            scratch = guarded(np.full(scratch_bytes, PATTERN, np.uint8), writable=True)
+            pointers.append(ctypes.c_void_p(scratch.address))
         for begin_end in ranges:
             getattr(self.library, function)(first, *pointers, *map(ctypes.c_int32, begin_end))
         return target.content()

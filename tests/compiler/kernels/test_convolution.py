@@ -26,6 +26,12 @@ GEOMETRY_FIELDS = (
 )
 
 
+def scratch_bytes_of(weights):
+    """Four pixels of int16 in pairs, 16-byte aligned: the law of kernel_scratch.py."""
+    values = weights[0].size
+    return -(-8 * (values + values % 2) // 16) * 16
+
+
 def window_fields(size, geometry):
     fields = {"input_height": size[0], "input_width": size[1]}
     for names, values in zip(GEOMETRY_FIELDS, geometry, strict=True):
@@ -72,6 +78,8 @@ def test_conv(kernels, is_unsigned, data):
     params = {
         **window_fields(size, geometry),
         **quantization,
+        "input_ring": size[0],
+        "output_ring": geometry[0][0],
         "input_channels": channels,
         "output_channels": out_channels,
         "weights": weights,
@@ -85,6 +93,7 @@ def test_conv(kernels, is_unsigned, data):
         [image],
         ((*geometry[0], out_channels), np.int8),
         ranges,
+        scratch_bytes_of(weights),
     )
     sums = oracle.convolution_sums(image, weights, bias, quantization["input_offset"], geometry)
     expected = oracle.outputs(
@@ -95,6 +104,50 @@ def test_conv(kernels, is_unsigned, data):
         quantization["output_max"],
     )
     np.testing.assert_array_equal(got, expected.astype(np.int8))
+
+
+@given(data=st.data())
+@settings(max_examples=50)
+def test_conv_in_rings(kernels, data):
+    """Row by row from and into rings that hold just the rows in use; all else is rubbish."""
+    size, geometry = data.draw(geometries())
+    (height, width), filter_size, stride, dilation, padding = geometry
+    channels, out_channels = data.draw(st.tuples(st.integers(1, 5), st.integers(1, 9)))
+    factors, bias, rng = draw_channel_factors(data, out_channels)
+    quantization = quantization_fields(data, False)
+    image = image_of(rng, (*size, channels), False)
+    weights = int8_values(rng, out_channels, *filter_size, channels).astype(np.int8)
+    reach = (filter_size[0] - 1) * dilation[0] + 1
+    input_ring = data.draw(st.integers(min(reach, size[0]), size[0] + 2))
+    output_ring = data.draw(st.integers(1, height))
+    params = {
+        **window_fields(size, geometry),
+        **quantization,
+        "input_ring": input_ring,
+        "output_ring": output_ring,
+        "input_channels": channels,
+        "output_channels": out_channels,
+        "weights": weights,
+        "bias": bias,
+        "requant": requant_array(factors),
+    }
+    sums = oracle.convolution_sums(image, weights, bias, quantization["input_offset"], geometry)
+    clamp = (quantization["output_min"], quantization["output_max"])
+    expected = oracle.outputs(sums, factors, quantization["output_offset"], *clamp)
+    output = np.full((output_ring, width, out_channels), 77, np.int8)
+    for y in range(height):
+        held = int8_values(rng, input_ring, size[1], channels).astype(np.int8)
+        first = y * stride[0] - padding[0]
+        for row in range(max(first, 0), min(first + reach, size[0])):
+            held[row % input_ring] = image[row]
+        before = output
+        struct = ("td_conv_params", params)
+        output = kernels.run(
+            "td_conv_s8", struct, [held], before, [(y, y + 1)], scratch_bytes_of(weights)
+        )
+        slot = y % output_ring
+        np.testing.assert_array_equal(output[slot], expected[y].astype(np.int8))
+        np.testing.assert_array_equal(np.delete(output, slot, 0), np.delete(before, slot, 0))
 
 
 @pytest.mark.parametrize("is_unsigned", [False, True], ids=["s8", "u8"])
@@ -189,9 +242,15 @@ def test_no_bias_and_rows_left_alone(kernels, kind):
         "weights": weights,
         "bias": 0,
         "requant": requant_array(factors),
-    } | ({"output_channels": 3} if kind == "conv" else {"depth_multiplier": 1})
+    } | (
+        {"output_channels": 3, "input_ring": 6, "output_ring": 6}
+        if kind == "conv"
+        else {"depth_multiplier": 1}
+    )
     before = np.full((6, 5, channels), 77, np.int8)
-    got = kernels.run(f"td_{kind}_s8", (f"td_{kind}_params", params), [image], before, [(2, 5)])
+    scratch = scratch_bytes_of(weights) if kind == "conv" else None
+    struct = (f"td_{kind}_params", params)
+    got = kernels.run(f"td_{kind}_s8", struct, [image], before, [(2, 5)], scratch)
     sums_of = oracle.convolution_sums if kind == "conv" else oracle.depthwise_sums
     sums = sums_of(image, weights, np.zeros(channels, int), 3, geometry)
     expected = oracle.outputs(sums, factors, -2, -128, 127).astype(np.int8)

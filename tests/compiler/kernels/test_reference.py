@@ -6,7 +6,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from tests.compiler.kernels.single_operator import Operand, build, constant, run_reference
 from tests.compiler.kernels.strategies import int8_values, requant_array
-from tests.compiler.kernels.test_convolution import window_fields
+from tests.compiler.kernels.test_convolution import scratch_bytes_of, window_fields
 from tinydet.compiler import lookup, requant
 
 ACTIVATIONS = vars(schema.ActivationFunctionType)
@@ -94,19 +94,25 @@ def test_convolutions(kernels, case, kind, out_scale):
         "weights": weights,
         "bias": bias,
         "requant": requant_array(factors),
-    } | ({"output_channels": out_channels} if is_conv else {"depth_multiplier": multiplier})
+    }
+    if is_conv:
+        rings = {"input_ring": size[0], "output_ring": geometry[0][0]}
+        params |= {"output_channels": out_channels, **rings}
+    else:
+        params["depth_multiplier"] = multiplier
+    scratch = scratch_bytes_of(weights) if is_conv else None
     name = "conv" if is_conv else "depthwise"
     shape = (*geometry[0], out_channels)
     whole = [(0, shape[0])]
     struct = (f"td_{name}_params", params)
-    got = kernels.run(f"td_{name}_s8", struct, [image], (shape, np.int8), whole)
+    got = kernels.run(f"td_{name}_s8", struct, [image], (shape, np.int8), whole, scratch)
     expected = run_reference(content, image[None])[0]
     assert len(np.unique(expected)) > 1
     np.testing.assert_array_equal(got, expected)
     # The same image as uint8, its QUANTIZE folded into the offset.
     params["input_offset"] -= 128
     raised = (image.astype(np.int16) + 128).astype(np.uint8)
-    got = kernels.run(f"td_{name}_u8", struct, [raised], (shape, np.int8), whole)
+    got = kernels.run(f"td_{name}_u8", struct, [raised], (shape, np.int8), whole, scratch)
     np.testing.assert_array_equal(got, expected)
 
 

@@ -11,19 +11,21 @@ from tinydet.errors import CompilerError
 
 @dataclass(frozen=True)
 class KernelCall:
-    """``kernel(&parameters, tensors..., begin, end);``.
+    """``kernel(&parameters, tensors..., scratch, begin, end);``.
 
     Attributes:
         kernel: Name of the C function.
         parameters: Its constant structure, or the name of the table it takes instead.
         tensors: Tensor indices, inputs first, the output last.
         span: ``(begin, end)`` of the rows or elements to compute; None where it takes none.
+        takes_scratch: It takes scratch memory, of the size that ``kernel_scratch`` gives.
     """
 
     kernel: str
     parameters: Struct | str
     tensors: tuple[int, ...]
     span: tuple[int, int] | None
+    takes_scratch: bool = False
 
 
 @dataclass(frozen=True)

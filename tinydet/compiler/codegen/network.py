@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tinydet.compiler.codegen import c_text, elementwise, layout, windows
+from tinydet.compiler.codegen import c_text, convolution, depthwise, elementwise, layout, pooling
 from tinydet.compiler.codegen.calls import KernelCall, Site
 from tinydet.compiler.codegen.constants import Constants
 from tinydet.compiler.ir import Graph, Op, Tensor
@@ -11,11 +11,11 @@ from tinydet.compiler.memory import Plan
 from tinydet.errors import CompilerError
 
 EMITTERS: dict[str, Callable[[Site], list[KernelCall]]] = {
-    "CONV_2D": windows.convolution,
-    "DEPTHWISE_CONV_2D": windows.depthwise,
-    "FULLY_CONNECTED": windows.fully_connected,
-    "AVERAGE_POOL_2D": windows.pool,
-    "MAX_POOL_2D": windows.pool,
+    "CONV_2D": convolution.convolution,
+    "DEPTHWISE_CONV_2D": depthwise.depthwise,
+    "FULLY_CONNECTED": convolution.fully_connected,
+    "AVERAGE_POOL_2D": pooling.pool,
+    "MAX_POOL_2D": pooling.pool,
     "ADD": elementwise.add,
     "MUL": elementwise.mul,
     "QUANTIZE": elementwise.quantize,
@@ -149,4 +149,5 @@ def _pointer(site: Site, index: int, offsets: dict[int, int]) -> str:
 def _statement(call: KernelCall, name: str, pointers: Sequence[str]) -> str:
     first = call.parameters if isinstance(call.parameters, str) else f"&{name}"
     span = () if call.span is None else map(str, call.span)
-    return f"{call.kernel}({', '.join([first, *pointers, *span])});"
+    scratch = ["0"] if call.takes_scratch else []
+    return f"{call.kernel}({', '.join([first, *pointers, *scratch, *span])});"

@@ -4,9 +4,9 @@
 /* What one output pixel sees: rows x taps runs of `run` adjacent values, in the input and in the weights of
  * one output channel. Without horizontal dilation the taps of a row are adjacent, and are one run. */
 typedef struct {
-    const uint8_t *input;
+    const uint8_t *input; /* row 0 of the ring, at the first column */
     const int8_t *weights;
-    int32_t rows, taps, run;
+    int32_t rows, taps, run, first_y, row_step, ring;
     ptrdiff_t input_row, input_tap, weight_row, weight_tap; /* distances */
 } conv_window;
 
@@ -17,16 +17,19 @@ TD_INLINE conv_window conv_window_at(const td_conv_params *p, const uint8_t *inp
     const ptrdiff_t channels = p->input_channels;
     conv_window w;
     w.rows = columns.end > columns.begin ? rows.end - rows.begin : 0;
-    w.input_row = (ptrdiff_t)p->dilation_height * p->input_width * channels;
+    w.input_row = p->input_width * channels;
+    w.row_step = p->dilation_height;
+    w.ring = p->input_ring;
+    w.first_y = 0;
     w.input_tap = p->dilation_width * channels;
     w.weight_row = p->filter_width * channels;
     w.weight_tap = channels;
     w.input = input;
     w.weights = p->weights;
     if (w.rows > 0) {
-        const int32_t first_y = y * p->stride_height - p->pad_top + rows.begin * p->dilation_height;
+        w.first_y = y * p->stride_height - p->pad_top + rows.begin * p->dilation_height;
         const int32_t first_x = x_start + columns.begin * p->dilation_width;
-        w.input += ((ptrdiff_t)first_y * p->input_width + first_x) * channels;
+        w.input += first_x * channels;
         w.weights += ((ptrdiff_t)rows.begin * p->filter_width + columns.begin) * channels;
     }
     if (p->dilation_width == 1) {
@@ -49,8 +52,9 @@ TD_INLINE void conv_sum(const conv_window *w, ptrdiff_t channel, ptrdiff_t chann
     const int8_t *weights = w->weights + channel * channel_size;
     int32_t sum_0 = sums[0], sum_1 = sums[1], sum_2 = sums[2], sum_3 = sums[3];
     for (int32_t i = 0; i < w->rows; i++) {
+        const ptrdiff_t row = (w->first_y + i * w->row_step) % w->ring;
         for (int32_t j = 0; j < w->taps; j++) {
-            const uint8_t *in = w->input + i * w->input_row + j * w->input_tap;
+            const uint8_t *in = w->input + row * w->input_row + j * w->input_tap;
             const uint8_t *end = in + w->run;
             const int8_t *w_0 = weights + i * w->weight_row + j * w->weight_tap;
             const int8_t *w_1 = w_0 + (lanes > 1 ? channel_size : 0);
@@ -103,22 +107,26 @@ TD_INLINE void conv_pixel(const td_conv_params *p, const conv_window *w, int is_
 
 TD_INLINE void conv_rows(const td_conv_params *p, const uint8_t *input, int is_unsigned, int8_t *output,
                          int32_t y_begin, int32_t y_end) {
-    output += (ptrdiff_t)y_begin * p->output_width * p->output_channels;
     for (int32_t y = y_begin; y < y_end; y++) {
         const td_taps rows = td_taps_inside(y * p->stride_height - p->pad_top, p->input_height,
                                             p->filter_height, p->dilation_height);
+        int8_t *out = output + (ptrdiff_t)(y % p->output_ring) * p->output_width * p->output_channels;
         for (int32_t x = 0; x < p->output_width; x++) {
             const conv_window window = conv_window_at(p, input, rows, y, x);
-            conv_pixel(p, &window, is_unsigned, output);
-            output += p->output_channels;
+            conv_pixel(p, &window, is_unsigned, out);
+            out += p->output_channels;
         }
     }
 }
 
-void td_conv_s8(const td_conv_params *p, const int8_t *input, int8_t *output, int32_t y_begin, int32_t y_end) {
+void td_conv_s8(const td_conv_params *p, const int8_t *input, int8_t *output, void *scratch, int32_t y_begin,
+                int32_t y_end) {
+    (void)scratch;
     conv_rows(p, (const uint8_t *)input, 0, output, y_begin, y_end);
 }
 
-void td_conv_u8(const td_conv_params *p, const uint8_t *input, int8_t *output, int32_t y_begin, int32_t y_end) {
+void td_conv_u8(const td_conv_params *p, const uint8_t *input, int8_t *output, void *scratch, int32_t y_begin,
+                int32_t y_end) {
+    (void)scratch;
     conv_rows(p, input, 1, output, y_begin, y_end);
 }

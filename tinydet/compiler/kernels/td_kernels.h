@@ -15,9 +15,13 @@
  * tables from lookup.py.
  *
  * Ranges. Kernels over images take rows [y_begin, y_end) of the OUTPUT, 0 <= y_begin <= y_end <= output
- * height; `input` and `output` always point at row 0 of the whole tensor. Kernels over single values take
- * elements [begin, end). A whole tensor is (0, output_height) or (0, number of elements). What is outside
- * the range is not touched.
+ * height, and compute them in ascending order. Kernels over single values take elements [begin, end). A whole
+ * tensor is (0, output_height) or (0, number of elements). What is outside the range is not touched.
+ *
+ * Rings. A buffer need not hold all rows of an image: row y lies at buffer + (y % ring) * bytes of a row, where
+ * ring is the number of rows that the buffer holds (the height, for a whole tensor). Pointers are those of the
+ * buffers. Rows outside the image are never read. A row may be written over rows of the input that lie before
+ * the first one which it needs.
  *
  * Aliasing. Input and output may be the same buffer only where a kernel says "in place".
  *
@@ -52,6 +56,7 @@ typedef struct {
     int16_t stride_height, stride_width;     /* >= 1 */
     int16_t dilation_height, dilation_width; /* >= 1 */
     int16_t pad_top, pad_left;               /* pixels, >= 0; a folded PAD adds its own */
+    int16_t input_ring, output_ring;         /* rows that each buffer holds */
     int16_t input_offset;                    /* -zero point: [-127, 128] for int8, [-255, 0] for uint8 */
     int16_t output_offset;                   /* [-128, 127] */
     int16_t output_min, output_max;          /* [-128, 127] */
@@ -60,10 +65,12 @@ typedef struct {
     const td_requant *requant;               /* [output_channels], input scale * weight scale / output scale */
 } td_conv_params;
 
-void td_conv_s8(const td_conv_params *p, const int8_t *input, int8_t *output, int32_t y_begin, int32_t y_end);
+void td_conv_s8(const td_conv_params *p, const int8_t *input, int8_t *output, void *scratch, int32_t y_begin,
+                int32_t y_end);
 
 /* The same on a uint8 input: a QUANTIZE from uint8 to int8 of equal scale is folded into input_offset. */
-void td_conv_u8(const td_conv_params *p, const uint8_t *input, int8_t *output, int32_t y_begin, int32_t y_end);
+void td_conv_u8(const td_conv_params *p, const uint8_t *input, int8_t *output, void *scratch, int32_t y_begin,
+                int32_t y_end);
 
 /* DEPTHWISE_CONV_2D. Output channel = input channel * depth_multiplier + m. Pixels as for CONV_2D. */
 typedef struct {
