@@ -51,22 +51,43 @@ def compile_library(directory, *flags, compiler=ZIG_CC):
     return path
 
 
-def _structures():
+def structures(pointer=ctypes.c_void_p):
     """ctypes twins of all structs of the header, read from it, so that they cannot drift."""
     text = re.sub(r"/\*.*?\*/", "", HEADER.read_text(), flags=re.S)
-    structures = {}
+    found = {}
     for body, name in re.findall(r"typedef struct \{(.*?)\} (\w+);", text, re.S):
         fields = []
         for declaration in filter(None, (part.strip() for part in body.split(";"))):
             kind, names = re.fullmatch(r"(?:const )?(\w+)\s+(.*)", declaration, re.S).groups()
             for item in (part.strip() for part in names.split(",")):
-                field, pointer, count = re.fullmatch(r"(\*?)(\w+)(?:\[(\d+)\])?", item).group(
-                    2, 1, 3
-                )
-                base = ctypes.c_void_p if pointer else _SCALARS.get(kind) or structures[kind]
+                field, star, count = re.fullmatch(r"(\*?)(\w+)(?:\[(\d+)\])?", item).group(2, 1, 3)
+                base = pointer if star else _SCALARS.get(kind) or found[kind]
                 fields.append((field, base * int(count) if count else base))
-        structures[name] = type(name, (ctypes.Structure,), {"_fields_": fields})
-    return structures
+        found[name] = type(name, (ctypes.Structure,), {"_fields_": fields})
+    return found
+
+
+def fill_structure(structure, values, place):
+    """Set all fields of a ctypes structure.
+
+    Args:
+        structure: What to fill.
+        values: Field -> number, tuple, dict (a nested structure) or array (for a pointer).
+        place: Puts an array somewhere and gives its address.
+    """
+    kinds = dict(structure._fields_)
+    for field, value in values.items():
+        if isinstance(value, np.ndarray):
+            setattr(structure, field, place(value))
+        elif isinstance(value, dict):
+            fill_structure(getattr(structure, field), value, place)
+        elif isinstance(value, tuple):
+            setattr(structure, field, kinds[field](*value))
+        else:
+            setattr(structure, field, value)
+    missing = set(kinds) - set(values)
+    assert not missing, f"{type(structure).__name__}: no value for {missing}"
+    return structure
 
 
 class _Guarded:
@@ -102,7 +123,7 @@ class Native:
 
     def __init__(self, path):
         self.library = ctypes.CDLL(str(path))
-        self.structures = _structures()
+        self.structures = structures()
 
     def run(self, function, params, inputs, output, ranges=((),), scratch_bytes=None):
         """What a kernel writes.
@@ -138,7 +159,9 @@ class Native:
         if name is None:
             first = ctypes.c_void_p(guarded(values).address)
         else:
-            first = ctypes.byref(self._fill(self.structures[name](), values, guarded))
+            first = ctypes.byref(
+                fill_structure(self.structures[name](), values, lambda a: guarded(a).address)
+            )
         target = guarded(output, writable=True)
         places = [target if array is None else guarded(array) for array in inputs]
         pointers = [ctypes.c_void_p(place.address) for place in (*places, target)]
@@ -148,18 +171,3 @@ class Native:
         for begin_end in ranges:
             getattr(self.library, function)(first, *pointers, *map(ctypes.c_int32, begin_end))
         return target.content()
-
-    def _fill(self, structure, values, guarded):
-        kinds = dict(structure._fields_)
-        for field, value in values.items():
-            if isinstance(value, np.ndarray):
-                setattr(structure, field, guarded(value).address)
-            elif isinstance(value, dict):
-                self._fill(getattr(structure, field), value, guarded)
-            elif isinstance(value, tuple):
-                setattr(structure, field, kinds[field](*value))
-            else:
-                setattr(structure, field, value)
-        missing = set(kinds) - set(values)
-        assert not missing, f"{type(structure).__name__}: no value for {missing}"
-        return structure

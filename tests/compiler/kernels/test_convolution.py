@@ -67,7 +67,7 @@ def image_of(rng, shape, is_unsigned):
 @pytest.mark.parametrize("is_unsigned", [False, True], ids=["s8", "u8"])
 @given(data=st.data())
 @settings(max_examples=50)
-def test_conv(kernels, is_unsigned, data):
+def test_conv(any_kernels, is_unsigned, data):
     """Every window, clipped or not, and every split into rows gives the rescaled sum."""
     size, geometry = data.draw(geometries())
     channels, out_channels = data.draw(st.tuples(st.integers(1, 5), st.integers(1, 9)))
@@ -87,7 +87,7 @@ def test_conv(kernels, is_unsigned, data):
         "requant": requant_array(factors),
     }
     ranges = data.draw(splits(geometry[0][0]))
-    got = kernels.run(
+    got = any_kernels.run(
         "td_conv_u8" if is_unsigned else "td_conv_s8",
         ("td_conv_params", params),
         [image],
