@@ -14,8 +14,8 @@ from tests.compiler.generated_library import STRICT, ZIG_CC, GeneratedLibrary, c
 from tests.compiler.network_builder import NetworkBuilder
 from tinydet.compiler.codegen import GeneratedModel, generate
 from tinydet.compiler.codegen.c_text import array, comment, float32, is_c_name, string
-from tinydet.compiler.codegen.elementwise import pair_walk
 from tinydet.compiler.codegen.kernel_files import kernel_sources, needed_files
+from tinydet.compiler.codegen.pair_walk import pair_walk
 from tinydet.compiler.ir import verify
 from tinydet.compiler.memory import plan_memory
 from tinydet.compiler.schedule import make_schedule

@@ -53,7 +53,7 @@ static const td_conv_params conv_u8_1 = {
 };
 
 static const td_add_params add_s8_2 = {
-    .walk = {{2, 1, 9}, {9, 0, 1}, {9, 0, 1}},
+    .walk = {{2, 1, 9}, {9, 0, 1}, {9, 0, 1}, 2, 2, 2},
     .a_requant = {1073741824, 0},
     .b_requant = {1073741824, 0},
     .output_requant = {1518500287, -19},

@@ -1,4 +1,4 @@
-"""CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED against the formulas in unbounded integers."""
+"""CONV_2D and FULLY_CONNECTED against the formulas in unbounded integers."""
 
 import numpy as np
 import pytest
@@ -150,44 +150,6 @@ def test_conv_in_rings(kernels, data):
         np.testing.assert_array_equal(np.delete(output, slot, 0), np.delete(before, slot, 0))
 
 
-@pytest.mark.parametrize("is_unsigned", [False, True], ids=["s8", "u8"])
-@given(data=st.data())
-@settings(max_examples=50)
-def test_depthwise(kernels, is_unsigned, data):
-    """Any depth multiplier, any window, any split into rows."""
-    size, geometry = data.draw(geometries())
-    channels, multiplier = data.draw(st.tuples(st.integers(1, 6), st.sampled_from([1, 1, 2, 3])))
-    factors, bias, rng = draw_channel_factors(data, channels * multiplier)
-    quantization = quantization_fields(data, is_unsigned)
-    image = image_of(rng, (*size, channels), is_unsigned)
-    weights = int8_values(rng, *geometry[1], channels * multiplier).astype(np.int8)
-    params = {
-        **window_fields(size, geometry),
-        **quantization,
-        "input_channels": channels,
-        "depth_multiplier": multiplier,
-        "weights": weights,
-        "bias": bias,
-        "requant": requant_array(factors),
-    }
-    got = kernels.run(
-        "td_depthwise_u8" if is_unsigned else "td_depthwise_s8",
-        ("td_depthwise_params", params),
-        [image],
-        ((*geometry[0], channels * multiplier), np.int8),
-        data.draw(splits(geometry[0][0])),
-    )
-    sums = oracle.depthwise_sums(image, weights, bias, quantization["input_offset"], geometry)
-    expected = oracle.outputs(
-        sums,
-        factors,
-        quantization["output_offset"],
-        quantization["output_min"],
-        quantization["output_max"],
-    )
-    np.testing.assert_array_equal(got, expected.astype(np.int8))
-
-
 @given(data=st.data())
 def test_fully_connected(kernels, data):
     """Rows of any length, all factors."""
@@ -223,18 +185,19 @@ def test_fully_connected(kernels, data):
     np.testing.assert_array_equal(got, expected.astype(np.int8))
 
 
-@pytest.mark.parametrize("kind", ["conv", "depthwise"])
-def test_no_bias_and_rows_left_alone(kernels, kind):
+def test_no_bias_and_rows_left_alone(kernels):
     """Without a bias the sum starts at 0, and rows outside the range keep what they held."""
     rng = np.random.default_rng(3)
     image = int8_values(rng, 6, 5, 4).astype(np.int8)
-    weights = int8_values(rng, *((3, 3, 3, 4) if kind == "conv" else (3, 3, 4))).astype(np.int8)
-    channels = 3 if kind == "conv" else 4
+    weights = int8_values(rng, 3, 3, 3, 4).astype(np.int8)
     geometry = ((6, 5), (3, 3), (1, 1), (1, 1), (1, 1))
-    factors = [(1 << 30, -7)] * channels
+    factors = [(1 << 30, -7)] * 3
     params = {
         **window_fields((6, 5), geometry),
         "input_channels": 4,
+        "output_channels": 3,
+        "input_ring": 6,
+        "output_ring": 6,
         "input_offset": 3,
         "output_offset": -2,
         "output_min": -128,
@@ -242,17 +205,11 @@ def test_no_bias_and_rows_left_alone(kernels, kind):
         "weights": weights,
         "bias": 0,
         "requant": requant_array(factors),
-    } | (
-        {"output_channels": 3, "input_ring": 6, "output_ring": 6}
-        if kind == "conv"
-        else {"depth_multiplier": 1}
-    )
-    before = np.full((6, 5, channels), 77, np.int8)
-    scratch = scratch_bytes_of(weights) if kind == "conv" else None
-    struct = (f"td_{kind}_params", params)
-    got = kernels.run(f"td_{kind}_s8", struct, [image], before, [(2, 5)], scratch)
-    sums_of = oracle.convolution_sums if kind == "conv" else oracle.depthwise_sums
-    sums = sums_of(image, weights, np.zeros(channels, int), 3, geometry)
+    }
+    before = np.full((6, 5, 3), 77, np.int8)
+    struct = ("td_conv_params", params)
+    got = kernels.run("td_conv_s8", struct, [image], before, [(2, 5)], scratch_bytes_of(weights))
+    sums = oracle.convolution_sums(image, weights, np.zeros(3, int), 3, geometry)
     expected = oracle.outputs(sums, factors, -2, -128, 127).astype(np.int8)
     np.testing.assert_array_equal(got[2:5], expected[2:5])
     assert (got[[0, 1, 5]] == 77).all()

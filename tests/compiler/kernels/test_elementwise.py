@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.compiler.kernels import oracle
+from tests.compiler.kernels.rings import check_in_rings
 from tests.compiler.kernels.strategies import (
     clamps,
     int8_values,
@@ -33,7 +34,8 @@ def pairs(draw):
     kept_a, kept_b = draw(masks), draw(masks)
     rng = np.random.default_rng(draw(seeds))
     (a_shape, a_stride), (b_shape, b_stride) = strides_of(shape, kept_a), strides_of(shape, kept_b)
-    walk = {"shape": shape, "a_stride": a_stride, "b_stride": b_stride}
+    rings = dict.fromkeys(("a_ring", "b_ring", "output_ring"), shape[0])
+    walk = {"shape": shape, "a_stride": a_stride, "b_stride": b_stride, **rings}
     a, b = (int8_values(rng, *s).astype(np.int8) for s in (a_shape, b_shape))
     return walk, a, b
 
@@ -78,6 +80,54 @@ def test_add(kernels, data, pair):
 
     expected = np.vectorize(value)(*np.broadcast_arrays(a.astype(object), b.astype(object)))
     np.testing.assert_array_equal(got, np.broadcast_to(expected, walk["shape"]))
+
+
+@pytest.mark.parametrize("kind", ["add", "mul"])
+@given(data=st.data(), seed=seeds)
+@settings(max_examples=20)
+def test_pairs_in_rings(kernels, kind, data, seed):
+    """Row by row from and into rings, the first operand or (stride 0) one row of it broadcast."""
+    height, width = data.draw(st.integers(1, 5)), data.draw(st.integers(1, 9))
+    rng = np.random.default_rng(seed)
+    a_rows = height if data.draw(st.booleans(), label="a of full height") else 1
+    a, b = (int8_values(rng, n, 1, width).astype(np.int8) for n in (a_rows, height))
+    rings = tuple(data.draw(st.integers(1, n)) for n in (a_rows, height, height))
+    walk = {
+        "shape": (height, 1, width),
+        "a_stride": (width if a_rows == height else 0, 0, 1),
+        "b_stride": (width, 0, 1),
+        **dict(zip(("a_ring", "b_ring", "output_ring"), rings, strict=True)),
+    }
+    factor = (1 << 30, -5)
+    names = ("a_requant", "b_requant", "output_requant") if kind == "add" else ("output_requant",)
+    params = {
+        "walk": walk,
+        **dict.fromkeys(names, factor),
+        "a_offset": 3,
+        "b_offset": -7,
+        "output_offset": 5,
+        "output_min": -128,
+        "output_max": 127,
+    }
+    whole = walk | dict(zip(("a_ring", "b_ring", "output_ring"), (height,) * 3, strict=True))
+    full = np.broadcast_to(a, b.shape)
+    expected = kernels.run(
+        f"td_{kind}_s8",
+        (f"td_{kind}_params", params | {"walk": whole | {"a_stride": (width, 0, 1)}}),
+        [full, b],
+        (b.shape, np.int8),
+        [(0, height)],
+    )
+    check_in_rings(
+        lambda held, before, rows: kernels.run(
+            f"td_{kind}_s8", (f"td_{kind}_params", params), held, before, [rows]
+        ),
+        [full if a_rows == height else a, b],
+        expected,
+        rings,
+        lambda y: [y] if a_rows == height else [0, y],
+        rng,
+    )
 
 
 @given(data=st.data(), pair=pairs())
@@ -160,14 +210,25 @@ def test_pad(kernels, data, seed):
     expected = np.pad(image, list(zip(before, after, strict=True)), constant_values=value)
     params = dict(zip(("input_height", "input_width", "input_channels"), shape, strict=True))
     params |= {"before": before, "after": after, "value": value}
+    rings = {"input_ring": shape[0], "output_ring": len(expected)}
     got = kernels.run(
         "td_pad_s8",
-        ("td_pad_params", params),
+        ("td_pad_params", params | rings),
         [image],
         (expected.shape, np.int8),
         data.draw(splits(expected.shape[0])),
     )
     np.testing.assert_array_equal(got, expected)
+    rings = tuple(data.draw(st.integers(1, n)) for n in (shape[0], len(expected)))
+    struct = ("td_pad_params", params | {"input_ring": rings[0], "output_ring": rings[1]})
+    check_in_rings(
+        lambda held, before, rows: kernels.run("td_pad_s8", struct, held, before, [rows]),
+        [image],
+        expected,
+        rings,
+        lambda y: [y - before[0]],
+        np.random.default_rng(seed),
+    )
 
 
 @given(data=st.data(), axis=st.integers(0, 2), seed=seeds)

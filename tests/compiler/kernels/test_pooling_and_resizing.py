@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.compiler.kernels import oracle
+from tests.compiler.kernels.rings import check_in_rings, window_rows
 from tests.compiler.kernels.strategies import (
     clamps,
     geometries,
@@ -43,19 +44,34 @@ def test_pools(kernels, data, drawn, seed):
     inside = [[v for v in window if v != OUTSIDE] for window in seen.reshape(-1, seen.shape[-1])]
     fields = window_fields(size, geometry)
     fields = {k: v for k, v in fields.items() if "dilation" not in k}
-    params = (
-        "td_pool_params",
-        {**fields, "channels": channels, "output_min": low, "output_max": high},
+    fields |= {"channels": channels, "output_min": low, "output_max": high}
+    needed, reach = window_rows(geometry)
+    rings = (
+        data.draw(st.integers(min(reach, size[0]), size[0])),
+        data.draw(st.integers(1, geometry[0][0])),
     )
+    whole = {"input_ring": size[0], "output_ring": geometry[0][0]}
+    in_rings = {"input_ring": rings[0], "output_ring": rings[1]}
     ranges = data.draw(splits(geometry[0][0]))
     shape = (*geometry[0], channels)
     for name, of_window in (
         ("td_max_pool_s8", max),
         ("td_average_pool_s8", lambda window: oracle.halves_away(sum(window), len(window))),
     ):
+        params = ("td_pool_params", fields | whole)
         got = kernels.run(name, params, [image], (shape, np.int8), ranges)
         expected = [min(max(of_window(window), low), high) for window in inside]
         np.testing.assert_array_equal(got.ravel(), expected)
+        check_in_rings(
+            lambda held, before, rows, name=name: kernels.run(
+                name, ("td_pool_params", fields | in_rings), held, before, [rows]
+            ),
+            [image],
+            got,
+            rings,
+            needed,
+            np.random.default_rng(seed),
+        )
 
 
 @given(data=st.data(), factor=multipliers(), seed=seeds)
@@ -119,6 +135,8 @@ def test_resize_bilinear(kernels, data, mode, seed):
         "channels": image.shape[2],
         "output_height": out_size[0],
         "output_width": out_size[1],
+        "input_ring": in_size[0],
+        "output_ring": out_size[0],
         "half_pixel_centers": mode[1],
         "height_scale_10": resize_scale_10(in_size[0], out_size[0], bool(mode[0])),
         "width_scale_10": resize_scale_10(in_size[1], out_size[1], bool(mode[0])),
@@ -150,6 +168,8 @@ def test_resize_nearest(kernels, data, mode, seed):
         "channels": image.shape[2],
         "output_height": out_size[0],
         "output_width": out_size[1],
+        "input_ring": in_size[0],
+        "output_ring": out_size[0],
         "row_of": rows,
         "column_of": columns,
     }

@@ -95,11 +95,8 @@ def test_convolutions(kernels, case, kind, out_scale):
         "bias": bias,
         "requant": requant_array(factors),
     }
-    if is_conv:
-        rings = {"input_ring": size[0], "output_ring": geometry[0][0]}
-        params |= {"output_channels": out_channels, **rings}
-    else:
-        params["depth_multiplier"] = multiplier
+    params |= {"input_ring": size[0], "output_ring": geometry[0][0]}
+    params |= {"output_channels": out_channels} if is_conv else {"depth_multiplier": multiplier}
     scratch = scratch_bytes_of(weights) if is_conv else None
     name = "conv" if is_conv else "depthwise"
     shape = (*geometry[0], out_channels)
@@ -177,7 +174,12 @@ def test_add_and_mul_of_all_pairs(kernels, kind, scales, activation):
         fusedActivationFunction=ACTIVATIONS[activation],
     )
     params = {
-        "walk": {"shape": (256, 1, 256), "a_stride": (256, 0, 1), "b_stride": (256, 0, 1)},
+        "walk": {
+            "shape": (256, 1, 256),
+            "a_stride": (256, 0, 1),
+            "b_stride": (256, 0, 1),
+            **dict.fromkeys(("a_ring", "b_ring", "output_ring"), 256),
+        },
         **clamp_fields(activation, out_scale, zeros[2]),
         "a_offset": -zeros[0],
         "b_offset": -zeros[1],
@@ -355,6 +357,8 @@ def test_resizes(kernels, kind, sizes, mode):
         "channels": 3,
         "output_height": out_size[0],
         "output_width": out_size[1],
+        "input_ring": in_size[0],
+        "output_ring": out_size[0],
     }
     if kind == "RESIZE_BILINEAR":
         name = "td_resize_bilinear"
@@ -439,7 +443,11 @@ def test_pools(kernels, case, kind):
         **options,
     )
     fields = window_fields(size, geometry) | clamp_fields(activation, scale, zero_point)
-    params = {k: v for k, v in fields.items() if "dilation" not in k} | {"channels": 4}
+    params = {k: v for k, v in fields.items() if "dilation" not in k} | {
+        "channels": 4,
+        "input_ring": size[0],
+        "output_ring": geometry[0][0],
+    }
     name = {"AVERAGE_POOL_2D": "td_average_pool_s8", "MAX_POOL_2D": "td_max_pool_s8"}[kind]
     shape = (*geometry[0], 4)
     got = kernels.run(name, ("td_pool_params", params), [image], (shape, np.int8), [(0, shape[0])])
@@ -459,6 +467,8 @@ def test_pad(kernels, kind):
         "input_height": 4,
         "input_width": 3,
         "input_channels": 2,
+        "input_ring": 4,
+        "output_ring": shape[1],
         "before": tuple(int(n) for n in amounts[1:, 0]),
         "after": tuple(int(n) for n in amounts[1:, 1]),
         "value": 5 if kind == "PADV2" else -9,

@@ -6,6 +6,7 @@ from tinydet.compiler.codegen.windows import (
     Fields,
     filter_fields,
     offset_fields,
+    ring_fields,
     weight_fields,
 )
 from tinydet.compiler.ir import DepthwiseOptions
@@ -24,6 +25,7 @@ def depthwise(site: Site) -> list[KernelCall]:
         ("output_height", output_height),
         ("output_width", output_width),
         ("depth_multiplier", options.multiplier),
+        *ring_fields(site),
         *filter_fields(site, options),
         *offset_fields(site, options.activation),
         *weight_fields(site, output_channels),

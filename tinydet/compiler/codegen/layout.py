@@ -7,6 +7,7 @@ import numpy as np
 
 from tinydet.compiler.codegen.c_text import Struct, list_of
 from tinydet.compiler.codegen.calls import KernelCall, Site, factor
+from tinydet.compiler.codegen.windows import ring_fields
 from tinydet.compiler.ir import ConcatOptions, MeanOptions, PadOptions, ResizeOptions
 from tinydet.compiler.lookup import nearest_indices
 from tinydet.compiler.requant import mean_multiplier, resize_scale_10
@@ -72,6 +73,8 @@ def pad(site: Site) -> list[KernelCall]:
         ("input_height", height),
         ("input_width", width),
         ("input_channels", channels),
+        ("input_ring", height),
+        ("output_ring", height + sum(paddings[-3])),
         ("before", list_of(before for before, _ in paddings[-3:])),
         ("after", list_of(after for _, after in paddings[-3:])),
         ("value", site.input().zero_point),
@@ -92,6 +95,7 @@ def resize_bilinear(site: Site) -> list[KernelCall]:
         ("channels", channels),
         ("output_height", output_height),
         ("output_width", output_width),
+        *ring_fields(site),
         ("half_pixel_centers", int(options.half_pixel_centers)),
         ("height_scale_10", resize_scale_10(input_height, output_height, options.align_corners)),
         ("width_scale_10", resize_scale_10(input_width, output_width, options.align_corners)),
@@ -118,6 +122,7 @@ def resize_nearest(site: Site) -> list[KernelCall]:
         ("channels", channels),
         ("output_height", output_height),
         ("output_width", output_width),
+        *ring_fields(site),
         ("row_of", table("row_of", input_height, output_height)),
         ("column_of", table("column_of", input_width, output_width)),
     )

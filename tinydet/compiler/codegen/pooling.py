@@ -2,7 +2,7 @@
 
 from tinydet.compiler.codegen.c_text import Struct
 from tinydet.compiler.codegen.calls import KernelCall, Site
-from tinydet.compiler.codegen.windows import Fields
+from tinydet.compiler.codegen.windows import Fields, ring_fields
 from tinydet.compiler.ir import PoolOptions, window_padding
 from tinydet.compiler.requant import activation_range
 
@@ -21,6 +21,7 @@ def pool(site: Site) -> list[KernelCall]:
         ("channels", channels),
         ("output_height", output_height),
         ("output_width", output_width),
+        *ring_fields(site),
         ("filter_height", options.filter_height),
         ("filter_width", options.filter_width),
         ("stride_height", options.stride_height),

@@ -10,12 +10,12 @@ TD_INLINE int8_t depthwise_output_value(const td_depthwise_params *p, int32_t su
     return (int8_t)td_clamp(value, p->output_min, p->output_max);
 }
 
-/* One output pixel by any filter; `input` is at the first tap inside the image, `weights` at its weight. */
-TD_INLINE void depthwise_pixel(const td_depthwise_params *p, const uint8_t *input, td_taps rows,
-                               td_taps columns, int is_unsigned, int8_t *output) {
+/* One output pixel by any filter; `input` is at the first column inside the image. */
+TD_INLINE void depthwise_pixel(const td_depthwise_params *p, const uint8_t *input, int32_t first_y,
+                               td_taps rows, td_taps columns, int is_unsigned, int8_t *output) {
     const ptrdiff_t channels = p->input_channels;
     const ptrdiff_t filter_tap = channels * p->depth_multiplier;
-    const ptrdiff_t input_row = (ptrdiff_t)p->dilation_height * p->input_width * channels;
+    const ptrdiff_t input_row = p->input_width * channels;
     const ptrdiff_t input_tap = p->dilation_width * channels;
     const int8_t *weights = p->weights + (rows.begin * p->filter_width + columns.begin) * filter_tap;
     int32_t channel = 0;
@@ -23,7 +23,8 @@ TD_INLINE void depthwise_pixel(const td_depthwise_params *p, const uint8_t *inpu
         for (int32_t m = 0; m < p->depth_multiplier; m++, channel++) {
             int32_t sum = p->bias != NULL ? p->bias[channel] : 0;
             for (int32_t i = 0; i < rows.end - rows.begin; i++) {
-                const uint8_t *in = input + i * input_row + c;
+                const int32_t slot = (first_y + i * p->dilation_height) % p->input_ring;
+                const uint8_t *in = input + slot * input_row + c;
                 const int8_t *w = weights + i * p->filter_width * filter_tap + channel;
                 for (int32_t j = columns.begin; j < columns.end; j++) {
                     sum += (depthwise_input_value(*in, is_unsigned) + p->input_offset) * *w;
@@ -45,12 +46,11 @@ TD_INLINE int32_t depthwise_sum_3(const uint8_t *in, const int8_t *w, ptrdiff_t 
 }
 
 /* One output pixel by a whole 3x3 filter without dilation or multiplier: most of a network's depthwise work. */
-TD_INLINE void depthwise_pixel_3x3(const td_depthwise_params *p, const uint8_t *input, int is_unsigned,
+TD_INLINE void depthwise_pixel_3x3(const td_depthwise_params *p, const uint8_t *const rows[3], int is_unsigned,
                                    int8_t *output) {
     const ptrdiff_t channels = p->input_channels;
-    const ptrdiff_t input_row = p->input_width * channels;
     const int32_t offset = p->input_offset;
-    const uint8_t *in_0 = input, *in_1 = in_0 + input_row, *in_2 = in_1 + input_row;
+    const uint8_t *in_0 = rows[0], *in_1 = rows[1], *in_2 = rows[2];
     const int8_t *w_0 = p->weights, *w_1 = w_0 + 3 * channels, *w_2 = w_1 + 3 * channels;
     for (int32_t c = 0; c < p->input_channels; c++) {
         int32_t sum = p->bias != NULL ? p->bias[c] : 0;
@@ -66,30 +66,38 @@ TD_INLINE int depthwise_is_plain_3x3(const td_depthwise_params *p) {
            p->dilation_width == 1 && p->depth_multiplier == 1;
 }
 
+TD_INLINE void depthwise_row(const td_depthwise_params *p, const uint8_t *input, int is_unsigned,
+                             int8_t *output, int32_t y) {
+    const ptrdiff_t output_channels = (ptrdiff_t)p->input_channels * p->depth_multiplier;
+    const ptrdiff_t input_row = (ptrdiff_t)p->input_width * p->input_channels;
+    const int is_plain_3x3 = depthwise_is_plain_3x3(p);
+    const int32_t y_start = y * p->stride_height - p->pad_top;
+    const td_taps rows = td_taps_inside(y_start, p->input_height, p->filter_height, p->dilation_height);
+    const int32_t first_y = y_start + rows.begin * p->dilation_height;
+    for (int32_t x = 0; x < p->output_width; x++) {
+        const int32_t x_start = x * p->stride_width - p->pad_left;
+        td_taps columns = td_taps_inside(x_start, p->input_width, p->filter_width, p->dilation_width);
+        const int32_t first_x = x_start + columns.begin * p->dilation_width;
+        const int32_t taps = (rows.end - rows.begin) * (columns.end - columns.begin);
+        /* A window outside the image reads nothing: stay inside the buffer. */
+        const uint8_t *in = input + (taps > 0 ? (ptrdiff_t)first_x * p->input_channels : 0);
+        if (taps == 9 && is_plain_3x3) {
+            const uint8_t *const in_rows[3] = {in + first_y % p->input_ring * input_row,
+                                               in + (first_y + 1) % p->input_ring * input_row,
+                                               in + (first_y + 2) % p->input_ring * input_row};
+            depthwise_pixel_3x3(p, in_rows, is_unsigned, output);
+        } else {
+            depthwise_pixel(p, in, first_y, rows, columns, is_unsigned, output);
+        }
+        output += output_channels;
+    }
+}
+
 TD_INLINE void depthwise_rows(const td_depthwise_params *p, const uint8_t *input, int is_unsigned,
                               int8_t *output, int32_t y_begin, int32_t y_end) {
-    const ptrdiff_t output_channels = (ptrdiff_t)p->input_channels * p->depth_multiplier;
-    const int is_plain_3x3 = depthwise_is_plain_3x3(p);
-    output += y_begin * p->output_width * output_channels;
+    const ptrdiff_t output_row = (ptrdiff_t)p->output_width * p->input_channels * p->depth_multiplier;
     for (int32_t y = y_begin; y < y_end; y++) {
-        const int32_t y_start = y * p->stride_height - p->pad_top;
-        const td_taps rows = td_taps_inside(y_start, p->input_height, p->filter_height, p->dilation_height);
-        const int32_t first_y = y_start + rows.begin * p->dilation_height;
-        for (int32_t x = 0; x < p->output_width; x++) {
-            const int32_t x_start = x * p->stride_width - p->pad_left;
-            td_taps columns = td_taps_inside(x_start, p->input_width, p->filter_width, p->dilation_width);
-            const int32_t first_x = x_start + columns.begin * p->dilation_width;
-            const int32_t taps = (rows.end - rows.begin) * (columns.end - columns.begin);
-            /* A window outside the image reads nothing: stay inside the buffer. */
-            const ptrdiff_t first = taps > 0 ? (ptrdiff_t)first_y * p->input_width + first_x : 0;
-            const uint8_t *in = input + first * p->input_channels;
-            if (taps == 9 && is_plain_3x3) {
-                depthwise_pixel_3x3(p, in, is_unsigned, output);
-            } else {
-                depthwise_pixel(p, in, rows, columns, is_unsigned, output);
-            }
-            output += output_channels;
-        }
+        depthwise_row(p, input, is_unsigned, output + y % p->output_ring * output_row, y);
     }
 }
 

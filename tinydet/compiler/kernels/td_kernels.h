@@ -76,6 +76,7 @@ void td_conv_u8(const td_conv_params *p, const uint8_t *input, int8_t *output, v
 typedef struct {
     int16_t input_height, input_width, input_channels;
     int16_t output_height, output_width, depth_multiplier; /* >= 1 */
+    int16_t input_ring, output_ring;
     int16_t filter_height, filter_width;
     int16_t stride_height, stride_width;
     int16_t dilation_height, dilation_width;
@@ -112,6 +113,7 @@ void td_fully_connected_s8(const td_fully_connected_params *p, const int8_t *inp
 typedef struct {
     int32_t shape[3];
     int32_t a_stride[3], b_stride[3]; /* elements */
+    int32_t a_ring, b_ring, output_ring;
 } td_pair_walk;
 
 /* ADD: rescale(rescale((a + a_offset) << 20) + rescale((b + b_offset) << 20)) + output_offset, clamped.
@@ -141,6 +143,7 @@ void td_mul_s8(const td_mul_params *p, const int8_t *a, const int8_t *b, int8_t 
 /* PAD and PADV2 in height, width and channels: `value` (as a rule the zero point) around the input. */
 typedef struct {
     int16_t input_height, input_width, input_channels;
+    int16_t input_ring, output_ring;
     int16_t before[3], after[3]; /* height, width, channels; >= 0 */
     int16_t value;               /* [-128, 127]; the quantized number, not the real one */
 } td_pad_params;
@@ -152,6 +155,7 @@ void td_pad_s8(const td_pad_params *p, const int8_t *input, int8_t *output, int3
 typedef struct {
     int16_t input_height, input_width, channels;
     int16_t output_height, output_width;
+    int16_t input_ring, output_ring;
     int16_t half_pixel_centers; /* 0 or 1 */
     int32_t height_scale_10, width_scale_10;
 } td_resize_bilinear_params;
@@ -164,6 +168,7 @@ void td_resize_bilinear_s8(const td_resize_bilinear_params *p, const int8_t *inp
 typedef struct {
     int16_t input_width, channels;
     int16_t output_height, output_width;
+    int16_t input_ring, output_ring;
     const int16_t *row_of;    /* [output_height], each in [0, input_height) */
     const int16_t *column_of; /* [output_width], each in [0, input_width) */
 } td_resize_nearest_params;
@@ -186,6 +191,7 @@ void td_concat_s8(const td_concat_params *p, const int8_t *input, int8_t *output
 typedef struct {
     int16_t input_height, input_width, channels;
     int16_t output_height, output_width;
+    int16_t input_ring, output_ring;
     int16_t filter_height, filter_width;
     int16_t stride_height, stride_width;
     int16_t pad_top, pad_left;

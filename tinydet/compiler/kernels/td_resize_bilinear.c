@@ -24,15 +24,15 @@ TD_INLINE resize_place resize_place_of(int32_t index, int32_t scale_10, int32_t 
 void td_resize_bilinear_s8(const td_resize_bilinear_params *p, const int8_t *input, int8_t *output,
                            int32_t y_begin, int32_t y_end) {
     const ptrdiff_t row = (ptrdiff_t)p->input_width * p->channels;
-    output += (ptrdiff_t)y_begin * p->output_width * p->channels;
     for (int32_t y = y_begin; y < y_end; y++) {
         const resize_place v =
             resize_place_of(y, p->height_scale_10, p->half_pixel_centers, p->input_height);
+        const int8_t *lower = input + v.lower % p->input_ring * row;
+        const int8_t *upper = input + v.upper % p->input_ring * row;
+        int8_t *out = output + (ptrdiff_t)(y % p->output_ring) * p->output_width * p->channels;
         for (int32_t x = 0; x < p->output_width; x++) {
             const resize_place h =
                 resize_place_of(x, p->width_scale_10, p->half_pixel_centers, p->input_width);
-            const int8_t *lower = input + v.lower * row;
-            const int8_t *upper = input + v.upper * row;
             const ptrdiff_t left = (ptrdiff_t)h.lower * p->channels;
             const ptrdiff_t right = (ptrdiff_t)h.upper * p->channels;
             for (int32_t c = 0; c < p->channels; c++) {
@@ -42,7 +42,7 @@ void td_resize_bilinear_s8(const td_resize_bilinear_params *p, const int8_t *inp
                                     lower[right + c] * v.lower_weight * h.upper_weight +
                                     upper[right + c] * v.upper_weight * h.upper_weight;
                 const int32_t half = sum > 0 ? 1 << 19 : -(1 << 19);
-                *output++ = (int8_t)((sum + half) / (1 << 20)); /* halves away from zero */
+                *out++ = (int8_t)((sum + half) / (1 << 20)); /* halves away from zero */
             }
         }
     }
