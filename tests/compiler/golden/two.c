@@ -13,17 +13,13 @@
 #define TD_STEP_DONE(op, offset, size) ((void)0)
 #endif
 
-static const int32_t bias_1[3] = {
-    188,-854,1036,
+_Alignas(4) static const int8_t weights_1[48] = {
+    5,-93,25,-49,-5,-8,4,-29,-21,-21,52,16,14,-12,37,41,-28,-5,-24,-26,-50,54,1,14,
+    36,0,-29,0,3,0,-36,0,-18,0,-40,0,8,0,-8,0,-6,0,8,0,21,0,14,0,
 };
 
-static const int8_t weights_1[36] = {
-    5,-5,25,4,-21,14,52,37,-28,-50,-24,1,-93,-8,-49,-29,-21,-12,16,41,-5,54,-26,14,
-    36,3,-29,-36,-18,8,-40,-8,-6,21,8,14,
-};
-
-static const td_requant requant_1[3] = {
-    {1088593250, -7},{1384328174, -7},{1416971705, -7},
+static const td_conv_channel channels_1[4] = {
+    {-1082, -2117780796, 6},{14132, -1526310948, 6},{7005, -1461023886, 6},{0, 0, 0},
 };
 
 static const td_conv_params conv_u8_1 = {
@@ -33,8 +29,6 @@ static const td_conv_params conv_u8_1 = {
     .output_height = 2,
     .output_width = 3,
     .output_channels = 3,
-    .input_ring = 4,
-    .output_ring = 2,
     .filter_height = 3,
     .filter_width = 2,
     .stride_height = 2,
@@ -43,13 +37,20 @@ static const td_conv_params conv_u8_1 = {
     .dilation_width = 1,
     .pad_top = 0,
     .pad_left = 0,
-    .input_offset = -127,
+    .input_ring = 4,
+    .output_ring = 2,
+    .pixel_stride = 3,
+    .channel_stride = 1,
+    .output_pad_left = 0,
+    .output_pad_right = 0,
+    .output_row_bytes = 9,
+    .input_zero_point = 127,
     .output_offset = 5,
     .output_min = 5,
     .output_max = 127,
+    .is_plain = 0,
     .weights = weights_1,
-    .bias = bias_1,
-    .requant = requant_1,
+    .channels = channels_1,
 };
 
 static const td_add_params add_s8_2 = {
@@ -71,8 +72,9 @@ uint8_t *two_input(void *arena) {
 
 void two_run(void *arena) {
     uint8_t *const bytes = (uint8_t *)arena;
+    _Alignas(16) uint8_t scratch[96];
     /* 1 CONV_2D conv_2d 3: 4x6x2 -> 2x3x3 */
-    td_conv_u8(&conv_u8_1, TD_U8(0), TD_S8(48), 0, 0, 2);
+    td_conv_u8(&conv_u8_1, TD_U8(0), TD_S8(48), scratch, 0, 2);
     TD_STEP_DONE("conv_2d 3", 48, 18);
     /* 2 ADD add 4: 2x3x3, 2x3x3 -> 2x3x3 */
     td_add_s8(&add_s8_2, TD_S8(48), TD_S8(48), TD_S8(48), 0, 2);

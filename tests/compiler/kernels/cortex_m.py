@@ -98,10 +98,11 @@ class EmulatedKernels:
         else:
             structure = fill_structure(self._structures[name](), values, place)
             first = place(np.frombuffer(bytes(structure), np.uint8))
-        pointers = [None if array is None else place(array) for array in inputs]
+        pointers = [place(array) if isinstance(array, np.ndarray) else None for array in inputs]
         untouched = list(constant)
         target = place(output)
-        pointers = [target if pointer is None else pointer for pointer in (*pointers, target)]
+        shared = [array or 0 for array in inputs if not isinstance(array, np.ndarray)]
+        pointers = [target + shared.pop(0) if p is None else p for p in pointers] + [target]
         if scratch_bytes is not None:
             pointers.append(place(np.full(scratch_bytes, PATTERN, np.uint8)))
         self._call(function, [first, *pointers], ranges)

@@ -24,6 +24,7 @@ ZIG_CC = (sys.executable, "-m", "ziglang", "cc")
 PATTERN = 0x5B  # what output buffers hold before a call
 
 _SCALARS = {
+    "int8_t": ctypes.c_int8,
     "int16_t": ctypes.c_int16,
     "int32_t": ctypes.c_int32,
     "float": ctypes.c_float,
@@ -132,7 +133,8 @@ class Native:
             function: Its name; its struct is td_NAME_params of the shared part of the name.
             params: Struct name and field values: numbers, tuples, dicts (nested structs) and
                 arrays (for pointers); a table in place of the struct where the first is None.
-            inputs: The input arrays. None for an operand means the output buffer (in place).
+            inputs: The input arrays. None for an operand means the output buffer (in place), a
+                number the place so many bytes behind its start.
             output: Shape and dtype of the output, or an array that holds its first content.
             ranges: (begin, end) of each call, made one after the other on the same output.
             scratch_bytes: Size of the scratch memory, where the kernel takes some.
@@ -163,8 +165,13 @@ class Native:
                 fill_structure(self.structures[name](), values, lambda a: guarded(a).address)
             )
         target = guarded(output, writable=True)
-        places = [target if array is None else guarded(array) for array in inputs]
-        pointers = [ctypes.c_void_p(place.address) for place in (*places, target)]
+        addresses = [
+            guarded(array).address
+            if isinstance(array, np.ndarray)
+            else target.address + (array or 0)
+            for array in inputs
+        ]
+        pointers = [ctypes.c_void_p(address) for address in (*addresses, target.address)]
         if scratch_bytes is not None:
             scratch = guarded(np.full(scratch_bytes, PATTERN, np.uint8), writable=True)
             pointers.append(ctypes.c_void_p(scratch.address))

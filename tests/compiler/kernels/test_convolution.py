@@ -6,6 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.compiler.kernels import oracle
+from tests.compiler.kernels.convolution_case import (
+    conv_params,
+    planar_rows,
+    scratch_bytes_of,
+)
+from tests.compiler.kernels.rings import check_in_rings, window_rows
 from tests.compiler.kernels.strategies import (
     clamps,
     geometries,
@@ -17,31 +23,10 @@ from tests.compiler.kernels.strategies import (
     zero_points,
 )
 
-GEOMETRY_FIELDS = (
-    ("output_height", "output_width"),
-    ("filter_height", "filter_width"),
-    ("stride_height", "stride_width"),
-    ("dilation_height", "dilation_width"),
-    ("pad_top", "pad_left"),
-)
 
-
-def scratch_bytes_of(weights):
-    """Four pixels of int16 in pairs, 16-byte aligned: the law of kernel_scratch.py."""
-    values = weights[0].size
-    return -(-8 * (values + values % 2) // 16) * 16
-
-
-def window_fields(size, geometry):
-    fields = {"input_height": size[0], "input_width": size[1]}
-    for names, values in zip(GEOMETRY_FIELDS, geometry, strict=True):
-        fields.update(zip(names, values, strict=True))
-    return fields
-
-
-def draw_channel_factors(data, count):
+def draw_channel_factors(data, count, max_shift=12):
     """Factors per output channel, and their biases."""
-    pairs = data.draw(st.lists(multipliers(), min_size=1, max_size=3))
+    pairs = data.draw(st.lists(multipliers(max_shift), min_size=1, max_size=3))
     pairs = [pairs[c % len(pairs)] for c in range(count)]
     rng = np.random.default_rng(data.draw(seeds))
     bound = 2 ** int(rng.integers(1, 31))
@@ -64,90 +49,108 @@ def image_of(rng, shape, is_unsigned):
     return (values + 128).astype(np.uint8) if is_unsigned else values.astype(np.int8)
 
 
-@pytest.mark.parametrize("is_unsigned", [False, True], ids=["s8", "u8"])
-@given(data=st.data())
-@settings(max_examples=50)
-def test_conv(any_kernels, is_unsigned, data):
-    """Every window, clipped or not, and every split into rows gives the rescaled sum."""
+def draw_case(data, is_unsigned, planar=None):
+    """Parameters, image and what must come out; half of the cases are plain ones (is_plain)."""
     size, geometry = data.draw(geometries())
-    channels, out_channels = data.draw(st.tuples(st.integers(1, 5), st.integers(1, 9)))
-    factors, bias, rng = draw_channel_factors(data, out_channels)
+    channels, out_channels = data.draw(st.tuples(st.integers(1, 21), st.integers(1, 9)))
     quantization = quantization_fields(data, is_unsigned)
+    if data.draw(st.booleans()):
+        factors, bias, rng = draw_channel_factors(data, out_channels, max_shift=-1)
+        factors = [(max(multiplier, 2**30), min(shift, -1)) for multiplier, shift in factors]
+        bias //= 4
+        quantization |= {"output_min": -128, "output_max": 127}
+    else:
+        factors, bias, rng = draw_channel_factors(data, out_channels)
     image = image_of(rng, (*size, channels), is_unsigned)
     weights = int8_values(rng, out_channels, *geometry[1], channels).astype(np.int8)
-    params = {
-        **window_fields(size, geometry),
-        **quantization,
-        "input_ring": size[0],
-        "output_ring": geometry[0][0],
-        "input_channels": channels,
-        "output_channels": out_channels,
-        "weights": weights,
-        "bias": bias,
-        "requant": requant_array(factors),
-    }
-    ranges = data.draw(splits(geometry[0][0]))
+    params = conv_params(size, geometry, weights, bias, factors, quantization, planar)
+    sums = oracle.convolution_sums(image, weights, bias, quantization["input_offset"], geometry)
+    clamp = (quantization["output_min"], quantization["output_max"])
+    expected = oracle.outputs(sums, factors, quantization["output_offset"], *clamp)
+    return params, image, expected.astype(np.int8), (geometry, rng)
+
+
+@pytest.mark.parametrize("is_unsigned", [False, True], ids=["s8", "u8"])
+@given(data=st.data())
+@settings(max_examples=60)
+def test_conv(any_kernels, is_unsigned, data):
+    """Every window, clipped or not, and every split into rows gives the rescaled sum."""
+    params, image, expected, _ = draw_case(data, is_unsigned)
     got = any_kernels.run(
         "td_conv_u8" if is_unsigned else "td_conv_s8",
         ("td_conv_params", params),
         [image],
-        ((*geometry[0], out_channels), np.int8),
-        ranges,
-        scratch_bytes_of(weights),
+        (expected.shape, np.int8),
+        data.draw(splits(len(expected))),
+        scratch_bytes_of(params),
     )
-    sums = oracle.convolution_sums(image, weights, bias, quantization["input_offset"], geometry)
-    expected = oracle.outputs(
-        sums,
-        factors,
-        quantization["output_offset"],
-        quantization["output_min"],
-        quantization["output_max"],
-    )
-    np.testing.assert_array_equal(got, expected.astype(np.int8))
+    np.testing.assert_array_equal(got, expected)
 
 
 @given(data=st.data())
-@settings(max_examples=50)
-def test_conv_in_rings(kernels, data):
+@settings(max_examples=40)
+def test_conv_to_planar_rows(any_kernels, data):
+    """The same numbers channel by channel, with zero points around each."""
+    pads = data.draw(st.tuples(st.integers(0, 2), st.integers(0, 4)))
+    params, image, expected, _ = draw_case(data, False, planar=pads)
+    planar = planar_rows(expected, pads, params["output_offset"])
+    got = any_kernels.run(
+        "td_conv_s8",
+        ("td_conv_params", params),
+        [image],
+        (planar.shape, np.int8),
+        data.draw(splits(len(planar))),
+        scratch_bytes_of(params),
+    )
+    np.testing.assert_array_equal(got, planar)
+
+
+@given(data=st.data(), planar=st.none() | st.just((1, 2)))
+@settings(max_examples=40)
+def test_conv_in_rings(any_kernels, data, planar):
     """Row by row from and into rings that hold just the rows in use; all else is rubbish."""
-    size, geometry = data.draw(geometries())
-    (height, width), filter_size, stride, dilation, padding = geometry
-    channels, out_channels = data.draw(st.tuples(st.integers(1, 5), st.integers(1, 9)))
-    factors, bias, rng = draw_channel_factors(data, out_channels)
-    quantization = quantization_fields(data, False)
-    image = image_of(rng, (*size, channels), False)
-    weights = int8_values(rng, out_channels, *filter_size, channels).astype(np.int8)
-    reach = (filter_size[0] - 1) * dilation[0] + 1
-    input_ring = data.draw(st.integers(min(reach, size[0]), size[0] + 2))
-    output_ring = data.draw(st.integers(1, height))
-    params = {
-        **window_fields(size, geometry),
-        **quantization,
-        "input_ring": input_ring,
-        "output_ring": output_ring,
-        "input_channels": channels,
-        "output_channels": out_channels,
-        "weights": weights,
-        "bias": bias,
-        "requant": requant_array(factors),
-    }
-    sums = oracle.convolution_sums(image, weights, bias, quantization["input_offset"], geometry)
-    clamp = (quantization["output_min"], quantization["output_max"])
-    expected = oracle.outputs(sums, factors, quantization["output_offset"], *clamp)
-    output = np.full((output_ring, width, out_channels), 77, np.int8)
-    for y in range(height):
-        held = int8_values(rng, input_ring, size[1], channels).astype(np.int8)
-        first = y * stride[0] - padding[0]
-        for row in range(max(first, 0), min(first + reach, size[0])):
-            held[row % input_ring] = image[row]
-        before = output
+    params, image, expected, (geometry, rng) = draw_case(data, False, planar)
+    needed, reach = window_rows(geometry)
+    if planar:
+        expected = planar_rows(expected, planar, params["output_offset"])
+    rings = (
+        data.draw(st.integers(min(reach, len(image)), len(image) + 2)),
+        data.draw(st.integers(1, len(expected))),
+    )
+    params |= dict(zip(("input_ring", "output_ring"), rings, strict=True))
+
+    def run(held, before, rows):
         struct = ("td_conv_params", params)
-        output = kernels.run(
-            "td_conv_s8", struct, [held], before, [(y, y + 1)], scratch_bytes_of(weights)
-        )
-        slot = y % output_ring
-        np.testing.assert_array_equal(output[slot], expected[y].astype(np.int8))
-        np.testing.assert_array_equal(np.delete(output, slot, 0), np.delete(before, slot, 0))
+        return any_kernels.run("td_conv_s8", struct, held, before, [rows], scratch_bytes_of(params))
+
+    check_in_rings(run, [image], expected, rings, needed, rng)
+
+
+@given(data=st.data())
+@settings(max_examples=40)
+def test_output_may_replace_input(any_kernels, data):
+    """Rows may be written over rows of the input that are no longer needed.
+
+    Both images lie in one buffer, the output so much before the input that each row comes to lie
+    over nothing that it or a later row needs.
+    """
+    params, image, expected, (geometry, _) = draw_case(data, False)
+    needed, _ = window_rows(geometry)
+    input_row, output_row = image[0].nbytes, expected[0].nbytes
+    # Ends of output rows, against the first byte that is still needed then.
+    first = [max(0, min([*needed(y), len(image)])) for y in range(len(expected))]
+    lead = max([0, *((y + 1) * output_row - first[y] * input_row for y in range(len(expected)))])
+    memory = np.full(max(lead + image.nbytes, expected.nbytes), 99, np.int8)
+    memory[lead : lead + image.nbytes] = image.reshape(-1)
+    got = any_kernels.run(
+        "td_conv_s8",
+        ("td_conv_params", params),
+        [lead],
+        memory,
+        [(0, len(expected))],
+        scratch_bytes_of(params),
+    )
+    np.testing.assert_array_equal(got[: expected.nbytes], expected.reshape(-1))
 
 
 @given(data=st.data())
@@ -185,30 +188,18 @@ def test_fully_connected(kernels, data):
     np.testing.assert_array_equal(got, expected.astype(np.int8))
 
 
-def test_no_bias_and_rows_left_alone(kernels):
-    """Without a bias the sum starts at 0, and rows outside the range keep what they held."""
+def test_rows_left_alone(kernels):
+    """Rows outside the range keep what they held; without a bias the sum starts at 0."""
     rng = np.random.default_rng(3)
     image = int8_values(rng, 6, 5, 4).astype(np.int8)
     weights = int8_values(rng, 3, 3, 3, 4).astype(np.int8)
     geometry = ((6, 5), (3, 3), (1, 1), (1, 1), (1, 1))
     factors = [(1 << 30, -7)] * 3
-    params = {
-        **window_fields((6, 5), geometry),
-        "input_channels": 4,
-        "output_channels": 3,
-        "input_ring": 6,
-        "output_ring": 6,
-        "input_offset": 3,
-        "output_offset": -2,
-        "output_min": -128,
-        "output_max": 127,
-        "weights": weights,
-        "bias": 0,
-        "requant": requant_array(factors),
-    }
+    fields = {"input_offset": 3, "output_offset": -2, "output_min": -128, "output_max": 127}
+    params = conv_params((6, 5), geometry, weights, None, factors, fields)
     before = np.full((6, 5, 3), 77, np.int8)
     struct = ("td_conv_params", params)
-    got = kernels.run("td_conv_s8", struct, [image], before, [(2, 5)], scratch_bytes_of(weights))
+    got = kernels.run("td_conv_s8", struct, [image], before, [(2, 5)], scratch_bytes_of(params))
     sums = oracle.convolution_sums(image, weights, np.zeros(3, int), 3, geometry)
     expected = oracle.outputs(sums, factors, -2, -128, 127).astype(np.int8)
     np.testing.assert_array_equal(got[2:5], expected[2:5])

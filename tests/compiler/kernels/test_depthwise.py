@@ -6,13 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.compiler.kernels import oracle
+from tests.compiler.kernels.convolution_case import window_fields
 from tests.compiler.kernels.rings import check_in_rings, window_rows
 from tests.compiler.kernels.strategies import geometries, int8_values, requant_array, splits
 from tests.compiler.kernels.test_convolution import (
     draw_channel_factors,
     image_of,
     quantization_fields,
-    window_fields,
 )
 
 

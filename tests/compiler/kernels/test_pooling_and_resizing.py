@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.compiler.kernels import oracle
+from tests.compiler.kernels.convolution_case import window_fields
 from tests.compiler.kernels.rings import check_in_rings, window_rows
 from tests.compiler.kernels.strategies import (
     clamps,
@@ -17,7 +18,6 @@ from tests.compiler.kernels.strategies import (
     splits,
     zero_points,
 )
-from tests.compiler.kernels.test_convolution import window_fields
 from tinydet.compiler.lookup import nearest_indices, softmax_exp_table
 from tinydet.compiler.requant import resize_scale_10
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
+from tests.compiler.kernels.convolution_case import conv_params, scratch_bytes_of, window_fields
 from tests.compiler.kernels.single_operator import Operand, build, constant, run_reference
 from tests.compiler.kernels.strategies import int8_values, requant_array
-from tests.compiler.kernels.test_convolution import scratch_bytes_of, window_fields
 from tinydet.compiler import lookup, requant
 
 ACTIVATIONS = vars(schema.ActivationFunctionType)
@@ -85,29 +85,35 @@ def test_convolutions(kernels, case, kind, out_scale):
     )
     in_scale32, out_scale32 = float(np.float32(in_scale)), float(np.float32(out_scale))
     factors = requant.convolution_multipliers(in_scale32, weight_scales, out_scale32, out_channels)
-    params = {
-        **window_fields(size, geometry),
-        **clamp_fields(activation, out_scale32, out_zero),
-        "input_channels": in_channels,
-        "input_offset": -in_zero,
-        "output_offset": out_zero,
-        "weights": weights,
-        "bias": bias,
-        "requant": requant_array(factors),
-    }
-    params |= {"input_ring": size[0], "output_ring": geometry[0][0]}
-    params |= {"output_channels": out_channels} if is_conv else {"depth_multiplier": multiplier}
-    scratch = scratch_bytes_of(weights) if is_conv else None
+    fields = clamp_fields(activation, out_scale32, out_zero) | {"output_offset": out_zero}
+
+    def params_of(input_offset):
+        quantization = fields | {"input_offset": input_offset}
+        if is_conv:
+            return conv_params(size, geometry, weights, bias, factors, quantization)
+        return {
+            **window_fields(size, geometry),
+            **quantization,
+            "input_channels": in_channels,
+            "depth_multiplier": multiplier,
+            "input_ring": size[0],
+            "output_ring": geometry[0][0],
+            "weights": weights,
+            "bias": bias,
+            "requant": requant_array(factors),
+        }
+
+    scratch = scratch_bytes_of(params_of(0)) if is_conv else None
     name = "conv" if is_conv else "depthwise"
     shape = (*geometry[0], out_channels)
     whole = [(0, shape[0])]
-    struct = (f"td_{name}_params", params)
+    struct = (f"td_{name}_params", params_of(-in_zero))
     got = kernels.run(f"td_{name}_s8", struct, [image], (shape, np.int8), whole, scratch)
     expected = run_reference(content, image[None])[0]
     assert len(np.unique(expected)) > 1
     np.testing.assert_array_equal(got, expected)
     # The same image as uint8, its QUANTIZE folded into the offset.
-    params["input_offset"] -= 128
+    struct = (f"td_{name}_params", params_of(-in_zero - 128))
     raised = (image.astype(np.int16) + 128).astype(np.uint8)
     got = kernels.run(f"td_{name}_u8", struct, [raised], (shape, np.int8), whole, scratch)
     np.testing.assert_array_equal(got, expected)

@@ -1,10 +1,12 @@
 """One operator of the network as calls of kernels."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from tinydet.compiler.codegen.c_text import Struct
 from tinydet.compiler.codegen.constants import Constants
 from tinydet.compiler.ir import Graph, Op, Tensor
+from tinydet.compiler.layouts import PlanarRow
 from tinydet.compiler.requant import Multiplier
 from tinydet.errors import CompilerError
 
@@ -38,6 +40,7 @@ class Site:
         step: Its step, which tells its tables from those of others.
         constants: Where its tables go.
         in_place: The output already holds the bytes of the input (RESHAPE).
+        layouts: The tensors whose rows are planar.
     """
 
     graph: Graph
@@ -45,6 +48,7 @@ class Site:
     step: int
     constants: Constants
     in_place: bool
+    layouts: Mapping[int, PlanarRow] = field(default_factory=dict)
 
     def input(self, position: int = 0) -> Tensor:
         """An input that must be there."""
@@ -60,6 +64,10 @@ class Site:
         inputs = [self.op.inputs[p] for p in positions]
         return (*(i for i in inputs if i is not None), self.op.outputs[0])
 
+    def planar_row(self, tensor: int) -> PlanarRow | None:
+        """Layout of a tensor with planar rows; None for one with interleaved rows."""
+        return self.layouts.get(tensor)
+
     def table_name(self, what: str) -> str:
         """Name of a table of this step, as ``weights_12``."""
         return f"{what}_{self.step}"
@@ -74,10 +82,10 @@ class Site:
         Raises:
             CompilerError: They do not.
         """
-        for field, value in struct.fields:
+        for name, value in struct.fields:
             if isinstance(value, int) and abs(value) > limit:
                 raise self.fault(
-                    f"{field} = {value} is beyond {limit}. Lower the size of the network."
+                    f"{name} = {value} is beyond {limit}. Lower the size of the network."
                 )
         return struct
 

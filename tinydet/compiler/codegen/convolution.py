@@ -1,15 +1,23 @@
 """Convolutions and fully connected layers as kernel calls."""
 
+import numpy as np
+import numpy.typing as npt
+
 from tinydet.compiler.codegen.c_text import Struct
 from tinydet.compiler.codegen.calls import KernelCall, Site, short_type
+from tinydet.compiler.codegen.packing import channel_constants, packed_weights
 from tinydet.compiler.codegen.windows import (
     Fields,
+    convolution_constants,
     filter_fields,
     offset_fields,
     ring_fields,
     weight_fields,
 )
 from tinydet.compiler.ir import ConvOptions, FullyConnectedOptions
+from tinydet.compiler.requant import activation_range
+
+WORD_BYTES = 4
 
 
 def convolution(site: Site) -> list[KernelCall]:
@@ -25,13 +33,12 @@ def convolution(site: Site) -> list[KernelCall]:
         ("output_height", output_height),
         ("output_width", output_width),
         ("output_channels", output_channels),
-        *ring_fields(site),
         *filter_fields(site, options),
-        *offset_fields(site, options.activation),
-        *weight_fields(site, output_channels),
+        *ring_fields(site),
     )
-    kernel = f"td_conv_{short_type(site.input())}"
     struct = site.limited(Struct("td_conv_params", fields))
+    struct = Struct(struct.c_type, (*fields, *_row_fields(site), *_constant_fields(site, options)))
+    kernel = f"td_conv_{short_type(site.input())}"
     return [KernelCall(kernel, struct, site.tensors(0), (0, output_height), takes_scratch=True)]
 
 
@@ -49,3 +56,43 @@ def fully_connected(site: Site) -> list[KernelCall]:
     struct = Struct("td_fully_connected_params", fields)
     span = (0, site.input().num_elements // input_count)
     return [KernelCall("td_fully_connected_s8", struct, site.tensors(0), span)]
+
+
+def _row_fields(site: Site) -> Fields:
+    """Layout of the output rows."""
+    _, _, width, channels = site.output.shape
+    layout = site.planar_row(site.op.outputs[0])
+    if layout is None:
+        strides, pads, row_bytes = (channels, 1), (0, 0), width * channels
+    else:
+        strides, row_bytes = (1, layout.channel_stride), layout.size_bytes
+        pads = (layout.pad_left, layout.pad_right)
+    return (
+        ("pixel_stride", strides[0]),
+        ("channel_stride", strides[1]),
+        ("output_pad_left", pads[0]),
+        ("output_pad_right", pads[1]),
+        ("output_row_bytes", row_bytes),
+    )
+
+
+def _constant_fields(site: Site, options: ConvOptions) -> Fields:
+    weights, bias, factors = convolution_constants(site, site.output.shape[-1])
+    output = site.output
+    clamp = activation_range(options.activation, output.scale, output.zero_point)
+    zero_point = site.input().zero_point
+    channels = channel_constants(weights, bias, zero_point, factors, clamp)
+    packed: npt.NDArray[np.int8] = packed_weights(weights, options.dilation_width)
+    records = channels.records
+    return (
+        ("input_zero_point", zero_point),
+        ("output_offset", output.zero_point),
+        ("output_min", clamp[0]),
+        ("output_max", clamp[1]),
+        ("is_plain", int(channels.is_plain)),
+        ("weights", site.constants.table(packed, site.table_name("weights"), WORD_BYTES)),
+        (
+            "channels",
+            site.constants.records("td_conv_channel", records, site.table_name("channels")),
+        ),
+    )

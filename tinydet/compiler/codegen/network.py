@@ -7,6 +7,7 @@ from tinydet.compiler.codegen import c_text, convolution, depthwise, elementwise
 from tinydet.compiler.codegen.calls import KernelCall, Site
 from tinydet.compiler.codegen.constants import Constants
 from tinydet.compiler.ir import Graph, Op, Tensor
+from tinydet.compiler.kernel_scratch import scratch_bytes
 from tinydet.compiler.memory import Plan
 from tinydet.errors import CompilerError
 
@@ -101,6 +102,9 @@ def network_code(graph: Graph, plan: Plan, constants: Constants) -> NetworkCode:
         statements.append(f"TD_STEP_DONE({c_text.string(op.name)}, {offsets[output]}, {size});")
     if problems:
         raise CompilerError(problems)
+    scratch = max((scratch_bytes(graph, op) for op in graph.ops), default=0)
+    if scratch:
+        statements.insert(0, f"_Alignas(16) uint8_t scratch[{scratch}];")
     return NetworkCode(tuple(tables), tuple(statements), frozenset(kernels))
 
 
@@ -149,5 +153,5 @@ def _pointer(site: Site, index: int, offsets: dict[int, int]) -> str:
 def _statement(call: KernelCall, name: str, pointers: Sequence[str]) -> str:
     first = call.parameters if isinstance(call.parameters, str) else f"&{name}"
     span = () if call.span is None else map(str, call.span)
-    scratch = ["0"] if call.takes_scratch else []
+    scratch = ["scratch"] if call.takes_scratch else []
     return f"{call.kernel}({', '.join([first, *pointers, *scratch, *span])});"

@@ -1,132 +1,243 @@
-/* CONV_2D. */
-#include "td_fixed_point.h"
+/* CONV_2D: gathers what four output pixels see, then computes all their channels (td_conv_block.h). */
+#include "td_conv_dsp.h"
 
-/* What one output pixel sees: rows x taps runs of `run` adjacent values, in the input and in the weights of
- * one output channel. Without horizontal dilation the taps of a row are adjacent, and are one run. */
+/* A window in runs: values that are adjacent in the input. Without horizontal dilation a filter row is one
+ * run, else each tap is one. Of a run, values are gathered in fours in the order 0, 2, 1, 3 (which is what
+ * splitting a word into its even and its odd bytes gives), the last one to three as they come. A run fills
+ * whole pairs. */
 typedef struct {
-    const uint8_t *input; /* row 0 of the ring, at the first column */
-    const int8_t *weights;
-    int32_t rows, taps, run, first_y, row_step, ring;
-    ptrdiff_t input_row, input_tap, weight_row, weight_tap; /* distances */
-} conv_window;
+    int32_t rows, columns; /* runs of the window */
+    int32_t pixels;        /* of a run */
+    int32_t length, pairs; /* values of a run, and the pairs that they take */
+} conv_runs;
 
-TD_INLINE conv_window conv_window_at(const td_conv_params *p, const uint8_t *input, td_taps rows, int32_t y,
-                                     int32_t x) {
-    const int32_t x_start = x * p->stride_width - p->pad_left;
-    const td_taps columns = td_taps_inside(x_start, p->input_width, p->filter_width, p->dilation_width);
-    const ptrdiff_t channels = p->input_channels;
-    conv_window w;
-    w.rows = columns.end > columns.begin ? rows.end - rows.begin : 0;
-    w.input_row = p->input_width * channels;
-    w.row_step = p->dilation_height;
-    w.ring = p->input_ring;
-    w.first_y = 0;
-    w.input_tap = p->dilation_width * channels;
-    w.weight_row = p->filter_width * channels;
-    w.weight_tap = channels;
-    w.input = input;
-    w.weights = p->weights;
-    if (w.rows > 0) {
-        w.first_y = y * p->stride_height - p->pad_top + rows.begin * p->dilation_height;
-        const int32_t first_x = x_start + columns.begin * p->dilation_width;
-        w.input += first_x * channels;
-        w.weights += ((ptrdiff_t)rows.begin * p->filter_width + columns.begin) * channels;
-    }
-    if (p->dilation_width == 1) {
-        w.taps = 1;
-        w.run = (columns.end - columns.begin) * p->input_channels;
+TD_INLINE conv_runs conv_runs_of(const td_conv_params *p) {
+    const int is_dense = p->dilation_width == 1;
+    conv_runs runs = {p->filter_height, is_dense ? 1 : p->filter_width, is_dense ? p->filter_width : 1, 0, 0};
+    runs.length = runs.pixels * p->input_channels;
+    runs.pairs = (runs.length + 1) / 2;
+    return runs;
+}
+
+/* One to four output pixels in a row, through the ends of image rows. */
+typedef struct {
+    int32_t y[TD_CONV_PIXELS], x[TD_CONV_PIXELS], count;
+} conv_pixels;
+
+TD_INLINE int16_t conv_input_value(uint8_t bits, int is_unsigned) {
+    return is_unsigned ? (int16_t)bits : (int16_t)(int8_t)bits;
+}
+
+#if defined(TD_CONV_DSP)
+
+typedef uint32_t conv_word __attribute__((aligned(1), may_alias));
+typedef uint32_t conv_pair __attribute__((may_alias)); /* two int16 */
+
+/* Bytes 0 and 2 of a word as int16. */
+TD_INLINE uint32_t conv_even_bytes(uint32_t word, int is_unsigned) {
+    uint32_t pair;
+    if (is_unsigned) {
+        __asm__("uxtb16 %0, %1" : "=r"(pair) : "r"(word));
     } else {
-        w.taps = columns.end - columns.begin;
-        w.run = p->input_channels;
+        __asm__("sxtb16 %0, %1" : "=r"(pair) : "r"(word));
     }
-    return w;
+    return pair;
 }
 
-TD_INLINE int32_t conv_input_value(uint8_t bits, int is_unsigned) {
-    return is_unsigned ? (int32_t)bits : (int32_t)(int8_t)bits;
+/* Bytes 1 and 3. */
+TD_INLINE uint32_t conv_odd_bytes(uint32_t word, int is_unsigned) {
+    uint32_t pair;
+    if (is_unsigned) {
+        __asm__("uxtb16 %0, %1, ror #8" : "=r"(pair) : "r"(word));
+    } else {
+        __asm__("sxtb16 %0, %1, ror #8" : "=r"(pair) : "r"(word));
+    }
+    return pair;
 }
 
-/* Sums of `lanes` (1 or 4) output channels at once, which share every load of an input value. */
-TD_INLINE void conv_sum(const conv_window *w, ptrdiff_t channel, ptrdiff_t channel_size, int32_t offset,
-                        int is_unsigned, int lanes, int32_t sums[4]) {
-    const int8_t *weights = w->weights + channel * channel_size;
-    int32_t sum_0 = sums[0], sum_1 = sums[1], sum_2 = sums[2], sum_3 = sums[3];
-    for (int32_t i = 0; i < w->rows; i++) {
-        const ptrdiff_t row = (w->first_y + i * w->row_step) % w->ring;
-        for (int32_t j = 0; j < w->taps; j++) {
-            const uint8_t *in = w->input + row * w->input_row + j * w->input_tap;
-            const uint8_t *end = in + w->run;
-            const int8_t *w_0 = weights + i * w->weight_row + j * w->weight_tap;
-            const int8_t *w_1 = w_0 + (lanes > 1 ? channel_size : 0);
-            const int8_t *w_2 = w_1 + (lanes > 1 ? channel_size : 0);
-            const int8_t *w_3 = w_2 + (lanes > 1 ? channel_size : 0);
-            while (in < end) {
-                const int32_t value = conv_input_value(*in++, is_unsigned) + offset;
-                sum_0 += value * *w_0++;
-                if (lanes > 1) {
-                    sum_1 += value * *w_1++;
-                    sum_2 += value * *w_2++;
-                    sum_3 += value * *w_3++;
-                }
+TD_INLINE void conv_gather_four(const uint8_t *const in[TD_CONV_PIXELS], int is_unsigned, int16_t *out) {
+    const uint32_t word_0 = *(const conv_word *)in[0], word_1 = *(const conv_word *)in[1];
+    const uint32_t word_2 = *(const conv_word *)in[2], word_3 = *(const conv_word *)in[3];
+    conv_pair *const pairs = (conv_pair *)(void *)out;
+    pairs[0] = conv_even_bytes(word_0, is_unsigned);
+    pairs[1] = conv_even_bytes(word_1, is_unsigned);
+    pairs[2] = conv_even_bytes(word_2, is_unsigned);
+    pairs[3] = conv_even_bytes(word_3, is_unsigned);
+    pairs[4] = conv_odd_bytes(word_0, is_unsigned);
+    pairs[5] = conv_odd_bytes(word_1, is_unsigned);
+    pairs[6] = conv_odd_bytes(word_2, is_unsigned);
+    pairs[7] = conv_odd_bytes(word_3, is_unsigned);
+}
+
+#else
+
+TD_INLINE void conv_gather_four(const uint8_t *const in[TD_CONV_PIXELS], int is_unsigned, int16_t *out) {
+    for (int k = 0; k < TD_CONV_PIXELS; k++) {
+        out[2 * k] = conv_input_value(in[k][0], is_unsigned);
+        out[2 * k + 1] = conv_input_value(in[k][2], is_unsigned);
+        out[2 * k + 8] = conv_input_value(in[k][1], is_unsigned);
+        out[2 * k + 9] = conv_input_value(in[k][3], is_unsigned);
+    }
+}
+
+#endif
+
+/* A run of four pixels that lies inside the image for each of them. */
+TD_INLINE void conv_gather_inside(const uint8_t *const starts[TD_CONV_PIXELS], int32_t length,
+                                  int is_unsigned, int16_t *out) {
+    const uint8_t *in[TD_CONV_PIXELS] = {starts[0], starts[1], starts[2], starts[3]};
+    for (int32_t fours = length >> 2; fours > 0; fours--) {
+        conv_gather_four(in, is_unsigned, out);
+        out += 16;
+        for (int k = 0; k < TD_CONV_PIXELS; k++) {
+            in[k] += 4;
+        }
+    }
+    for (int32_t i = 0; i < (length & 3); i++) {
+        for (int k = 0; k < TD_CONV_PIXELS; k++) {
+            out[8 * (i >> 1) + 2 * k + (i & 1)] = conv_input_value(in[k][i], is_unsigned);
+        }
+    }
+}
+
+/* A run of one pixel, a part of which lies outside: at column x_start, in a row or (NULL) outside of all. */
+TD_INLINE void conv_gather_clipped(const td_conv_params *p, const conv_runs *runs, const uint8_t *row,
+                                   int32_t x_start, int is_unsigned, int16_t *out) {
+    int32_t index = 0;
+    for (int32_t x = x_start; x < x_start + runs->pixels; x++) {
+        const int is_inside = row != NULL && x >= 0 && x < p->input_width;
+        for (int32_t c = 0; c < p->input_channels; c++, index++) {
+            const int is_in_four = index < (runs->length & ~3);
+            const int32_t low = is_in_four ? (index & 1) << 1 | (index >> 1 & 1) : index & 3;
+            const int32_t place = (index & ~3) | low;
+            int16_t value = p->input_zero_point;
+            if (is_inside) {
+                value = conv_input_value(row[(ptrdiff_t)x * p->input_channels + c], is_unsigned);
             }
+            out[8 * (place >> 1) + (place & 1)] = value;
         }
     }
-    sums[0] = sum_0;
-    sums[1] = sum_1;
-    sums[2] = sum_2;
-    sums[3] = sum_3;
 }
 
-TD_INLINE int8_t conv_output_value(const td_conv_params *p, int32_t sum, int32_t channel) {
-    const int32_t value = td_rescale(sum, p->requant[channel]) + p->output_offset;
-    return (int8_t)td_clamp(value, p->output_min, p->output_max);
-}
-
-TD_INLINE void conv_pixel(const td_conv_params *p, const conv_window *w, int is_unsigned, int8_t *output) {
-    const ptrdiff_t channel_size = (ptrdiff_t)p->filter_height * p->filter_width * p->input_channels;
-    const int32_t offset = p->input_offset;
-    int32_t channel = 0;
-    for (; channel + 4 <= p->output_channels; channel += 4) {
-        int32_t sums[4] = {0, 0, 0, 0};
-        if (p->bias != NULL) {
-            for (int k = 0; k < 4; k++) {
-                sums[k] = p->bias[channel + k];
-            }
+/* Run (i, j) of the window for each of the pixels. */
+TD_INLINE void conv_gather_run(const td_conv_params *p, const conv_runs *runs, const uint8_t *input,
+                               const conv_pixels *at, int32_t i, int32_t j, int is_unsigned, int16_t *out) {
+    const uint8_t *rows[TD_CONV_PIXELS], *starts[TD_CONV_PIXELS];
+    int32_t x_starts[TD_CONV_PIXELS];
+    int is_inside = 1;
+    for (int k = 0; k < TD_CONV_PIXELS; k++) {
+        const int of = k < at->count ? k : 0;
+        const int32_t y = at->y[of] * p->stride_height - p->pad_top + i * p->dilation_height;
+        const int32_t x = at->x[of] * p->stride_width - p->pad_left + j * p->dilation_width;
+        const int32_t slot = y < p->input_ring ? y : y % p->input_ring;
+        rows[k] = NULL;
+        starts[k] = input;
+        x_starts[k] = x;
+        if (y >= 0 && y < p->input_height) {
+            rows[k] = input + (ptrdiff_t)slot * p->input_width * p->input_channels;
         }
-        conv_sum(w, channel, channel_size, offset, is_unsigned, 4, sums);
-        for (int k = 0; k < 4; k++) {
-            output[channel + k] = conv_output_value(p, sums[k], channel + k);
+        if (rows[k] != NULL && x >= 0 && x + runs->pixels <= p->input_width) {
+            starts[k] = rows[k] + (ptrdiff_t)x * p->input_channels;
+        } else {
+            is_inside = 0;
         }
     }
-    for (; channel < p->output_channels; channel++) {
-        int32_t sums[4] = {p->bias != NULL ? p->bias[channel] : 0, 0, 0, 0};
-        conv_sum(w, channel, channel_size, offset, is_unsigned, 1, sums);
-        output[channel] = conv_output_value(p, sums[0], channel);
+    if (is_inside) {
+        conv_gather_inside(starts, runs->length, is_unsigned, out);
+        return;
+    }
+    for (int k = 0; k < TD_CONV_PIXELS; k++) {
+        conv_gather_clipped(p, runs, rows[k], x_starts[k], is_unsigned, out + 2 * k);
+    }
+}
+
+TD_INLINE int8_t *conv_output_row(const td_conv_params *p, int8_t *output, int32_t y) {
+    return output + (ptrdiff_t)(y < p->output_ring ? y : y % p->output_ring) * p->output_row_bytes;
+}
+
+/* The zero points around each channel of a planar row. */
+TD_INLINE void conv_fill_pads(const td_conv_params *p, int8_t *row) {
+    for (int32_t c = 0; c < p->output_channels; c++, row += p->channel_stride) {
+        td_fill((int8_t)p->output_offset, row, p->output_pad_left);
+        td_fill((int8_t)p->output_offset, row + p->output_pad_left + p->output_width, p->output_pad_right);
+    }
+}
+
+TD_INLINE void conv_block(const td_conv_params *p, const td_conv_block *block) {
+#if defined(TD_CONV_DSP)
+    if (p->is_plain) {
+        conv_block_dsp(block);
+        return;
+    }
+#endif
+    conv_block_portable(p, block);
+}
+
+/* All channels of the gathered pixels. */
+TD_INLINE void conv_all_channels(const td_conv_params *p, td_conv_block *block) {
+    const ptrdiff_t pairs = p->output_channels / 2;
+    if (pairs > 0) {
+        block->second = p->channel_stride;
+        block->channels = p->channels;
+        block->channels_end = p->channels + 2 * pairs;
+        block->weights = p->weights;
+        block->channel_stride = p->channel_stride;
+        conv_block(p, block);
+    }
+    if (p->output_channels % 2 != 0) {
+        block->second = 2 * pairs * p->channel_stride;
+        block->channels = p->channels + 2 * pairs;
+        block->channels_end = block->channels + 2;
+        block->weights = p->weights + pairs * ((block->gathered_end - block->gathered) / 2);
+        block->channel_stride = 0;
+        conv_block(p, block);
     }
 }
 
 TD_INLINE void conv_rows(const td_conv_params *p, const uint8_t *input, int is_unsigned, int8_t *output,
-                         int32_t y_begin, int32_t y_end) {
-    for (int32_t y = y_begin; y < y_end; y++) {
-        const td_taps rows = td_taps_inside(y * p->stride_height - p->pad_top, p->input_height,
-                                            p->filter_height, p->dilation_height);
-        int8_t *out = output + (ptrdiff_t)(y % p->output_ring) * p->output_width * p->output_channels;
-        for (int32_t x = 0; x < p->output_width; x++) {
-            const conv_window window = conv_window_at(p, input, rows, y, x);
-            conv_pixel(p, &window, is_unsigned, out);
-            out += p->output_channels;
+                         int16_t *gathered, int32_t y_begin, int32_t y_end) {
+    const conv_runs runs = conv_runs_of(p);
+    const ptrdiff_t run_size = 2 * TD_CONV_PIXELS * (ptrdiff_t)runs.pairs;
+    td_conv_block block; /* no initializer: it would become a call of memset */
+    block.gathered = gathered;
+    block.rounded_offset = 2 * p->output_offset + 1;
+    block.gathered_end = gathered + run_size * runs.rows * runs.columns;
+    int32_t y = y_begin, x = 0;
+    while (y < y_end) {
+        conv_pixels at;
+        for (at.count = 0; at.count < TD_CONV_PIXELS && y < y_end; at.count++) {
+            at.y[at.count] = y;
+            at.x[at.count] = x;
+            if (++x == p->output_width) {
+                x = 0;
+                y++;
+            }
         }
+        int16_t *out = gathered;
+        for (int32_t i = 0; i < runs.rows; i++) {
+            for (int32_t j = 0; j < runs.columns; j++, out += run_size) {
+                conv_gather_run(p, &runs, input, &at, i, j, is_unsigned, out);
+            }
+        }
+        /* All that the pixels see has been read: rows that it lies in may be written from here on. */
+        for (int k = 0; k < TD_CONV_PIXELS; k++) {
+            const int of = k < at.count ? k : 0;
+            int8_t *const row = conv_output_row(p, output, at.y[of]);
+            block.pixels[k] = row + p->output_pad_left + (ptrdiff_t)at.x[of] * p->pixel_stride;
+            if (at.x[of] == 0 && of == k) {
+                conv_fill_pads(p, row);
+            }
+        }
+        conv_all_channels(p, &block);
     }
 }
 
 void td_conv_s8(const td_conv_params *p, const int8_t *input, int8_t *output, void *scratch, int32_t y_begin,
                 int32_t y_end) {
-    (void)scratch;
-    conv_rows(p, (const uint8_t *)input, 0, output, y_begin, y_end);
+    conv_rows(p, (const uint8_t *)input, 0, output, (int16_t *)scratch, y_begin, y_end);
 }
 
 void td_conv_u8(const td_conv_params *p, const uint8_t *input, int8_t *output, void *scratch, int32_t y_begin,
                 int32_t y_end) {
-    (void)scratch;
-    conv_rows(p, input, 1, output, y_begin, y_end);
+    conv_rows(p, input, 1, output, (int16_t *)scratch, y_begin, y_end);
 }

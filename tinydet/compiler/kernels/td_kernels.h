@@ -45,6 +45,14 @@ typedef struct {
     int32_t shift;
 } td_requant;
 
+/* What a convolution does with the sums of one output channel. The factor `multiplier, shift` (td_requant) is
+ * stored in the form in which it is used. */
+typedef struct {
+    int32_t bias;             /* with the zero point of the input folded in: minus zero point * sum of weights */
+    int32_t twice_multiplier; /* 2 * multiplier, as the bits of a uint32 */
+    int32_t shift;            /* -1 - shift: right shift less the last bit, [-31, 30] */
+} td_conv_channel;
+
 /* CONV_2D. Filter tap (i, j) of output pixel (y, x) reads input pixel
  * (y * stride_height - pad_top + i * dilation_height, x * stride_width - pad_left + j * dilation_width); a pixel
  * outside counts as real 0. What is missing at the bottom and right needs no number.
@@ -57,18 +65,25 @@ typedef struct {
     int16_t dilation_height, dilation_width; /* >= 1 */
     int16_t pad_top, pad_left;               /* pixels, >= 0; a folded PAD adds its own */
     int16_t input_ring, output_ring;         /* rows that each buffer holds */
-    int16_t input_offset;                    /* -zero point: [-127, 128] for int8, [-255, 0] for uint8 */
+    int16_t input_zero_point;                /* real 0: [-128, 127] for int8, [0, 255] for uint8 */
     int16_t output_offset;                   /* [-128, 127] */
     int16_t output_min, output_max;          /* [-128, 127] */
-    const int8_t *weights;                   /* OHWI */
-    const int32_t *bias;                     /* [output_channels], NULL = zeros; the caller may fold constants into it */
-    const td_requant *requant;               /* [output_channels], input scale * weight scale / output scale */
+    int16_t is_plain; /* 1: every shift >= 0 and multiplier > 0, every |sum| < 2**30, and a clamp to [-128, 127] */
+    int16_t pixel_stride, channel_stride;       /* bytes of the output; see below */
+    int16_t output_pad_left, output_pad_right;  /* zero points around each channel of a planar row, else 0 */
+    int32_t output_row_bytes;
+    const int8_t *weights;           /* as codegen/packing.py lays them out, 4-byte aligned */
+    const td_conv_channel *channels; /* [output_channels, and one more after an odd number] */
 } td_conv_params;
+
+/* Output rows are [width][channels] (pixel_stride = output_channels, channel_stride = 1), or planar, for a
+ * depthwise filter: [channels][pad_left + width + pad_right] (pixel_stride = 1), the pads filled with the zero
+ * point. `scratch` holds eight bytes for each two values of a window (kernel_scratch.py), 16-byte aligned. */
 
 void td_conv_s8(const td_conv_params *p, const int8_t *input, int8_t *output, void *scratch, int32_t y_begin,
                 int32_t y_end);
 
-/* The same on a uint8 input: a QUANTIZE from uint8 to int8 of equal scale is folded into input_offset. */
+/* The same on a uint8 input: a QUANTIZE from uint8 to int8 of equal scale is folded in. */
 void td_conv_u8(const td_conv_params *p, const uint8_t *input, int8_t *output, void *scratch, int32_t y_begin,
                 int32_t y_end);
 
@@ -93,6 +108,40 @@ void td_depthwise_s8(const td_depthwise_params *p, const int8_t *input, int8_t *
 /* The same on a uint8 input, as td_conv_u8. */
 void td_depthwise_u8(const td_depthwise_params *p, const uint8_t *input, int8_t *output, int32_t y_begin,
                      int32_t y_end);
+
+/* DEPTHWISE_CONV_2D by 3x3 filters without dilation or multiplier on planar input rows: a row holds its channels
+ * one after the other, `channel_stride` bytes each, with zero points around the pixels of each
+ * (tinydet/compiler/layouts.py). Window of output pixel x: 3 adjacent bytes from input_start + x * stride_width on.
+ * The output is interleaved. Pixels are computed in pairs: one byte behind the last of an odd number of windows
+ * must be part of the row. */
+typedef struct {
+    int32_t bias;       /* with input_offset * sum(weights) folded in */
+    int32_t multiplier; /* of td_requant */
+    int8_t weights[12]; /* [3][4]: a filter row, then 0; instead of the first 0: -shift of td_requant */
+} td_depthwise_channel;
+
+/* What is known of all channels and makes rounding cheaper. */
+typedef enum {
+    TD_ROUND_ANY,     /* nothing */
+    TD_ROUND_SHIFTED, /* shifts in [-22, -1], |sum| < 2**30, output_min = -128, output_max = 127 */
+    TD_ROUND_POSITIVE /* the same, and output_offset = -128: negative results are clamped away */
+} td_rounding;
+
+typedef struct {
+    int16_t input_height, channels;
+    int16_t output_height, output_width;
+    int16_t input_ring, output_ring;
+    int16_t stride_height, stride_width; /* width: 1 or 2 */
+    int16_t pad_top, input_start, channel_stride;
+    int16_t output_offset;
+    int16_t output_min, output_max;
+    int16_t rounding;                     /* td_rounding */
+    const int8_t *outside;                /* [channel_stride] zero points: a channel of a row outside the image */
+    const td_depthwise_channel *channel;  /* [channels] */
+} td_depthwise_planar_params;
+
+void td_depthwise_planar_s8(const td_depthwise_planar_params *p, const int8_t *input, int8_t *output,
+                            int32_t y_begin, int32_t y_end);
 
 /* FULLY_CONNECTED on rows [row_begin, row_end): output[row][o] = sum_i input[row][i] * weights[o][i]. */
 typedef struct {
