@@ -98,7 +98,9 @@ def _common_layout(graph: Graph, tensor: int, readers: list[Op]) -> PlanarRow | 
         _, _, left, _ = window_padding(graph, reader)
         last = (graph.output(reader).shape[2] - 1) * options.stride_width - left
         pad_left = max(pad_left, left)
-        pad_right = max(pad_right, last + _FILTER - width)
+        # The kernel computes pixels in pairs, and reads the window of one too many.
+        read = _FILTER + graph.output(reader).shape[2] % 2
+        pad_right = max(pad_right, last + read - width)
     used = pad_left + width + pad_right
     stride = -(-used // CHANNEL_ALIGNMENT) * CHANNEL_ALIGNMENT
     return PlanarRow(channels, width, pad_left, stride)

@@ -115,9 +115,9 @@ void td_depthwise_u8(const td_depthwise_params *p, const uint8_t *input, int8_t 
  * The output is interleaved. Pixels are computed in pairs: one byte behind the last of an odd number of windows
  * must be part of the row. */
 typedef struct {
-    int32_t bias;       /* with input_offset * sum(weights) folded in */
-    int32_t multiplier; /* of td_requant */
-    int8_t weights[12]; /* [3][4]: a filter row, then 0; instead of the first 0: -shift of td_requant */
+    int32_t bias;                /* with minus the input's zero point * sum of weights folded in */
+    int32_t multiplier;          /* of td_requant */
+    int32_t row_0, row_1, row_2; /* three int8 weights from the lowest byte on; fourth of row 0: -shift of td_requant */
 } td_depthwise_channel;
 
 /* What is known of all channels and makes rounding cheaper. */
