@@ -19,10 +19,25 @@ TD_INLINE conv_runs conv_runs_of(const td_conv_params *p) {
     return runs;
 }
 
-/* One to four output pixels in a row, through the ends of image rows. */
+/* Up to four output pixels one after the other, through the ends of image rows. */
 typedef struct {
-    int32_t y[TD_CONV_PIXELS], x[TD_CONV_PIXELS], count;
+    int32_t y, x, count; /* the first one */
+    int is_in_row;       /* four, all in one row */
 } conv_pixels;
+
+typedef struct {
+    int32_t y, x;
+} conv_pixel;
+
+/* Pixel k; those that are missing repeat the first. */
+TD_INLINE conv_pixel conv_pixel_of(const td_conv_params *p, const conv_pixels *pixels, int32_t k) {
+    conv_pixel pixel = {pixels->y, pixels->x + (k < pixels->count ? k : 0)};
+    while (pixel.x >= p->output_width) {
+        pixel.x -= p->output_width;
+        pixel.y++;
+    }
+    return pixel;
+}
 
 TD_INLINE int16_t conv_input_value(uint8_t bits, int is_unsigned) {
     return is_unsigned ? (int16_t)bits : (int16_t)(int8_t)bits;
@@ -100,6 +115,14 @@ TD_INLINE void conv_gather_inside(const uint8_t *const starts[TD_CONV_PIXELS], i
     }
 }
 
+/* Where value `index` of a run lies among the gathered ones. */
+TD_INLINE int32_t conv_place(const conv_runs *runs, int32_t index) {
+    if (index >= (runs->length & ~3)) {
+        return index;
+    }
+    return (index & ~3) | (index & 1) << 1 | (index >> 1 & 1);
+}
+
 /* A run of one pixel, a part of which lies outside: at column x_start, in a row or (NULL) outside of all. */
 TD_INLINE void conv_gather_clipped(const td_conv_params *p, const conv_runs *runs, const uint8_t *row,
                                    int32_t x_start, int is_unsigned, int16_t *out) {
@@ -107,9 +130,7 @@ TD_INLINE void conv_gather_clipped(const td_conv_params *p, const conv_runs *run
     for (int32_t x = x_start; x < x_start + runs->pixels; x++) {
         const int is_inside = row != NULL && x >= 0 && x < p->input_width;
         for (int32_t c = 0; c < p->input_channels; c++, index++) {
-            const int is_in_four = index < (runs->length & ~3);
-            const int32_t low = is_in_four ? (index & 1) << 1 | (index >> 1 & 1) : index & 3;
-            const int32_t place = (index & ~3) | low;
+            const int32_t place = conv_place(runs, index);
             int16_t value = p->input_zero_point;
             if (is_inside) {
                 value = conv_input_value(row[(ptrdiff_t)x * p->input_channels + c], is_unsigned);
@@ -119,40 +140,72 @@ TD_INLINE void conv_gather_clipped(const td_conv_params *p, const conv_runs *run
     }
 }
 
-/* Run (i, j) of the window for each of the pixels. */
-TD_INLINE void conv_gather_run(const td_conv_params *p, const conv_runs *runs, const uint8_t *input,
-                               const conv_pixels *at, int32_t i, int32_t j, int is_unsigned, int16_t *out) {
-    const uint8_t *rows[TD_CONV_PIXELS], *starts[TD_CONV_PIXELS];
-    int32_t x_starts[TD_CONV_PIXELS];
-    int is_inside = 1;
-    for (int k = 0; k < TD_CONV_PIXELS; k++) {
-        const int of = k < at->count ? k : 0;
-        const int32_t y = at->y[of] * p->stride_height - p->pad_top + i * p->dilation_height;
-        const int32_t x = at->x[of] * p->stride_width - p->pad_left + j * p->dilation_width;
-        const int32_t slot = y < p->input_ring ? y : y % p->input_ring;
-        rows[k] = NULL;
-        starts[k] = input;
-        x_starts[k] = x;
-        if (y >= 0 && y < p->input_height) {
-            rows[k] = input + (ptrdiff_t)slot * p->input_width * p->input_channels;
-        }
-        if (rows[k] != NULL && x >= 0 && x + runs->pixels <= p->input_width) {
-            starts[k] = rows[k] + (ptrdiff_t)x * p->input_channels;
+/* Row y of the input; NULL outside the image. */
+TD_INLINE const uint8_t *conv_input_row(const td_conv_params *p, const uint8_t *input, int32_t y) {
+    if (y < 0 || y >= p->input_height) {
+        return NULL;
+    }
+    return input + (ptrdiff_t)(y < p->input_ring ? y : y % p->input_ring) * p->input_width * p->input_channels;
+}
+
+/* Run (i, j) of the window for four pixels of a row that lie inside the image; 0: they do not. */
+TD_INLINE int conv_gather_in_row(const td_conv_params *p, const conv_runs *runs, const uint8_t *row,
+                                 int32_t x, int is_unsigned, int16_t *out) {
+    const ptrdiff_t step = p->stride_width * p->input_channels;
+    const uint8_t *in[TD_CONV_PIXELS];
+    if (row == NULL || x < 0 || x + (TD_CONV_PIXELS - 1) * p->stride_width + runs->pixels > p->input_width) {
+        return 0;
+    }
+    in[0] = row + (ptrdiff_t)x * p->input_channels;
+    in[1] = in[0] + step;
+    in[2] = in[1] + step;
+    in[3] = in[2] + step;
+    conv_gather_inside(in, runs->length, is_unsigned, out);
+    return 1;
+}
+
+/* Run (i, j) of the window for any pixels. */
+TD_INLINE void conv_gather_any(const td_conv_params *p, const conv_runs *runs, const uint8_t *input,
+                               const conv_pixels *pixels, int32_t i, int32_t j, int is_unsigned, int16_t *out) {
+    const uint8_t *in[TD_CONV_PIXELS], *inside = NULL;
+    for (int32_t k = 0; k < TD_CONV_PIXELS; k++) {
+        const conv_pixel pixel = conv_pixel_of(p, pixels, k);
+        const int32_t x = pixel.x * p->stride_width - p->pad_left + j * p->dilation_width;
+        const uint8_t *row =
+            conv_input_row(p, input, pixel.y * p->stride_height - p->pad_top + i * p->dilation_height);
+        in[k] = NULL;
+        if (row != NULL && x >= 0 && x + runs->pixels <= p->input_width) {
+            in[k] = inside = row + (ptrdiff_t)x * p->input_channels;
         } else {
-            is_inside = 0;
+            conv_gather_clipped(p, runs, row, x, is_unsigned, out + 2 * k);
         }
     }
-    if (is_inside) {
-        conv_gather_inside(starts, runs->length, is_unsigned, out);
+    if (inside == NULL) {
         return;
     }
-    for (int k = 0; k < TD_CONV_PIXELS; k++) {
-        conv_gather_clipped(p, runs, rows[k], x_starts[k], is_unsigned, out + 2 * k);
+    for (int32_t index = 0; index < runs->length; index++) {
+        const int32_t place = conv_place(runs, index);
+        for (int32_t k = 0; k < TD_CONV_PIXELS; k++) {
+            if (in[k] != NULL) {
+                out[8 * (place >> 1) + 2 * k + (place & 1)] = conv_input_value(in[k][index], is_unsigned);
+            }
+        }
     }
 }
 
-TD_INLINE int8_t *conv_output_row(const td_conv_params *p, int8_t *output, int32_t y) {
-    return output + (ptrdiff_t)(y < p->output_ring ? y : y % p->output_ring) * p->output_row_bytes;
+TD_INLINE void conv_gather(const td_conv_params *p, const conv_runs *runs, const uint8_t *input,
+                           const conv_pixels *pixels, int is_unsigned, int16_t *out) {
+    const int32_t y = pixels->y * p->stride_height - p->pad_top;
+    const int32_t x = pixels->x * p->stride_width - p->pad_left;
+    for (int32_t i = 0; i < runs->rows; i++) {
+        const uint8_t *row = conv_input_row(p, input, y + i * p->dilation_height);
+        for (int32_t j = 0; j < runs->columns; j++, out += 2 * TD_CONV_PIXELS * runs->pairs) {
+            if (!pixels->is_in_row ||
+                !conv_gather_in_row(p, runs, row, x + j * p->dilation_width, is_unsigned, out)) {
+                conv_gather_any(p, runs, input, pixels, i, j, is_unsigned, out);
+            }
+        }
+    }
 }
 
 /* The zero points around each channel of a planar row. */
@@ -160,6 +213,26 @@ TD_INLINE void conv_fill_pads(const td_conv_params *p, int8_t *row) {
     for (int32_t c = 0; c < p->output_channels; c++, row += p->channel_stride) {
         td_fill((int8_t)p->output_offset, row, p->output_pad_left);
         td_fill((int8_t)p->output_offset, row + p->output_pad_left + p->output_width, p->output_pad_right);
+    }
+}
+
+/* Where the pixels go, and the pads of rows that begin here. */
+TD_INLINE void conv_place_output(const td_conv_params *p, int8_t *output, const conv_pixels *pixels,
+                                 int8_t *places[TD_CONV_PIXELS]) {
+    for (int32_t k = 0; k < TD_CONV_PIXELS; k++) {
+        const conv_pixel pixel = conv_pixel_of(p, pixels, k);
+        const int32_t slot = pixel.y < p->output_ring ? pixel.y : pixel.y % p->output_ring;
+        int8_t *const row = output + (ptrdiff_t)slot * p->output_row_bytes;
+        places[k] = row + p->output_pad_left + (ptrdiff_t)pixel.x * p->pixel_stride;
+        if (pixel.x == 0 && k < pixels->count && p->output_pad_left + p->output_pad_right > 0) {
+            conv_fill_pads(p, row);
+        }
+        if (pixels->is_in_row) {
+            places[1] = places[0] + p->pixel_stride;
+            places[2] = places[1] + p->pixel_stride;
+            places[3] = places[2] + p->pixel_stride;
+            return;
+        }
     }
 }
 
@@ -173,62 +246,49 @@ TD_INLINE void conv_block(const td_conv_params *p, const td_conv_block *block) {
     conv_block_portable(p, block);
 }
 
-/* All channels of the gathered pixels. */
-TD_INLINE void conv_all_channels(const td_conv_params *p, td_conv_block *block) {
-    const ptrdiff_t pairs = p->output_channels / 2;
-    if (pairs > 0) {
-        block->second = p->channel_stride;
-        block->channels = p->channels;
-        block->channels_end = p->channels + 2 * pairs;
-        block->weights = p->weights;
-        block->channel_stride = p->channel_stride;
-        conv_block(p, block);
-    }
-    if (p->output_channels % 2 != 0) {
-        block->second = 2 * pairs * p->channel_stride;
-        block->channels = p->channels + 2 * pairs;
-        block->channels_end = block->channels + 2;
-        block->weights = p->weights + pairs * ((block->gathered_end - block->gathered) / 2);
-        block->channel_stride = 0;
-        conv_block(p, block);
-    }
+/* Channels [begin, end) of a block whose pixels are yet to come. */
+TD_INLINE void conv_prepare(const td_conv_params *p, const conv_runs *runs, int16_t *gathered, int32_t begin,
+                            int32_t end, td_conv_block *block) {
+    const ptrdiff_t pairs = (ptrdiff_t)runs->rows * runs->columns * runs->pairs;
+    block->channels = p->channels + begin;
+    block->channels_end = p->channels + end;
+    block->gathered = gathered;
+    block->gathered_end = gathered + 2 * TD_CONV_PIXELS * pairs;
+    block->weights = p->weights + 2 * begin * pairs;
+    block->channel_stride = end <= p->output_channels ? p->channel_stride : 0;
+    block->second = (ptrdiff_t)begin * p->channel_stride + block->channel_stride;
+    block->rounded_offset = 2 * p->output_offset + 1;
 }
 
 TD_INLINE void conv_rows(const td_conv_params *p, const uint8_t *input, int is_unsigned, int8_t *output,
                          int16_t *gathered, int32_t y_begin, int32_t y_end) {
     const conv_runs runs = conv_runs_of(p);
-    const ptrdiff_t run_size = 2 * TD_CONV_PIXELS * (ptrdiff_t)runs.pairs;
-    td_conv_block block; /* no initializer: it would become a call of memset */
-    block.gathered = gathered;
-    block.rounded_offset = 2 * p->output_offset + 1;
-    block.gathered_end = gathered + run_size * runs.rows * runs.columns;
-    int32_t y = y_begin, x = 0;
-    while (y < y_end) {
-        conv_pixels at;
-        for (at.count = 0; at.count < TD_CONV_PIXELS && y < y_end; at.count++) {
-            at.y[at.count] = y;
-            at.x[at.count] = x;
-            if (++x == p->output_width) {
-                x = 0;
-                y++;
-            }
+    const int32_t paired = p->output_channels & ~1;
+    conv_pixels pixels = {y_begin, 0, TD_CONV_PIXELS, 0};
+    td_conv_block block, last;
+    conv_prepare(p, &runs, gathered, 0, paired, &block);
+    conv_prepare(p, &runs, gathered, paired, paired + 2, &last);
+    int32_t left = (y_end - y_begin) * p->output_width;
+    for (; left > 0; left -= TD_CONV_PIXELS) {
+        pixels.count = left < TD_CONV_PIXELS ? left : TD_CONV_PIXELS;
+        pixels.is_in_row = pixels.count == TD_CONV_PIXELS && pixels.x + TD_CONV_PIXELS <= p->output_width;
+        conv_gather(p, &runs, input, &pixels, is_unsigned, gathered);
+        /* All that these pixels see has been read: from here on, its rows may be written to. */
+        conv_place_output(p, output, &pixels, block.pixels);
+        if (paired > 0) {
+            conv_block(p, &block);
         }
-        int16_t *out = gathered;
-        for (int32_t i = 0; i < runs.rows; i++) {
-            for (int32_t j = 0; j < runs.columns; j++, out += run_size) {
-                conv_gather_run(p, &runs, input, &at, i, j, is_unsigned, out);
+        if (paired < p->output_channels) {
+            for (int k = 0; k < TD_CONV_PIXELS; k++) {
+                last.pixels[k] = block.pixels[k];
             }
+            conv_block(p, &last);
         }
-        /* All that the pixels see has been read: rows that it lies in may be written from here on. */
-        for (int k = 0; k < TD_CONV_PIXELS; k++) {
-            const int of = k < at.count ? k : 0;
-            int8_t *const row = conv_output_row(p, output, at.y[of]);
-            block.pixels[k] = row + p->output_pad_left + (ptrdiff_t)at.x[of] * p->pixel_stride;
-            if (at.x[of] == 0 && of == k) {
-                conv_fill_pads(p, row);
-            }
+        pixels.x += TD_CONV_PIXELS;
+        while (pixels.x >= p->output_width) {
+            pixels.x -= p->output_width;
+            pixels.y++;
         }
-        conv_all_channels(p, &block);
     }
 }
 

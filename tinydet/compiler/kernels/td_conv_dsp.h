@@ -25,6 +25,22 @@
     "smlad r8, r10, lr, r8\n\t"        \
     "smlad r9, r11, lr, r9\n\t"
 
+/* The first step, in which all four sums of a channel start from its bias in the first of them. */
+#define TD_CONV_FIRST_STEP             \
+    "ldrd r10, r11, [r0], #8\n\t"      \
+    "ldr.w lr, [r1], #4\n\t"           \
+    "sxtb16 r12, lr\n\t"               \
+    "sxtb16 lr, lr, ror #8\n\t"        \
+    "ldrd r8, r9, [r0], #8\n\t"        \
+    "smlad r3, r11, r12, r2\n\t"       \
+    "smlad r7, r11, lr, r6\n\t"        \
+    "smlad r4, r8, r12, r2\n\t"        \
+    "smlad r8, r8, lr, r6\n\t"         \
+    "smlad r5, r9, r12, r2\n\t"        \
+    "smlad r9, r9, lr, r6\n\t"         \
+    "smlad r2, r10, r12, r2\n\t"       \
+    "smlad r6, r10, lr, r6\n\t"
+
 /* Sums to output values; see conv_rescale_down. The clamp is that of int8. */
 #define TD_CONV_RESCALE(sums, multiplier, shift, offset)  \
     ".irp sum, " sums "\n\t"                              \
@@ -46,8 +62,11 @@ __attribute__((naked, noinline, used)) static void conv_block_dsp(
         "ldm r0, {r1-r12}\n\t"
         "push {r1-r12}\n\t"
         "mov r1, r10\n\t"
-        "sub r2, r8, r9\n\t"      /* eight steps in a row; the first time enter where the rest remains */
-        "ubfx r2, r2, #4, #3\n\t"
+        /* Sixteen steps in a row, the first time entered where what is left over remains. */
+        "sub r2, r9, r8\n\t"
+        "subs r2, r2, #16\n\t" /* without the first step */
+        "ubfx r2, r2, #4, #4\n\t"
+        "rsb r2, r2, #16\n\t" /* steps to skip, 1 to 16 */
         "movs r3, #52\n\t"
         "mul r2, r2, r3\n\t"
         "adr.w r3, 2f\n\t"
@@ -57,19 +76,15 @@ __attribute__((naked, noinline, used)) static void conv_block_dsp(
         "1:\n\t" /* two channels */
         "ldr.w r12, [sp, #20]\n\t"
         "ldr r0, [sp, #28]\n\t"
-        "ldr.w r10, [sp, #36]\n\t"
         "ldr.w r2, [r12]\n\t"
         "ldr.w r6, [r12, #12]\n\t"
-        "mov r3, r2\n\t"
-        "mov r4, r2\n\t"
-        "mov r5, r2\n\t"
-        "mov r7, r6\n\t"
-        "mov r8, r6\n\t"
-        "mov r9, r6\n\t"
+        TD_CONV_FIRST_STEP
+        "ldr.w r10, [sp, #36]\n\t"
         "bx r10\n\t"
         ".p2align 2\n\t"
         "2:\n\t"
-        ".rept 8\n\t" TD_CONV_STEP ".endr\n\t"
+        ".rept 16\n\t" TD_CONV_STEP ".endr\n\t"
+        "3:\n\t"
         "ldr.w r10, [sp, #32]\n\t"
         "cmp r0, r10\n\t"
         "bne.w 2b\n\t"
