@@ -38,25 +38,50 @@ TD_INLINE int32_t conv_rescale(int32_t sum, const td_conv_channel *channel, int3
     return td_rescale(sum, requant) + offset;
 }
 
-#if defined(__SSE2__) && defined(__GNUC__)
+#if defined(__AVX2__) && defined(__GNUC__) && defined(__has_builtin) && !defined(TD_PORTABLE)
+#if __has_builtin(__builtin_shufflevector) && __has_builtin(__builtin_convertvector)
+#define TD_CONV_AVX2 1
+#endif
+#endif
 
-/* 128-bit vectors of the compiler: [pixel] int32, or [pixel][half] int16. */
-typedef int32_t conv_sums4 __attribute__((vector_size(16)));
-typedef int16_t conv_pairs4 __attribute__((vector_size(16)));
-typedef conv_pairs4 conv_pairs4_at __attribute__((aligned(4), may_alias));
+#if defined(TD_CONV_AVX2)
 
+typedef int8_t conv_v16s8 __attribute__((vector_size(16)));
+typedef int16_t conv_v16s16 __attribute__((vector_size(32)));
+typedef int32_t conv_v4s32 __attribute__((vector_size(16)));
+typedef int32_t conv_v8s32 __attribute__((vector_size(32)));
+typedef conv_v16s8 conv_v16s8_at __attribute__((aligned(1), may_alias));
+typedef conv_v16s16 conv_v16s16_at __attribute__((aligned(4), may_alias));
+
+#define TD_CONV_MULTIPLY_PAIRS(a, b) ((conv_v8s32)__builtin_ia32_pmaddwd256(a, (conv_v16s16)(b)))
+
+/* Four steps at a time: one in each half of two vectors of four pixels. */
 TD_INLINE void conv_sums(const td_conv_block *b, const int8_t *weights, int32_t sums[2][TD_CONV_PIXELS]) {
-    conv_sums4 first = {0, 0, 0, 0}, second = first;
-    for (const int16_t *in = b->gathered; in < b->gathered_end; in += 8, weights += 4) {
-        const conv_pairs4 values = *(const conv_pairs4_at *)in;
-        const int16_t a = weights[0], b_ = weights[2], c = weights[1], d = weights[3];
-        const conv_pairs4 w_0 = {a, b_, a, b_, a, b_, a, b_}, w_1 = {c, d, c, d, c, d, c, d};
-        first += (conv_sums4)__builtin_ia32_pmaddwd128(values, w_0);
-        second += (conv_sums4)__builtin_ia32_pmaddwd128(values, w_1);
+    conv_v8s32 first = {0}, second = {0};
+    const int16_t *in = b->gathered;
+    for (; b->gathered_end - in >= 32; in += 32, weights += 16) {
+        const conv_v16s16 wide = __builtin_convertvector(*(const conv_v16s8_at *)weights, conv_v16s16);
+        /* Per step {a0, b0, a1, b1} -> {a0, a1}, {b0, b1}; steps 0, 2 in the lower half, 1, 3 in the upper. */
+        const conv_v8s32 w = (conv_v8s32)__builtin_shufflevector(wide, wide, 0, 2, 1, 3, 8, 10, 9, 11, 4, 6, 5,
+                                                                 7, 12, 14, 13, 15);
+        const conv_v16s16 low = *(const conv_v16s16_at *)in, high = *(const conv_v16s16_at *)(in + 16);
+        first += TD_CONV_MULTIPLY_PAIRS(low, __builtin_shufflevector(w, w, 0, 0, 0, 0, 4, 4, 4, 4));
+        second += TD_CONV_MULTIPLY_PAIRS(low, __builtin_shufflevector(w, w, 1, 1, 1, 1, 5, 5, 5, 5));
+        first += TD_CONV_MULTIPLY_PAIRS(high, __builtin_shufflevector(w, w, 2, 2, 2, 2, 6, 6, 6, 6));
+        second += TD_CONV_MULTIPLY_PAIRS(high, __builtin_shufflevector(w, w, 3, 3, 3, 3, 7, 7, 7, 7));
+    }
+    conv_v4s32 sum_0 = __builtin_shufflevector(first, first, 0, 1, 2, 3) +
+                       __builtin_shufflevector(first, first, 4, 5, 6, 7);
+    conv_v4s32 sum_1 = __builtin_shufflevector(second, second, 0, 1, 2, 3) +
+                       __builtin_shufflevector(second, second, 4, 5, 6, 7);
+    for (; in < b->gathered_end; in += 8, weights += 4) {
+        const conv_v4s32 even = {in[0], in[2], in[4], in[6]}, odd = {in[1], in[3], in[5], in[7]};
+        sum_0 += even * weights[0] + odd * weights[2];
+        sum_1 += even * weights[1] + odd * weights[3];
     }
     for (int i = 0; i < TD_CONV_PIXELS; i++) {
-        sums[0][i] = first[i];
-        sums[1][i] = second[i];
+        sums[0][i] = sum_0[i];
+        sums[1][i] = sum_1[i];
     }
 }
 
@@ -82,7 +107,7 @@ TD_INLINE void conv_sums(const td_conv_block *b, const int8_t *weights, int32_t 
 
 #endif
 
-TD_INLINE void conv_block_portable(const td_conv_params *p, const td_conv_block *b) {
+TD_INLINE void conv_block_channels(const td_conv_params *p, const td_conv_block *b, int is_plain) {
     const ptrdiff_t weights_of_pair = (b->gathered_end - b->gathered) / 2;
     const int8_t *weights = b->weights;
     ptrdiff_t at = b->second - b->channel_stride;
@@ -91,15 +116,25 @@ TD_INLINE void conv_block_portable(const td_conv_params *p, const td_conv_block 
         conv_sums(b, weights, sums);
         weights += weights_of_pair;
         for (int k = 1; k >= 0; k--) { /* a dropped second channel is overwritten by the first */
-            for (int i = TD_CONV_PIXELS - 1; i >= 0; i--) {
+            for (int i = 0; i < TD_CONV_PIXELS; i++) {
                 const int32_t sum = (int32_t)((uint32_t)sums[k][i] + (uint32_t)c[k].bias);
-                const int32_t value = p->is_plain ? conv_rescale_down(sum, &c[k], b->rounded_offset)
-                                                  : conv_rescale(sum, &c[k], p->output_offset);
-                b->pixels[i][at + k * b->channel_stride] =
-                    (int8_t)td_clamp(value, p->output_min, p->output_max);
+                sums[k][i] = td_clamp(is_plain ? conv_rescale_down(sum, &c[k], b->rounded_offset)
+                                               : conv_rescale(sum, &c[k], p->output_offset),
+                                      p->output_min, p->output_max);
+            }
+            for (int i = TD_CONV_PIXELS - 1; i >= 0; i--) {
+                b->pixels[i][at + k * b->channel_stride] = (int8_t)sums[k][i];
             }
         }
         at += 2 * b->channel_stride;
+    }
+}
+
+TD_INLINE void conv_block_portable(const td_conv_params *p, const td_conv_block *b) {
+    if (p->is_plain) {
+        conv_block_channels(p, b, 1);
+    } else {
+        conv_block_channels(p, b, 0);
     }
 }
 
