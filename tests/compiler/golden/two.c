@@ -58,11 +58,15 @@ static const td_add_params add_s8_2 = {
     .a_requant = {1073741824, 0},
     .b_requant = {1073741824, 0},
     .output_requant = {1518500287, -19},
+    .a_factor = 759250144,
+    .b_factor = 759250144,
+    .addend = -111444043,
     .a_offset = -5,
     .b_offset = -5,
     .output_offset = -20,
     .output_min = -128,
     .output_max = 127,
+    .is_affine = 1,
 };
 
 uint8_t *two_input(void *arena) {

@@ -17,6 +17,7 @@ from tests.compiler.kernels.strategies import (
 )
 
 NO_BROADCAST = (True, True, True)
+EXACT_ADD = {"a_factor": 0, "b_factor": 0, "addend": 0, "is_affine": 0}
 
 
 def strides_of(shape, kept):
@@ -65,6 +66,7 @@ def test_add(kernels, data, pair):
         "a_requant": factors[0],
         "b_requant": factors[1],
         "output_requant": factors[2],
+        **EXACT_ADD,
         "a_offset": offsets[0],
         "b_offset": offsets[1],
         "output_offset": offsets[2],
@@ -80,6 +82,37 @@ def test_add(kernels, data, pair):
 
     expected = np.vectorize(value)(*np.broadcast_arrays(a.astype(object), b.astype(object)))
     np.testing.assert_array_equal(got, np.broadcast_to(expected, walk["shape"]))
+
+
+@given(data=st.data(), seed=seeds)
+@settings(max_examples=20)
+def test_affine_add(any_kernels, data, seed):
+    """In one step by any factors, rows of any length, with and without a clamp; also in place."""
+    rows, count = data.draw(st.integers(1, 3)), data.draw(st.integers(1, 19))
+    rng = np.random.default_rng(seed)
+    a, b = (int8_values(rng, rows, 1, count).astype(np.int8) for _ in range(2))
+    factors = [int(rng.integers(0, 2**30)) for _ in range(2)]
+    addend = int(rng.integers(-(2**29), 2**29))
+    low, high = data.draw(clamps())
+    walk = {"shape": (rows, 1, count), "a_stride": (count, 0, 1), "b_stride": (count, 0, 1)}
+    params = {
+        "walk": walk | dict.fromkeys(("a_ring", "b_ring", "output_ring"), rows),
+        **dict.fromkeys(("a_requant", "b_requant", "output_requant"), (0, 0)),
+        "a_factor": factors[0],
+        "b_factor": factors[1],
+        "addend": addend,
+        **dict.fromkeys(("a_offset", "b_offset", "output_offset"), 0),
+        "output_min": low,
+        "output_max": high,
+        "is_affine": 1,
+    }
+    got = run_pair(any_kernels, "td_add_s8", params, a, b, data)
+    parts = [
+        factor * values.astype(object) // 256
+        for factor, values in zip(factors, (a, b), strict=True)
+    ]
+    expected = np.clip((addend + parts[0] + parts[1]) // 2**22, low, high)
+    np.testing.assert_array_equal(got, expected.astype(np.int8))
 
 
 @pytest.mark.parametrize("kind", ["add", "mul"])
@@ -103,6 +136,7 @@ def test_pairs_in_rings(kernels, kind, data, seed):
     params = {
         "walk": walk,
         **dict.fromkeys(names, factor),
+        **(EXACT_ADD if kind == "add" else {}),
         "a_offset": 3,
         "b_offset": -7,
         "output_offset": 5,

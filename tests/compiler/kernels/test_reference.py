@@ -8,6 +8,7 @@ from tests.compiler.kernels.convolution_case import conv_params, scratch_bytes_o
 from tests.compiler.kernels.single_operator import Operand, build, constant, run_reference
 from tests.compiler.kernels.strategies import int8_values, requant_array
 from tinydet.compiler import lookup, requant
+from tinydet.compiler.affine_add import affine_add
 
 ACTIVATIONS = vars(schema.ActivationFunctionType)
 SCALES = (0.0235294122248888, 0.5, 0.003921568859368563, 0.1172345)
@@ -195,13 +196,21 @@ def test_add_and_mul_of_all_pairs(kernels, kind, scales, activation):
         names = ("a_requant", "b_requant", "output_requant")
         factors = requant.add_multipliers(a_scale, b_scale, out_scale)
         params |= dict(zip(names, map(tuple, factors), strict=True))
+        params |= {"a_factor": 0, "b_factor": 0, "addend": 0, "is_affine": 0}
     else:
         params["output_requant"] = tuple(requant.mul_multiplier(a_scale, b_scale, out_scale))
     name = f"td_{kind.lower()}"
     got = kernels.run(
         f"{name}_s8", (f"{name}_params", params), [a, b], (a.shape, np.int8), [(0, 256)]
     )
-    np.testing.assert_array_equal(got, run_reference(content, a[None], b[None])[0])
+    expected = run_reference(content, a[None], b[None])[0]
+    np.testing.assert_array_equal(got, expected)
+    affine = affine_add(tuple(map(float, (a_scale, b_scale, out_scale))), zeros)
+    if kind == "ADD" and affine is not None:
+        params |= affine._asdict() | {"is_affine": 1}
+        struct = ("td_add_params", params)
+        got = kernels.run("td_add_s8", struct, [a, b], (a.shape, np.int8), [(0, 256)])
+        np.testing.assert_array_equal(got, expected)
 
 
 def test_mul_factor_is_rounded_to_float32():

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tinydet.compiler.affine_add import affine_add
 from tinydet.compiler.codegen.c_text import Struct, float32
 from tinydet.compiler.codegen.calls import KernelCall, Site, factor, rows, short_type
 from tinydet.compiler.codegen.pair_walk import PairWalk, pair_walk
@@ -27,16 +28,23 @@ def add(site: Site) -> list[KernelCall]:
         raise site.fault(f"{error}. Calibrate with images like those of the task.") from None
     low, high = activation_range(options.activation, output.scale, output.zero_point)
     walk = _walk(site)
+    affine = affine_add(
+        (a.scale, b.scale, output.scale), (a.zero_point, b.zero_point, output.zero_point)
+    )
     fields = (
         ("walk", walk.c_text()),
         ("a_requant", factor(factors[0])),
         ("b_requant", factor(factors[1])),
         ("output_requant", factor(factors[2])),
+        ("a_factor", affine.a_factor if affine else 0),
+        ("b_factor", affine.b_factor if affine else 0),
+        ("addend", affine.addend if affine else 0),
         ("a_offset", -a.zero_point),
         ("b_offset", -b.zero_point),
         ("output_offset", output.zero_point),
         ("output_min", low),
         ("output_max", high),
+        ("is_affine", int(affine is not None)),
     )
     struct = Struct("td_add_params", fields)
     return [KernelCall("td_add_s8", struct, site.tensors(0, 1), (0, walk.shape[0]))]

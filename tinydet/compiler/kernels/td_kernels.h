@@ -166,13 +166,17 @@ typedef struct {
 } td_pair_walk;
 
 /* ADD: rescale(rescale((a + a_offset) << 20) + rescale((b + b_offset) << 20)) + output_offset, clamped.
- * All shifts <= 0. In place on an input that is not broadcast. */
+ * All shifts <= 0. In place on an input that is not broadcast. With is_affine the factors below give the same, and
+ * nothing overflows, for all values: (addend + (a_factor * a >> 8) + (b_factor * b >> 8)) >> TD_ADD_SHIFT, clamped. */
+#define TD_ADD_SHIFT 22
 typedef struct {
     td_pair_walk walk;
     td_requant a_requant, b_requant; /* scale / (2 * larger scale) */
     td_requant output_requant;       /* 2 * larger scale / (2**20 * output scale) */
+    int32_t a_factor, b_factor, addend; /* anything where is_affine is 0 */
     int16_t a_offset, b_offset, output_offset;
     int16_t output_min, output_max;
+    int16_t is_affine; /* 0 or 1 */
 } td_add_params;
 
 void td_add_s8(const td_add_params *p, const int8_t *a, const int8_t *b, int8_t *output, int32_t y_begin,
