@@ -121,34 +121,63 @@ def bilinear(image, out_size, align_corners, half_pixel_centers):
     return result
 
 
+def check_bilinear(kernels, data, image, out_size, mode):
+    """A whole tensor in any split, then row by row in rings."""
+    params = {
+        "input_height": image.shape[0],
+        "input_width": image.shape[1],
+        "channels": image.shape[2],
+        "output_height": out_size[0],
+        "output_width": out_size[1],
+        "half_pixel_centers": mode[1],
+        "height_scale_10": resize_scale_10(image.shape[0], out_size[0], bool(mode[0])),
+        "width_scale_10": resize_scale_10(image.shape[1], out_size[1], bool(mode[0])),
+    }
+    expected = bilinear(image, out_size, *mode).astype(np.int8)
+    whole = {"input_ring": image.shape[0], "output_ring": out_size[0]}
+    got = kernels.run(
+        "td_resize_bilinear_s8",
+        ("td_resize_bilinear_params", params | whole),
+        [image],
+        (expected.shape, np.int8),
+        data.draw(splits(out_size[0])),
+    )
+    np.testing.assert_array_equal(got, expected)
+    rings = (data.draw(st.integers(min(3, len(image)), len(image))), 1)
+    struct = (
+        "td_resize_bilinear_params",
+        params | {"input_ring": rings[0], "output_ring": rings[1]},
+    )
+    step = params["height_scale_10"] / 1024
+    check_in_rings(
+        lambda held, before, rows: kernels.run(
+            "td_resize_bilinear_s8", struct, held, before, [rows]
+        ),
+        [image],
+        expected,
+        rings,
+        lambda y: [int(max(y * step + (step / 2 - 0.5) * mode[1], 0)) + i for i in (0, 1)],
+        np.random.default_rng(0),
+    )
+
+
 @given(data=st.data(), mode=st.sampled_from([(0, 0), (0, 1), (1, 0)]), seed=seeds)
-@settings(max_examples=60)
+@settings(max_examples=50)
 def test_resize_bilinear(kernels, data, mode, seed):
     """Positions in 1/1024 pixel, values rounded with halves away from zero, edges repeated."""
     in_size = data.draw(st.tuples(st.integers(1, 6), st.integers(1, 6)))
     out_size = data.draw(st.tuples(st.integers(1, 12), st.integers(1, 12)))
     image = int8_values(np.random.default_rng(seed), *in_size, data.draw(st.integers(1, 3)))
-    image = image.astype(np.int8)
-    params = {
-        "input_height": in_size[0],
-        "input_width": in_size[1],
-        "channels": image.shape[2],
-        "output_height": out_size[0],
-        "output_width": out_size[1],
-        "input_ring": in_size[0],
-        "output_ring": out_size[0],
-        "half_pixel_centers": mode[1],
-        "height_scale_10": resize_scale_10(in_size[0], out_size[0], bool(mode[0])),
-        "width_scale_10": resize_scale_10(in_size[1], out_size[1], bool(mode[0])),
-    }
-    got = kernels.run(
-        "td_resize_bilinear_s8",
-        ("td_resize_bilinear_params", params),
-        [image],
-        ((*out_size, image.shape[2]), np.int8),
-        data.draw(splits(out_size[0])),
-    )
-    np.testing.assert_array_equal(got, bilinear(image, out_size, *mode).astype(np.int8))
+    check_bilinear(kernels, data, image.astype(np.int8), out_size, mode)
+
+
+@given(data=st.data(), seed=seeds)
+@settings(max_examples=20)
+def test_resize_to_twice_the_size(any_kernels, data, seed):
+    """The same where both sides double, for any number of channels."""
+    height, width, channels = (data.draw(st.integers(1, n)) for n in (5, 5, 9))
+    image = int8_values(np.random.default_rng(seed), height, width, channels).astype(np.int8)
+    check_bilinear(any_kernels, data, image, (2 * height, 2 * width), (0, 1))
 
 
 @given(data=st.data(), mode=st.sampled_from([(0, 0), (0, 1), (1, 0), (1, 1)]), seed=seeds)

@@ -59,6 +59,26 @@ TD_INLINE int32_t td_add_product_top(int32_t sum, uint32_t a, uint32_t b) {
     return result;
 }
 
+/* a + b of both halves. */
+TD_INLINE uint32_t td_add_halves(uint32_t a, uint32_t b) {
+    uint32_t sums;
+    __asm__("sadd16 %0, %1, %2" : "=r"(sums) : "r"(a), "r"(b) : "cc");
+    return sums;
+}
+
+/* a + b of both halves, and to that a half of if_positive where it is >= 0, else one of if_negative. */
+TD_INLINE uint32_t td_add_halves_and_choice(uint32_t a, uint32_t b, uint32_t if_positive, uint32_t if_negative) {
+    uint32_t sums, chosen;
+    __asm__(
+        "sadd16 %0, %2, %3\n\t"
+        "sel %1, %4, %5\n\t"
+        "sadd16 %0, %0, %1"
+        : "=&r"(sums), "=&r"(chosen)
+        : "r"(a), "r"(b), "r"(if_positive), "r"(if_negative)
+        : "cc");
+    return sums;
+}
+
 /* (a * b + 2**31) >> 32, added to sum. */
 TD_INLINE int32_t td_add_high_product(int32_t sum, int32_t a, int32_t b) {
     int32_t result;
