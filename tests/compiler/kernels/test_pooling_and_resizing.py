@@ -254,3 +254,24 @@ def test_softmax(kernels, data, scale, beta, seed):
     )
     shares = reals / reals.sum(axis=1, keepdims=True)
     assert np.abs(got - np.clip(shares * 256 - 128, -128, 127)).max() <= 1
+
+
+@given(data=st.data(), seed=seeds)
+@settings(max_examples=15)
+def test_softmax_pairs(any_kernels, data, seed):
+    """The entry of the distance, the larger value first; also in place."""
+    rng = np.random.default_rng(seed)
+    table = rng.integers(-128, 128, (256, 2)).astype(np.int8)
+    values = int8_values(rng, data.draw(st.integers(1, 20)), 2).astype(np.int8)
+    in_place = data.draw(st.booleans())
+    got = any_kernels.run(
+        "td_softmax_pairs_s8",
+        (None, table),
+        [None if in_place else values],
+        values if in_place else (values.shape, np.int8),
+        data.draw(splits(len(values))),
+    )
+    expected = [
+        table[a - b] if a >= b else table[b - a][::-1] for a, b in values.astype(int).tolist()
+    ]
+    np.testing.assert_array_equal(got, expected)

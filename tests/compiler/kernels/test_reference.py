@@ -88,10 +88,12 @@ def test_convolutions(kernels, case, kind, out_scale):
     factors = requant.convolution_multipliers(in_scale32, weight_scales, out_scale32, out_channels)
     fields = clamp_fields(activation, out_scale32, out_zero) | {"output_offset": out_zero}
 
-    def params_of(input_offset):
+    def params_of(input_offset, input_range=(-128, 127)):
         quantization = fields | {"input_offset": input_offset}
         if is_conv:
-            return conv_params(size, geometry, weights, bias, factors, quantization)
+            return conv_params(
+                size, geometry, weights, bias, factors, quantization, input_range=input_range
+            )
         return {
             **window_fields(size, geometry),
             **quantization,
@@ -114,7 +116,7 @@ def test_convolutions(kernels, case, kind, out_scale):
     assert len(np.unique(expected)) > 1
     np.testing.assert_array_equal(got, expected)
     # The same image as uint8, its QUANTIZE folded into the offset.
-    struct = (f"td_{name}_params", params_of(-in_zero - 128))
+    struct = (f"td_{name}_params", params_of(-in_zero - 128, (0, 255)))
     raised = (image.astype(np.int16) + 128).astype(np.uint8)
     got = kernels.run(f"td_{name}_u8", struct, [raised], (shape, np.int8), whole, scratch)
     np.testing.assert_array_equal(got, expected)
@@ -341,7 +343,14 @@ def test_softmax_of_all_pairs(kernels, scale, beta):
             (values.shape, np.int8),
             [(0, len(values))],
         )
-        np.testing.assert_array_equal(got, run_reference(content, values))
+        expected = run_reference(content, values)
+        np.testing.assert_array_equal(got, expected)
+        if values.shape[1] == 2:
+            pairs = lookup.softmax_pair_table(float(np.float32(scale)), beta)
+            whole = [(0, len(values))]
+            shape = (values.shape, np.int8)
+            got = kernels.run("td_softmax_pairs_s8", (None, pairs), [values], shape, whole)
+            np.testing.assert_array_equal(got, expected)
 
 
 RESIZES = [

@@ -7,7 +7,7 @@ from tinydet.compiler.codegen.c_text import Struct, float32
 from tinydet.compiler.codegen.calls import KernelCall, Site, factor, rows, short_type
 from tinydet.compiler.codegen.pair_walk import PairWalk, pair_walk
 from tinydet.compiler.ir import AddOptions, MulOptions, SoftmaxOptions
-from tinydet.compiler.lookup import logistic_table, softmax_exp_table
+from tinydet.compiler.lookup import logistic_table, softmax_exp_table, softmax_pair_table
 from tinydet.compiler.requant import (
     activation_range,
     add_multipliers,
@@ -126,13 +126,18 @@ def softmax(site: Site) -> list[KernelCall]:
     """SOFTMAX over the last dimension."""
     options = site.op.options
     assert isinstance(options, SoftmaxOptions)
+    span = (0, rows(site.output))
+    if site.output.shape[-1] == 2:
+        pairs = softmax_pair_table(site.input().scale, options.beta)
+        name = site.constants.table(pairs, site.table_name("softmax"))
+        return [KernelCall("td_softmax_pairs_s8", name, site.tensors(0), span)]
     table = np.array(softmax_exp_table(site.input().scale, options.beta), np.int32)
     fields = (
         ("classes", site.output.shape[-1]),
         ("exp_table", site.constants.table(table, site.table_name("exp"))),
     )
     struct = Struct("td_softmax_params", fields)
-    return [KernelCall("td_softmax_s8", struct, site.tensors(0), (0, rows(site.output)))]
+    return [KernelCall("td_softmax_s8", struct, site.tensors(0), span)]
 
 
 def _real_parameters(scale: float, zero_point: int) -> Struct:

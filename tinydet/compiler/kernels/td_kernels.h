@@ -45,13 +45,18 @@ typedef struct {
     int32_t shift;
 } td_requant;
 
-/* What a convolution does with the sums of one output channel. The factor `multiplier, shift` (td_requant) is
- * stored in the form in which it is used. */
+/* A factor `multiplier, shift` (td_requant) in the form in which convolutions use it. */
 typedef struct {
-    int32_t bias;             /* with the zero point of the input folded in: minus zero point * sum of weights */
     int32_t twice_multiplier; /* 2 * multiplier, as the bits of a uint32 */
     int32_t shift;            /* -1 - shift: right shift less the last bit, [-31, 30] */
-} td_conv_channel;
+} td_conv_factor;
+
+/* What a convolution does with the sums of two output channels; of the last one, second, with nothing before it,
+ * where their number is odd. */
+typedef struct {
+    int32_t bias[2]; /* with the zero point of the input folded in: minus zero point * sum of weights */
+    td_conv_factor factor[2];
+} td_conv_channels;
 
 /* CONV_2D. Filter tap (i, j) of output pixel (y, x) reads input pixel
  * (y * stride_height - pad_top + i * dilation_height, x * stride_width - pad_left + j * dilation_width); a pixel
@@ -69,11 +74,12 @@ typedef struct {
     int16_t output_offset;                   /* [-128, 127] */
     int16_t output_min, output_max;          /* [-128, 127] */
     int16_t is_plain; /* 1: every shift >= 0 and multiplier > 0, every |sum| < 2**30, and a clamp to [-128, 127] */
+    int16_t is_joined; /* 1: weights as in td_conv_block.h, is_plain, |sum| < 2**23 in every second channel */
     int16_t pixel_stride, channel_stride;       /* bytes of the output; see below */
     int16_t output_pad_left, output_pad_right;  /* zero points around each channel of a planar row, else 0 */
     int32_t output_row_bytes;
-    const int8_t *weights;           /* as codegen/packing.py lays them out, 4-byte aligned */
-    const td_conv_channel *channels; /* [output_channels, and one more after an odd number] */
+    const int8_t *weights;            /* as codegen/packing.py lays them out, 4-byte aligned */
+    const td_conv_channels *channels; /* [output_channels / 2, rounded up] */
 } td_conv_params;
 
 /* Output rows are [width][channels] (pixel_stride = output_channels, channel_stride = 1), or planar, for a
@@ -289,6 +295,11 @@ typedef struct {
 
 void td_softmax_s8(const td_softmax_params *p, const int8_t *input, int8_t *output, int32_t row_begin,
                    int32_t row_end);
+
+/* SOFTMAX over two values a row: table[2 * d] is the output of the larger one, table[2 * d + 1] that of the smaller,
+ * d their distance (lookup.softmax_pair_table). In place. */
+void td_softmax_pairs_s8(const int8_t table[512], const int8_t *input, int8_t *output, int32_t row_begin,
+                         int32_t row_end);
 
 /* DEQUANTIZE and QUANTIZE from float: the only floating point, in td_dequantize.c; a detector needs none of them. */
 typedef struct {
