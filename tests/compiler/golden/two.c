@@ -13,13 +13,13 @@
 #define TD_STEP_DONE(op, offset, size) ((void)0)
 #endif
 
-_Alignas(4) static const int8_t weights_1[48] = {
-    5,-93,25,-49,-5,-8,4,-29,-21,-21,52,16,14,-12,37,41,-28,-5,-24,-26,-50,54,1,14,
-    36,0,-29,0,3,0,-36,0,-18,0,-40,0,8,0,-8,0,-6,0,8,0,21,0,14,0,
+static const td_conv_channels channels_1[2] = {
+    {-1082, 14132, -2117780796, 6, -1526310948, 6},{0, 7005, (-2147483647 - 1), 0, -1461023886, 6},
 };
 
-static const td_conv_channel channels_1[4] = {
-    {-1082, -2117780796, 6},{14132, -1526310948, 6},{7005, -1461023886, 6},{0, 0, 0},
+_Alignas(4) static const int8_t weights_1[48] = {
+    5,-93,25,-49,-5,-8,4,-29,-21,-21,52,16,14,-12,37,41,-28,-5,-24,-26,-50,54,1,14,
+    0,36,0,-29,0,3,0,-36,0,-18,0,-40,0,8,0,-8,0,-6,0,8,0,21,0,14,
 };
 
 static const td_conv_params conv_u8_1 = {
@@ -49,6 +49,7 @@ static const td_conv_params conv_u8_1 = {
     .output_min = 5,
     .output_max = 127,
     .is_plain = 0,
+    .is_joined = 0,
     .weights = weights_1,
     .channels = channels_1,
 };

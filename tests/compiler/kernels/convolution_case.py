@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from tinydet.compiler.codegen.packing import channel_constants, packed_weights
+from tinydet.compiler.codegen.packing import Quantization, pack_convolution
 from tinydet.compiler.requant import Multiplier
 
 GEOMETRY_FIELDS = (
@@ -31,7 +31,9 @@ def scratch_bytes_of(params):
     return math.ceil(8 * runs * 2 * math.ceil(length / 2) / 16) * 16
 
 
-def conv_params(size, geometry, weights, bias, factors, quantization, planar=None):
+def conv_params(
+    size, geometry, weights, bias, factors, quantization, planar=None, *, input_range=(-128, 127)
+):
     """td_conv_params of whole tensors.
 
     Args:
@@ -42,12 +44,17 @@ def conv_params(size, geometry, weights, bias, factors, quantization, planar=Non
         factors: (multiplier, shift) of each.
         quantization: input_offset, output_offset, output_min and output_max.
         planar: (pad left, pad right) of planar output rows.
+        input_range: Of the type of the input.
     """
     channels = len(weights)
     (height, width), *_ = geometry
     clamp = (quantization["output_min"], quantization["output_max"])
-    constants = channel_constants(
-        weights, bias, -quantization["input_offset"], [Multiplier(*f) for f in factors], clamp
+    packed = pack_convolution(
+        weights,
+        bias,
+        [Multiplier(*f) for f in factors],
+        Quantization(-quantization["input_offset"], input_range, clamp),
+        geometry[3][1],
     )
     left, right = planar or (0, 0)
     channel_stride = left + width + right if planar else 1
@@ -59,20 +66,16 @@ def conv_params(size, geometry, weights, bias, factors, quantization, planar=Non
         "output_ring": height,
         "input_channels": weights.shape[3],
         "output_channels": channels,
-        "is_plain": int(constants.is_plain),
+        "is_plain": int(packed.is_plain),
+        "is_joined": int(packed.is_joined),
         "pixel_stride": 1 if planar else channels,
         "channel_stride": channel_stride,
         "output_pad_left": left,
         "output_pad_right": right,
         "output_row_bytes": channels * channel_stride if planar else channels * width,
-        "weights": packed_weights(weights, geometry[3][1]),
-        "channels": channel_array(constants.records),
+        "weights": packed.weights,
+        "channels": np.array(packed.channels, np.int32),
     }
-
-
-def channel_array(records):
-    """td_conv_channel as it lies in memory."""
-    return np.array(records, np.int32)
 
 
 def planar_rows(image, pads, fill):

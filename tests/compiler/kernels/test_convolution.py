@@ -50,7 +50,10 @@ def image_of(rng, shape, is_unsigned):
 
 
 def draw_case(data, is_unsigned, planar=None):
-    """Parameters, image and what must come out; half of the cases are plain ones (is_plain)."""
+    """Parameters, image and what must come out; half of the cases are plain ones (is_plain).
+
+    Without the weight -128 most of these with more than a few values are also joined.
+    """
     size, geometry = data.draw(geometries())
     channels, out_channels = data.draw(st.tuples(st.integers(1, 21), st.integers(1, 9)))
     quantization = quantization_fields(data, is_unsigned)
@@ -59,11 +62,15 @@ def draw_case(data, is_unsigned, planar=None):
         factors = [(max(multiplier, 2**30), min(shift, -1)) for multiplier, shift in factors]
         bias //= 4
         quantization |= {"output_min": -128, "output_max": 127}
+        lowest = -127
     else:
         factors, bias, rng = draw_channel_factors(data, out_channels)
+        lowest = -128
     image = image_of(rng, (*size, channels), is_unsigned)
-    weights = int8_values(rng, out_channels, *geometry[1], channels).astype(np.int8)
-    params = conv_params(size, geometry, weights, bias, factors, quantization, planar)
+    weights = int8_values(rng, out_channels, *geometry[1], channels, low=lowest).astype(np.int8)
+    input_range = (0, 255) if is_unsigned else (-128, 127)
+    constants = (weights, bias, factors, quantization)
+    params = conv_params(size, geometry, *constants, planar, input_range=input_range)
     sums = oracle.convolution_sums(image, weights, bias, quantization["input_offset"], geometry)
     clamp = (quantization["output_min"], quantization["output_max"])
     expected = oracle.outputs(sums, factors, quantization["output_offset"], *clamp)

@@ -1,11 +1,8 @@
 """Convolutions and fully connected layers as kernel calls."""
 
-import numpy as np
-import numpy.typing as npt
-
 from tinydet.compiler.codegen.c_text import Struct
 from tinydet.compiler.codegen.calls import KernelCall, Site, short_type
-from tinydet.compiler.codegen.packing import channel_constants, packed_weights
+from tinydet.compiler.codegen.packing import Quantization, pack_convolution
 from tinydet.compiler.codegen.windows import (
     Fields,
     convolution_constants,
@@ -18,6 +15,7 @@ from tinydet.compiler.ir import ConvOptions, FullyConnectedOptions
 from tinydet.compiler.requant import activation_range
 
 WORD_BYTES = 4
+INPUT_RANGES = {"int8": (-128, 127), "uint8": (0, 255)}
 
 
 def convolution(site: Site) -> list[KernelCall]:
@@ -78,21 +76,20 @@ def _row_fields(site: Site) -> Fields:
 
 def _constant_fields(site: Site, options: ConvOptions) -> Fields:
     weights, bias, factors = convolution_constants(site, site.output.shape[-1])
-    output = site.output
+    output, zero_point = site.output, site.input().zero_point
     clamp = activation_range(options.activation, output.scale, output.zero_point)
-    zero_point = site.input().zero_point
-    channels = channel_constants(weights, bias, zero_point, factors, clamp)
-    packed: npt.NDArray[np.int8] = packed_weights(weights, options.dilation_width)
-    records = channels.records
+    quantization = Quantization(zero_point, INPUT_RANGES[site.input().dtype], clamp)
+    packed = pack_convolution(weights, bias, factors, quantization, options.dilation_width)
+    records = site.constants.records(
+        "td_conv_channels", packed.channels, site.table_name("channels")
+    )
     return (
         ("input_zero_point", zero_point),
         ("output_offset", output.zero_point),
         ("output_min", clamp[0]),
         ("output_max", clamp[1]),
-        ("is_plain", int(channels.is_plain)),
-        ("weights", site.constants.table(packed, site.table_name("weights"), WORD_BYTES)),
-        (
-            "channels",
-            site.constants.records("td_conv_channel", records, site.table_name("channels")),
-        ),
+        ("is_plain", int(packed.is_plain)),
+        ("is_joined", int(packed.is_joined)),
+        ("weights", site.constants.table(packed.weights, site.table_name("weights"), WORD_BYTES)),
+        ("channels", records),
     )

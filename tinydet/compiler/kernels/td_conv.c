@@ -43,9 +43,10 @@ TD_INLINE int16_t conv_input_value(uint8_t bits, int is_unsigned) {
     return is_unsigned ? (int16_t)bits : (int16_t)(int8_t)bits;
 }
 
+typedef uint32_t conv_word __attribute__((aligned(1), may_alias)); /* anywhere */
+
 #if defined(TD_CONV_DSP)
 
-typedef uint32_t conv_word __attribute__((aligned(1), may_alias));
 typedef uint32_t conv_pair __attribute__((may_alias)); /* two int16 */
 
 /* Bytes 0 and 2 of a word as int16. */
@@ -101,6 +102,17 @@ TD_INLINE void conv_gather_four(const uint8_t *const in[TD_CONV_PIXELS], int is_
 TD_INLINE void conv_gather_inside(const uint8_t *const starts[TD_CONV_PIXELS], int32_t length,
                                   int is_unsigned, int16_t *out) {
     const uint8_t *in[TD_CONV_PIXELS] = {starts[0], starts[1], starts[2], starts[3]};
+#if defined(TD_CONV_DSP)
+    if (!is_unsigned && length >= 8) {
+        const int32_t fours = length >> 2;
+        conv_gather_dsp(in, fours, out);
+        out += 16 * fours;
+        for (int k = 0; k < TD_CONV_PIXELS; k++) {
+            in[k] += 4 * fours;
+        }
+        length &= 3;
+    }
+#endif
     for (int32_t fours = length >> 2; fours > 0; fours--) {
         conv_gather_four(in, is_unsigned, out);
         out += 16;
@@ -208,12 +220,22 @@ TD_INLINE void conv_gather(const td_conv_params *p, const conv_runs *runs, const
     }
 }
 
-/* The zero points around each channel of a planar row. */
+/* The zero points around each channel of a planar row. Behind a channel and in front of the next one they are
+ * one gap; four bytes as a rule. */
 TD_INLINE void conv_fill_pads(const td_conv_params *p, int8_t *row) {
-    for (int32_t c = 0; c < p->output_channels; c++, row += p->channel_stride) {
-        td_fill((int8_t)p->output_offset, row, p->output_pad_left);
-        td_fill((int8_t)p->output_offset, row + p->output_pad_left + p->output_width, p->output_pad_right);
+    const int8_t zero_point = (int8_t)p->output_offset;
+    const int32_t gap = p->output_pad_left + p->output_pad_right;
+    const ptrdiff_t stride = p->channel_stride;
+    int8_t *at = row + p->output_pad_left + p->output_width;
+    td_fill(zero_point, row, p->output_pad_left);
+    for (int32_t c = p->output_channels - 1; c > 0; c--, at += stride) {
+        if (gap == 4) {
+            *(conv_word *)(void *)at = 0x01010101u * (uint8_t)zero_point;
+        } else {
+            td_fill(zero_point, at, gap);
+        }
     }
+    td_fill(zero_point, at, p->output_pad_right);
 }
 
 /* Where the pixels go, and the pads of rows that begin here. */
@@ -238,6 +260,10 @@ TD_INLINE void conv_place_output(const td_conv_params *p, int8_t *output, const 
 
 TD_INLINE void conv_block(const td_conv_params *p, const td_conv_block *block) {
 #if defined(TD_CONV_DSP)
+    if (p->is_joined) {
+        conv_block_joined_dsp(block);
+        return;
+    }
     if (p->is_plain) {
         conv_block_dsp(block);
         return;
@@ -246,28 +272,28 @@ TD_INLINE void conv_block(const td_conv_params *p, const td_conv_block *block) {
     conv_block_portable(p, block);
 }
 
-/* Channels [begin, end) of a block whose pixels are yet to come. */
+/* Pairs [begin, end) of channels, of pixels that are yet to come. */
 TD_INLINE void conv_prepare(const td_conv_params *p, const conv_runs *runs, int16_t *gathered, int32_t begin,
                             int32_t end, td_conv_block *block) {
     const ptrdiff_t pairs = (ptrdiff_t)runs->rows * runs->columns * runs->pairs;
+    block->first = 2 * (ptrdiff_t)begin * p->channel_stride;
+    block->rounded_offset = 2 * p->output_offset + 1;
     block->channels = p->channels + begin;
-    block->channels_end = p->channels + end;
     block->gathered = gathered;
     block->gathered_end = gathered + 2 * TD_CONV_PIXELS * pairs;
-    block->weights = p->weights + 2 * begin * pairs;
-    block->channel_stride = end <= p->output_channels ? p->channel_stride : 0;
-    block->second = (ptrdiff_t)begin * p->channel_stride + block->channel_stride;
-    block->rounded_offset = 2 * p->output_offset + 1;
+    block->weights = p->weights + 4 * begin * pairs;
+    block->channel_stride = 2 * end <= p->output_channels ? p->channel_stride : 0;
+    block->channels_end = p->channels + end;
 }
 
 TD_INLINE void conv_rows(const td_conv_params *p, const uint8_t *input, int is_unsigned, int8_t *output,
                          int16_t *gathered, int32_t y_begin, int32_t y_end) {
     const conv_runs runs = conv_runs_of(p);
-    const int32_t paired = p->output_channels & ~1;
+    const int32_t whole_pairs = p->output_channels / 2;
     conv_pixels pixels = {y_begin, 0, TD_CONV_PIXELS, 0};
     td_conv_block block, last;
-    conv_prepare(p, &runs, gathered, 0, paired, &block);
-    conv_prepare(p, &runs, gathered, paired, paired + 2, &last);
+    conv_prepare(p, &runs, gathered, 0, whole_pairs, &block);
+    conv_prepare(p, &runs, gathered, whole_pairs, whole_pairs + 1, &last);
     int32_t left = (y_end - y_begin) * p->output_width;
     for (; left > 0; left -= TD_CONV_PIXELS) {
         pixels.count = left < TD_CONV_PIXELS ? left : TD_CONV_PIXELS;
@@ -275,10 +301,10 @@ TD_INLINE void conv_rows(const td_conv_params *p, const uint8_t *input, int is_u
         conv_gather(p, &runs, input, &pixels, is_unsigned, gathered);
         /* All that these pixels see has been read: from here on, its rows may be written to. */
         conv_place_output(p, output, &pixels, block.pixels);
-        if (paired > 0) {
+        if (whole_pairs > 0) {
             conv_block(p, &block);
         }
-        if (paired < p->output_channels) {
+        if (2 * whole_pairs < p->output_channels) {
             for (int k = 0; k < TD_CONV_PIXELS; k++) {
                 last.pixels[k] = block.pixels[k];
             }

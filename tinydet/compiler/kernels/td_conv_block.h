@@ -3,8 +3,9 @@
  * What the four pixels see is gathered as int16, two values of each pixel side by side:
  * gathered[8 * j + 2 * pixel + half] is value 2 * j + half. The weights of two output channels lie together,
  * four int8 for each pair of values: {first channel, second channel} of value 2 * j, then of 2 * j + 1. So a
- * processor that multiplies pairs (Arm SMLAD, x86 PMADDWD) needs no shuffles. An odd last channel has a
- * neighbour of zeros. */
+ * processor that multiplies pairs (Arm SMLAD, x86 PMADDWD) hardly needs shuffles. Before an odd last channel
+ * stands one of zeros. Where weights are joined (p->is_joined), the two bytes are the int16
+ * second * 256 + first. */
 #ifndef TD_CONV_BLOCK_H
 #define TD_CONV_BLOCK_H
 
@@ -15,27 +16,33 @@
 /* The assembler code knows this order: twelve words on a 32-bit machine. */
 typedef struct {
     int8_t *pixels[TD_CONV_PIXELS]; /* output, channel 0. Those that are missing repeat the first, which is written last */
-    ptrdiff_t second;               /* distance of the second channel from channel 0 */
-    const td_conv_channel *channels, *channels_end; /* an even number */
-    const int16_t *gathered, *gathered_end;         /* 4-byte aligned */
-    const int8_t *weights;                          /* 4-byte aligned */
-    ptrdiff_t channel_stride; /* from a channel of an output pixel to the next; 0: the second of each pair is dropped */
-    int32_t rounded_offset;   /* 2 * output offset + 1 */
+    ptrdiff_t first;                /* of the channels, as a distance from channel 0 */
+    int32_t rounded_offset;         /* 2 * output offset + 1 */
+    const td_conv_channels *channels;
+    const int16_t *gathered, *gathered_end; /* 4-byte aligned */
+    const int8_t *weights;                  /* 4-byte aligned */
+    ptrdiff_t channel_stride; /* from a channel of an output pixel to the next; 0: the first of a pair is overwritten */
+    const td_conv_channels *channels_end;
 } td_conv_block;
 
-/* The sum of one channel to an output value, before the clamp, for factors below 1. Half the rescaling shift
- * is left for the end, where offset and rounding go with it. */
-TD_INLINE int32_t conv_rescale_down(int32_t sum, const td_conv_channel *channel, int32_t rounded_offset) {
-    const int64_t product = (int64_t)sum * channel->twice_multiplier + (INT64_C(1) << 31);
+/* The sum of one channel to an output value, before the clamp, for factors below 1, in the form of
+ * td_conv_channels. The last bit of the right shift is left for the end, where offset and rounding go with it. */
+TD_INLINE int32_t conv_rescale_down(int32_t sum, td_requant factor, int32_t rounded_offset) {
+    const int64_t product = (int64_t)sum * factor.multiplier + (INT64_C(1) << 31);
     int32_t high = (int32_t)(product >> 32) + sum; /* the multiplier is 2**32 too low */
     high += high >> 31;
-    return ((high >> channel->shift) + rounded_offset) >> 1;
+    return ((high >> factor.shift) + rounded_offset) >> 1;
 }
 
 /* The same for any factor. */
-TD_INLINE int32_t conv_rescale(int32_t sum, const td_conv_channel *channel, int32_t offset) {
-    const td_requant requant = {(int32_t)((uint32_t)channel->twice_multiplier >> 1), -1 - channel->shift};
+TD_INLINE int32_t conv_rescale(int32_t sum, td_requant factor, int32_t offset) {
+    const td_requant requant = {(int32_t)((uint32_t)factor.multiplier >> 1), -1 - factor.shift};
     return td_rescale(sum, requant) + offset;
+}
+
+/* The weight of the second channel of a pair. */
+TD_INLINE int32_t conv_second_weight(const int8_t *weights, int is_joined) {
+    return weights[1] + (is_joined && weights[0] < 0);
 }
 
 #if defined(__AVX2__) && defined(__GNUC__) && defined(__has_builtin) && !defined(TD_PORTABLE)
@@ -47,6 +54,7 @@ TD_INLINE int32_t conv_rescale(int32_t sum, const td_conv_channel *channel, int3
 #if defined(TD_CONV_AVX2)
 
 typedef int8_t conv_v16s8 __attribute__((vector_size(16)));
+typedef int16_t conv_v8s16 __attribute__((vector_size(16)));
 typedef int16_t conv_v16s16 __attribute__((vector_size(32)));
 typedef int32_t conv_v4s32 __attribute__((vector_size(16)));
 typedef int32_t conv_v8s32 __attribute__((vector_size(32)));
@@ -56,11 +64,16 @@ typedef conv_v16s16 conv_v16s16_at __attribute__((aligned(4), may_alias));
 #define TD_CONV_MULTIPLY_PAIRS(a, b) ((conv_v8s32)__builtin_ia32_pmaddwd256(a, (conv_v16s16)(b)))
 
 /* Four steps at a time: one in each half of two vectors of four pixels. */
-TD_INLINE void conv_sums(const td_conv_block *b, const int8_t *weights, int32_t sums[2][TD_CONV_PIXELS]) {
+TD_INLINE void conv_sums(const td_conv_block *b, const int8_t *weights, int is_joined,
+                         int32_t sums[2][TD_CONV_PIXELS]) {
     conv_v8s32 first = {0}, second = {0};
     const int16_t *in = b->gathered;
     for (; b->gathered_end - in >= 32; in += 32, weights += 16) {
-        const conv_v16s16 wide = __builtin_convertvector(*(const conv_v16s8_at *)weights, conv_v16s16);
+        conv_v16s8 narrow = *(const conv_v16s8_at *)weights;
+        if (is_joined) { /* the upper byte is one too low where the lower one is negative */
+            narrow -= (conv_v16s8)((conv_v8s16)narrow << 8) < 0;
+        }
+        const conv_v16s16 wide = __builtin_convertvector(narrow, conv_v16s16);
         /* Per step {a0, b0, a1, b1} -> {a0, a1}, {b0, b1}; steps 0, 2 in the lower half, 1, 3 in the upper. */
         const conv_v8s32 w = (conv_v8s32)__builtin_shufflevector(wide, wide, 0, 2, 1, 3, 8, 10, 9, 11, 4, 6, 5,
                                                                  7, 12, 14, 13, 15);
@@ -77,7 +90,7 @@ TD_INLINE void conv_sums(const td_conv_block *b, const int8_t *weights, int32_t 
     for (; in < b->gathered_end; in += 8, weights += 4) {
         const conv_v4s32 even = {in[0], in[2], in[4], in[6]}, odd = {in[1], in[3], in[5], in[7]};
         sum_0 += even * weights[0] + odd * weights[2];
-        sum_1 += even * weights[1] + odd * weights[3];
+        sum_1 += even * conv_second_weight(weights, is_joined) + odd * conv_second_weight(weights + 2, is_joined);
     }
     for (int i = 0; i < TD_CONV_PIXELS; i++) {
         sums[0][i] = sum_0[i];
@@ -87,16 +100,18 @@ TD_INLINE void conv_sums(const td_conv_block *b, const int8_t *weights, int32_t 
 
 #else
 
-TD_INLINE void conv_sums(const td_conv_block *b, const int8_t *weights, int32_t sums[2][TD_CONV_PIXELS]) {
+TD_INLINE void conv_sums(const td_conv_block *b, const int8_t *weights, int is_joined,
+                         int32_t sums[2][TD_CONV_PIXELS]) {
     /* Two pixels at a time: four sums, two values and a weight fit in the registers of every core. */
     for (int pixel = 0; pixel < TD_CONV_PIXELS; pixel += 2) {
         int32_t sum_00 = 0, sum_01 = 0, sum_10 = 0, sum_11 = 0;
         const int8_t *w = weights;
         for (const int16_t *in = b->gathered + 2 * pixel; in < b->gathered_end; in += 8, w += 4) {
+            const int32_t second_0 = conv_second_weight(w, is_joined), second_1 = conv_second_weight(w + 2, is_joined);
             sum_00 += in[0] * w[0] + in[1] * w[2];
             sum_01 += in[2] * w[0] + in[3] * w[2];
-            sum_10 += in[0] * w[1] + in[1] * w[3];
-            sum_11 += in[2] * w[1] + in[3] * w[3];
+            sum_10 += in[0] * second_0 + in[1] * second_1;
+            sum_11 += in[2] * second_0 + in[3] * second_1;
         }
         sums[0][pixel] = sum_00;
         sums[0][pixel + 1] = sum_01;
@@ -107,34 +122,39 @@ TD_INLINE void conv_sums(const td_conv_block *b, const int8_t *weights, int32_t 
 
 #endif
 
-TD_INLINE void conv_block_channels(const td_conv_params *p, const td_conv_block *b, int is_plain) {
+TD_INLINE void conv_block_channels(const td_conv_params *p, const td_conv_block *b, int is_plain,
+                                   int is_joined) {
     const ptrdiff_t weights_of_pair = (b->gathered_end - b->gathered) / 2;
     const int8_t *weights = b->weights;
-    ptrdiff_t at = b->second - b->channel_stride;
-    for (const td_conv_channel *c = b->channels; c < b->channels_end; c += 2) {
+    ptrdiff_t at = b->first;
+    for (const td_conv_channels *c = b->channels; c < b->channels_end; c++) {
         int32_t sums[2][TD_CONV_PIXELS];
-        conv_sums(b, weights, sums);
+        conv_sums(b, weights, is_joined, sums);
         weights += weights_of_pair;
-        for (int k = 1; k >= 0; k--) { /* a dropped second channel is overwritten by the first */
+        for (int k = 0; k < 2; k++, at += b->channel_stride) {
+            const uint32_t bias = (uint32_t)(k == 0 ? c->first_bias : c->second_bias);
+            const td_requant factor = {k == 0 ? c->first_multiplier : c->second_multiplier,
+                                       k == 0 ? c->first_shift : c->second_shift};
             for (int i = 0; i < TD_CONV_PIXELS; i++) {
-                const int32_t sum = (int32_t)((uint32_t)sums[k][i] + (uint32_t)c[k].bias);
-                sums[k][i] = td_clamp(is_plain ? conv_rescale_down(sum, &c[k], b->rounded_offset)
-                                               : conv_rescale(sum, &c[k], p->output_offset),
+                const int32_t sum = (int32_t)((uint32_t)sums[k][i] + bias);
+                sums[k][i] = td_clamp(is_plain ? conv_rescale_down(sum, factor, b->rounded_offset)
+                                               : conv_rescale(sum, factor, p->output_offset),
                                       p->output_min, p->output_max);
             }
             for (int i = TD_CONV_PIXELS - 1; i >= 0; i--) {
-                b->pixels[i][at + k * b->channel_stride] = (int8_t)sums[k][i];
+                b->pixels[i][at] = (int8_t)sums[k][i];
             }
         }
-        at += 2 * b->channel_stride;
     }
 }
 
 TD_INLINE void conv_block_portable(const td_conv_params *p, const td_conv_block *b) {
-    if (p->is_plain) {
-        conv_block_channels(p, b, 1);
+    if (p->is_joined) {
+        conv_block_channels(p, b, 1, 1);
+    } else if (p->is_plain) {
+        conv_block_channels(p, b, 1, 0);
     } else {
-        conv_block_channels(p, b, 0);
+        conv_block_channels(p, b, 0, 0);
     }
 }
 

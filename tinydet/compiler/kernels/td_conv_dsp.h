@@ -9,115 +9,147 @@
 #if defined(__ARM_FEATURE_DSP) && defined(__GNUC__) && !defined(TD_PORTABLE)
 #define TD_CONV_DSP 1
 
-/* Two values of four pixels by those weights of two channels: 16 products in 13 instructions, 52 bytes. */
-#define TD_CONV_STEP                   \
-    "ldrd r10, r11, [r0], #8\n\t"      \
-    "ldr.w lr, [r1], #4\n\t"           \
-    "sxtb16 r12, lr\n\t"             \
-    "sxtb16 lr, lr, ror #8\n\t"      \
-    "smlad r2, r10, r12, r2\n\t"       \
-    "smlad r3, r11, r12, r3\n\t"       \
-    "smlad r6, r10, lr, r6\n\t"        \
-    "smlad r7, r11, lr, r7\n\t"        \
-    "ldrd r10, r11, [r0], #8\n\t"      \
-    "smlad r4, r10, r12, r4\n\t"       \
-    "smlad r5, r11, r12, r5\n\t"       \
-    "smlad r8, r10, lr, r8\n\t"        \
-    "smlad r9, r11, lr, r9\n\t"
+/* A step multiplies two values of four pixels by those weights of two channels: r2 to r5 are the sums of the
+ * first channel, r6 to r9 of the second; r0 walks through `gathered`, r1 through `weights`. */
+#define TD_CONV_LOAD_WEIGHTS    \
+    "ldrd r10, r11, [r0], #8\n" \
+    "ldr.w lr, [r1], #4\n"      \
+    "sxtb16 r12, lr\n"
+#define TD_CONV_SPLIT_WEIGHTS "sxtb16 lr, lr, ror #8\n"
+#define TD_CONV_MULTIPLY        \
+    "smlad r2, r10, r12, r2\n"  \
+    "smlad r3, r11, r12, r3\n"  \
+    "smlad r6, r10, lr, r6\n"   \
+    "smlad r7, r11, lr, r7\n"   \
+    "ldrd r10, r11, [r0], #8\n" \
+    "smlad r4, r10, r12, r4\n"  \
+    "smlad r5, r11, r12, r5\n"  \
+    "smlad r8, r10, lr, r8\n"   \
+    "smlad r9, r11, lr, r9\n"
+/* The first step: the sums start from the biases in r2 and r6. */
+#define TD_CONV_MULTIPLY_FIRST \
+    "ldrd r8, r9, [r0], #8\n"  \
+    "smlad r3, r11, r12, r2\n" \
+    "smlad r7, r11, lr, r6\n"  \
+    "smlad r4, r8, r12, r2\n"  \
+    "smlad r8, r8, lr, r6\n"   \
+    "smlad r5, r9, r12, r2\n"  \
+    "smlad r9, r9, lr, r6\n"   \
+    "smlad r2, r10, r12, r2\n" \
+    "smlad r6, r10, lr, r6\n"
 
-/* The first step, in which all four sums of a channel start from its bias in the first of them. */
-#define TD_CONV_FIRST_STEP             \
-    "ldrd r10, r11, [r0], #8\n\t"      \
-    "ldr.w lr, [r1], #4\n\t"           \
-    "sxtb16 r12, lr\n\t"               \
-    "sxtb16 lr, lr, ror #8\n\t"        \
-    "ldrd r8, r9, [r0], #8\n\t"        \
-    "smlad r3, r11, r12, r2\n\t"       \
-    "smlad r7, r11, lr, r6\n\t"        \
-    "smlad r4, r8, r12, r2\n\t"        \
-    "smlad r8, r8, lr, r6\n\t"         \
-    "smlad r5, r9, r12, r2\n\t"        \
-    "smlad r9, r9, lr, r6\n\t"         \
-    "smlad r2, r10, r12, r2\n\t"       \
-    "smlad r6, r10, lr, r6\n\t"
+/* Joined weights are multiplied as they are, second * 256 + first: the sum of the second channel is what is
+ * left of that after the first, a byte higher. */
+#define TD_CONV_JOIN_BIASES "add.w r6, r2, r6, lsl #8\n"
+#define TD_CONV_PART_SUMS(first, second)           \
+    "sub.w " second ", " second ", " first "\n"    \
+    "asr.w " second ", " second ", #8\n"
+#define TD_CONV_PART                                            \
+    TD_CONV_PART_SUMS("r2", "r6") TD_CONV_PART_SUMS("r3", "r7") \
+    TD_CONV_PART_SUMS("r4", "r8") TD_CONV_PART_SUMS("r5", "r9")
 
 /* Sums to output values; see conv_rescale_down. The clamp is that of int8. */
-#define TD_CONV_RESCALE(sums, multiplier, shift, offset)  \
-    ".irp sum, " sums "\n\t"                              \
-    "smmlar \\sum, \\sum, " multiplier ", \\sum\n\t"      \
-    "add.w \\sum, \\sum, \\sum, asr #31\n\t"             \
-    "asr.w \\sum, \\sum, " shift "\n\t"                  \
-    "add.w \\sum, \\sum, " offset "\n\t"                 \
-    "ssat \\sum, #8, \\sum, asr #1\n\t"                  \
-    ".endr\n\t"
+#define TD_CONV_RESCALE(sums, multiplier, shift, offset) \
+    ".irp sum, " sums "\n"                               \
+    "smmlar \\sum, \\sum, " multiplier ", \\sum\n"       \
+    "add.w \\sum, \\sum, \\sum, asr #31\n"               \
+    "asr.w \\sum, \\sum, " shift "\n"                    \
+    "add.w \\sum, \\sum, " offset "\n"                   \
+    "ssat \\sum, #8, \\sum, asr #1\n"                    \
+    ".endr\n"
 
-/* All channels of the block. On the stack: pixels 0, second 16, channels 20, channels_end 24, gathered 28,
- * gathered_end 32, weights 36 (then the address at which the loop is entered), channel_stride 40,
- * rounded_offset 44. r0 walks through `gathered`, r1 through `weights`. */
-__attribute__((naked, noinline, used)) static void conv_block_dsp(
-    __attribute__((unused)) const td_conv_block *block) {
-    __asm__ volatile(
-        ".syntax unified\n\t"
-        "push {r4-r11, lr}\n\t"
-        "ldm r0, {r1-r12}\n\t"
-        "push {r1-r12}\n\t"
-        "mov r1, r10\n\t"
-        /* Sixteen steps in a row, the first time entered where what is left over remains. */
-        "sub r2, r9, r8\n\t"
-        "subs r2, r2, #16\n\t" /* without the first step */
-        "ubfx r2, r2, #4, #4\n\t"
-        "rsb r2, r2, #16\n\t" /* steps to skip, 1 to 16 */
-        "movs r3, #52\n\t"
-        "mul r2, r2, r3\n\t"
-        "adr.w r3, 2f\n\t"
-        "add r2, r2, r3\n\t"
-        "orr r2, r2, #1\n\t" /* Thumb */
-        "str r2, [sp, #36]\n\t"
-        "1:\n\t" /* two channels */
-        "ldr.w r12, [sp, #20]\n\t"
-        "ldr r0, [sp, #28]\n\t"
-        "ldr.w r2, [r12]\n\t"
-        "ldr.w r6, [r12, #12]\n\t"
-        TD_CONV_FIRST_STEP
-        "ldr.w r10, [sp, #36]\n\t"
-        "bx r10\n\t"
-        ".p2align 2\n\t"
-        "2:\n\t"
-        ".rept 16\n\t" TD_CONV_STEP ".endr\n\t"
-        "3:\n\t"
-        "ldr.w r10, [sp, #32]\n\t"
-        "cmp r0, r10\n\t"
-        "bne.w 2b\n\t"
-        /* The second channel first: where it is dropped, the first overwrites it. */
-        "ldr.w r12, [sp, #20]\n\t"
-        "ldr r0, [sp, #44]\n\t"
-        "ldrd r10, r11, [r12, #16]\n\t"
-        TD_CONV_RESCALE("r6, r7, r8, r9", "r10", "r11", "r0")
-        "ldm sp, {r0, r10, r11, r12, lr}\n\t"
-        "strb.w r9, [r12, lr]\n\t"
-        "strb.w r8, [r11, lr]\n\t"
-        "strb.w r7, [r10, lr]\n\t"
-        "strb.w r6, [r0, lr]\n\t"
-        "ldr.w r9, [sp, #20]\n\t"
-        "ldr.w r8, [sp, #44]\n\t"
-        "ldrd r6, r7, [r9, #4]\n\t"
-        TD_CONV_RESCALE("r2, r3, r4, r5", "r6", "r7", "r8")
-        "ldr r6, [sp, #40]\n\t"
-        "sub lr, lr, r6\n\t"
-        "strb.w r5, [r12, lr]\n\t"
-        "strb.w r4, [r11, lr]\n\t"
-        "strb.w r3, [r10, lr]\n\t"
-        "strb.w r2, [r0, lr]\n\t"
-        "add lr, lr, r6\n\t"
-        "add lr, lr, r6, lsl #1\n\t"
-        "str.w lr, [sp, #16]\n\t"
-        "adds r9, r9, #24\n\t"
-        "str.w r9, [sp, #20]\n\t"
-        "ldr.w r8, [sp, #24]\n\t"
-        "cmp r9, r8\n\t"
-        "bne.w 1b\n\t"
-        "add sp, sp, #48\n\t"
-        "pop {r4-r11, pc}\n\t");
+/* All channels of a block. Its fields go onto the stack: pixels 0, first 16, rounded_offset 20, channels 24,
+ * gathered 28, gathered_end 32, weights 36, channel_stride 40, channels_end 44. 36 becomes the address at which
+ * the row of steps is entered the first time, so that it ends with the last step. */
+#define TD_CONV_BLOCK(step_bytes, start, split, part)                      \
+    __asm__ volatile(".syntax unified\n"                                   \
+                     "push {r4-r11, lr}\n"                                 \
+                     "ldm r0, {r1-r12}\n"                                  \
+                     "push {r1-r12}\n"                                     \
+                     "mov r1, r10\n"                                       \
+                     "sub r2, r9, r8\n"                                    \
+                     "subs r2, r2, #16\n" /* without the first step */     \
+                     "ubfx r2, r2, #4, #4\n"                               \
+                     "rsb r2, r2, #16\n" /* steps to skip, 1 to 16 */      \
+                     "movs r3, #" step_bytes "\n"                          \
+                     "mul r2, r2, r3\n"                                    \
+                     "adr.w r3, 2f\n"                                      \
+                     "add r2, r2, r3\n"                                    \
+                     "orr r2, r2, #1\n" /* Thumb */                        \
+                     "str r2, [sp, #36]\n"                                 \
+                     "1:\n" /* two channels */                             \
+                     "ldrd r12, r0, [sp, #24]\n"                           \
+                     "ldrd r2, r6, [r12], #24\n"                           \
+                     "str.w r12, [sp, #24]\n" start                        \
+                     TD_CONV_LOAD_WEIGHTS split TD_CONV_MULTIPLY_FIRST     \
+                     "ldr.w r10, [sp, #36]\n"                              \
+                     "bx r10\n"                                            \
+                     ".p2align 2\n"                                        \
+                     "2:\n"                                                \
+                     ".rept 16\n" TD_CONV_LOAD_WEIGHTS split               \
+                     TD_CONV_MULTIPLY ".endr\n"                            \
+                     "ldr.w r10, [sp, #32]\n"                              \
+                     "cmp r0, r10\n"                                       \
+                     "bne.w 2b\n" part                                     \
+                     "ldrd r0, r12, [sp, #20]\n"                           \
+                     "ldrd r10, r11, [r12, #-16]\n"                        \
+                     TD_CONV_RESCALE("r2, r3, r4, r5", "r10", "r11", "r0") \
+                     "ldm sp, {r0, r10, r11, r12, lr}\n"                   \
+                     "strb.w r5, [r12, lr]\n"                              \
+                     "strb.w r4, [r11, lr]\n"                              \
+                     "strb.w r3, [r10, lr]\n"                              \
+                     "strb.w r2, [r0, lr]\n"                               \
+                     "ldrd r2, r5, [sp, #20]\n"                            \
+                     "ldrd r3, r4, [r5, #-8]\n"                            \
+                     TD_CONV_RESCALE("r6, r7, r8, r9", "r3", "r4", "r2")   \
+                     "ldr r2, [sp, #40]\n"                                 \
+                     "add lr, lr, r2\n"                                    \
+                     "strb.w r9, [r12, lr]\n"                              \
+                     "strb.w r8, [r11, lr]\n"                              \
+                     "strb.w r7, [r10, lr]\n"                              \
+                     "strb.w r6, [r0, lr]\n"                               \
+                     "add lr, lr, r2\n"                                    \
+                     "str.w lr, [sp, #16]\n"                               \
+                     "ldr r3, [sp, #44]\n"                                 \
+                     "cmp r5, r3\n"                                        \
+                     "bne.w 1b\n"                                          \
+                     "add sp, sp, #48\n"                                   \
+                     "pop {r4-r11, pc}\n")
+
+#define TD_CONV_NAKED __attribute__((naked, noinline, used)) static void
+
+TD_CONV_NAKED conv_block_dsp(__attribute__((unused)) const td_conv_block *block) {
+    TD_CONV_BLOCK("52", "", TD_CONV_SPLIT_WEIGHTS, "");
+}
+
+TD_CONV_NAKED conv_block_joined_dsp(__attribute__((unused)) const td_conv_block *block) {
+    TD_CONV_BLOCK("48", TD_CONV_JOIN_BIASES, "", TD_CONV_PART);
+}
+
+/* `fours` times four int8 values of each of four pixels. */
+TD_CONV_NAKED conv_gather_dsp(__attribute__((unused)) const uint8_t *const in[TD_CONV_PIXELS],
+                              __attribute__((unused)) int32_t fours, __attribute__((unused)) int16_t *out) {
+    __asm__ volatile(".syntax unified\n"
+                     "push {r4-r11, lr}\n"
+                     "ldm r0, {r3-r6}\n"
+                     "1:\n"
+                     "ldr r7, [r3], #4\n"
+                     "ldr r8, [r4], #4\n"
+                     "ldr r9, [r5], #4\n"
+                     "ldr r10, [r6], #4\n"
+                     "sxtb16 r0, r7\n"
+                     "sxtb16 r11, r8\n"
+                     "sxtb16 r12, r9\n"
+                     "sxtb16 lr, r10\n"
+                     "stm r2!, {r0, r11, r12, lr}\n"
+                     "sxtb16 r7, r7, ror #8\n"
+                     "sxtb16 r8, r8, ror #8\n"
+                     "sxtb16 r9, r9, ror #8\n"
+                     "sxtb16 r10, r10, ror #8\n"
+                     "stm r2!, {r7-r10}\n"
+                     "subs r1, r1, #1\n"
+                     "bne 1b\n"
+                     "pop {r4-r11, pc}\n");
 }
 
 #endif

@@ -45,17 +45,12 @@ typedef struct {
     int32_t shift;
 } td_requant;
 
-/* A factor `multiplier, shift` (td_requant) in the form in which convolutions use it. */
-typedef struct {
-    int32_t twice_multiplier; /* 2 * multiplier, as the bits of a uint32 */
-    int32_t shift;            /* -1 - shift: right shift less the last bit, [-31, 30] */
-} td_conv_factor;
-
 /* What a convolution does with the sums of two output channels; of the last one, second, with nothing before it,
- * where their number is odd. */
+ * where their number is odd. The factors `multiplier, shift` (td_requant) are in the form in which they are used:
+ * 2 * multiplier as the bits of a uint32, and -1 - shift, the right shift less the last bit, in [-31, 30]. */
 typedef struct {
-    int32_t bias[2]; /* with the zero point of the input folded in: minus zero point * sum of weights */
-    td_conv_factor factor[2];
+    int32_t first_bias, second_bias; /* the zero point of the input folded in: minus zero point * sum of weights */
+    int32_t first_multiplier, first_shift, second_multiplier, second_shift;
 } td_conv_channels;
 
 /* CONV_2D. Filter tap (i, j) of output pixel (y, x) reads input pixel
