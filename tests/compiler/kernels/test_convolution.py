@@ -11,6 +11,7 @@ from tests.compiler.kernels.convolution_case import (
     planar_rows,
     scratch_bytes_of,
 )
+from tests.compiler.kernels.cortex_m import EmulatedKernels, link_kernels
 from tests.compiler.kernels.rings import check_in_rings, window_rows
 from tests.compiler.kernels.strategies import (
     clamps,
@@ -211,3 +212,62 @@ def test_rows_left_alone(kernels):
     expected = oracle.outputs(sums, factors, -2, -128, 127).astype(np.int8)
     np.testing.assert_array_equal(got[2:5], expected[2:5])
     assert (got[[0, 1, 5]] == 77).all()
+
+
+CORES = [
+    ("cortex-m4", "zig"),
+    ("cortex-m33", "zig"),
+    pytest.param(("cortex-m7", "arm-none-eabi-gcc"), marks=pytest.mark.device),
+    pytest.param(("cortex-m4", "arm-none-eabi-gcc"), marks=pytest.mark.device),
+]
+
+
+@pytest.fixture(scope="module", params=CORES, ids="-".join)
+def core_kernels(request, tmp_path_factory):
+    """The DSP form on other cores, and by the other compiler."""
+    core, compiler = request.param
+    folder = tmp_path_factory.mktemp("core_kernels")
+    return EmulatedKernels(link_kernels(folder, core, compiler=compiler), core, folder)
+
+
+@given(data=st.data())
+@settings(max_examples=15)
+def test_conv_on_other_cores(core_kernels, data):
+    """The assembler is the same for all that have its instructions."""
+    params, image, expected, _ = draw_case(data, False)
+    output, whole = (expected.shape, np.int8), [(0, len(expected))]
+    struct = ("td_conv_params", params)
+    scratch = scratch_bytes_of(params)
+    got = core_kernels.run("td_conv_s8", struct, [image], output, whole, scratch)
+    np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.parametrize("kernel", ["kernels", "m7_kernels"])
+def test_large_sums(request, kernel):
+    """Sums near the limits of the short ways of rescaling (is_plain, is_joined) are exact."""
+    weights = np.full((2, 1, 1, 32), 127, np.int8)
+    weights[1] = -127
+    image = np.array([[[-128] * 32, [127] * 32, [-128] * 16 + [127] * 16]], np.int8)
+    geometry = ((1, 3), (1, 1), (1, 1), (1, 1), (0, 0))
+    fields = {"input_offset": 0, "output_offset": 5, "output_min": -128, "output_max": 127}
+    for first, second, joined in (
+        (2**30 - 2**20, 2**23 - 2**20, 1),
+        (1 - 2**30 + 2**20, 2**20 - 2**23, 1),
+        (2**30 - 2**20, 2**30 - 2**20, 0),
+    ):
+        for shift in (-1, -16, -23, -31):
+            bias = np.array([first, second], np.int32)
+            factors = [(2**31 - 1, shift)] * 2
+            params = conv_params((1, 3), geometry, weights, bias, factors, fields)
+            assert (params["is_plain"], params["is_joined"]) == (1, joined)
+            got = request.getfixturevalue(kernel).run(
+                "td_conv_s8",
+                ("td_conv_params", params),
+                [image],
+                ((1, 3, 2), np.int8),
+                [(0, 1)],
+                scratch_bytes_of(params),
+            )
+            sums = oracle.convolution_sums(image, weights, bias, 0, geometry)
+            expected = oracle.outputs(sums, factors, 5, -128, 127)
+            np.testing.assert_array_equal(got, expected.astype(np.int8))

@@ -136,7 +136,7 @@ TD_INLINE int32_t conv_place(const conv_runs *runs, int32_t index) {
 }
 
 /* A run of one pixel, a part of which lies outside: at column x_start, in a row or (NULL) outside of all. */
-TD_INLINE void conv_gather_clipped(const td_conv_params *p, const conv_runs *runs, const uint8_t *row,
+TD_CONV_SHARED void conv_gather_clipped(const td_conv_params *p, const conv_runs *runs, const uint8_t *row,
                                    int32_t x_start, int is_unsigned, int16_t *out) {
     int32_t index = 0;
     for (int32_t x = x_start; x < x_start + runs->pixels; x++) {
@@ -177,7 +177,7 @@ TD_INLINE int conv_gather_in_row(const td_conv_params *p, const conv_runs *runs,
 }
 
 /* Run (i, j) of the window for any pixels. */
-TD_INLINE void conv_gather_any(const td_conv_params *p, const conv_runs *runs, const uint8_t *input,
+TD_CONV_SHARED void conv_gather_any(const td_conv_params *p, const conv_runs *runs, const uint8_t *input,
                                const conv_pixels *pixels, int32_t i, int32_t j, int is_unsigned, int16_t *out) {
     const uint8_t *in[TD_CONV_PIXELS], *inside = NULL;
     for (int32_t k = 0; k < TD_CONV_PIXELS; k++) {
@@ -222,7 +222,7 @@ TD_INLINE void conv_gather(const td_conv_params *p, const conv_runs *runs, const
 
 /* The zero points around each channel of a planar row. Behind a channel and in front of the next one they are
  * one gap; four bytes as a rule. */
-TD_INLINE void conv_fill_pads(const td_conv_params *p, int8_t *row) {
+TD_CONV_SHARED void conv_fill_pads(const td_conv_params *p, int8_t *row) {
     const int8_t zero_point = (int8_t)p->output_offset;
     const int32_t gap = p->output_pad_left + p->output_pad_right;
     const ptrdiff_t stride = p->channel_stride;
@@ -258,18 +258,20 @@ TD_INLINE void conv_place_output(const td_conv_params *p, int8_t *output, const 
     }
 }
 
-TD_INLINE void conv_block(const td_conv_params *p, const td_conv_block *block) {
+TD_CONV_SHARED void conv_block(const td_conv_params *p, const td_conv_block *block) {
+    if (!p->is_plain) {
+        conv_block_general(p, block);
+        return;
+    }
 #if defined(TD_CONV_DSP)
     if (p->is_joined) {
         conv_block_joined_dsp(block);
-        return;
-    }
-    if (p->is_plain) {
+    } else {
         conv_block_dsp(block);
-        return;
     }
+#else
+    conv_block_plain(p, block);
 #endif
-    conv_block_portable(p, block);
 }
 
 /* Pairs [begin, end) of channels, of pixels that are yet to come. */

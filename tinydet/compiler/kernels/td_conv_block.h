@@ -13,6 +13,12 @@
 
 #define TD_CONV_PIXELS 4
 
+#if defined(__GNUC__) /* for int8 and uint8 alike: once in the program */
+#define TD_CONV_SHARED static __attribute__((noinline))
+#else
+#define TD_CONV_SHARED static
+#endif
+
 /* The assembler code knows this order: twelve words on a 32-bit machine. */
 typedef struct {
     int8_t *pixels[TD_CONV_PIXELS]; /* output, channel 0. Those that are missing repeat the first, which is written last */
@@ -148,13 +154,15 @@ TD_INLINE void conv_block_channels(const td_conv_params *p, const td_conv_block 
     }
 }
 
-TD_INLINE void conv_block_portable(const td_conv_params *p, const td_conv_block *b) {
+TD_CONV_SHARED void conv_block_general(const td_conv_params *p, const td_conv_block *b) {
+    conv_block_channels(p, b, 0, 0);
+}
+
+TD_INLINE void conv_block_plain(const td_conv_params *p, const td_conv_block *b) {
     if (p->is_joined) {
         conv_block_channels(p, b, 1, 1);
-    } else if (p->is_plain) {
-        conv_block_channels(p, b, 1, 0);
     } else {
-        conv_block_channels(p, b, 0, 0);
+        conv_block_channels(p, b, 1, 0);
     }
 }
 
