@@ -7,6 +7,7 @@ from ai_edge_litert import schema_py_generated as schema
 from tests.compiler.kernels.convolution_case import conv_params, scratch_bytes_of, window_fields
 from tests.compiler.kernels.single_operator import Operand, build, constant, run_reference
 from tests.compiler.kernels.strategies import int8_values, requant_array
+from tests.compiler.kernels.test_depthwise import ROUND_ANY, channel_constants
 from tinydet.compiler import lookup, requant
 from tinydet.compiler.affine_add import affine_add
 
@@ -96,14 +97,14 @@ def test_convolutions(kernels, case, kind, out_scale):
             )
         return {
             **window_fields(size, geometry),
-            **quantization,
+            **fields,
             "input_channels": in_channels,
             "depth_multiplier": multiplier,
             "input_ring": size[0],
             "output_ring": geometry[0][0],
-            "weights": weights,
-            "bias": bias,
-            "requant": requant_array(factors),
+            "rounding": ROUND_ANY,
+            "outside": np.full(in_channels, -input_offset % 256, np.uint8),
+            **channel_constants(weights[0], bias, -input_offset, factors),
         }
 
     scratch = scratch_bytes_of(params_of(0)) if is_conv else None

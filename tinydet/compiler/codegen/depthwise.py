@@ -11,9 +11,7 @@ from tinydet.compiler.codegen.windows import (
     Fields,
     convolution_constants,
     filter_fields,
-    offset_fields,
     ring_fields,
-    weight_fields,
 )
 from tinydet.compiler.ir import DepthwiseOptions, window_padding
 from tinydet.compiler.layouts import PlanarRow
@@ -22,6 +20,7 @@ from tinydet.compiler.requant import Multiplier, activation_range
 _FULL_CLAMP = (-128, 127)
 _SHIFTS = range(-22, 0)  # of TD_ROUND_SHIFTED
 _SUM_LIMIT = 2**30
+ROUND_ANY = "TD_ROUND_ANY"
 
 
 def depthwise(site: Site) -> list[KernelCall]:
@@ -34,6 +33,13 @@ def depthwise(site: Site) -> list[KernelCall]:
         return _planar(site, options, layout)
     _, input_height, input_width, input_channels = site.input().shape
     _, output_height, output_width, output_channels = site.output.shape
+    output, zero_point = site.output, site.input().zero_point
+    clamp = activation_range(options.activation, output.scale, output.zero_point)
+    weights, bias, factors = convolution_constants(site, output_channels)
+    records, largest_sum = channel_factors(weights, bias, zero_point, factors)
+    has_zero = any(factor.multiplier == 0 for factor in factors)
+    kind = rounding(factors, largest_sum, clamp, output.zero_point)
+    outside = np.full(input_channels, zero_point % 256, np.uint8)
     fields: Fields = (
         ("input_height", input_height),
         ("input_width", input_width),
@@ -43,8 +49,16 @@ def depthwise(site: Site) -> list[KernelCall]:
         ("depth_multiplier", options.multiplier),
         *ring_fields(site),
         *filter_fields(site, options),
-        *offset_fields(site, options.activation),
-        *weight_fields(site, output_channels),
+        ("output_offset", output.zero_point),
+        ("output_min", clamp[0]),
+        ("output_max", clamp[1]),
+        ("rounding", ROUND_ANY if has_zero else kind),
+        ("weights", site.constants.table(weights, site.table_name("weights"))),
+        ("outside", site.constants.table(outside, site.table_name("outside"))),
+        (
+            "channel",
+            site.constants.records("td_depthwise_factor", records, site.table_name("channels")),
+        ),
     )
     kernel = f"td_depthwise_{short_type(site.input())}"
     struct = site.limited(Struct("td_depthwise_params", fields))
@@ -83,6 +97,42 @@ def _planar(site: Site, options: DepthwiseOptions, layout: PlanarRow) -> list[Ke
     )
     struct = site.limited(Struct("td_depthwise_planar_params", fields))
     return [KernelCall("td_depthwise_planar_s8", struct, site.tensors(0), (0, output_height))]
+
+
+def channel_factors(
+    weights: npt.NDArray[np.int8],
+    bias: npt.NDArray[np.int32] | None,
+    zero_point: int,
+    factors: Sequence[Multiplier],
+) -> tuple[tuple[tuple[int, int, int], ...], int]:
+    """Constants of td_depthwise_s8 and td_depthwise_u8.
+
+    Args:
+        weights: ``[1, height, width, channels]``.
+        bias: One per output channel; None for zeros.
+        zero_point: Of the input.
+        factors: One per output channel.
+
+    Returns:
+        The numbers of a ``td_depthwise_factor`` for each channel, and a bound of all sums.
+
+    >>> ones = np.ones((1, 3, 3, 1), np.int8)
+    >>> channel_factors(ones, None, -2, [Multiplier(2**30, -5)])
+    (((18, -2147483648, 4),), 2313)
+    """
+    taps = weights.reshape(-1, weights.shape[-1]).astype(np.int64)
+    starts = (0 if bias is None else bias.astype(np.int64)) - zero_point * taps.sum(axis=0)
+    reach = 255 * np.abs(taps).sum(axis=0)
+    records = tuple(
+        (int(start), _as_int32(2 * factor.multiplier), -1 - factor.shift)
+        for start, factor in zip(starts, factors, strict=True)
+    )
+    return records, int((np.abs(starts) + reach).max())
+
+
+def _as_int32(bits: int) -> int:
+    """The int32 of the same 32 bits."""
+    return bits - 2**32 if bits >= 2**31 else bits
 
 
 def planar_channels(
@@ -140,5 +190,5 @@ def rounding(
     """
     in_range = all(factor.shift in _SHIFTS for factor in factors if factor.multiplier)
     if clamp != _FULL_CLAMP or largest_sum >= _SUM_LIMIT or not in_range:
-        return "TD_ROUND_ANY"
+        return ROUND_ANY
     return "TD_ROUND_POSITIVE" if zero_point == _FULL_CLAMP[0] else "TD_ROUND_SHIFTED"

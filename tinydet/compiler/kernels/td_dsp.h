@@ -46,19 +46,6 @@ TD_INLINE int32_t td_add_scaled_top(int32_t sum, int32_t factor, uint32_t halves
     return result;
 }
 
-/* sum + a * b of the bottom halves, of the top halves. */
-TD_INLINE int32_t td_add_product_bottom(int32_t sum, uint32_t a, uint32_t b) {
-    int32_t result;
-    __asm__("smlabb %0, %1, %2, %3" : "=r"(result) : "r"(a), "r"(b), "r"(sum));
-    return result;
-}
-
-TD_INLINE int32_t td_add_product_top(int32_t sum, uint32_t a, uint32_t b) {
-    int32_t result;
-    __asm__("smlatt %0, %1, %2, %3" : "=r"(result) : "r"(a), "r"(b), "r"(sum));
-    return result;
-}
-
 /* a + b of both halves. */
 TD_INLINE uint32_t td_add_halves(uint32_t a, uint32_t b) {
     uint32_t sums;

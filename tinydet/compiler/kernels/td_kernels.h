@@ -88,6 +88,20 @@ void td_conv_s8(const td_conv_params *p, const int8_t *input, int8_t *output, vo
 void td_conv_u8(const td_conv_params *p, const uint8_t *input, int8_t *output, void *scratch, int32_t y_begin,
                 int32_t y_end);
 
+/* What is known of all channels of a depthwise convolution and makes rounding cheaper. */
+typedef enum {
+    TD_ROUND_ANY,     /* nothing */
+    TD_ROUND_SHIFTED, /* shifts in [-22, -1], |sum| < 2**30, output_min = -128, output_max = 127 */
+    TD_ROUND_POSITIVE /* the same, and output_offset = -128: negative results are clamped away */
+} td_rounding;
+
+/* What becomes of the sums of one channel. */
+typedef struct {
+    int32_t bias;             /* with minus the input's zero point * sum of weights folded in */
+    int32_t twice_multiplier; /* of td_requant, as the bits of a uint32 */
+    int32_t half_shift;       /* -1 - shift of td_requant */
+} td_depthwise_factor;
+
 /* DEPTHWISE_CONV_2D. Output channel = input channel * depth_multiplier + m. Pixels as for CONV_2D. */
 typedef struct {
     int16_t input_height, input_width, input_channels;
@@ -97,11 +111,12 @@ typedef struct {
     int16_t stride_height, stride_width;
     int16_t dilation_height, dilation_width;
     int16_t pad_top, pad_left;
-    int16_t input_offset, output_offset;
+    int16_t output_offset;
     int16_t output_min, output_max;
-    const int8_t *weights;     /* [filter_height][filter_width][input_channels * depth_multiplier] */
-    const int32_t *bias;       /* [input_channels * depth_multiplier], NULL = zeros */
-    const td_requant *requant; /* [input_channels * depth_multiplier] */
+    int16_t rounding;                   /* td_rounding */
+    const int8_t *weights;              /* [filter_height][filter_width][input_channels * depth_multiplier] */
+    const uint8_t *outside;             /* [input_channels] zero points: a pixel outside the image */
+    const td_depthwise_factor *channel; /* [input_channels * depth_multiplier] */
 } td_depthwise_params;
 
 void td_depthwise_s8(const td_depthwise_params *p, const int8_t *input, int8_t *output, int32_t y_begin, int32_t y_end);
@@ -120,13 +135,6 @@ typedef struct {
     int32_t multiplier;          /* of td_requant */
     int32_t row_0, row_1, row_2; /* three int8 weights from the lowest byte on; fourth of row 0: -shift of td_requant */
 } td_depthwise_channel;
-
-/* What is known of all channels and makes rounding cheaper. */
-typedef enum {
-    TD_ROUND_ANY,     /* nothing */
-    TD_ROUND_SHIFTED, /* shifts in [-22, -1], |sum| < 2**30, output_min = -128, output_max = 127 */
-    TD_ROUND_POSITIVE /* the same, and output_offset = -128: negative results are clamped away */
-} td_rounding;
 
 typedef struct {
     int16_t input_height, channels;
