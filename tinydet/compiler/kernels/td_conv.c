@@ -43,86 +43,36 @@ TD_INLINE int16_t conv_input_value(uint8_t bits, int is_unsigned) {
     return is_unsigned ? (int16_t)bits : (int16_t)(int8_t)bits;
 }
 
-typedef uint32_t conv_word __attribute__((aligned(1), may_alias)); /* anywhere */
-
+/* `fours` times four values of each of four pixels. */
+TD_INLINE void conv_gather_fours(const uint8_t *const in[TD_CONV_PIXELS], int32_t fours, int is_unsigned,
+                                 int16_t *out) {
 #if defined(TD_CONV_DSP)
-
-typedef uint32_t conv_pair __attribute__((may_alias)); /* two int16 */
-
-/* Bytes 0 and 2 of a word as int16. */
-TD_INLINE uint32_t conv_even_bytes(uint32_t word, int is_unsigned) {
-    uint32_t pair;
-    if (is_unsigned) {
-        __asm__("uxtb16 %0, %1" : "=r"(pair) : "r"(word));
-    } else {
-        __asm__("sxtb16 %0, %1" : "=r"(pair) : "r"(word));
+    if (fours > 0 && is_unsigned) {
+        conv_gather_u8_dsp(in, fours, out);
+    } else if (fours > 0) {
+        conv_gather_s8_dsp(in, fours, out);
     }
-    return pair;
-}
-
-/* Bytes 1 and 3. */
-TD_INLINE uint32_t conv_odd_bytes(uint32_t word, int is_unsigned) {
-    uint32_t pair;
-    if (is_unsigned) {
-        __asm__("uxtb16 %0, %1, ror #8" : "=r"(pair) : "r"(word));
-    } else {
-        __asm__("sxtb16 %0, %1, ror #8" : "=r"(pair) : "r"(word));
-    }
-    return pair;
-}
-
-TD_INLINE void conv_gather_four(const uint8_t *const in[TD_CONV_PIXELS], int is_unsigned, int16_t *out) {
-    const uint32_t word_0 = *(const conv_word *)in[0], word_1 = *(const conv_word *)in[1];
-    const uint32_t word_2 = *(const conv_word *)in[2], word_3 = *(const conv_word *)in[3];
-    conv_pair *const pairs = (conv_pair *)(void *)out;
-    pairs[0] = conv_even_bytes(word_0, is_unsigned);
-    pairs[1] = conv_even_bytes(word_1, is_unsigned);
-    pairs[2] = conv_even_bytes(word_2, is_unsigned);
-    pairs[3] = conv_even_bytes(word_3, is_unsigned);
-    pairs[4] = conv_odd_bytes(word_0, is_unsigned);
-    pairs[5] = conv_odd_bytes(word_1, is_unsigned);
-    pairs[6] = conv_odd_bytes(word_2, is_unsigned);
-    pairs[7] = conv_odd_bytes(word_3, is_unsigned);
-}
-
 #else
-
-TD_INLINE void conv_gather_four(const uint8_t *const in[TD_CONV_PIXELS], int is_unsigned, int16_t *out) {
-    for (int k = 0; k < TD_CONV_PIXELS; k++) {
-        out[2 * k] = conv_input_value(in[k][0], is_unsigned);
-        out[2 * k + 1] = conv_input_value(in[k][2], is_unsigned);
-        out[2 * k + 8] = conv_input_value(in[k][1], is_unsigned);
-        out[2 * k + 9] = conv_input_value(in[k][3], is_unsigned);
+    for (int32_t i = 0; i < 4 * fours; i += 4, out += 16) {
+        for (int k = 0; k < TD_CONV_PIXELS; k++) {
+            out[2 * k] = conv_input_value(in[k][i], is_unsigned);
+            out[2 * k + 1] = conv_input_value(in[k][i + 2], is_unsigned);
+            out[2 * k + 8] = conv_input_value(in[k][i + 1], is_unsigned);
+            out[2 * k + 9] = conv_input_value(in[k][i + 3], is_unsigned);
+        }
     }
-}
-
 #endif
+}
 
 /* A run of four pixels that lies inside the image for each of them. */
-TD_INLINE void conv_gather_inside(const uint8_t *const starts[TD_CONV_PIXELS], int32_t length,
-                                  int is_unsigned, int16_t *out) {
-    const uint8_t *in[TD_CONV_PIXELS] = {starts[0], starts[1], starts[2], starts[3]};
-#if defined(TD_CONV_DSP)
-    if (!is_unsigned && length >= 8) {
-        const int32_t fours = length >> 2;
-        conv_gather_dsp(in, fours, out);
-        out += 16 * fours;
-        for (int k = 0; k < TD_CONV_PIXELS; k++) {
-            in[k] += 4 * fours;
-        }
-        length &= 3;
-    }
-#endif
-    for (int32_t fours = length >> 2; fours > 0; fours--) {
-        conv_gather_four(in, is_unsigned, out);
-        out += 16;
-        for (int k = 0; k < TD_CONV_PIXELS; k++) {
-            in[k] += 4;
-        }
-    }
+TD_INLINE void conv_gather_inside(const uint8_t *const in[TD_CONV_PIXELS], int32_t length, int is_unsigned,
+                                  int16_t *out) {
+    const int32_t fours = length >> 2;
+    conv_gather_fours(in, fours, is_unsigned, out);
+    out += 16 * fours;
     for (int32_t i = 0; i < (length & 3); i++) {
         for (int k = 0; k < TD_CONV_PIXELS; k++) {
-            out[8 * (i >> 1) + 2 * k + (i & 1)] = conv_input_value(in[k][i], is_unsigned);
+            out[8 * (i >> 1) + 2 * k + (i & 1)] = conv_input_value(in[k][4 * fours + i], is_unsigned);
         }
     }
 }
@@ -179,28 +129,29 @@ TD_INLINE int conv_gather_in_row(const td_conv_params *p, const conv_runs *runs,
 /* Run (i, j) of the window for any pixels. */
 TD_CONV_SHARED void conv_gather_any(const td_conv_params *p, const conv_runs *runs, const uint8_t *input,
                                const conv_pixels *pixels, int32_t i, int32_t j, int is_unsigned, int16_t *out) {
-    const uint8_t *in[TD_CONV_PIXELS], *inside = NULL;
+    const uint8_t *in[TD_CONV_PIXELS], *rows[TD_CONV_PIXELS], *inside = NULL;
+    int32_t columns[TD_CONV_PIXELS];
     for (int32_t k = 0; k < TD_CONV_PIXELS; k++) {
         const conv_pixel pixel = conv_pixel_of(p, pixels, k);
+        const int32_t y = pixel.y * p->stride_height - p->pad_top + i * p->dilation_height;
         const int32_t x = pixel.x * p->stride_width - p->pad_left + j * p->dilation_width;
-        const uint8_t *row =
-            conv_input_row(p, input, pixel.y * p->stride_height - p->pad_top + i * p->dilation_height);
+        rows[k] = conv_input_row(p, input, y);
+        columns[k] = x;
         in[k] = NULL;
-        if (row != NULL && x >= 0 && x + runs->pixels <= p->input_width) {
-            in[k] = inside = row + (ptrdiff_t)x * p->input_channels;
-        } else {
-            conv_gather_clipped(p, runs, row, x, is_unsigned, out + 2 * k);
+        if (rows[k] != NULL && x >= 0 && x + runs->pixels <= p->input_width) {
+            in[k] = inside = rows[k] + (ptrdiff_t)x * p->input_channels;
         }
     }
-    if (inside == NULL) {
-        return;
-    }
-    for (int32_t index = 0; index < runs->length; index++) {
-        const int32_t place = conv_place(runs, index);
+    if (inside != NULL) {
+        const uint8_t *starts[TD_CONV_PIXELS]; /* of all; those outside are overwritten */
         for (int32_t k = 0; k < TD_CONV_PIXELS; k++) {
-            if (in[k] != NULL) {
-                out[8 * (place >> 1) + 2 * k + (place & 1)] = conv_input_value(in[k][index], is_unsigned);
-            }
+            starts[k] = in[k] != NULL ? in[k] : inside;
+        }
+        conv_gather_inside(starts, runs->length, is_unsigned, out);
+    }
+    for (int32_t k = 0; k < TD_CONV_PIXELS; k++) {
+        if (in[k] == NULL) {
+            conv_gather_clipped(p, runs, rows[k], columns[k], is_unsigned, out + 2 * k);
         }
     }
 }
@@ -219,6 +170,8 @@ TD_INLINE void conv_gather(const td_conv_params *p, const conv_runs *runs, const
         }
     }
 }
+
+typedef uint32_t conv_word __attribute__((aligned(1), may_alias)); /* anywhere */
 
 /* The zero points around each channel of a planar row. Behind a channel and in front of the next one they are
  * one gap; four bytes as a rule. */

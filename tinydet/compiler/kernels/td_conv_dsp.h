@@ -126,30 +126,38 @@ TD_CONV_NAKED conv_block_joined_dsp(__attribute__((unused)) const td_conv_block 
     TD_CONV_BLOCK("48", TD_CONV_JOIN_BIASES, "", TD_CONV_PART);
 }
 
-/* `fours` times four int8 values of each of four pixels. */
-TD_CONV_NAKED conv_gather_dsp(__attribute__((unused)) const uint8_t *const in[TD_CONV_PIXELS],
-                              __attribute__((unused)) int32_t fours, __attribute__((unused)) int16_t *out) {
-    __asm__ volatile(".syntax unified\n"
-                     "push {r4-r11, lr}\n"
-                     "ldm r0, {r3-r6}\n"
-                     "1:\n"
-                     "ldr r7, [r3], #4\n"
-                     "ldr r8, [r4], #4\n"
-                     "ldr r9, [r5], #4\n"
-                     "ldr r10, [r6], #4\n"
-                     "sxtb16 r0, r7\n"
-                     "sxtb16 r11, r8\n"
-                     "sxtb16 r12, r9\n"
-                     "sxtb16 lr, r10\n"
-                     "stm r2!, {r0, r11, r12, lr}\n"
-                     "sxtb16 r7, r7, ror #8\n"
-                     "sxtb16 r8, r8, ror #8\n"
-                     "sxtb16 r9, r9, ror #8\n"
-                     "sxtb16 r10, r10, ror #8\n"
-                     "stm r2!, {r7-r10}\n"
-                     "subs r1, r1, #1\n"
-                     "bne 1b\n"
-                     "pop {r4-r11, pc}\n");
+#define TD_CONV_GATHER(extend)                      \
+    __asm__ volatile(".syntax unified\n"            \
+                     "push {r4-r11, lr}\n"          \
+                     "ldm r0, {r3-r6}\n"            \
+                     "1:\n"                         \
+                     "ldr r7, [r3], #4\n"           \
+                     "ldr r8, [r4], #4\n"           \
+                     "ldr r9, [r5], #4\n"           \
+                     "ldr r10, [r6], #4\n"          \
+                     extend " r0, r7\n"             \
+                     extend " r11, r8\n"            \
+                     extend " r12, r9\n"            \
+                     extend " lr, r10\n"            \
+                     "stm r2!, {r0, r11, r12, lr}\n" \
+                     extend " r7, r7, ror #8\n"     \
+                     extend " r8, r8, ror #8\n"     \
+                     extend " r9, r9, ror #8\n"     \
+                     extend " r10, r10, ror #8\n"   \
+                     "stm r2!, {r7-r10}\n"          \
+                     "subs r1, r1, #1\n"            \
+                     "bne 1b\n"                     \
+                     "pop {r4-r11, pc}\n")
+
+/* `fours` times four values of each of four pixels. */
+TD_CONV_NAKED conv_gather_s8_dsp(__attribute__((unused)) const uint8_t *const in[TD_CONV_PIXELS],
+                                 __attribute__((unused)) int32_t fours, __attribute__((unused)) int16_t *out) {
+    TD_CONV_GATHER("sxtb16");
+}
+
+TD_CONV_NAKED conv_gather_u8_dsp(__attribute__((unused)) const uint8_t *const in[TD_CONV_PIXELS],
+                                 __attribute__((unused)) int32_t fours, __attribute__((unused)) int16_t *out) {
+    TD_CONV_GATHER("uxtb16");
 }
 
 #endif
