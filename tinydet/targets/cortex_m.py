@@ -49,7 +49,7 @@ class Core:
 CORES = {
     "cortex-m4": Core("cortex_m4+vfp4d16sp", ("-mcpu=cortex-m4", "-mfpu=fpv4-sp-d16")),
     "cortex-m7": Core("cortex_m7+fp_armv8d16sp", ("-mcpu=cortex-m7", "-mfpu=fpv5-sp-d16")),
-    "cortex-m33": Core("cortex_m33+fp_armv8d16sp", ("-mcpu=cortex-m33", "-mfpu=fpv5-sp-d16")),
+    "cortex-m33": Core("cortex_m33+dsp+fp_armv8d16sp", ("-mcpu=cortex-m33", "-mfpu=fpv5-sp-d16")),
 }
 
 

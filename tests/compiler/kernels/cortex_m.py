@@ -76,6 +76,10 @@ class EmulatedKernels:
         self._structures = structures(pointer=ctypes.c_uint32)
         self.instructions = self.stack_bytes = 0
 
+    def has(self, function):
+        """Whether the image has a function, also a static one."""
+        return function in self._image.symbols
+
     def run(self, function, params, inputs, output, ranges=((),), scratch_bytes=None):
         """As ``native.Native.run``."""
         if not isinstance(output, np.ndarray):

@@ -230,11 +230,17 @@ def core_kernels(request, tmp_path_factory):
     return EmulatedKernels(link_kernels(folder, core, compiler=compiler), core, folder)
 
 
+def test_form_is_chosen_by_the_processor(m7_kernels, m7_portable_kernels):
+    assert m7_kernels.has("conv_block_dsp")
+    assert not m7_portable_kernels.has("conv_block_dsp")
+
+
 @given(data=st.data())
 @settings(max_examples=15)
 def test_conv_on_other_cores(core_kernels, data):
     """The assembler is the same for all that have its instructions."""
     params, image, expected, _ = draw_case(data, False)
+    assert core_kernels.has("conv_block_dsp")
     output, whole = (expected.shape, np.int8), [(0, len(expected))]
     struct = ("td_conv_params", params)
     scratch = scratch_bytes_of(params)

@@ -6,7 +6,7 @@
 
 #include "td_conv_block.h"
 
-#if defined(__ARM_FEATURE_DSP) && defined(__GNUC__) && !defined(TD_PORTABLE)
+#if defined(__ARM_FEATURE_DSP) && defined(__ARM_FEATURE_UNALIGNED) && defined(__GNUC__) && !defined(TD_PORTABLE)
 #define TD_CONV_DSP 1
 
 /* A step multiplies two values of four pixels by those weights of two channels: r2 to r5 are the sums of the
