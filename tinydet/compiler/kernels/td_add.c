@@ -19,6 +19,7 @@ TD_INLINE int32_t add_scaled(int32_t factor, int32_t value) {
 static void add_run(const td_add_params *p, const int8_t *a, const int8_t *b, int8_t *output, int32_t count) {
     const int32_t a_factor = p->a_factor, b_factor = p->b_factor, addend = p->addend;
     const int32_t low = p->output_min, high = p->output_max;
+    TD_RARE_LOOP
     for (int32_t i = 0; i < count; i++) {
         const int32_t sum = addend + add_scaled(a_factor, a[i]) + add_scaled(b_factor, b[i]);
         output[i] = (int8_t)td_clamp(sum >> TD_ADD_SHIFT, low, high);
@@ -69,6 +70,7 @@ TD_INLINE void add_any_row(const td_add_params *p, const int8_t *a, const int8_t
     for (int32_t x = 0; x < walk->shape[1]; x++) {
         const int8_t *a_run = a + (ptrdiff_t)x * walk->a_stride[1];
         const int8_t *b_run = b + (ptrdiff_t)x * walk->b_stride[1];
+        TD_RARE_LOOP
         for (int32_t c = 0; c < walk->shape[2]; c++) {
             const int32_t value = add_exactly(p, *a_run, *b_run);
             *output++ = (int8_t)td_clamp(value, p->output_min, p->output_max);

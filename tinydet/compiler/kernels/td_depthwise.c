@@ -18,6 +18,7 @@ TD_INLINE int32_t depthwise_value(uint8_t bits, int is_unsigned) {
 TD_INLINE void depthwise_outputs(const td_depthwise_params *p, const int32_t *restrict sums, int32_t channel,
                                  int32_t count, int8_t *restrict output) {
     const int32_t offset = p->output_offset, low = p->output_min, high = p->output_max;
+    TD_RARE_LOOP
     for (int32_t c = 0; c < count; c++) {
         const td_depthwise_factor *factor = &p->channel[channel + c];
         const td_requant requant = {(int32_t)((uint32_t)factor->twice_multiplier >> 1), -1 - factor->half_shift};
@@ -30,18 +31,23 @@ TD_INLINE void depthwise_channels(const td_depthwise_params *p, const uint8_t *i
                                   int32_t x, int32_t begin, int32_t count, int8_t *output) {
     const int32_t channels = p->input_channels * p->depth_multiplier;
     int32_t sums[CHANNELS_AT_ONCE];
+    TD_RARE_LOOP
     for (int32_t c = 0; c < count; c++) {
         sums[c] = p->channel[begin + c].bias;
     }
     const int8_t *w = p->weights + begin;
+    TD_RARE_LOOP
     for (int32_t i = 0; i < p->filter_height; i++) {
+        TD_RARE_LOOP
         for (int32_t j = 0; j < p->filter_width; j++, w += channels) {
             const uint8_t *in = depthwise_tap(p, input, y + i * p->dilation_height, x + j * p->dilation_width);
             if (p->depth_multiplier == 1) {
+                TD_RARE_LOOP
                 for (int32_t c = 0; c < count; c++) {
                     sums[c] += depthwise_value(in[begin + c], is_unsigned) * w[c];
                 }
             } else {
+                TD_RARE_LOOP
                 for (int32_t c = 0; c < count; c++) {
                     sums[c] += depthwise_value(in[(begin + c) / p->depth_multiplier], is_unsigned) * w[c];
                 }

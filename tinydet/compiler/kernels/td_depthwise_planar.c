@@ -3,6 +3,19 @@
 
 enum { PIXELS_AT_ONCE = 32 };
 
+/* Rows are short: vectors of eight pixels, not of several times as many, so that few are left. Beside the form in
+ * DSP instructions this one is for rare cases: no room for unrolled loops. */
+#if !defined(__clang__)
+#define TD_SHORT_LOOP
+#elif defined(TD_DEPTHWISE_DSP)
+#define TD_SHORT_LOOP _Pragma("clang loop unroll(disable)")
+#elif defined(__SSE2__) || defined(__ARM_NEON) || defined(__wasm_simd128__)
+#pragma clang diagnostic ignored "-Wpass-failed" /* sanitizers keep the compiler from making vectors */
+#define TD_SHORT_LOOP _Pragma("clang loop vectorize_width(8) interleave_count(1)")
+#else
+#define TD_SHORT_LOOP
+#endif
+
 /* One channel of one output row. `step` is the stride, a constant where this is inlined. */
 TD_INLINE void planar_sums(const int8_t *const rows[3], const td_depthwise_channel *channel, int32_t step,
                            int32_t count, int32_t *restrict sums) {
@@ -12,6 +25,7 @@ TD_INLINE void planar_sums(const int8_t *const rows[3], const td_depthwise_chann
     const int32_t w_01 = (int8_t)(channel->row_0 >> 8), w_02 = (int8_t)(channel->row_0 >> 16);
     const int32_t w_11 = (int8_t)(channel->row_1 >> 8), w_12 = (int8_t)(channel->row_1 >> 16);
     const int32_t w_21 = (int8_t)(channel->row_2 >> 8), w_22 = (int8_t)(channel->row_2 >> 16);
+    TD_SHORT_LOOP
     for (int32_t x = 0; x < count; x++) {
         const int32_t i = x * step;
         sums[x] = bias + in_0[i] * w_00 + in_0[i + 1] * w_01 + in_0[i + 2] * w_02 +
@@ -27,12 +41,14 @@ TD_INLINE void planar_outputs(const td_depthwise_planar_params *p, const td_dept
     const int32_t offset = p->output_offset, low = p->output_min, high = p->output_max;
     if (p->rounding == TD_ROUND_ANY) {
         const td_requant requant = {multiplier, -shift};
+        TD_SHORT_LOOP
         for (int32_t x = 0; x < count; x++) {
             values[x] = (int8_t)td_clamp(td_rescale(sums[x], requant) + offset, low, high);
         }
         return;
     }
     const int32_t addend = planar_addend(offset, shift);
+    TD_SHORT_LOOP
     for (int32_t x = 0; x < count; x++) {
         const int32_t product = td_high_product(sums[x], multiplier) + (sums[x] >> 31);
         values[x] = (int8_t)td_clamp((product + addend) >> shift, -128, 127);
@@ -50,6 +66,7 @@ TD_INLINE void planar_channel(const td_depthwise_planar_params *p, const td_dept
                                        rows[2] + begin * step};
         planar_sums(from, channel, step, count, sums);
         planar_outputs(p, channel, sums, count, values);
+        TD_SHORT_LOOP
         for (int32_t x = 0; x < count; x++) {
             output[(ptrdiff_t)(begin + x) * p->channels] = values[x];
         }

@@ -9,6 +9,11 @@
 #if defined(__ARM_FEATURE_DSP) && defined(__GNUC__) && !defined(TD_PORTABLE)
 #define TD_DSP 1
 
+/* Beside DSP code the portable loops serve rare cases and what is left over: no room for unrolled ones. */
+#if defined(__clang__)
+#define TD_RARE_LOOP _Pragma("clang loop unroll(disable)")
+#endif
+
 /* Four adjacent bytes; any address. */
 TD_INLINE uint32_t td_load_4(const int8_t *from) {
     uint32_t word;
@@ -77,5 +82,9 @@ TD_INLINE int32_t td_add_high_product(int32_t sum, int32_t a, int32_t b) {
 #define TD_SHIFT_TO_S8(result, value, shift) \
     __asm__("ssat %0, #8, %1, asr %2" : "=r"(result) : "r"(value), "I"(shift))
 
+#endif
+
+#ifndef TD_RARE_LOOP
+#define TD_RARE_LOOP
 #endif
 #endif /* TD_DSP_H */

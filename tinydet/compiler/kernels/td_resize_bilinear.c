@@ -30,6 +30,7 @@ static void resize_row(const td_resize_bilinear_params *p, const int8_t *input, 
         const resize_place h = resize_place_of(x, p->width_scale_10, p->half_pixel_centers, p->input_width);
         const ptrdiff_t left = (ptrdiff_t)h.lower * p->channels;
         const ptrdiff_t right = (ptrdiff_t)h.upper * p->channels;
+        TD_RARE_LOOP
         for (int32_t c = 0; c < p->channels; c++) {
             /* Four products of at most 128 * 1536 * 1536 each: no overflow. */
             const int32_t sum = lower[left + c] * v.lower_weight * h.lower_weight +
@@ -54,6 +55,7 @@ TD_INLINE void resize_twice(const int8_t *restrict near, const int8_t *restrict 
         const ptrdiff_t here = (ptrdiff_t)x * channels;
         const ptrdiff_t left = x > 0 ? here - channels : here;
         const ptrdiff_t right = x + 1 < width ? here + channels : here;
+        TD_RARE_LOOP
         for (int32_t c = channel; c < channels; c++) {
             const int32_t value = 3 * (3 * near[here + c] + far[here + c]);
             output[2 * here + c] = resize_sixteenths(value + 3 * near[left + c] + far[left + c]);
