@@ -41,3 +41,19 @@ def m7_portable_kernels(tmp_path_factory):
 def any_kernels(request):
     """This machine's build, and both forms on an emulated core."""
     return request.getfixturevalue(request.param)
+
+
+CORES = [
+    ("cortex-m4", "zig"),
+    ("cortex-m33", "zig"),
+    pytest.param(("cortex-m7", "arm-none-eabi-gcc"), marks=pytest.mark.device),
+    pytest.param(("cortex-m4", "arm-none-eabi-gcc"), marks=pytest.mark.device),
+]
+
+
+@pytest.fixture(scope="session", params=CORES, ids="-".join)
+def core_kernels(request, tmp_path_factory):
+    """The DSP form on other cores, and by the other compiler."""
+    core, compiler = request.param
+    folder = tmp_path_factory.mktemp("core_kernels")
+    return EmulatedKernels(link_kernels(folder, core, compiler=compiler), core, folder)

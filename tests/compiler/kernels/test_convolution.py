@@ -11,7 +11,6 @@ from tests.compiler.kernels.convolution_case import (
     planar_rows,
     scratch_bytes_of,
 )
-from tests.compiler.kernels.cortex_m import EmulatedKernels, link_kernels
 from tests.compiler.kernels.rings import check_in_rings, window_rows
 from tests.compiler.kernels.strategies import (
     clamps,
@@ -212,22 +211,6 @@ def test_rows_left_alone(kernels):
     expected = oracle.outputs(sums, factors, -2, -128, 127).astype(np.int8)
     np.testing.assert_array_equal(got[2:5], expected[2:5])
     assert (got[[0, 1, 5]] == 77).all()
-
-
-CORES = [
-    ("cortex-m4", "zig"),
-    ("cortex-m33", "zig"),
-    pytest.param(("cortex-m7", "arm-none-eabi-gcc"), marks=pytest.mark.device),
-    pytest.param(("cortex-m4", "arm-none-eabi-gcc"), marks=pytest.mark.device),
-]
-
-
-@pytest.fixture(scope="module", params=CORES, ids="-".join)
-def core_kernels(request, tmp_path_factory):
-    """The DSP form on other cores, and by the other compiler."""
-    core, compiler = request.param
-    folder = tmp_path_factory.mktemp("core_kernels")
-    return EmulatedKernels(link_kernels(folder, core, compiler=compiler), core, folder)
 
 
 def test_form_is_chosen_by_the_processor(m7_kernels, m7_portable_kernels):

@@ -92,6 +92,15 @@ def test_depthwise(any_kernels, is_unsigned, rounding, data, drawn):
     np.testing.assert_array_equal(got, expected)
 
 
+@given(data=st.data(), drawn=geometries(max_side=6))
+@settings(max_examples=10)
+def test_other_cores_and_compilers(core_kernels, data, drawn):
+    params, image, expected, _ = data.draw(cases(drawn, False, ROUND_SHIFTED))
+    struct, output = ("td_depthwise_params", params), (expected.shape, np.int8)
+    got = core_kernels.run("td_depthwise_s8", struct, [image], output, [(0, len(expected))])
+    np.testing.assert_array_equal(got, expected)
+
+
 @given(data=st.data(), drawn=geometries())
 @settings(max_examples=20)
 def test_depthwise_in_rings(kernels, data, drawn):

@@ -97,6 +97,17 @@ def test_every_window_of_every_channel(any_kernels, rounding, data):
     np.testing.assert_array_equal(got, expected)
 
 
+@pytest.mark.parametrize("rounding", [ROUND_SHIFTED, ROUND_POSITIVE])
+@given(data=st.data())
+@settings(max_examples=10)
+def test_other_cores_and_compilers(core_kernels, rounding, data):
+    params, rows, expected, _ = data.draw(cases(rounding))
+    struct, output = ("td_depthwise_planar_params", params), (expected.shape, np.int8)
+    whole = [(0, len(expected))]
+    got = core_kernels.run("td_depthwise_planar_s8", struct, [rows], output, whole)
+    np.testing.assert_array_equal(got, expected)
+
+
 @given(data=st.data())
 @settings(max_examples=30)
 def test_in_rings(kernels, data):
