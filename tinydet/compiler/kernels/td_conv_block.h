@@ -113,11 +113,13 @@ TD_INLINE void conv_sums(const td_conv_block *b, const int8_t *weights, int is_j
         int32_t sum_00 = 0, sum_01 = 0, sum_10 = 0, sum_11 = 0;
         const int8_t *w = weights;
         for (const int16_t *in = b->gathered + 2 * pixel; in < b->gathered_end; in += 8, w += 4) {
-            const int32_t second_0 = conv_second_weight(w, is_joined), second_1 = conv_second_weight(w + 2, is_joined);
-            sum_00 += in[0] * w[0] + in[1] * w[2];
-            sum_01 += in[2] * w[0] + in[3] * w[2];
-            sum_10 += in[0] * second_0 + in[1] * second_1;
-            sum_11 += in[2] * second_0 + in[3] * second_1;
+            for (int half = 0; half < 2; half++) {
+                const int32_t first = w[2 * half], second = conv_second_weight(w + 2 * half, is_joined);
+                sum_00 += in[half] * first;
+                sum_01 += in[2 + half] * first;
+                sum_10 += in[half] * second;
+                sum_11 += in[2 + half] * second;
+            }
         }
         sums[0][pixel] = sum_00;
         sums[0][pixel + 1] = sum_01;
