@@ -248,7 +248,7 @@ TD_INLINE void conv_rows(const td_conv_params *p, const uint8_t *input, int is_u
     conv_pixels pixels = {y_begin, 0, TD_CONV_PIXELS, 0};
     td_conv_block block, last;
     conv_prepare(p, &runs, gathered, 0, whole_pairs, &block);
-    conv_prepare(p, &runs, gathered, whole_pairs, whole_pairs + 1, &last);
+    conv_prepare(p, &runs, gathered, whole_pairs, (p->output_channels + 1) / 2, &last);
     int32_t left = (y_end - y_begin) * p->output_width;
     for (; left > 0; left -= TD_CONV_PIXELS) {
         pixels.count = left < TD_CONV_PIXELS ? left : TD_CONV_PIXELS;
