@@ -1,6 +1,6 @@
 """One operator of the network as calls of kernels."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tinydet.compiler.codegen.c_text import Struct
@@ -9,6 +9,8 @@ from tinydet.compiler.ir import Graph, Op, Tensor
 from tinydet.compiler.layouts import PlanarRow
 from tinydet.compiler.requant import Multiplier
 from tinydet.errors import CompilerError
+
+IMAGE_RANK = 4
 
 
 @dataclass(frozen=True)
@@ -39,16 +41,19 @@ class Site:
         op: The operator.
         step: Its step, which tells its tables from those of others.
         constants: Where its tables go.
-        in_place: The output already holds the bytes of the input (RESHAPE).
+        moved: Inputs of a RESHAPE or CONCATENATION that do not lie in the output already:
+            position, and first byte in the output, None where inputs are interleaved.
         layouts: The tensors whose rows are planar.
+        rings: Rows that the buffers of tensors hold that are never whole.
     """
 
     graph: Graph
     op: Op
     step: int
     constants: Constants
-    in_place: bool
+    moved: Sequence[tuple[int, int | None]] = ()
     layouts: Mapping[int, PlanarRow] = field(default_factory=dict)
+    rings: Mapping[int, int] = field(default_factory=dict)
 
     def input(self, position: int = 0) -> Tensor:
         """An input that must be there."""
@@ -67,6 +72,13 @@ class Site:
     def planar_row(self, tensor: int) -> PlanarRow | None:
         """Layout of a tensor with planar rows; None for one with interleaved rows."""
         return self.layouts.get(tensor)
+
+    def ring_rows(self, tensor: int | None) -> int:
+        """Rows that the buffer of an image holds: all, but for rings; 1 for what has no rows."""
+        if tensor is None:
+            return 1
+        shape = self.graph.tensors[tensor].shape
+        return self.rings.get(tensor, shape[1] if len(shape) == IMAGE_RANK else 1)
 
     def table_name(self, what: str) -> str:
         """Name of a table of this step, as ``weights_12``."""

@@ -32,7 +32,7 @@ def add(site: Site) -> list[KernelCall]:
         (a.scale, b.scale, output.scale), (a.zero_point, b.zero_point, output.zero_point)
     )
     fields = (
-        ("walk", walk.c_text()),
+        ("walk", walk.c_text(_rings(site, walk))),
         ("a_requant", factor(factors[0])),
         ("b_requant", factor(factors[1])),
         ("output_requant", factor(factors[2])),
@@ -58,7 +58,7 @@ def mul(site: Site) -> list[KernelCall]:
     low, high = activation_range(options.activation, output.scale, output.zero_point)
     walk = _walk(site)
     fields = (
-        ("walk", walk.c_text()),
+        ("walk", walk.c_text(_rings(site, walk))),
         ("output_requant", factor(mul_multiplier(a.scale, b.scale, output.scale))),
         ("a_offset", -a.zero_point),
         ("b_offset", -b.zero_point),
@@ -152,3 +152,12 @@ def _walk(site: Site) -> PairWalk:
             "is broadcast. Reshape one of them."
         )
     return walk
+
+
+def _rings(site: Site, walk: PairWalk) -> tuple[int, int, int]:
+    """Rows that the buffers of both inputs and of the output hold."""
+    a, b, output = (
+        site.rings.get(-1 if tensor is None else tensor, walk.shape[0])
+        for tensor in (*site.op.inputs[:2], site.op.outputs[0])
+    )
+    return a, b, output

@@ -15,14 +15,15 @@ from tinydet.compiler.requant import mean_multiplier, resize_scale_10
 
 def reshape(site: Site) -> list[KernelCall]:
     """RESHAPE: nothing where the bytes stay, else a copy."""
-    if site.in_place:
-        return []
     size = site.output.size_bytes
-    return [_copy(site, site.op.inputs[0], outer=1, runs=(size, size), start=0)]
+    return [
+        _copy(site, site.op.inputs[position], outer=1, runs=(size, size), start=0)
+        for position, _ in site.moved
+    ]
 
 
 def concatenation(site: Site) -> list[KernelCall]:
-    """CONCATENATION: one call per input.
+    """CONCATENATION: one call per input that was not written to its place.
 
     Raises:
         CompilerError: An input has another quantization than the output.
@@ -32,6 +33,7 @@ def concatenation(site: Site) -> list[KernelCall]:
     axis = options.axis
     outer = prod(site.output.shape[:axis])
     output_run = site.output.size_bytes // outer
+    moved = {position for position, _ in site.moved}
     calls, start = [], 0
     for position, index in enumerate(site.op.inputs):
         part = site.input(position)
@@ -41,7 +43,8 @@ def concatenation(site: Site) -> list[KernelCall]:
                 "again with a current converter."
             )
         run = part.size_bytes // outer
-        calls.append(_copy(site, index, outer=outer, runs=(run, output_run), start=start))
+        if position in moved:
+            calls.append(_copy(site, index, outer=outer, runs=(run, output_run), start=start))
         start += run
     return calls
 
@@ -73,8 +76,7 @@ def pad(site: Site) -> list[KernelCall]:
         ("input_height", height),
         ("input_width", width),
         ("input_channels", channels),
-        ("input_ring", height),
-        ("output_ring", height + sum(paddings[-3])),
+        *ring_fields(site),
         ("before", list_of(before for before, _ in paddings[-3:])),
         ("after", list_of(after for _, after in paddings[-3:])),
         ("value", site.input().zero_point),

@@ -21,11 +21,14 @@ class PairWalk:
     a_stride: tuple[int, int, int]
     b_stride: tuple[int, int, int]
 
-    def c_text(self) -> str:
-        """The initializer of a ``td_pair_walk`` through whole tensors."""
-        rings = ", ".join([str(self.shape[0])] * 3)
+    def c_text(self, rings: tuple[int, int, int]) -> str:
+        """The initializer of a ``td_pair_walk``.
+
+        Args:
+            rings: Rows that the buffers of both inputs and of the output hold.
+        """
         lists = ", ".join(map(list_of, (self.shape, self.a_stride, self.b_stride)))
-        return f"{{{lists}, {rings}}}"
+        return f"{{{lists}, {', '.join(map(str, rings))}}}"
 
 
 def pair_walk(a_shape: tuple[int, ...], b_shape: tuple[int, ...]) -> PairWalk | None:

@@ -12,7 +12,10 @@ Fields = tuple[tuple[str, int | str], ...]
 
 def ring_fields(site: Site) -> Fields:
     """Rows that the buffers of the input and of the output hold."""
-    return (("input_ring", site.input().shape[1]), ("output_ring", site.output.shape[1]))
+    return (
+        ("input_ring", site.ring_rows(site.op.inputs[0])),
+        ("output_ring", site.ring_rows(site.op.outputs[0])),
+    )
 
 
 def filter_fields(site: Site, options: ConvOptions) -> Fields:
