@@ -17,7 +17,16 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from tinydet.config.generations import DATA_SOURCES, DEFAULT_RUN_FOLDER, RENAMED
-from tinydet.config.requirements import ALWAYS, MODEL_SUFFIXES, NEW_MODEL, QUANTIZATION, TRAINING
+from tinydet.config.requirements import (
+    BENCHMARKING,
+    DEPLOYMENT,
+    IMAGES,
+    MODEL_SUFFIXES,
+    MODEL_TYPE,
+    NEW_MODEL,
+    QUANTIZATION,
+    TRAINING,
+)
 from tinydet.config.schema.augmentation import KEYS_2024
 from tinydet.config.schema.callbacks import LR_SCHEDULERS
 from tinydet.config.schema.user_config import UserConfig
@@ -34,7 +43,7 @@ SCHEDULES_FILE = DOCS.parent / "tinydet" / "training" / "schedules.py"
 NOTHING = "\N{EN DASH}"  # in a cell: no value
 BEGIN, END = "<!-- generated: {} -->", "<!-- end of generated -->"
 
-UNUSED_SECTIONS = ("tools", "benchmarking", "deployment", "mlflow")
+UNUSED_SECTIONS = ("mlflow",)
 # Fields whose type is decided by a function; what it takes, in words.
 TYPES = {
     "training.model.alpha": "0.35, 0.5, 0.75, 1.0",
@@ -85,10 +94,13 @@ NEEDED: dict[str, str] = {
     **{
         ".".join(key): when
         for keys, when in (
-            (ALWAYS, "always"),
+            (MODEL_TYPE, "always"),
+            (IMAGES, "except to benchmark"),
             (TRAINING, "to train"),
             (NEW_MODEL, "for a new network"),
             (QUANTIZATION, "to quantize"),
+            (BENCHMARKING, "to benchmark"),
+            (DEPLOYMENT, "to deploy"),
         )
         for key in keys
     },

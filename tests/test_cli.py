@@ -20,7 +20,7 @@ HELP = """\
 usage: tinydet [-h] [--version] COMMAND ...
 
 SSD MobileNetV2 FPN-lite detectors for microcontrollers: train, quantize to int8, evaluate, predict,
-compile to C.
+compile to C, deploy.
 
 positional arguments:
   COMMAND
@@ -34,7 +34,8 @@ positional arguments:
     footprint
               RAM, flash, boards that fit: of a model, or before training
     benchmark
-              exact instruction count per operator
+              exact instruction count per operator, or time on a board
+    deploy    firmware project, program on a Linux board, or web page
     data      check or generate a data set
     report    write report.html of a run folder anew
     demo      generate a data set, train, quantize, evaluate, predict, report
@@ -245,8 +246,9 @@ def test_generate_check_and_init(
     [
         (["trainig.epochs=1"], ["Did you mean 'training'?"]),
         (["training.epohcs=1", "dataset.nmae=x"], ["'epochs'", "'name'"]),
-        (["operation_mode=chain_tqeb"], ["'chain_tqeb' is not supported (supported: training, "]),
-        (["operation_mode=benchmarking"], ["A later version of tinydet brings it"]),
+        (["operation_mode=chain_tqx"], ["'chain_tqx' is not supported (supported: training, "]),
+        (["operation_mode=compression"], ["Choose a smaller alpha"]),
+        (["operation_mode=chain_tqeb"], ["benchmarking.board: a missing key"]),
         (["operation_mode=evaluation"], ["general.model_path: a missing key"]),
         (
             ["operation_mode=evaluation", "general.model_path=nix.tflite", "dataset.test_path=no"],

@@ -64,6 +64,10 @@ class ArenaLimitError(FaultError):
     """No memory plan of a network keeps to the limit of the user."""
 
 
+class AccuracyError(FaultError):
+    """A model is less accurate than the user allows."""
+
+
 class OutputError(FaultError):
     """A result could not be written (full disk, missing permission)."""
 

@@ -1,8 +1,13 @@
 """A random detector of 170 anchors that keeps the output contract, as a .tflite file."""
 
-from tests.compiler.network_builder import NetworkBuilder
+from dataclasses import replace
+
+import numpy as np
+
+from tests.compiler.network_builder import TYPICAL_CODE, NetworkBuilder
 from tests.compiler.tflite_writer import write_tflite
 from tinydet.anchors import feature_map_sizes, make_anchors
+from tinydet.compiler.ir import read_only
 from tinydet.config.detector_spec import (
     AnchorSpec,
     DetectorSpec,
@@ -13,6 +18,10 @@ from tinydet.config.detector_spec import (
 HEIGHT, WIDTH = 32, 48
 SMALLEST = (0.2, 0.3)
 PER_CELL = 5
+ACTIVATION_SPREAD = 2.0  # standard deviation; RELU6 clips some and leaves most
+GAIN = 2.5  # makes good what RELU6 takes away
+LOGIT_SPREAD = 4.0
+DELTA_SPREAD = 0.3  # of the anchor's sides
 SAME_BY_2 = {"stride_height": 2, "stride_width": 2, "padding": "SAME", "activation": "RELU6"}
 
 
@@ -39,7 +48,7 @@ def small_detector(num_classes=2, seed=0, tail="joined", image_dtype="uint8"):
             ``three`` (int8 scores and deltas, float anchors).
         image_dtype: ``uint8`` with a QUANTIZE behind it, or ``int8``.
     """
-    net = NetworkBuilder(seed)
+    net = _EvenBuilder(seed)
     net.dead_channels = 2
     x = net.image(HEIGHT, WIDTH, dtype=image_dtype)
     x = net.quantize(x) if image_dtype == "uint8" else x
@@ -57,7 +66,9 @@ def small_detector(num_classes=2, seed=0, tail="joined", image_dtype="uint8"):
     shape = net.tensors[levels[0]].shape
     large = net.resize(small, shape[1], shape[2], half_pixel_centers=True)
     levels[0] = net.add(levels[0], large)
+    net.real_spread = LOGIT_SPREAD
     logits = _rows(net, levels, 1 + num_classes)
+    net.real_spread = DELTA_SPREAD
     deltas = _rows(net, levels, 4)
     scores = net.softmax(logits)
     anchors = make_anchors(HEIGHT, WIDTH, SMALLEST)[None]
@@ -68,6 +79,32 @@ def small_detector(num_classes=2, seed=0, tail="joined", image_dtype="uint8"):
         return write_tflite(net.graph(deltas, net.real_constant(anchors), scores))
     parts = [net.dequantize(scores), net.dequantize(deltas), net.real_constant(anchors)]
     return write_tflite(net.graph(net.concat(parts, 2)))
+
+
+class _EvenBuilder(NetworkBuilder):
+    """Activations keep their size from layer to layer, and filters sum to 0: else what all images
+    have in common drowns what tells them apart, and the outputs are the same for all."""
+
+    real_spread = ACTIVATION_SPREAD
+
+    def _like_sum(self, x, weights, taps=None):
+        quantization = super()._like_sum(x, weights, taps)
+        return replace(quantization, scale=(float(np.float32(quantization.scale[0] / GAIN)),))
+
+    def _weighted_inputs(self, x, weights, channels, *, bias=True):
+        tensor = self.tensors[weights]
+        taps = tensor.num_elements // channels
+        spread = TYPICAL_CODE * self._like_sum(x, weights, taps).scale[0]
+        scales = tuple(
+            float(np.float32(scale * self.real_spread / spread))
+            for scale in tensor.quantization.scale
+        )
+        quantization = replace(tensor.quantization, scale=scales)
+        axes = tuple(axis for axis in range(4) if axis != quantization.axis)
+        data = tensor.data - np.round(tensor.data.mean(axis=axes, keepdims=True))
+        data = read_only(np.clip(data, -127, 127).astype(np.int8))
+        self.tensors[weights] = replace(tensor, quantization=quantization, data=data)
+        return super()._weighted_inputs(x, weights, channels, bias=bias)
 
 
 def _rows(net, levels, columns):

@@ -120,17 +120,60 @@ def test_the_resolved_file_loads_to_the_same_configuration(tmp_path: Path, text:
 
 
 @pytest.mark.parametrize(
-    "mode",
-    ["benchmarking", "deployment", "chain_tqeb", "chain_qb", "chain_eqeb", "chain_qd"],
+    ("mode", "stages"),
+    [
+        ("benchmarking", "b"),
+        ("deployment", "d"),
+        ("chain_tqeb", "tqeb"),
+        ("chain_qb", "qb"),
+        ("chain_eqeb", "eqb"),
+        ("chain_qd", "qd"),
+    ],
 )
-def test_modes_of_later_versions_are_refused_by_name(tmp_path: Path, mode: str) -> None:
+def test_modes_for_boards_run_the_stages_of_their_name(
+    tmp_path: Path, mode: str, stages: str
+) -> None:
+    """A file of 2024 with its board runs in each mode of its documentation."""
+    kind = "tflite" if mode in ("benchmarking", "deployment") else "keras"
+    text = G2024.replace("operation_mode: chain_tqeb", f"operation_mode: {mode}")
+    if "t" not in stages:
+        text = text.replace("model_path:", f"model_path: model.{kind}", 1)
+    config = load(tmp_path, text).config
+    run = {
+        "t": config.trains,
+        "q": config.quantizes,
+        "e": config.evaluates,
+        "b": config.benchmarks,
+        "d": config.deploys,
+    }
+    assert {stage for stage, runs in run.items() if runs} == set(stages)
+
+
+def test_benchmarking_needs_a_board_and_an_int8_model(tmp_path: Path) -> None:
+    text = "general: {model_type: ssd_mobilenet_v2_fpnlite, model_path: m.keras}\n"
     with pytest.raises(ConfigError) as caught:
-        load(tmp_path, G2025.replace("chain_tqe", mode))
+        load(tmp_path, text + "operation_mode: benchmarking\n")
     assert caught.value.findings == [
-        f"user_config.yaml:9 operation_mode: '{mode}' is not supported (supported: training, "
-        "evaluation, quantization, prediction, chain_tqe, chain_eqe). A later version of tinydet "
-        "brings it; choose one of these."
+        "user_config.yaml:1 benchmarking.board: a missing key is not supported (supported: the name "
+        "of a board). Add it: operation_mode benchmarking needs it.",
+        "user_config.yaml:1 general.model_path: 'm.keras' (.keras) is not supported (supported: "
+        ".tflite). Give a model of this kind for operation_mode benchmarking.",
     ]
+    mended = text.replace("m.keras", "m.tflite") + "benchmarking: {board: NUCLEO-H743ZI2}\n"
+    assert load(tmp_path, mended + "operation_mode: benchmarking\n").config.benchmarks
+
+
+def test_a_linux_board_is_reached_as_root_unless_a_user_is_named(tmp_path: Path) -> None:
+    board = "{serie: STM32MP1, board: STM32MP157F-DK2, ip_address: 10.0.0.7}"
+    text = G2025.replace("chain_tqe", "chain_qd").replace("model_path: None", "model_path: m.keras")
+    text += f"deployment:\n  hardware_setup: {board}\n"
+    setup = load(tmp_path, text).config.deployment.hardware_setup
+    assert setup
+    assert setup.host == "root@10.0.0.7"
+    text = text.replace("10.0.0.7", "me@box")
+    setup = load(tmp_path, text).config.deployment.hardware_setup
+    assert setup
+    assert setup.host == "me@box"
 
 
 def test_a_key_in_both_spellings_is_refused(tmp_path: Path) -> None:

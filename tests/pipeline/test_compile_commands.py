@@ -6,11 +6,12 @@ import pytest
 from PIL import Image
 
 from tests.compiler.small_detector import small_detector, small_spec
-from tinydet.cli import compiling
+from tinydet.cli import compiling, deploying
 from tinydet.config.detector_spec import DETECTOR_FILE
 from tinydet.errors import TinydetError, UnsupportedError
 from tinydet.inference import load_detector
 from tinydet.pipeline import compile_commands
+from tinydet.pipeline.int8_model import CompileOptions
 from tinydet.targets import CORES
 
 
@@ -28,7 +29,7 @@ def run(*words):
     commands = parser.add_subparsers(required=True)
     compiling.add_compile(commands)
     compiling.add_footprint(commands)
-    compiling.add_benchmark(commands)
+    deploying.add_benchmark(commands)
     parsed = parser.parse_args(list(map(str, words)))
     parsed.command(parsed)
 
@@ -109,7 +110,7 @@ def test_numbers_that_are_none(words, capsys):
 
 def test_the_host_has_no_footprint(model_path):
     with pytest.raises(UnsupportedError, match=r"'host'.*cortex-m7"):
-        compile_commands.footprint_of_model(model_path, target="host")
+        compile_commands.footprint_of_model(model_path, target="host", options=CompileOptions())
 
 
 def test_choices_are_those_of_the_package():

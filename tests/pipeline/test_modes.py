@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tinydet import report
 from tinydet.config.loader import load_config
 from tinydet.config.schema import UserConfig
 from tinydet.config.template import render_template
@@ -37,7 +38,10 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     note("quantize", Path("q.tflite"))
     note("evaluate", FakeResult(Path("m")))
     note("predict", None)
+    note("benchmark", None)
+    note("deploy", None)
     monkeypatch.setattr(modes, "compare_stage", lambda *_: done.append("compare"))
+    monkeypatch.setattr(report, "write_model_card", lambda _: None)  # there is no model
     return done
 
 
@@ -73,20 +77,60 @@ def config_of(generated: Path, folder: Path, *overrides: str) -> UserConfig:
             ],
         ),
         ("chain_eqe", ["evaluate m.keras", "quantize m.keras", "evaluate q.tflite", "compare"]),
+        (
+            "chain_tqeb",
+            [
+                "train",
+                "evaluate best.keras",
+                "quantize best.keras",
+                "evaluate q.tflite",
+                "compare",
+                "benchmark q.tflite",
+            ],
+        ),
+        (
+            "chain_eqeb",
+            [
+                "evaluate m.keras",
+                "quantize m.keras",
+                "evaluate q.tflite",
+                "compare",
+                "benchmark q.tflite",
+            ],
+        ),
+        ("chain_qb", ["quantize m.keras", "benchmark q.tflite"]),
+        ("chain_qd", ["quantize m.keras", "deploy q.tflite"]),
+        ("benchmarking", ["benchmark m.tflite"]),
+        ("deployment", ["deploy m.tflite"]),
     ],
 )
 def test_stages_of_a_mode(
     calls: list[str], generated: Path, tmp_path: Path, model: Path, mode: str, expected: list[str]
 ) -> None:
+    model = model.with_suffix(".tflite") if mode in ("benchmarking", "deployment") else model
+    model.touch()
     source = [] if expected[0] == "train" else [f"general.model_path={model}"]
-    wish = [f"operation_mode={mode}", *source, "prediction.test_files_path=x"]
-    report = run(config_of(generated, tmp_path, *wish))
+    boards = ["benchmarking.board=mps2-an500", "deployment.hardware_setup.board=stm32mp157f-dk2"]
+    wish = [f"operation_mode={mode}", *source, *boards, "prediction.test_files_path=x"]
+    page = run(config_of(generated, tmp_path, *wish))
     assert calls == expected
-    assert report == tmp_path / "run" / "report.html"
-    assert report.is_file()
+    assert page == tmp_path / "run" / "report.html"
+    assert page.is_file()
     summary = json.loads((tmp_path / "run" / "run.json").read_text())
     assert summary["operation_mode"] == mode
-    assert f"Report: {report.resolve()}" in (tmp_path / "run" / "tinydet.log").read_text()
+    assert f"Report: {page.resolve()}" in (tmp_path / "run" / "tinydet.log").read_text()
+
+
+def test_an_unknown_board_is_found_before_hours_of_training(
+    calls: list[str], generated: Path, tmp_path: Path
+) -> None:
+    wish = ["operation_mode=chain_tqeb", "benchmarking.board=STM32H747I"]
+    with pytest.raises(
+        ConfigError, match=r"benchmarking\.board: .*Did you mean 'STM32H747I-DISCO'"
+    ):
+        run(config_of(generated, tmp_path, *wish))
+    assert calls == []
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_stopped_run_says_how_to_go_on(

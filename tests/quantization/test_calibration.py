@@ -1,4 +1,4 @@
-"""Calibration sees real images, and both ends of the pixel range."""
+"""Calibration sees real images, as the network will."""
 
 from pathlib import Path
 
@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinydet.data.images import read_image
-from tinydet.data.preprocess import preprocess
+from tinydet.data.preprocess import preprocess, rescale
 from tinydet.errors import DataError
-from tinydet.quantization.calibration import calibration_inputs, select_calibration_images
+from tinydet.quantization.calibration import CalibrationImages, select_calibration_images
 
 
 @given(count=st.integers(1, 300), max_images=st.integers(1, 300))
@@ -30,13 +30,17 @@ def test_no_images_is_an_error():
         select_calibration_images([], 100)
 
 
-def test_inputs_are_preprocessed_images_with_both_ends(calibration_images, make_spec):
-    spec = make_spec(1).preprocess
-    inputs = list(calibration_inputs(calibration_images, spec))
-    assert {array.shape for array in inputs} == {(1, 64, 96, 3)}
-    assert (inputs[0].min(), inputs[0].max()) == (0, 255)
-    first = preprocess(read_image(calibration_images[0]), spec)
-    changed = np.argwhere((inputs[0][0] != first).any(axis=-1)).tolist()
-    assert changed == [[0, 0], [63, 95]]
-    for array, path in zip(inputs[1:], calibration_images[1:], strict=True):
-        np.testing.assert_array_equal(array[0], preprocess(read_image(path), spec))
+def test_images_are_preprocessed_and_rescaled_when_asked_for(calibration_images, make_spec):
+    spec = make_spec(1, scale=1 / 255, offset=0.0).preprocess
+    images = CalibrationImages.read(calibration_images, spec)
+    assert len(images) == len(calibration_images)
+    for number, path in enumerate(calibration_images):
+        pixels = preprocess(read_image(path), spec)
+        np.testing.assert_array_equal(images.images_u8[number], pixels)
+        np.testing.assert_array_equal(images[number][0], rescale(pixels, spec))
+    several = images[2:5]
+    assert [image.shape for image in several] == [(1, 64, 96, 3)] * 3
+    np.testing.assert_array_equal(several[1], images[3])
+    np.testing.assert_array_equal(images.first(4).images_u8, images.images_u8[:4])
+    with pytest.raises(IndexError):
+        images[len(images)]

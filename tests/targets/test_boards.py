@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tinydet.errors import UnsupportedError
 from tinydet.targets import Footprint, fit, format_fits, load_boards
-from tinydet.targets.boards import BOARDS_FILE, Board, RamBank
+from tinydet.targets.boards import BOARDS_FILE, Board, RamBank, find_board
 
 KIB = 1024
 BOARDS = load_boards()
@@ -27,6 +28,25 @@ def test_every_board_names_its_sources():
         assert entry.core in ("cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55")
     names = [b["name"] for b in json.loads(BOARDS_FILE.read_text())["boards"]]
     assert len(set(names)) == len(names) == len(BOARDS)
+
+
+def test_firmware_facts():
+    """Each board starts from flash, or names banks it runs from; clock and serial port are told."""
+    for entry in BOARDS:
+        banks = {bank.name: bank for bank in entry.ram}
+        assert bool(entry.flash_bytes) != bool(entry.program_ram), entry.name
+        assert all(banks[name].ready for name in entry.program_ram)
+        assert 0 < entry.clock_mhz[0] <= entry.clock_mhz[1] <= 1000
+        assert "UART" in entry.uart or "USART" in entry.uart
+        assert any(bank.ready for bank in entry.ram)
+        begin = {"mps2-an500": 0, "STM32N6570-DK": 0x3400_0400}.get(entry.name, 0x0800_0000)
+        assert entry.flash_address == begin
+
+
+def test_a_board_is_found_by_its_name_in_any_case():
+    assert find_board("stm32f746g-disco").name == "STM32F746G-DISCO"
+    with pytest.raises(UnsupportedError, match="Did you mean 'STM32H747I-DISCO'"):
+        find_board("STM32H747-DISCO")
 
 
 def test_banks_of_a_board_do_not_overlap():

@@ -47,24 +47,6 @@ def train(parsed: argparse.Namespace) -> None:
     )
 
 
-def quantize(parsed: argparse.Namespace) -> None:
-    """Make the int8 model of a float model."""
-    from tinydet.pipeline.commands import quantize_model
-
-    path = quantize_model(
-        parsed.model,
-        parsed.images,
-        parsed.output,
-        {
-            "granularity": parsed.granularity,
-            "input_type": parsed.input_type,
-            "output_type": parsed.output_type,
-            "max_images": parsed.max_images,
-        },
-    )
-    say(f"Wrote {path} ({path.stat().st_size:,} bytes)")
-
-
 def evaluate(parsed: argparse.Namespace) -> None:
     """Measure a model on a data set."""
     from tinydet.pipeline.commands import evaluate_model

@@ -5,35 +5,42 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinydet.cli.actions import say
+from tinydet.cli.argument_types import class_list, count, input_size, size_bytes
 from tinydet.cli.output_option import add_output
 
 if TYPE_CHECKING:
     from tinydet.cli.parser import Commands
+    from tinydet.pipeline.int8_model import CompileOptions
 
 # Repeated here so that ``tinydet --help`` imports no stage; a test compares the two.
 TARGETS = ("host", "cortex-m4", "cortex-m7", "cortex-m33")
 CORES = TARGETS[1:]
 ENGINES = ("c", *CORES)
 COMPILERS = ("zig", "arm-none-eabi-gcc")
+OBJECTIVES = ("balanced", "ram", "speed")
+INPUT_MODES = ("image", "caller", "rows")
 CORE_DEFAULT = "(default: cortex-m7)"
-COMPILER_HELP = "C compiler of the Cortex-M targets (default: zig)"
+MODEL_HELP = "int8 .tflite file, also a published one, or the folder of a run"
 CLASSES_HELP = "names, for a model without detector.json"
 
 
 def add_compile(commands: "Commands") -> None:
     """``tinydet compile``."""
     parser = commands.add_parser("compile", help="translate an int8 .tflite to plain C")
-    parser.add_argument("model", type=Path, help=".tflite file, also a published one")
+    parser.add_argument("model", type=Path, help=MODEL_HELP)
     parser.add_argument(
         "--target", choices=TARGETS, default="cortex-m7", help=f"what to build for {CORE_DEFAULT}"
     )
     add_output(parser, "compiled")
     parser.add_argument("--name", default="detector", help="start of the C names")
-    parser.add_argument("--classes", help=CLASSES_HELP)
-    parser.add_argument("--score", type=float, help="score threshold (default: of the model)")
-    parser.add_argument("--nms-iou", type=float, help="NMS IoU (default: of the model)")
-    parser.add_argument("--max-detections", type=int, help="per image (default: of the model)")
-    parser.add_argument("--compiler", choices=COMPILERS, default="zig", help=COMPILER_HELP)
+    parser.add_argument(
+        "--input-mode",
+        choices=INPUT_MODES,
+        default="image",
+        help="image in the arena, image that stays with the caller, or rows as they come "
+        "(default: image)",
+    )
+    add_compile_options(parser)
     parser.set_defaults(command=_compile, parser=parser)
 
 
@@ -42,17 +49,7 @@ def _compile(parsed: argparse.Namespace) -> None:
 
     say(
         compile_to_c(
-            parsed.model,
-            parsed.output,
-            target=parsed.target,
-            name=parsed.name,
-            class_names=_names(parsed.classes),
-            postprocess={
-                "score_threshold": parsed.score,
-                "nms_iou_threshold": parsed.nms_iou,
-                "max_detections": parsed.max_detections,
-            },
-            compiler=parsed.compiler,
+            parsed.model, parsed.output, target=parsed.target, options=compile_options(parsed)
         )
     )
 
@@ -62,79 +59,87 @@ def add_footprint(commands: "Commands") -> None:
     parser = commands.add_parser(
         "footprint", help="RAM, flash, boards that fit: of a model, or before training"
     )
-    parser.add_argument("model", type=Path, nargs="?", help=".tflite file (default: none yet)")
+    parser.add_argument("model", type=Path, nargs="?", help=f"{MODEL_HELP} (default: none yet)")
     parser.add_argument(
         "--target", choices=CORES, default="cortex-m7", help=f"emulated core {CORE_DEFAULT}"
     )
     parser.add_argument("--alpha", type=float, default=0.35, help="before training: 0.35 to 1.0")
     parser.add_argument(
-        "--input", type=_sides, default=(192, 192), help="before training: px, or HEIGHTxWIDTH"
+        "--input", type=input_size, default=(192, 192), help="before training: px, or HEIGHTxWIDTH"
     )
-    parser.add_argument("--classes", type=_count, default=1, help="before training: how many")
-    parser.add_argument("--class-names", help=CLASSES_HELP)
+    parser.add_argument(
+        "--classes",
+        type=count,
+        default=1,
+        dest="num_classes",
+        metavar="COUNT",
+        help="before training: how many (default: 1)",
+    )
+    add_compile_options(parser, names_option="--class-names")
     parser.set_defaults(command=_footprint, parser=parser)
 
 
 def _footprint(parsed: argparse.Namespace) -> None:
     from tinydet.pipeline.compile_commands import footprint_before_training, footprint_of_model
 
+    options = compile_options(parsed)
     if parsed.model:
-        names = _names(parsed.class_names)
-        say(footprint_of_model(parsed.model, target=parsed.target, class_names=names))
+        say(footprint_of_model(parsed.model, target=parsed.target, options=options))
         return
     say(
         footprint_before_training(
             alpha=parsed.alpha,
             height=parsed.input[0],
             width=parsed.input[1],
-            num_classes=parsed.classes,
+            num_classes=parsed.num_classes,
             target=parsed.target,
+            options=options,
         )
     )
 
 
-def add_benchmark(commands: "Commands") -> None:
-    """``tinydet benchmark``."""
-    parser = commands.add_parser("benchmark", help="exact instruction count per operator")
-    parser.add_argument("model", type=Path, help=".tflite file")
+def add_compile_options(
+    parser: argparse.ArgumentParser, *, names_option: str = "--classes"
+) -> None:
+    """What every command that compiles takes."""
     parser.add_argument(
-        "--target", choices=CORES, default="cortex-m7", help=f"emulated core {CORE_DEFAULT}"
+        "--optimize",
+        choices=OBJECTIVES,
+        default="balanced",
+        help="smallest memory at next to no time, at any, or least time (default: balanced)",
     )
-    parser.add_argument("--image", type=Path, help="what to run on (default: noise)")
-    parser.add_argument("--classes", help=CLASSES_HELP)
-    parser.add_argument("--compiler", choices=COMPILERS, default="zig", help=COMPILER_HELP)
-    add_output(parser, "benchmark")
-    parser.set_defaults(command=_benchmark, parser=parser)
-
-
-def _benchmark(parsed: argparse.Namespace) -> None:
-    from tinydet.pipeline.compile_commands import benchmark_model
-
-    say(
-        benchmark_model(
-            parsed.model,
-            parsed.output,
-            target=parsed.target,
-            image=parsed.image,
-            class_names=_names(parsed.classes),
-            compiler=parsed.compiler,
-        )
+    parser.add_argument(
+        "--ram-limit",
+        type=size_bytes,
+        metavar="SIZE",
+        help="most activation RAM, as 128K: the fastest C that keeps it",
+    )
+    parser.add_argument(
+        names_option, dest="class_names", type=class_list, metavar="NAMES", help=CLASSES_HELP
+    )
+    parser.add_argument("--score", type=float, help="score threshold (default: of the model)")
+    parser.add_argument("--nms-iou", type=float, help="NMS IoU (default: of the model)")
+    parser.add_argument("--max-detections", type=int, help="per image (default: of the model)")
+    parser.add_argument(
+        "--compiler",
+        choices=COMPILERS,
+        default="zig",
+        help="C compiler of microcontrollers (default: zig)",
     )
 
 
-def _names(text: str | None) -> list[str] | None:
-    return text.split(",") if text else None
+def compile_options(parsed: argparse.Namespace) -> "CompileOptions":
+    """The options of ``add_compile_options``, with the name and input mode where given."""
+    from tinydet.pipeline.int8_model import CompileOptions
 
-
-def _sides(text: str) -> tuple[int, int]:
-    """``192`` or ``192x416`` as ``(height, width)``."""
-    sides = text.lower().split("x")
-    if len(sides) > 2 or not all(side.isdigit() for side in sides):
-        raise argparse.ArgumentTypeError(f"{text!r} is no side in px, nor HEIGHTxWIDTH")
-    return int(sides[0]), int(sides[-1])
-
-
-def _count(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of classes")
-    return int(text)
+    named = {"name": parsed.name, "input_mode": parsed.input_mode} if "name" in parsed else {}
+    return CompileOptions(
+        class_names=tuple(parsed.class_names) if parsed.class_names else None,
+        score_threshold=parsed.score,
+        nms_iou_threshold=parsed.nms_iou,
+        max_detections=parsed.max_detections,
+        optimize=parsed.optimize,
+        ram_limit_bytes=parsed.ram_limit,
+        compiler=parsed.compiler,
+        **named,
+    )

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from tinydet.cli import actions, compiling
+from tinydet.cli import actions, compiling, deploying, quantizing
+from tinydet.cli.argument_types import class_list, input_shape
 from tinydet.cli.output_option import add_output
 
 if TYPE_CHECKING:
@@ -50,36 +51,12 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     return parsed
 
 
-def class_list(text: str) -> list[str]:
-    """Class names as the options write them: separated by commas.
-
-    >>> class_list("person, traffic light")
-    ['person', 'traffic light']
-    """
-    return [name.strip() for name in text.split(",") if name.strip()]
-
-
-def input_shape(text: str) -> str:
-    """A side, or height and width, as the configuration writes the input shape.
-
-    Raises:
-        argparse.ArgumentTypeError: It is neither.
-
-    >>> input_shape("192"), input_shape("192x416")
-    ('(192, 192, 3)', '(192, 416, 3)')
-    """
-    sides = text.lower().split("x")
-    if len(sides) > 2 or not all(side.isdecimal() for side in sides):
-        raise argparse.ArgumentTypeError(f"{text!r} is neither a side nor HEIGHTxWIDTH, in pixels")
-    return f"({sides[0]}, {sides[-1]}, 3)"
-
-
 def build_parser() -> Parser:
     """The parser of all commands."""
     parser = Parser(
         prog="tinydet",
         description="SSD MobileNetV2 FPN-lite detectors for microcontrollers: train, quantize to "
-        "int8, evaluate, predict, compile to C.",
+        "int8, evaluate, predict, compile to C, deploy.",
         epilog="Start with 'tinydet init DATA', edit user_config.yaml, and "
         "'tinydet run --config user_config.yaml'; or see it all with 'tinydet demo'.",
     )
@@ -89,12 +66,13 @@ def build_parser() -> Parser:
         _init,
         _run,
         _train,
-        _quantize,
+        quantizing.add_quantize,
         _evaluate,
         _predict,
         compiling.add_compile,
         compiling.add_footprint,
-        compiling.add_benchmark,
+        deploying.add_benchmark,
+        deploying.add_deploy,
         _data,
         _report,
         _demo,
@@ -161,22 +139,6 @@ def _train(commands: "Commands") -> None:
     )
     parser.epilog = OVERRIDES_HELP
     parser.set_defaults(command=actions.train, parser=parser, overrides=[])
-
-
-def _quantize(commands: "Commands") -> None:
-    parser = commands.add_parser("quantize", help="make the int8 .tflite of a float model")
-    parser.add_argument("model", type=Path, help=".keras file")
-    parser.add_argument(
-        "--images", type=Path, required=True, help="calibration images, or a data set"
-    )
-    _add_choice(parser, "--granularity", ("per_channel", "per_tensor"), "scales of the weights")
-    _add_choice(parser, "--input-type", ("uint8", "int8", "float"), "type of the input")
-    _add_choice(parser, "--output-type", ("float", "int8", "uint8"), "type of the outputs")
-    parser.add_argument(
-        "--max-images", type=int, default=100, help="most calibration images (default: 100)"
-    )
-    add_output(parser, "quantized_models")
-    parser.set_defaults(command=actions.quantize, parser=parser)
 
 
 def _evaluate(commands: "Commands") -> None:

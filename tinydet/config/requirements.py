@@ -2,6 +2,8 @@
 
 from tinydet.config.document import Document, Key
 from tinydet.config.schema.user_config import (
+    BENCHMARKING_MODES,
+    DEPLOYMENT_MODES,
     EVALUATION_MODES,
     QUANTIZATION_MODES,
     TRAINING_MODES,
@@ -11,13 +13,20 @@ KERAS_SUFFIXES = (".keras", ".h5")
 MODEL_SUFFIXES: dict[str, tuple[str, ...]] = {
     "training": KERAS_SUFFIXES,
     "chain_tqe": KERAS_SUFFIXES,
+    "chain_tqeb": KERAS_SUFFIXES,
     "evaluation": (*KERAS_SUFFIXES, ".tflite"),
     "prediction": (*KERAS_SUFFIXES, ".tflite"),
     "quantization": KERAS_SUFFIXES,
     "chain_eqe": KERAS_SUFFIXES,
+    "chain_eqeb": KERAS_SUFFIXES,
+    "chain_qb": KERAS_SUFFIXES,
+    "chain_qd": KERAS_SUFFIXES,
+    "benchmarking": (".tflite",),
+    "deployment": (".tflite",),
 }
-ALWAYS: dict[Key, str] = {
-    ("general", "model_type"): "ssd_mobilenet_v2_fpnlite",
+MODEL_TYPE: dict[Key, str] = {("general", "model_type"): "ssd_mobilenet_v2_fpnlite"}
+# Every mode but benchmarking, which knows no image.
+IMAGES: dict[Key, str] = {
     ("preprocessing", "rescaling", "scale"): "a number, usually 1/127.5",
     ("preprocessing", "rescaling", "offset"): "a number, usually -1",
     ("preprocessing", "resizing", "interpolation"): "bilinear, nearest, area",
@@ -43,6 +52,8 @@ QUANTIZATION: dict[Key, str] = {
     ("quantization", "quantization_input_type"): "int8, uint8, float",
     ("quantization", "quantization_output_type"): "int8, uint8, float",
 }
+BENCHMARKING: dict[Key, str] = {("benchmarking", "board"): "the name of a board"}
+DEPLOYMENT: dict[Key, str] = {("deployment", "hardware_setup", "board"): "the name of a board"}
 DATA_PATHS = ("training_path", "validation_path", "test_path", "quantization_path")
 MODEL_SOURCES: tuple[Key, ...] = (
     ("training", "model"),
@@ -67,7 +78,7 @@ def check_requirements(document: Document) -> None:
 
 def _required_keys(document: Document, mode: str) -> dict[Key, str]:
     """Keys with what they take; of an unknown mode those that every mode needs."""
-    required = dict(ALWAYS)
+    required = MODEL_TYPE | ({} if mode == "benchmarking" else IMAGES)
     if mode in TRAINING_MODES:
         required |= TRAINING
         if document.get("training", "model") is not None:
@@ -76,6 +87,10 @@ def _required_keys(document: Document, mode: str) -> dict[Key, str]:
         required[("general", "model_path")] = f"a file ending in {_suffixes(mode)}"
     if mode in QUANTIZATION_MODES:
         required |= QUANTIZATION
+    if mode in BENCHMARKING_MODES:
+        required |= BENCHMARKING
+    if mode in DEPLOYMENT_MODES:
+        required |= DEPLOYMENT
     if mode == "prediction":
         required[("prediction", "test_files_path")] = "an image, a folder, a video file"
     return required
@@ -104,7 +119,8 @@ def _check_data(document: Document, mode: str) -> None:
         remedy = "Add the folder of labelled images to evaluate on."
         supported = "a folder of labelled images"
         document.report(("dataset", "test_path"), "a missing key", supported, remedy)
-    if mode in ("quantization", "chain_eqe") and not paths & {"quantization_path", "training_path"}:
+    calibrates = mode in QUANTIZATION_MODES - TRAINING_MODES
+    if calibrates and not paths & {"quantization_path", "training_path"}:
         supported = "a folder of images like those the detector will see"
         remedy = "Add it: calibration on random data would spoil the accuracy."
         document.report(("dataset", "quantization_path"), "a missing key", supported, remedy)

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import time
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
@@ -39,6 +40,7 @@ def evaluate(
     data_path: Path,
     run_folder: Path | None,
     settings: EvaluationSettings | None = None,
+    on_scored: Callable[[ScoredImages], None] | None = None,
 ) -> EvaluationResult:
     """Measure a detector on labelled images and write figures and pictures.
 
@@ -54,6 +56,7 @@ def evaluate(
         data_path: Where the images come from, for the record.
         run_folder: Where to write; None writes nothing.
         settings: None takes the defaults.
+        on_scored: Given the detections of every image, for pictures of several detectors.
 
     Returns:
         All figures.
@@ -79,6 +82,8 @@ def evaluate(
         dataset.class_names,
         settings,
     )
+    if on_scored is not None:
+        on_scored(scored)
     ap = scored.ap
     seconds = time.perf_counter() - start
     result = EvaluationResult(

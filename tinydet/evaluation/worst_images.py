@@ -28,21 +28,21 @@ def worst_images(scored: ScoredImages) -> Image:
     Returns:
         ``[H, W, 3]`` uint8 RGB.
     """
-    tallies = _tallies(scored)
+    tallies = tallies_of(scored)
     mistakes = np.array([tally.objects - tally.found + tally.wrong for tally in tallies])
     order = np.lexsort((-mistakes, scored.agreement))[:NUM_WORST].tolist()
-    tiles = [_draw_agreement(scored, index) for index in order]
+    tiles = [draw_agreement(scored, index) for index in order]
     captions = [f"{tallies[i].text}: {scored.samples[i].path.name}" for i in order]
     sheet = contact_sheet(tiles, COLUMNS, TILE_HEIGHT_PX, TILE_WIDTH_PX, captions)
     legend = (
         f"White: labelled.  Grey: labelled, ignored.  Colour: detected with a score of at least "
         f"{scored.working_score:.2f}."
     )
-    return np.concatenate([_text_strip(legend, sheet.shape[1]), sheet])
+    return np.concatenate([text_strip(legend, sheet.shape[1]), sheet])
 
 
 @dataclass(frozen=True)
-class _Tally:
+class Tally:
     """Counted objects of an image, how many are found, and detections of nothing."""
 
     objects: int
@@ -51,11 +51,13 @@ class _Tally:
 
     @property
     def text(self) -> str:
+        """As ``"3 of 4 found, 1 wrong"``."""
         found = f"{self.found} of {self.objects} found" if self.objects else "no object"
         return f"{found}, {self.wrong} wrong"
 
 
-def _tallies(scored: ScoredImages) -> list[_Tally]:
+def tallies_of(scored: ScoredImages) -> list[Tally]:
+    """What was found and what not at the working score, image by image."""
     matches = scored.matches
     outcomes = matches.outcomes(scored.headline_iou)
     shown = matches.scores >= scored.working_score
@@ -66,10 +68,11 @@ def _tallies(scored: ScoredImages) -> list[_Tally]:
         for outcome in (HIT, MISS)
     )
     objects = [len(truth.counted) for truth in scored.ground_truth]
-    return [_Tally(*counts) for counts in zip(objects, found.tolist(), wrong.tolist(), strict=True)]
+    return [Tally(*counts) for counts in zip(objects, found.tolist(), wrong.tolist(), strict=True)]
 
 
-def _draw_agreement(scored: ScoredImages, index: int) -> Image:
+def draw_agreement(scored: ScoredImages, index: int) -> Image:
+    """A tile with the labels and the detections of one image, see ``worst_images``."""
     import cv2
 
     sample = scored.samples[index]
@@ -92,7 +95,8 @@ def _draw_agreement(scored: ScoredImages, index: int) -> Image:
     return draw_boxes(tile, np.concatenate([found.boxes, sample.boxes]), labels, colours, 2)
 
 
-def _text_strip(text: str, width_px: int) -> Image:
+def text_strip(text: str, width_px: int) -> Image:
+    """One line of text, as wide as the sheet it goes on."""
     from PIL import Image as PillowImage
     from PIL import ImageDraw, ImageFont
 

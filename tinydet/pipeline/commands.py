@@ -13,7 +13,6 @@ from tinydet.config.loader import LoadedConfig, load_config
 from tinydet.config.template import render_template
 from tinydet.data.dataset import available_splits, load_dataset
 from tinydet.errors import DataError, OutputError, UnsupportedError
-from tinydet.pipeline.datasets import images_of
 from tinydet.pipeline.detector_of import spec_for
 from tinydet.pipeline.modes import resume, run
 from tinydet.pipeline.train_stage import require_training_tools
@@ -73,24 +72,6 @@ def train_on(data: Path, settings: Mapping[str, Any], overrides: Sequence[str]) 
         path.write_text(_template_for(data), encoding="utf-8")
         loaded = load_config(path, ["operation_mode=training", *given, *overrides])
     return run(_with_warnings(loaded).config)
-
-
-def quantize_model(
-    model_path: Path, images: Path, output: Path, options: Mapping[str, Any]
-) -> Path:
-    """Quantize a float model on the images of a folder.
-
-    Returns:
-        The ``.tflite``.
-    """
-    require_training_tools("quantization")
-    from tinydet.quantization import QuantizationOptions, quantize
-
-    if options["max_images"] < 1:
-        raise UnsupportedError(
-            "--max-images", str(options["max_images"]), "1 or more", "Choose such a number."
-        )
-    return quantize(model_path, images_of(images), output, options=QuantizationOptions(**options))
 
 
 def evaluate_model(

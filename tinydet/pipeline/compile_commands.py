@@ -1,6 +1,5 @@
 """The commands around the compiler: C files, memory, instruction counts, evaluation of the C."""
 
-import json
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,53 +10,51 @@ from tinydet.config.detector_spec import (
     DETECTOR_FILE,
     SIDES_PX,
     DetectorSpec,
-    PostprocessSpec,
     PreprocessSpec,
 )
-from tinydet.config.files import make_folder, write_text_atomically
 from tinydet.errors import UnsupportedError
-from tinydet.pipeline.provenance import package_versions
+from tinydet.pipeline.int8_model import (
+    CompileOptions,
+    compile_int8,
+    int8_model,
+    network_image,
+    write_record,
+)
 from tinydet.pipeline.train_stage import require_training_tools
 
 if TYPE_CHECKING:
     from tinydet.compiler.compile import CompiledFiles
-    from tinydet.targets import CompiledDetector, CortexMTarget, Footprint
-    from tinydet.targets.toolchain import Compiler
+    from tinydet.targets import Board, CompiledDetector, CortexMTarget, Footprint
 
 C_ENGINES = ("c", "cortex-m4", "cortex-m7", "cortex-m33")
 TARGETS = ("host", "cortex-m4", "cortex-m7", "cortex-m33")
-C_NAME = "detector"  # start of the C names where the user gives none
 FOOTPRINT_FILE, BENCHMARK_FILE = "footprint.json", "benchmark.json"
 NUM_NOISE_IMAGES = 4  # calibrate a model of random weights; no weight or byte depends on them
 
 
 def compile_to_c(
-    model_path: Path,
+    model: Path,
     output: Path,
     *,
     target: str,
-    name: str = C_NAME,
-    class_names: Sequence[str] | None = None,
-    postprocess: dict[str, Any] | None = None,
-    compiler: "Compiler" = "zig",
+    options: CompileOptions,
 ) -> str:
     """Translate an int8 model to C and build it for a target.
 
     Args:
-        model_path: The ``.tflite``.
+        model: The ``.tflite``, or the folder of a run.
         output: Gets the C files, ``plan.json``, ``arena.png``, ``detector.json``,
             ``build/<target>`` and, for a microcontroller, ``footprint.json``.
         target: One of ``TARGETS``.
-        name: Start of the C names.
-        class_names: For a model without ``detector.json``.
-        postprocess: Thresholds that are compiled in, laid over those of the model.
-        compiler: C compiler of the Cortex-M targets.
+        options: How the C is made.
 
     Returns:
         What was made, as text.
     """
-    files = _compile(model_path, output, name, class_names, postprocess)
-    made = f"C files: {output.resolve()} ({len(files.sources)} files, {name}_detect in {name}.h)"
+    model_path = int8_model(model)
+    files = compile_int8(model_path, options, output)
+    header = f"{files.name}_detect in {files.name}.h"
+    made = f"C files: {output.resolve()} ({len(files.sources)} files, {header})"
     folder = output / "build" / target
     if target == "host":
         from tinydet.targets import HostTarget
@@ -65,22 +62,26 @@ def compile_to_c(
 
         HostTarget().build(adopt(files), folder)
         return f"{made}\nBuilt for this machine: {folder.resolve()}"
-    footprint = _measure(files, _cortex_m(target, compiler), folder)
-    _write_record(output / FOOTPRINT_FILE, model_path, footprint.to_record())
+    footprint = _measure(files, _cortex_m(target, options), folder)
+    write_record(output / FOOTPRINT_FILE, model_path, footprint.to_record())
     return f"{made}\n{_footprint_text(footprint)}"
 
 
-def footprint_of_model(
-    model_path: Path, *, target: str, class_names: Sequence[str] | None = None
-) -> str:
+def footprint_of_model(model: Path, *, target: str, options: CompileOptions) -> str:
     """RAM and flash of an int8 model, and the boards it fits, as text."""
+    files = compile_int8(int8_model(model), options)
     with tempfile.TemporaryDirectory() as folder:
-        files = _compile(model_path, Path(folder) / "c", C_NAME, class_names, None)
-        return _footprint_text(_measure(files, _cortex_m(target), Path(folder) / "build"))
+        return _footprint_text(_measure(files, _cortex_m(target, options), Path(folder)))
 
 
 def footprint_before_training(
-    *, alpha: float, height: int, width: int, num_classes: int, target: str
+    *,
+    alpha: float,
+    height: int,
+    width: int,
+    num_classes: int,
+    target: str,
+    options: CompileOptions,
 ) -> str:
     """RAM and flash of a network that is not trained yet, as text.
 
@@ -100,28 +101,26 @@ def footprint_before_training(
     spec = DetectorSpec(class_names=names, alpha=alpha, preprocess=preprocess)
     with tempfile.TemporaryDirectory() as folder:
         model_path = _random_model(spec, Path(folder))
-        text = footprint_of_model(model_path, target=target)
+        text = footprint_of_model(model_path, target=target, options=options)
     return f"{text}\nFrom random weights: training can only make channels constant, which saves."
 
 
 def benchmark_model(
-    model_path: Path,
+    model: Path,
     output: Path,
     *,
     target: str,
+    options: CompileOptions,
     image: Path | None = None,
-    class_names: Sequence[str] | None = None,
-    compiler: "Compiler" = "zig",
 ) -> str:
     """Exact instruction count of one inference, per operator.
 
     Args:
-        model_path: The ``.tflite``.
+        model: The ``.tflite``, or the folder of a run.
         output: Gets ``benchmark.json`` and both builds.
         target: A Cortex-M target.
+        options: How the C is made.
         image: What to run on; None takes noise. Only the boxes' count depends on it.
-        class_names: For a model without ``detector.json``.
-        compiler: C compiler.
 
     Returns:
         The counts as a table.
@@ -129,17 +128,39 @@ def benchmark_model(
     from tinydet.targets import benchmark, format_benchmark
     from tinydet.targets.adopt import adopt, count_macs
 
-    files = _compile(model_path, output / "c", C_NAME, class_names, None)
+    model_path = int8_model(model)
+    files = compile_int8(model_path, options, output / "c")
     macs = count_macs(files.model.graph)
     result = benchmark(
-        _cortex_m(target, compiler),
+        _cortex_m(target, options),
         adopt(files),
-        _image(image, files.spec.preprocess),
+        network_image(image, files.spec.preprocess),
         output / "build",
     )
-    record = result.to_record() | {"macs": sum(macs.values()), "compiler": compiler}
-    _write_record(output / BENCHMARK_FILE, model_path, record)
+    record = result.to_record() | {"macs": sum(macs.values()), "compiler": options.compiler}
+    write_record(output / BENCHMARK_FILE, model_path, record)
     return format_benchmark(result, macs)
+
+
+def benchmark_for_board(
+    model: Path,
+    output: Path,
+    board: "Board",
+    *,
+    image: Path | None = None,
+    options: CompileOptions,
+) -> str:
+    """Instruction counts on the core of a board, and whether the model fits there, as text."""
+    from tinydet.targets import CORES, fit, format_footprint
+
+    # No emulator has Helium: a Cortex-M55 runs the same code as a Cortex-M33.
+    target = board.core if board.core in CORES else "cortex-m33"
+    counts = benchmark_model(model, output, target=target, options=options, image=image)
+    files = compile_int8(int8_model(model), options)
+    footprint = _measure(files, _cortex_m(target, options), output / "build" / "footprint")
+    write_record(output / FOOTPRINT_FILE, int8_model(model), footprint.to_record())
+    verdict = fit(board, footprint).verdict()
+    return f"{counts}\n\n{format_footprint(footprint)}\n\n{board.name}: {verdict}"
 
 
 def compiled_detector(
@@ -157,39 +178,22 @@ def compiled_detector(
     from tinydet.targets import CompiledDetector, HostTarget, Target
     from tinydet.targets.adopt import adopt
 
-    _require_tflite(model_path)
-    model = adopt(compile_model(model_path, folder / "c", name=C_NAME, spec=spec, picture=False))
-    target: Target = HostTarget() if engine == "c" else _cortex_m(engine)
+    options = CompileOptions()
+    path = int8_model(model_path)
+    files = compile_model(path, folder / "c", name=options.name, spec=spec, picture=False)
+    model = adopt(files)
+    target: Target = HostTarget() if engine == "c" else _cortex_m(engine, options)
     return CompiledDetector(model, target.build(model, folder / engine))
 
 
-def _compile(
-    model_path: Path,
-    output: Path,
-    name: str,
-    class_names: Sequence[str] | None,
-    postprocess: dict[str, Any] | None,
-) -> "CompiledFiles":
-    from tinydet.compiler.compile import compile_model
-    from tinydet.pipeline.detector_of import spec_for
-
-    _require_tflite(model_path)
-    spec = spec_for(model_path, class_names)
-    given = {key: value for key, value in (postprocess or {}).items() if value is not None}
-    if given:
-        merged = PostprocessSpec(**(spec.postprocess.model_dump() | given))
-        spec = spec.model_copy(update={"postprocess": merged})
-    return compile_model(model_path, make_folder(output), name=name, spec=spec)
-
-
-def _cortex_m(target: str, compiler: "Compiler" = "zig") -> "CortexMTarget":
+def _cortex_m(target: str, options: CompileOptions) -> "CortexMTarget":
     from tinydet.targets import CORES, CortexMTarget
 
     if target not in CORES:
         raise UnsupportedError(
             "--target", repr(target), ", ".join(CORES), "Choose a microcontroller."
         )
-    return CortexMTarget(target, compiler=compiler)
+    return CortexMTarget(target, compiler=options.compiler)
 
 
 def _measure(files: "CompiledFiles", target: "CortexMTarget", folder: Path) -> "Footprint":
@@ -204,16 +208,6 @@ def _footprint_text(footprint: "Footprint") -> str:
 
     fits = format_fits([fit(board, footprint) for board in load_boards()])
     return f"{format_footprint(footprint)}\n\n{fits}"
-
-
-def _image(path: Path | None, preprocess_spec: PreprocessSpec) -> Any:
-    """A preprocessed image ``[H, W, 3]`` uint8 of the network's input size."""
-    from tinydet.data.images import read_image
-    from tinydet.data.preprocess import preprocess
-
-    if path is not None:
-        return preprocess(read_image(path), preprocess_spec)
-    return _noise(preprocess_spec, 0)
 
 
 def _noise(spec: PreprocessSpec, seed: int) -> Any:
@@ -243,31 +237,3 @@ def _require_one_of(option: str, value: float, supported: Sequence[float]) -> No
     if value not in supported:
         listed = ", ".join(map(str, supported))
         raise UnsupportedError(option, str(value), listed, "Choose one of these.")
-
-
-def _require_tflite(model_path: Path) -> None:
-    if model_path.suffix.lower() != ".tflite":
-        raise UnsupportedError(
-            str(model_path),
-            f"compiling a model file with suffix {model_path.suffix!r}",
-            ".tflite",
-            "Quantize a float model first: tinydet quantize.",
-        )
-
-
-def _write_record(path: Path, model_path: Path, record: dict[str, Any]) -> None:
-    versions = package_versions() | _compiler_versions()
-    content = {"model": str(model_path), **record, "versions": versions}
-    write_text_atomically(path, json.dumps(content, indent=2) + "\n")
-
-
-def _compiler_versions() -> dict[str, str | None]:
-    from importlib.metadata import PackageNotFoundError, version
-
-    versions: dict[str, str | None] = {}
-    for package in ("ziglang", "unicorn", "pyelftools"):
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            versions[package] = None
-    return versions

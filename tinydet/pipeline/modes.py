@@ -12,6 +12,7 @@ from tinydet.config.loader import load_config, resolved_yaml
 from tinydet.config.schema import UserConfig
 from tinydet.data.augment import validate_augmentation
 from tinydet.errors import ConfigError, DataError, TinydetError
+from tinydet.pipeline.board_stages import benchmark_stage, deploy_stage, unknown_boards
 from tinydet.pipeline.context import Run
 from tinydet.pipeline.log import RunLog
 from tinydet.pipeline.stages import compare_stage, evaluate_stage, predict_stage, quantize_stage
@@ -37,11 +38,15 @@ def run(config: UserConfig, *, run_folder: Path | None = None) -> Path:
             found before the folder is made.
         KeyboardInterrupt: Ctrl-C; its text says how to go on.
     """
-    from tinydet.report import write_report
+    from tinydet.report import write_model_card, write_report
 
     if config.trains and config.training.resume_training_from is not None:
         return resume(_folder_of(Path(config.training.resume_training_from)))
-    findings = [*validate_augmentation(config.data_augmentation), *missing_files(config)]
+    findings = [
+        *validate_augmentation(config.data_augmentation),
+        *missing_files(config),
+        *unknown_boards(config),
+    ]
     if findings:
         raise ConfigError(findings)
     folder = make_folder(Path(run_folder or config.run_folder))
@@ -51,6 +56,8 @@ def run(config: UserConfig, *, run_folder: Path | None = None) -> Path:
     try:
         summary = _execute(Run(config, folder, log))
         write_text_atomically(folder / SUMMARY_FILE, json.dumps(summary, indent=2) + "\n")
+        if config.trains or config.quantizes:
+            write_model_card(folder)
         report = write_report(folder)
     except KeyboardInterrupt:
         command = f"tinydet run --resume {shlex.quote(str(folder))}"
@@ -112,7 +119,8 @@ def missing_files(config: UserConfig) -> list[str]:
 
 def _with_seed(config: UserConfig, log: RunLog) -> UserConfig:
     """A null seed is drawn once and written down: a resumed run must have the same."""
-    if config.general.global_seed is not None or not config.trains:
+    trains_rounded = config.quantizes and config.quantization.quantization_type == "QAT"
+    if config.general.global_seed is not None or not (config.trains or trains_rounded):
         return config
     import secrets
 
@@ -129,14 +137,19 @@ def _execute(current: Run) -> dict[str, Any]:
         predict_stage(current, Path(str(config.general.model_path)))
         return summary
     model_path = train_stage(current) if config.trains else Path(str(config.general.model_path))
-    results = []
+    results: list[Any] = []
+    scored: list[Any] = []
     if config.trains or config.evaluates:
-        results.append(evaluate_stage(current, model_path))
+        results.append(evaluate_stage(current, model_path, scored.append))
     if config.quantizes:
-        quantized = quantize_stage(current, model_path)
+        model_path = quantize_stage(current, model_path)
         if config.evaluates:
-            results.append(evaluate_stage(current, quantized))
-            compare_stage(current, *results)
+            results.append(evaluate_stage(current, model_path, scored.append))
+            compare_stage(current, results[0], results[1], (scored[0], scored[1]))
+    if config.benchmarks:
+        benchmark_stage(current, model_path)
+    if config.deploys:
+        deploy_stage(current, model_path)
     summary["evaluation"] = [
         {"model": result.model.name, "ap": {k: asdict(v) for k, v in result.ap.items()}}
         for result in results

@@ -7,7 +7,17 @@ from typing import Any
 from tinydet.config.schema import UserConfig
 from tinydet.data.dataset import Dataset
 
-PACKAGES = ("tinydet", "keras", "tensorflow", "numpy", "ai-edge-litert", "opencv-python-headless")
+PACKAGES = (
+    "tinydet",
+    "keras",
+    "tensorflow",
+    "numpy",
+    "ai-edge-litert",
+    "opencv-python-headless",
+    "ziglang",
+    "unicorn",
+    "pyelftools",
+)
 
 
 def package_versions() -> dict[str, str | None]:

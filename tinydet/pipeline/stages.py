@@ -1,5 +1,6 @@
 """The stages after training: each takes what it needs out of the configuration."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -7,35 +8,43 @@ from tinydet.pipeline import datasets
 from tinydet.pipeline.context import Run
 from tinydet.pipeline.data_check import check_part
 from tinydet.pipeline.detector_of import spec_of
+from tinydet.pipeline.quantization import (
+    AWARE_FOLDER,
+    LAYER_REPORT_FILE,
+    check_drop,
+    quantize_configured,
+)
 from tinydet.pipeline.train_stage import require_training_tools
 
 
 def quantize_stage(run: Run, model_path: Path) -> Path:
     """Quantize a float model and return the ``.tflite``."""
     require_training_tools("quantization")
-    from tinydet.quantization import QuantizationOptions, quantize
-
     section = run.config.quantization
-    images = datasets.calibration_images(run.config.dataset)
-    options: dict[str, Any] = {"max_images": section.max_images or len(images)}
-    path = quantize(
+    path = quantize_configured(
+        run.config,
         model_path,
-        images,
-        run.folder / section.export_dir,
-        spec=spec_of(run.config, model_path),
-        options=QuantizationOptions(
-            granularity=section.granularity,
-            input_type=section.input_type,
-            output_type=section.output_type,
-            **options,
-        ),
+        spec_of(run.config, model_path),
+        (run.folder / section.export_dir, run.folder / AWARE_FOLDER),
+        run.log.say,
     )
-    run.log.say(f"Quantized ({section.granularity}, {path.stat().st_size:,} bytes): {path}")
+    run.log.say(
+        f"Quantized ({section.quantization_type}, {section.granularity}, "
+        f"{path.stat().st_size:,} bytes): {path}"
+    )
     return path
 
 
-def evaluate_stage(run: Run, model_path: Path) -> Any:
-    """Measure a model on the evaluation set and return the ``EvaluationResult``."""
+def evaluate_stage(
+    run: Run, model_path: Path, on_scored: Callable[[Any], None] | None = None
+) -> Any:
+    """Measure a model on the evaluation set and return the ``EvaluationResult``.
+
+    Args:
+        run: The run.
+        model_path: Float or int8 model.
+        on_scored: Given the ``ScoredImages``, for ``compare_stage``.
+    """
     from tinydet.evaluation import EvaluationSettings, evaluate, format_result
     from tinydet.inference import load_detector
 
@@ -61,18 +70,36 @@ def evaluate_stage(run: Run, model_path: Path) -> Any:
             engine=engine,
             plot_metrics=config.postprocessing.plot_metrics,
         ),
+        on_scored=on_scored,
     )
     run.log.say(f"\n{format_result(result)}")
     return result
 
 
-def compare_stage(run: Run, float_result: Any, int8_result: Any) -> None:
-    """Show float against int8."""
-    from tinydet.evaluation import compare, format_comparison, save_comparison
+def compare_stage(
+    run: Run, float_result: Any, int8_result: Any, scored: tuple[Any, Any] | None = None
+) -> None:
+    """Show float against int8, and the images that lose most where a report is wanted.
+
+    Args:
+        run: The run.
+        float_result: ``EvaluationResult`` of the float model.
+        int8_result: Of the int8 model.
+        scored: ``ScoredImages`` of both, in this order; None draws no images.
+
+    Raises:
+        AccuracyError: The drop is larger than ``quantization.max_drop``.
+    """
+    from tinydet.evaluation import compare, format_comparison, save_comparison, save_lost_images
 
     comparison = compare(float_result, int8_result)
     save_comparison(comparison, run.folder)
+    section = run.config.quantization
+    if section.report and scored is not None:
+        save_lost_images(scored[0], scored[1], run.folder)
     run.log.say(f"\n{format_comparison(comparison)}")
+    layers = run.folder / section.export_dir / LAYER_REPORT_FILE
+    check_drop(float_result, int8_result, section.max_drop, layers)
 
 
 def predict_stage(run: Run, model_path: Path) -> Any:

@@ -1,17 +1,16 @@
-"""The images from which the converter learns the range of every activation."""
+"""The images that show the range of every activation."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 import numpy.typing as npt
 
 from tinydet.config.detector_spec import PreprocessSpec
 from tinydet.data.images import read_image
-from tinydet.data.preprocess import preprocess
+from tinydet.data.preprocess import preprocess, rescale
 from tinydet.errors import DataError
-
-BLACK, WHITE = 0, 255
 
 
 def select_calibration_images(paths: Sequence[Path], max_images: int) -> list[Path]:
@@ -39,27 +38,44 @@ def select_calibration_images(paths: Sequence[Path], max_images: int) -> list[Pa
     return [Path(paths[i * len(paths) // count]) for i in range(count)]
 
 
-def calibration_inputs(
-    paths: Sequence[Path], spec: PreprocessSpec
-) -> Iterator[npt.NDArray[np.uint8]]:
-    """Preprocessed images for calibration, pixels still 0..255.
-
-    The converter takes the range of the network input from what it sees here. So that the input
-    has exactly one code per pixel value, whatever the images, the first one gets a black and a
-    white pixel in two corners.
+class CalibrationImages(Sequence[npt.NDArray[np.float32]]):
+    """Preprocessed images as the float network takes them; kept in memory as 8-bit pixels.
 
     Args:
-        paths: Image files.
+        images_u8: ``[N, H, W, 3]``, preprocessed up to the rescaling.
         spec: The detector's preprocessing.
-
-    Yields:
-        ``[1, H, W, 3]`` uint8.
-
-    Raises:
-        DataError: A file cannot be read as an image.
     """
-    for index, path in enumerate(paths):
-        image = preprocess(read_image(path), spec).copy()
-        if index == 0:
-            image[0, 0], image[-1, -1] = BLACK, WHITE
-        yield image[None]
+
+    def __init__(self, images_u8: npt.NDArray[np.uint8], spec: PreprocessSpec) -> None:
+        self.images_u8 = images_u8
+        self._spec = spec
+
+    @classmethod
+    def read(cls, paths: Sequence[Path], spec: PreprocessSpec) -> "CalibrationImages":
+        """Read image files, at least one.
+
+        Raises:
+            DataError: A file cannot be read as an image.
+        """
+        return cls(np.stack([preprocess(read_image(path), spec) for path in paths]), spec)
+
+    def first(self, count: int) -> "CalibrationImages":
+        """At most so many of them."""
+        return CalibrationImages(self.images_u8[:count], self._spec)
+
+    def __len__(self) -> int:
+        return len(self.images_u8)
+
+    @overload
+    def __getitem__(self, index: int) -> npt.NDArray[np.float32]: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[npt.NDArray[np.float32]]: ...
+
+    def __getitem__(
+        self, index: int | slice
+    ) -> npt.NDArray[np.float32] | Sequence[npt.NDArray[np.float32]]:
+        """Rescaled: ``[1, H, W, 3]``; or several, in a list."""
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        return rescale(self.images_u8[index][None], self._spec)

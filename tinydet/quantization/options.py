@@ -8,6 +8,7 @@ from tinydet.config.detector_spec import Spec
 
 Granularity = Literal["per_channel", "per_tensor"]
 TensorType = Literal["uint8", "int8", "float"]
+CalibrationMethod = Literal["minmax", "percentile", "mse"]
 
 
 class QuantizationOptions(Spec):
@@ -19,6 +20,12 @@ class QuantizationOptions(Spec):
         input_type: ``uint8`` takes pixels 0..255; ``int8`` pixels - 128; ``float`` rescaled pixels.
         output_type: ``float`` gives one joined output with anchors, ready to decode; ``int8`` and
             ``uint8`` give scores and box deltas as the network computes them.
+        calibration_method: How the range of an activation follows from the values it has on the
+            calibration images: ``minmax`` covers all of them, ``percentile`` all but one in
+            10,000, ``mse`` is the range with the least squared error.
+        optimize: Improve the float network before it is rounded, without changing what it computes
+            on the calibration images: clear channels that never change, equalize the ranges of
+            channels, and afterwards correct the mean of each channel.
         max_images: At most this many calibration images are used, evenly taken from the list. The
             ranges of the activations settle after some hundred.
     """
@@ -26,4 +33,6 @@ class QuantizationOptions(Spec):
     granularity: Granularity = "per_channel"
     input_type: TensorType = "uint8"
     output_type: TensorType = "float"
+    calibration_method: CalibrationMethod = "minmax"
+    optimize: bool = False
     max_images: int = Field(200, ge=1)

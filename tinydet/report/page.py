@@ -20,6 +20,7 @@ from tinydet.report.charts import training_charts
 from tinydet.report.examples import Examples, collect_examples
 from tinydet.report.facts import bytes_text, count_text, find_number, to_facts
 from tinydet.report.pictures import Picture, PictureEmbedder
+from tinydet.report.quantization import read_quantization
 from tinydet.report.run_files import RunFiles
 from tinydet.report.summary import TFLITE, percent, read_detector, signed, summarize
 
@@ -31,6 +32,7 @@ DATA_PICTURES = (
     ("box_sizes.png", "Sizes of the objects"),
 )
 CHART_FILES = ("class_histogram.png", "box_sizes.png", "precision_recall.png", "confusion.png")
+LOST_IMAGES = ("lost_images.png", "Images that lose most, float left and int8 right")
 PICTURE_SIDE_PX = 1100
 SHEET_SIDE_PX = 1500  # sheets of many photos, looked at closely
 MAX_PREDICTIONS = 12
@@ -106,7 +108,7 @@ def _gather(files: RunFiles) -> dict[str, Any]:
     evaluations = read_evaluations(files)
     accuracy = compare(evaluations, _configured_iou(files, config_text))
     metrics = files.columns("logs/metrics/train_metrics.csv")
-    quantization = files.mapping("quantized_models/quantization.json")
+    quantization = read_quantization(files)
     checks = _checks(files)
     embedder = PictureEmbedder(files)  # pictures in the order of their worth
     return {
@@ -117,7 +119,8 @@ def _gather(files: RunFiles) -> dict[str, Any]:
         "evaluation_pictures": _evaluation_pictures(evaluations, embedder),
         "splits": _splits(checks, embedder),
         "charts": training_charts(metrics) if metrics else [],
-        "quantization": to_facts(quantization or {}),
+        "quantization": quantization,
+        "lost_images": _lost_images(files, embedder),
         "tflite_bytes": files.size_bytes(TFLITE),
         "float_bytes": files.size_bytes("saved_models/best_model.keras"),
         "predictions": _predictions(files, embedder),
@@ -211,6 +214,13 @@ def _examples(
         start_score=DEFAULT_SCORE if score is None else score,
         hit_iou=float(accuracy.headline_iou) or DEFAULT_HIT_IOU,
     )
+
+
+def _lost_images(files: RunFiles, embedder: PictureEmbedder) -> list[Captioned]:
+    """The sheet of images that quantization costs most, where a run was asked for it."""
+    if not (files.folder / LOST_IMAGES[0]).is_file():
+        return []
+    return _captioned(embedder, [LOST_IMAGES], SHEET_SIDE_PX)
 
 
 def _predictions(files: RunFiles, embedder: PictureEmbedder) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tinydet.errors import UnsupportedError, near_name
 from tinydet.targets.footprint import KIB, Footprint
 
 BOARDS_FILE = Path(__file__).with_name("boards.json")
@@ -18,11 +19,20 @@ class RamBank:
         name: As in the datasheet.
         address: Where it begins.
         size_bytes: Its length.
+        speed: Place in the order of speed, 0 for the fastest.
+        ready: It can be used after reset, without a clock or supply being switched on.
     """
 
     name: str
     address: int
     size_bytes: int
+    speed: int = 0
+    ready: bool = True
+
+    @property
+    def end(self) -> int:
+        """Address behind it."""
+        return self.address + self.size_bytes
 
 
 @dataclass(frozen=True)
@@ -39,6 +49,12 @@ class Board:
         external_ram_bytes: Memory-mapped RAM on the board; 0 without.
         source: Documents the numbers are from.
         note: What else matters.
+        flash_address: Where a program begins: in the internal flash, else in ``program_ram``.
+        external_flash_address: Where the external flash is mapped, once it is set up.
+        external_ram_address: Where the external RAM is mapped, once it is set up.
+        program_ram: Names of the banks that a program runs from on a chip without flash.
+        clock_mhz: Of the processor: after reset, and the highest.
+        uart: The serial port that a PC sees.
     """
 
     name: str
@@ -50,6 +66,12 @@ class Board:
     external_ram_bytes: int
     source: str
     note: str = ""
+    flash_address: int = 0
+    external_flash_address: int = 0
+    external_ram_address: int = 0
+    program_ram: tuple[str, ...] = ()
+    clock_mhz: tuple[float, float] = (0.0, 0.0)
+    uart: str = ""
 
     def regions(self) -> tuple[RamBank, ...]:
         """Internal RAM with neighbouring banks joined, largest first."""
@@ -123,17 +145,39 @@ def load_boards(path: Path = BOARDS_FILE) -> tuple[Board, ...]:
             name=board["name"],
             chip=board["chip"],
             core=board["core"],
-            flash_bytes=board["flash_kib"] * KIB,
+            flash_bytes=board["flash"][1] * KIB,
             ram=tuple(
-                RamBank(name, int(address, 16), size_kib * KIB)
-                for name, address, size_kib in board["ram"]
+                RamBank(name, int(address, 16), size_kib * KIB, speed, ready)
+                for name, address, size_kib, speed, ready in board["ram"]
             ),
-            external_flash_bytes=board["external_flash_kib"] * KIB,
-            external_ram_bytes=board["external_ram_kib"] * KIB,
+            external_flash_bytes=board["external_flash"][1] * KIB,
+            external_ram_bytes=board["external_ram"][1] * KIB,
             source=board["source"],
             note=board.get("note", ""),
+            flash_address=int(board["flash"][0], 16),
+            external_flash_address=int(board["external_flash"][0], 16),
+            external_ram_address=int(board["external_ram"][0], 16),
+            program_ram=tuple(board.get("program_ram", ())),
+            clock_mhz=(board["clock_mhz"][0], board["clock_mhz"][1]),
+            uart=board["uart"],
         )
         for board in boards
+    )
+
+
+def find_board(name: str, path: Path = BOARDS_FILE) -> Board:
+    """The board of a name, whatever its case.
+
+    Raises:
+        UnsupportedError: There is none.
+    """
+    boards = load_boards(path)
+    for board in boards:
+        if board.name.lower() == name.lower():
+            return board
+    names = [board.name for board in boards]
+    raise UnsupportedError(
+        "board", name, ", ".join(names), f"Choose one of these.{near_name(name, names)}"
     )
 
 

@@ -18,7 +18,17 @@ from tinydet.targets.base import (
     to_detections,
 )
 from tinydet.targets.elf import Image, read_image
-from tinydet.targets.emulator import Call, Machine, TracePoint, build_block_counter
+from tinydet.targets.emulator import (
+    FLASH_BEGIN,
+    FLASH_BYTES,
+    RAM_BEGIN,
+    RAM_BYTES,
+    Call,
+    Machine,
+    TracePoint,
+    build_block_counter,
+)
+from tinydet.targets.linker_script import MemoryMap, MemoryRegion, linker_script
 from tinydet.targets.toolchain import (
     FIRMWARE,
     Compiler,
@@ -31,6 +41,11 @@ from tinydet.targets.toolchain import (
 
 STACK_BYTES = 64 * 1024  # what the image reserves; what is used of it is measured
 IMAGE_FILE = "image.elf"
+# The addresses of mps2-an500; large enough for every network, so that a model that fits no board
+# is still measured.
+_FLASH = MemoryRegion("FLASH", FLASH_BEGIN, FLASH_BYTES)
+_RAM = MemoryRegion("RAM", RAM_BEGIN, RAM_BYTES)
+MEMORY = MemoryMap(program=_FLASH, weights=_FLASH, data=_RAM, arena=_RAM)
 
 
 @dataclass(frozen=True)
@@ -91,10 +106,7 @@ class CortexMTarget:
         """
         sources = write_sources(model, make_folder(folder).resolve())
         script = folder.resolve() / "cortex_m.ld"
-        text = (FIRMWARE / script.name).read_text(encoding="utf-8")
-        for mark, value in (("MODEL_OBJECT", f"{model.name}.o"), ("STACK_BYTES", STACK_BYTES)):
-            text = text.replace(f"@{mark}@", str(value))
-        write_text_atomically(script, text)
+        write_text_atomically(script, linker_script(MEMORY, model.name, STACK_BYTES))
         own = [FIRMWARE / name for name in ("startup.c", "firmware.c", "shape.c", "runtime.c")]
         macros = [*model_macros(model, folder.resolve()), *options]
         return self._toolchain(script).build(

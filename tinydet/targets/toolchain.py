@@ -151,9 +151,11 @@ def write_sources(model: CompiledModel, folder: Path) -> list[Path]:
 
 def model_macros(model: CompiledModel, folder: Path) -> list[str]:
     """``-D`` and ``-I`` options by which the C files of ``firmware/`` find the model."""
+    # By its whole path: the model may be called like a header of the program around it.
+    header = folder.resolve() / f"{model.name}.h"
     return [
         f"-I{folder}",
-        f'-DTD_MODEL_HEADER="{model.name}.h"',
+        f'-DTD_MODEL_HEADER="{header.as_posix()}"',
         f"-DTD_MODEL(member)={model.name}_##member",
         f"-DTD_MODEL_MACRO(member)={model.macro_prefix}_##member",
     ]

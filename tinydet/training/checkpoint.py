@@ -1,8 +1,8 @@
 """Weights on disk after every epoch, and going on from them.
 
-One file holds all that an epoch leaves behind: the weights, the optimizer's state, and what the
-callbacks remember. It is renamed into place, so a killed run has the last
-epoch whole.
+One file holds all that an epoch leaves behind: the weights, their running average, the optimizer's
+state, and what the callbacks remember. It is renamed into place, so a killed run has the last epoch
+whole.
 """
 
 import inspect
@@ -18,6 +18,7 @@ import keras
 
 from tinydet.config.files import atomic_path, require_space
 from tinydet.errors import ModelFileError
+from tinydet.training.weight_average import WeightAverage, averaged
 
 LAST_WEIGHTS = "last_weights.weights.h5"
 BEST_WEIGHTS = "best_weights.weights.h5"
@@ -51,13 +52,19 @@ class TrainingState:
         return len(self.history)
 
 
-def save_weights(model: keras.Model, path: Path, state: TrainingState | None = None) -> None:
+def save_weights(
+    model: keras.Model,
+    path: Path,
+    state: TrainingState | None = None,
+    average: WeightAverage | None = None,
+) -> None:
     """Write the weights (with the optimizer's, where compiled) and the state, whole or not at all.
 
     Args:
         model: The model being trained.
         path: ``*.weights.h5``.
         state: What the run knows; None for weights alone.
+        average: Of the weights, where there is one.
 
     Raises:
         OutputError: The file cannot be written.
@@ -74,6 +81,8 @@ def save_weights(model: keras.Model, path: Path, state: TrainingState | None = N
                 with h5py.File(weights, "r+") as file:
                     # Of a data set, not an attribute: those end at 64 KiB.
                     file[_STATE] = json.dumps(asdict(state))
+            if average is not None:
+                average.save(weights)
             weights.replace(temporary)
         except (OSError, RuntimeError) as error:  # RuntimeError: HDF5 closes on a full disk
             raise OSError(_reason(error)) from error
@@ -85,6 +94,7 @@ def _most_bytes(model: keras.Model) -> int:
     """Upper bound of a weights file: every value in 32 bits, and what HDF5 adds."""
     optimizer = getattr(model, "optimizer", None)
     variables = [*model.variables, *(optimizer.variables if optimizer else ())]
+    variables += model.weights  # their average
     values: int = sum(math.prod(variable.shape) for variable in variables)
     return 4 * values + len(variables) * 4096
 
@@ -204,6 +214,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships
         monitor: Metric that decides which epoch is best.
         mode: ``min`` or ``max``.
         on_saved: Called with the state after each epoch (tables and curves).
+        average: Of the weights: what the best weights are, where there is one.
     """
 
     def __init__(
@@ -215,6 +226,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships
         monitor: str,
         mode: str,
         on_saved: Any,
+        average: WeightAverage | None = None,
     ) -> None:
         super().__init__()
         self.folder = folder
@@ -223,6 +235,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships
         self.monitor = monitor
         self.sign = 1 if mode == "max" else -1
         self.on_saved = on_saved
+        self.average = average
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Save; the last weights come last, because they decide where a killed run goes on."""
@@ -232,8 +245,9 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships
         best = self.state.best_value
         if best is None or math.isnan(best) or self.sign * value > self.sign * best:
             self.state.best_value, self.state.best_epoch = value, epoch
-            save_weights(self.model, self.folder / BEST_WEIGHTS)
+            with averaged(self.average):
+                save_weights(self.model, self.folder / BEST_WEIGHTS)
         self.state.callbacks = remember(self.user_callbacks)
         self.state.stopped = bool(self.model.stop_training)
         self.on_saved(self.state)
-        save_weights(self.model, self.folder / LAST_WEIGHTS, self.state)
+        save_weights(self.model, self.folder / LAST_WEIGHTS, self.state, self.average)

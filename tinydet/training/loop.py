@@ -11,6 +11,7 @@ from tinydet.data.augment import Augmentation
 from tinydet.data.dataset import Sample
 from tinydet.data.opencv_threads import single_threaded_opencv
 from tinydet.inference.decoding import spec_anchors
+from tinydet.training.batch_norm_statistics import reestimate_batch_norm
 from tinydet.training.batches import TrainingBatches
 from tinydet.training.callbacks import available_metrics, best_metric, make_callbacks
 from tinydet.training.checkpoint import (
@@ -31,6 +32,7 @@ from tinydet.training.progress_bar import ProgressBar
 from tinydet.training.random_layers import SeedLayers
 from tinydet.training.recipes import RECIPES
 from tinydet.training.validation import Validation, ValidationCallback
+from tinydet.training.weight_average import WeightAverage, averaged
 
 SAVED_MODELS, LOGS = "saved_models", "logs"
 BASE_MODEL, BEST_MODEL, LAST_MODEL = "base_model.keras", "best_model.keras", "last_model.keras"
@@ -91,8 +93,12 @@ def train(
     metrics = available_metrics(validation)
     monitor, mode = best_metric(options.callbacks, metrics)
     user_callbacks = make_callbacks(options.callbacks, metrics, options.epochs)
+    average = WeightAverage(options.ema_momentum) if options.ema_momentum else None
     bar = ProgressBar(first_epoch, options.epochs, batches.steps_per_epoch, options.batch_size)
     callbacks: list[keras.callbacks.Callback] = [SeedLayers(options.seed), *user_callbacks, bar]
+    if average is not None:
+        average.set_model(model)  # a finished run has no training that would do so
+        callbacks.insert(0, average)
     if validation:
         measured = Validation(
             validation,
@@ -104,7 +110,10 @@ def train(
         )
         latest = state.history[-1] if state.history else {}
         callbacks.insert(
-            0, ValidationCallback(measured, loss, options.validation_period, latest=latest)
+            0,
+            ValidationCallback(
+                measured, loss, options.validation_period, latest=latest, average=average
+            ),
         )
     if first_epoch:
         callbacks.append(RestoreCallbacks(user_callbacks, state.callbacks))
@@ -115,20 +124,31 @@ def train(
         draw_curves(now.history, logs / "metrics" / CURVES_FILE)
 
     callbacks.append(
-        Checkpoint(saved, state, user_callbacks, monitor=monitor, mode=mode, on_saved=on_saved)
+        Checkpoint(
+            saved,
+            state,
+            user_callbacks,
+            monitor=monitor,
+            mode=mode,
+            on_saved=on_saved,
+            average=average,
+        )
     )
     prepare(model, options, loss)
     if first_epoch:
         load_weights(model, saved / LAST_WEIGHTS)
+        if average is not None:
+            average.load(saved / LAST_WEIGHTS, model)
         on_saved(state)  # a kill may have come between the table and the weights
     else:
         _save_model(model, saved / BASE_MODEL)
         spec.save(saved / DETECTOR_FILE)
     if first_epoch < options.epochs and not state.stopped:
         _fit(model, batches, callbacks, bar, first_epoch, options.epochs)
-    _save_model(model, saved / LAST_MODEL)
+    with averaged(average):
+        _finish(model, batches, options, saved / LAST_MODEL)
     load_weights(model, saved / BEST_WEIGHTS)
-    _save_model(model, saved / BEST_MODEL)
+    _finish(model, batches, options, saved / BEST_MODEL)
     speeds = [row["images_per_second"] for row in state.history[first_epoch:]]
     return TrainingResult(
         saved / BEST_MODEL,
@@ -167,6 +187,18 @@ def _fit(
     finally:
         batches.stop()
         bar.close()
+
+
+def _finish(
+    model: keras.Model, batches: TrainingBatches, options: TrainingOptions, path: Path
+) -> None:
+    """Measure the statistics of batch normalization anew, where wanted, and save."""
+    steps = min(options.batch_norm_batches, batches.steps_per_epoch)
+    if steps:
+        # Of an epoch that was not trained on: pictures as in training, in an order of their own.
+        epoch = options.epochs
+        reestimate_batch_norm(model, (batches.batch(epoch, step)[0] for step in range(steps)))
+    _save_model(model, path)
 
 
 def _save_model(model: keras.Model, path: Path) -> None:

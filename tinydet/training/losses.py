@@ -1,4 +1,4 @@
-"""The training loss: focal cross-entropy of the classes, smooth L1 of the boxes."""
+"""The training loss: what an anchor costs that has the class or the box wrong."""
 
 from typing import Any
 
@@ -7,16 +7,21 @@ import numpy as np
 from keras import ops
 
 from tinydet.boxes import FloatArray
+from tinydet.training.box_losses import iou_loss, smooth_l1
 from tinydet.training.matcher import match
 
 SMALLEST_MISS = 1e-7  # about the step of float32 below 1
 
 
 class DetectionLoss(keras.losses.Loss):  # type: ignore[misc]  # keras ships no types
-    """Matches anchors to objects and sums both losses, divided by the number of positives.
+    """Matches anchors to objects and sums class and box losses, divided by the positives' number.
 
     ``y_true`` is ``[B, M, 6]`` (see ``match``), ``y_pred`` the network's output
     ``[B, NA, 1 + num_classes + 4]``.
+
+    The class loss is focal cross-entropy of all anchors, or with ``negatives_per_positive`` that
+    of the positives and of the worst negatives of each image (hard-negative mining). The box loss
+    of a positive is ``box_weight * smooth L1 + iou_weight * IoU loss``.
 
     Args:
         anchors: ``[NA, 4]``.
@@ -24,14 +29,20 @@ class DetectionLoss(keras.losses.Loss):  # type: ignore[misc]  # keras ships no 
         negative_iou: See ``match``.
         focal_gamma: Exponent that plays down the easy anchors; 0 is plain cross-entropy.
         focal_alpha: Weight of the positives' class loss against that of the background.
-        box_weight: Weight of the box loss.
-        smooth_l1_beta: The box loss is quadratic below this error (in anchor sides), linear above.
+        negatives_per_positive: How many of the negatives with the largest loss count, per positive
+            of their image (at least as for one; equals of the last one count, too); None counts
+            all.
+        box_weight: Weight of the smooth L1 loss of the boxes.
+        smooth_l1_beta: Smooth L1 is quadratic below this error (in anchor sides), linear above.
+        iou_weight: Weight of the IoU loss of the boxes; 0 leaves it out.
+        iou_loss: Its kind, see ``box_losses.iou_loss``.
 
     Reference:
-        Lin et al., 2017, "Focal Loss for Dense Object Detection".
+        Lin et al., 2017, "Focal Loss for Dense Object Detection"; Liu et al., 2016, "SSD",
+        section 2.2 (hard-negative mining).
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - every number of the loss is a parameter
         self,
         anchors: FloatArray,
         *,
@@ -39,8 +50,11 @@ class DetectionLoss(keras.losses.Loss):  # type: ignore[misc]  # keras ships no 
         negative_iou: float = 0.4,
         focal_gamma: float = 2.0,
         focal_alpha: float = 1.0,
+        negatives_per_positive: float | None = None,
         box_weight: float = 1.0,
         smooth_l1_beta: float = 1 / 9,
+        iou_weight: float = 0.0,
+        iou_loss: str = "giou",
     ) -> None:
         super().__init__(name="detection_loss", reduction=None)
         self.anchors = np.asarray(anchors, np.float32)
@@ -48,8 +62,11 @@ class DetectionLoss(keras.losses.Loss):  # type: ignore[misc]  # keras ships no 
         self.negative_iou = negative_iou
         self.focal_gamma = focal_gamma
         self.focal_alpha = focal_alpha
+        self.negatives_per_positive = negatives_per_positive
         self.box_weight = box_weight
         self.smooth_l1_beta = smooth_l1_beta
+        self.iou_weight = iou_weight
+        self.iou_loss = iou_loss
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """The loss of a batch, a scalar."""
@@ -60,19 +77,39 @@ class DetectionLoss(keras.losses.Loss):  # type: ignore[misc]  # keras ships no 
         count = ops.maximum(ops.sum(positive), 1.0)
 
         num_scores = y_pred.shape[-1] - 4
-        log_scores = ops.log_softmax(ops.cast(y_pred[..., :num_scores], "float32"), axis=-1)
         labels = ops.where(targets.positive, targets.class_ids + 1, 0)
-        log_score = ops.sum(log_scores * ops.one_hot(labels, num_scores), axis=-1)
-        # Not 0: the slope of a power below 1 is infinite there, and infinity * 0 is nan.
-        miss = ops.maximum(1.0 - ops.exp(log_score), SMALLEST_MISS)
-        focal = -log_score * ops.power(miss, self.focal_gamma)
+        focal = self._focal(ops.cast(y_pred[..., :num_scores], "float32"), labels)
+        if self.negatives_per_positive is not None:
+            negative = negative * self._is_hard(focal * negative, positive)
         class_loss = ops.sum(focal * (positive * self.focal_alpha + negative))
 
         unit = ops.concatenate([anchors[:, 2:] - anchors[:, :2]] * 2, axis=-1)
-        error = ops.abs(
-            (targets.boxes - anchors) / unit - ops.cast(y_pred[..., num_scores:], "float32")
-        )
-        beta = self.smooth_l1_beta
-        smooth = ops.where(error < beta, 0.5 * error * error / beta, error - 0.5 * beta)
-        box_loss = ops.sum(ops.sum(smooth, axis=-1) * positive)
-        return (class_loss + self.box_weight * box_loss) / count
+        target_deltas = (targets.boxes - anchors) / unit
+        box_loss = self._box(ops.cast(y_pred[..., num_scores:], "float32"), target_deltas)
+        # Not a product: what stands at an anchor without an object may be anything.
+        box_loss = ops.sum(ops.where(targets.positive, box_loss, 0.0))
+        return (class_loss + box_loss) / count
+
+    def _focal(self, class_logits: Any, labels: Any) -> Any:
+        """Focal cross-entropy of every anchor, ``[B, NA]``."""
+        log_scores = ops.log_softmax(class_logits, axis=-1)
+        log_score = ops.sum(log_scores * ops.one_hot(labels, class_logits.shape[-1]), axis=-1)
+        # Not 0: the slope of a power below 1 is infinite there, and infinity * 0 is nan.
+        miss = ops.maximum(1.0 - ops.exp(log_score), SMALLEST_MISS)
+        return -log_score * ops.power(miss, self.focal_gamma)
+
+    def _is_hard(self, negative_loss: Any, positive: Any) -> Any:
+        """1 for the negatives of each image that cost most, else 0, ``[B, NA]``."""
+        positives = ops.maximum(ops.sum(positive, axis=1, keepdims=True), 1.0)
+        wanted = ops.cast(ops.ceil(positives * self.negatives_per_positive), "int32")
+        falling = -ops.sort(-negative_loss, axis=1)
+        last = ops.clip(wanted - 1, 0, negative_loss.shape[1] - 1)
+        smallest = ops.stop_gradient(ops.take_along_axis(falling, last, axis=1))
+        return ops.cast(negative_loss >= smallest, "float32")
+
+    def _box(self, box_deltas: Any, target_deltas: Any) -> Any:
+        """Weighted box loss of every anchor, ``[B, NA]``."""
+        loss = self.box_weight * smooth_l1(box_deltas, target_deltas, self.smooth_l1_beta)
+        if self.iou_weight:
+            loss = loss + self.iou_weight * iou_loss(box_deltas, target_deltas, self.iou_loss)
+        return loss

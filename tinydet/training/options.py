@@ -17,6 +17,10 @@ class TrainingOptions:
         optimizer_arguments: Its arguments.
         recipe: Name of the matching and loss, see ``RECIPES``.
         loss: What differs from the recipe, arguments of ``DetectionLoss``.
+        ema_momentum: Share of the running average of the weights that a step keeps; the average
+            is what is validated and saved. None keeps no average.
+        batch_norm_batches: Training batches over which the statistics of batch normalization are
+            measured anew for the saved models; 0 keeps the moving averages of training.
         frozen_layers: Which layers do not learn, as ``"(0:-1)"``; None freezes none.
         callbacks: Keras callbacks and schedules by name, with arguments.
         iou_threshold: Of the validation AP.
@@ -31,7 +35,9 @@ class TrainingOptions:
     optimizer: str = "Adam"
     optimizer_arguments: Mapping[str, Any] = field(default_factory=dict)
     recipe: str = "tinydet"
-    loss: Mapping[str, float] = field(default_factory=dict)
+    loss: Mapping[str, Any] = field(default_factory=dict)
+    ema_momentum: float | None = None
+    batch_norm_batches: int = 0
     frozen_layers: str | None = None
     callbacks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     iou_threshold: float = 0.4

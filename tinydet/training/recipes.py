@@ -1,6 +1,7 @@
 """Named ways to train: how anchors are matched and what the loss weighs."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -12,7 +13,7 @@ class Recipe:
         predictor_batch_norm: See ``build_detector``.
     """
 
-    loss: dict[str, float] = field(default_factory=dict)
+    loss: dict[str, Any] = field(default_factory=dict)
     predictor_batch_norm: bool = False
 
 

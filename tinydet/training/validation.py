@@ -28,6 +28,7 @@ from tinydet.metrics import (
     precision_recall,
 )
 from tinydet.training.batches import ground_truth_rows
+from tinydet.training.weight_average import WeightAverage, averaged
 
 VALIDATION_METRICS = ("val_loss", "val_map", "val_mpre", "val_mrec")
 CACHE_BYTES = 1 << 30  # of network inputs kept between epochs
@@ -157,6 +158,7 @@ class ValidationCallback(keras.callbacks.Callback):  # type: ignore[misc]  # ker
         period: Measure every so many epochs, and after the last one; between, the last values
             stand.
         latest: Logs of the epoch before, of a run that goes on; empty at the start.
+        average: Of the weights: what is measured, where there is one.
     """
 
     def __init__(
@@ -166,17 +168,20 @@ class ValidationCallback(keras.callbacks.Callback):  # type: ignore[misc]  # ker
         period: int = 1,
         *,
         latest: Mapping[str, float],
+        average: WeightAverage | None = None,
     ) -> None:
         super().__init__()
         self.validation = validation
         self.loss = loss
         self.period = period
+        self.average = average
         self.latest = {name: latest[name] for name in VALIDATION_METRICS if name in latest}
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Measure and add."""
         is_last = epoch + 1 == self.params["epochs"]
         if not self.latest or is_last or (epoch + 1) % self.period == 0:
-            self.latest = self.validation.measure(self.model, self.loss)
+            with averaged(self.average):
+                self.latest = self.validation.measure(self.model, self.loss)
         if logs is not None:
             logs.update(self.latest)

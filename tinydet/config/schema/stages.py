@@ -6,7 +6,10 @@ from pydantic import BeforeValidator, Field
 
 from tinydet.config.schema.values import (
     Count,
+    Flag,
+    NotNegative,
     Number,
+    Positive,
     Section,
     Share,
     Text,
@@ -17,7 +20,9 @@ from tinydet.config.schema.values import (
 )
 
 Quantizer = Literal["TFlite_converter"]
-QuantizationType = Literal["PTQ"]
+QuantizationType = Literal["PTQ", "QAT"]
+CalibrationMethod = Literal["minmax", "percentile", "mse"]
+CalibrationSelection = Literal["even", "stratified"]
 TensorType = Literal["int8", "uint8", "float"]
 Granularity = Literal["per_channel", "per_tensor"]
 ExportFolder = Literal["quantized_models"]
@@ -27,9 +32,24 @@ Engine = Literal["litert", "litert-ref"]
 ONNX_REMEDY = "Use TFlite_converter: models are quantized to .tflite."
 TARGET_REMEDY = "Evaluate and predict on this machine."
 NPY_REMEDY = "Remove the key: no .npy files are written."
-OPTIMIZE_REMEDY = "Set it to False: the float model is converted as it was trained."
 Board = Annotated[Target, choice(Target, stedgeai_host=TARGET_REMEDY, stedgeai_n6=TARGET_REMEDY)]
 Threshold = Annotated[Number, Field(gt=0, lt=1)]
+
+
+class QuantizationAwareSection(Section):
+    """``quantization.quantization_aware``: training with rounding, for ``quantization_type: QAT``.
+
+    It starts from the float model and goes over the training set with the augmentation, the loss
+    and the batch size of ``training``.
+
+    Attributes:
+        epochs: Passes over the training set.
+        learning_rate: At the start, of Adam; it falls to 0 along a cosine. Relative to the largest
+            weight of each channel.
+    """
+
+    epochs: Count = 3
+    learning_rate: Positive = 1e-4
 
 
 class QuantizationSection(Section):
@@ -37,12 +57,23 @@ class QuantizationSection(Section):
 
     Attributes:
         quantizer: The TFLite converter.
-        quantization_type: PTQ, post-training quantization.
+        quantization_type: PTQ, post-training quantization; QAT, training on with rounding in
+            every place (needs the labelled training set).
         input_type: YAML ``quantization_input_type``.
         output_type: YAML ``quantization_output_type``; ``float`` is one joined output, the
             integer types two raw ones.
         granularity: Scales of the convolution weights: one per output channel, or one.
-        optimize: Taken for compatibility.
+        calibration_method: How the range of an activation follows from its values on the
+            calibration images: ``minmax`` all of them, ``percentile`` all but one in 10,000,
+            ``mse`` the least squared error.
+        calibration_selection: ``even`` takes calibration images evenly over the list;
+            ``stratified`` (needs labels) so that each class is in about equally many.
+        optimize: Before rounding clear constant channels and, with ``per_tensor``, equalize the
+            ranges of channels; then correct the mean of each channel.
+        quantization_aware: For QAT.
+        report: Compare float and int8 layer by layer, and show the images that lose most.
+        max_drop: AP in points (at the first IoU that is evaluated) that int8 may be below float; a
+            larger drop fails the run. None allows any.
         export_dir: Sub-folder of the run.
         target_opset: Taken for compatibility; concerns ONNX only.
         max_images: Most calibration images; None takes the whole calibration set.
@@ -59,7 +90,12 @@ class QuantizationSection(Section):
         "float", alias="quantization_output_type"
     )
     granularity: Annotated[Granularity, choice(Granularity)] = "per_channel"
-    optimize: Annotated[bool, fixed(False, OPTIMIZE_REMEDY)] = False
+    calibration_method: Annotated[CalibrationMethod, choice(CalibrationMethod)] = "minmax"
+    calibration_selection: Annotated[CalibrationSelection, choice(CalibrationSelection)] = "even"
+    optimize: Flag = False
+    quantization_aware: QuantizationAwareSection = QuantizationAwareSection()
+    report: Flag = False
+    max_drop: NotNegative | None = None
     export_dir: Annotated[ExportFolder, choice(ExportFolder)] = "quantized_models"
     target_opset: Whole = 17
     max_images: Count | None = 100

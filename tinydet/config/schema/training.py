@@ -30,6 +30,7 @@ from tinydet.config.schema.values import (
 )
 
 Recipe = Literal["tinydet", "published"]
+IouLoss = Literal["giou", "diou"]
 SIDES = ", ".join(map(str, SIDES_PX))
 
 # By name: "published" depends on the input size (smallest 0.26 of the side at 192 px); "compact"
@@ -92,12 +93,16 @@ class ModelSection(Section):
         input_shape: ``(height, width, 3)``, pixels.
         pretrained_weights: ``imagenet``, a weights file, or None for a random start.
         anchors: Recipe of the anchor grid.
+        fpn_channels: Width of the pyramid and of the heads.
+        head_depth: Separable blocks of each head.
     """
 
     alpha: Annotated[float, BeforeValidator(check_alpha)] = 0.35
     input_shape: Annotated[tuple[int, int, int], BeforeValidator(check_input_shape)] = (192, 192, 3)
     pretrained_weights: Text | None = None
     anchors: Annotated[AnchorsSection, BeforeValidator(name_to_anchors)] = AnchorsSection()
+    fpn_channels: Count = 128
+    head_depth: Count = 4
 
 
 class LossSection(Section):
@@ -108,16 +113,23 @@ class LossSection(Section):
         negative_iou: Anchors below this IoU with every object are background.
         focal_gamma: How strongly easy anchors are played down.
         focal_alpha: Weight of the positive anchors in the class loss.
-        box_weight: Weight of the box loss against the class loss.
+        negatives_per_positive: Only so many of the worst background anchors of an image count,
+            per positive anchor (hard-negative mining, with focal_gamma 0); left out, all count.
+        box_weight: Weight of the smooth L1 box loss against the class loss.
         smooth_l1_beta: Box error where the loss turns from square to linear.
+        iou_weight: Weight of the IoU box loss, beside the smooth L1 one.
+        iou_loss: Kind of the IoU box loss.
     """
 
     positive_iou: Share | None = None
     negative_iou: Share | None = None
     focal_gamma: NotNegative | None = None
     focal_alpha: NotNegative | None = None
+    negatives_per_positive: Positive | None = None
     box_weight: NotNegative | None = None
     smooth_l1_beta: Positive | None = None
+    iou_weight: NotNegative | None = None
+    iou_loss: Annotated[IouLoss, choice(IouLoss)] | None = None
 
     @model_validator(mode="after")
     def negatives_are_below_positives(self) -> "LossSection":
@@ -128,7 +140,7 @@ class LossSection(Section):
             raise reject(found, "negative_iou <= positive_iou", "Exchange the two.")
         return self
 
-    def given(self) -> dict[str, float]:
+    def given(self) -> dict[str, Any]:
         """The values that were written, by name."""
         return self.model_dump(exclude_none=True)
 
@@ -164,6 +176,10 @@ class TrainingSection(Section):
         batch_norm_momentum: Share of the running averages that a step keeps. 0.999, which the
             backbone comes with, leaves validation AP at 0 in a short run.
         loss: Where the loss differs from the recipe.
+        ema_momentum: Share of the running average of the weights that a step keeps; the average
+            is validated and saved. None keeps no average.
+        batch_norm_batches: Training batches over which the statistics of batch normalization are
+            measured anew for the saved models; 0 keeps the running averages.
         validation_period: Validate every so many epochs, and after the last.
         cache_images: Keep decoded images in memory.
         num_workers: Threads that prepare images.
@@ -185,6 +201,8 @@ class TrainingSection(Section):
     recipe: Annotated[Recipe, choice(Recipe)] = "tinydet"
     batch_norm_momentum: Annotated[Number, Field(ge=0, lt=1)] = 0.97
     loss: LossSection = LossSection()
+    ema_momentum: Annotated[Number, Field(ge=0, lt=1)] | None = None
+    batch_norm_batches: Annotated[Whole, Field(ge=0)] = 0
     validation_period: Count = 1
     cache_images: Flag = True
     num_workers: Annotated[Whole, Field(ge=0)] = 2

@@ -13,33 +13,34 @@ from tinydet.config.schema.basics import (
     PostprocessingSection,
     PreprocessingSection,
 )
+from tinydet.config.schema.boards import BenchmarkingSection, DeploymentSection
 from tinydet.config.schema.stages import EvaluationSection, PredictionSection, QuantizationSection
 from tinydet.config.schema.training import TrainingSection
 from tinydet.config.schema.values import Section, choice
-from tinydet.config.schema.vendor import (
-    BenchmarkingSection,
-    DeploymentSection,
-    HydraSection,
-    MlflowSection,
-    ToolsSection,
-)
+from tinydet.config.schema.vendor import HydraSection, MlflowSection, ToolsSection
 
 OperationMode = Literal[
-    "training", "evaluation", "quantization", "prediction", "chain_tqe", "chain_eqe"
-]
-TRAINING_MODES = frozenset({"training", "chain_tqe"})
-EVALUATION_MODES = frozenset({"evaluation", "chain_tqe", "chain_eqe"})
-QUANTIZATION_MODES = frozenset({"quantization", "chain_tqe", "chain_eqe"})
-LATER_MODES = (
+    "training",
+    "evaluation",
+    "quantization",
+    "prediction",
     "benchmarking",
     "deployment",
+    "chain_tqe",
     "chain_tqeb",
-    "chain_qb",
+    "chain_eqe",
     "chain_eqeb",
+    "chain_qb",
     "chain_qd",
-    "compression",
+]
+TRAINING_MODES = frozenset({"training", "chain_tqe", "chain_tqeb"})
+EVALUATION_MODES = frozenset({"evaluation", "chain_tqe", "chain_tqeb", "chain_eqe", "chain_eqeb"})
+QUANTIZATION_MODES = frozenset(
+    {"quantization", "chain_tqe", "chain_tqeb", "chain_eqe", "chain_eqeb", "chain_qb", "chain_qd"}
 )
-LATER_REMEDY = "A later version of tinydet brings it; choose one of these."
+BENCHMARKING_MODES = frozenset({"benchmarking", "chain_tqeb", "chain_eqeb", "chain_qb"})
+DEPLOYMENT_MODES = frozenset({"deployment", "chain_qd"})
+COMPRESSION_REMEDY = "Choose a smaller alpha or input size instead of pruning."
 
 
 class UserConfig(Section):
@@ -56,16 +57,16 @@ class UserConfig(Section):
         quantization: The int8 model.
         evaluation: How accuracy is measured.
         prediction: What to look at.
-        tools: Kept, not used.
-        benchmarking: Kept, not used.
-        deployment: Kept, not used.
+        tools: What the C code is optimized for.
+        benchmarking: The board that is measured.
+        deployment: The board that gets the detector.
         mlflow: Kept, not used.
         hydra: ``run.dir`` is the run folder.
     """
 
     operation_mode: Annotated[
         OperationMode,
-        choice(OperationMode, **dict.fromkeys(LATER_MODES, LATER_REMEDY)),
+        choice(OperationMode, compression=COMPRESSION_REMEDY),
     ]
     general: GeneralSection = GeneralSection()
     dataset: DatasetSection = DatasetSection()
@@ -78,9 +79,9 @@ class UserConfig(Section):
     quantization: QuantizationSection = Field(default_factory=lambda: QuantizationSection())
     evaluation: EvaluationSection = EvaluationSection()
     prediction: PredictionSection = PredictionSection()
-    tools: ToolsSection | None = None
-    benchmarking: BenchmarkingSection | None = None
-    deployment: DeploymentSection | None = None
+    tools: ToolsSection = ToolsSection()
+    benchmarking: BenchmarkingSection = BenchmarkingSection()
+    deployment: DeploymentSection = DeploymentSection()
     mlflow: MlflowSection | None = None
     hydra: HydraSection = Field(default_factory=HydraSection)
 
@@ -103,6 +104,16 @@ class UserConfig(Section):
     def evaluates(self) -> bool:
         """Whether the mode has an evaluation stage (training alone also ends with one)."""
         return self.operation_mode in EVALUATION_MODES
+
+    @property
+    def benchmarks(self) -> bool:
+        """Whether the mode has a benchmarking stage."""
+        return self.operation_mode in BENCHMARKING_MODES
+
+    @property
+    def deploys(self) -> bool:
+        """Whether the mode has a deployment stage."""
+        return self.operation_mode in DEPLOYMENT_MODES
 
     def preprocess_spec(self, input_size: tuple[int, int] | None = None) -> PreprocessSpec:
         """Image file to network input.

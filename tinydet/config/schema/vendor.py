@@ -1,15 +1,30 @@
-"""Sections of the published file about tools and boards; typed, kept, and not needed here."""
+"""Sections of the published file about tools around the project."""
+
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tinydet.config.schema.values import Flag, Loose, Section, Text, Whole
+from tinydet.config.schema.values import Flag, Loose, Section, Text, choice
+
+Optimization = Literal["balanced", "time", "ram"]
 
 
 class CompilerSection(Section):
-    """``tools.stm32ai`` / ``tools.stedgeai``."""
+    """``tools.stm32ai`` / ``tools.stedgeai``: what the C code is optimized for.
+
+    Attributes:
+        version: Taken for compatibility.
+        optimization: ``ram`` takes the smallest arena, ``time`` the fewest instructions,
+            ``balanced`` the smallest arena that costs next to no time.
+        on_cloud: Taken for compatibility.
+        path_to_stm32ai: The publisher's compiler; where it is installed, its figures are put
+            beside ours. It is never needed.
+        path_to_stedgeai: Newer name of the same.
+        path_to_loader: Taken for compatibility.
+    """
 
     version: Text | None = None
-    optimization: Text | None = None
+    optimization: Annotated[Optimization, choice(Optimization)] = "balanced"
     on_cloud: Flag | None = None
     path_to_stm32ai: Text | None = None
     path_to_stedgeai: Text | None = None
@@ -17,39 +32,29 @@ class CompilerSection(Section):
 
 
 class ToolsSection(Section):
-    """``tools``: the publisher's tools; none of them is used."""
+    """``tools``: how the C code is made.
+
+    Attributes:
+        path_to_cube_ide: Taken for compatibility: the firmware builds without an IDE.
+    """
 
     stm32ai: CompilerSection | None = None
     stedgeai: CompilerSection | None = None
     path_to_cube_ide: Text | None = Field(None, alias="path_to_cubeIDE")
 
+    @property
+    def optimization(self) -> Optimization:
+        """What the C code is optimized for; the newer section counts first."""
+        section = self.stedgeai or self.stm32ai
+        return section.optimization if section else "balanced"
 
-class BenchmarkingSection(Section):
-    """``benchmarking``: the board."""
-
-    board: Text | None = None
-
-
-class HardwareSection(Section):
-    """``deployment.hardware_setup``: the board and what is connected."""
-
-    serie: Text | None = None
-    board: Text | None = None
-    input: Text | None = None
-    output: Text | None = None
-    stlink_serial_number: Text | None = None
-    ip_address: Text | None = None
-
-
-class DeploymentSection(Section):
-    """``deployment``: the application on the board."""
-
-    c_project_path: Text | None = None
-    ide: Text | None = Field(None, alias="IDE")
-    verbosity: Whole | None = None
-    hardware_setup: HardwareSection | None = None
-    label_file_path: Text | None = None
-    board_deploy_path: Text | None = None
+    @property
+    def stedgeai_path(self) -> str | None:
+        """The publisher's compiler, where the file names it."""
+        for section in (self.stedgeai, self.stm32ai):
+            if section and (path := section.path_to_stedgeai or section.path_to_stm32ai):
+                return path
+        return None
 
 
 class MlflowSection(Section):

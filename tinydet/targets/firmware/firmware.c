@@ -32,16 +32,7 @@ td_trace(const char *op, const void *output, int32_t output_bytes)
 #endif
 
 #ifdef TD_SEMIHOSTING
-#define TD_SYS_WRITE0 0x04
-#define TD_SYS_EXIT 0x18
-#define TD_APPLICATION_EXIT 0x20026
-
-static void td_semihosting(uint32_t operation, uint32_t parameter)
-{
-    register uint32_t r0 __asm__("r0") = operation;
-    register uint32_t r1 __asm__("r1") = parameter;
-    __asm__ volatile("bkpt 0xAB" : "+r"(r0) : "r"(r1) : "memory");
-}
+#include "semihosting.h"
 
 static void td_write_hex(const uint8_t *bytes, uint32_t count)
 {
@@ -61,7 +52,7 @@ TD_STARTUP __attribute__((noinline)) void td_finished(void)
     for (int32_t i = 0; i < td_num_detections; i++) {
         td_write_hex((const uint8_t *)&td_detections[i], sizeof(td_detections[i]));
     }
-    td_semihosting(TD_SYS_EXIT, TD_APPLICATION_EXIT);
+    td_semihosting(TD_SYS_EXIT, TD_EXIT_SUCCESS);
 #endif
     for (;;) {
         __asm__ volatile("nop");

@@ -1,0 +1,172 @@
+"""What each part of the training recipe is worth: one change each, same images seen, same seed.
+
+    python benchmarks/ablation.py coco-person --weights BACKBONE.h5 --work FOLDER [ROW ...]
+    python benchmarks/make_tables.py
+
+Trains the rows of ablation_rows.yaml that the result file does not hold yet, one after the other,
+each in a process of its own, and adds each to the file as soon as it is measured; a row that was
+stopped goes on where it was. AP is that of the float model of the last epoch, on the validation
+images: no epoch is chosen by them.
+"""
+
+import argparse
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+from record import RESULTS, write_result
+
+from tinydet.config.loader import load_config
+from tinydet.config.schema import UserConfig
+
+HERE = Path(__file__).parent
+BASE, ROWS = HERE / "ablation_base.yaml", HERE / "ablation_rows.yaml"
+MEASURED = "measured.json"  # in the folder of a row
+EMA_MOMENTUM = 0.999
+
+
+def main() -> None:
+    """Measure the missing rows and write results/ablation_<epochs>_epochs.json."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path, help="folder of coco-person")
+    parser.add_argument("rows", nargs="*", help="names in ablation_rows.yaml; none: all of them")
+    parser.add_argument("--weights", type=Path, required=True, help="of the backbone")
+    parser.add_argument("--work", type=Path, required=True, help="folder for the run folders")
+    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--seed", type=int, default=123)
+    parser.add_argument("--measure", metavar="ROW", help=argparse.SUPPRESS)
+    parsed = parser.parse_intermixed_args()
+    rows = yaml.safe_load(ROWS.read_text(encoding="utf-8"))
+    if parsed.measure:
+        measure(rows[parsed.measure], parsed, folder_of(parsed, parsed.measure))
+        return
+    for name in parsed.rows or rows:
+        if name not in rows:
+            parser.error(f"{name} is no row of {ROWS.name}: {', '.join(rows)}")
+        folder = folder_of(parsed, name)
+        if not (folder / MEASURED).is_file():
+            print(f"{name}: {rows[name]['change']}", flush=True)
+            subprocess.run([sys.executable, *sys.argv, "--measure", name], check=True)
+        add_row(parsed, name, rows[name], json.loads((folder / MEASURED).read_text()))
+
+
+def folder_of(parsed: argparse.Namespace, name: str) -> Path:
+    """Where a row is trained."""
+    work: Path = parsed.work
+    return work / f"{name}_{parsed.epochs}_epochs_seed_{parsed.seed}"
+
+
+def measure(row: dict[str, Any], parsed: argparse.Namespace, folder: Path) -> None:
+    """Train what a row changes, or take the run that it says, and write down the figures.
+
+    Every run keeps the running average of the weights beside them, which does not touch the
+    training, so that rows may tell what the average or other statistics of the same run are worth.
+    """
+    from tinydet.config.detector_spec import load_detector_spec
+    from tinydet.inference import load_detector
+    from tinydet.pipeline.context import Run
+    from tinydet.pipeline.log import RunLog
+    from tinydet.pipeline.train_stage import train_stage
+
+    run = folder_of(parsed, row["run"]) if "run" in row else folder
+    config = configuration(row, parsed)
+    for path in (run, folder):
+        path.mkdir(parents=True, exist_ok=True)
+    train_stage(Run(config, run, RunLog(run)))
+    saved = run / "saved_models"
+    spec = load_detector_spec(saved / "detector.json")
+    model_path = folder / "measured.keras"
+    finished_model(row, config, saved, spec).save(model_path)
+    figures = accuracy(load_detector(model_path, spec), model_path, config)
+    with (run / "logs" / "metrics" / "train_metrics.csv").open(encoding="utf-8") as file:
+        seconds = [float(epoch["seconds"]) for epoch in csv.DictReader(file)]
+    figures["minutes"] = round(sum(seconds) / 60, 1)
+    (folder / MEASURED).write_text(json.dumps(figures))
+    print(figures, flush=True)
+
+
+def configuration(row: dict[str, Any], parsed: argparse.Namespace) -> UserConfig:
+    """The base with the changes of a row."""
+    warm_up = max(1, min(3, parsed.epochs // 5))
+    schedule = "training.callbacks.LRWarmupCosineDecay"
+    overrides = [
+        f"training.model.pretrained_weights={parsed.weights}",
+        f"training.epochs={parsed.epochs}",
+        f"training.validation_period={parsed.epochs}",
+        f"training.ema_momentum={EMA_MOMENTUM}",
+        f"general.global_seed={parsed.seed}",
+        f"{schedule}.warmup_steps={warm_up}",
+        f"{schedule}.decay_steps={parsed.epochs - warm_up}",
+        *row.get("overrides", []),
+    ]
+    environment = {**os.environ, "COCO_PERSON": str(parsed.data)}
+    return load_config(BASE, overrides, environment).config
+
+
+def finished_model(row: dict[str, Any], config: UserConfig, saved: Path, spec: Any) -> Any:
+    """The network of the last epoch: its weights, or what the row says."""
+    import keras
+
+    from tinydet.data.augment import make_augmentation
+    from tinydet.pipeline.datasets import load_training
+    from tinydet.training.batch_norm_statistics import reestimate_batch_norm
+    from tinydet.training.batches import TrainingBatches
+
+    model = keras.models.load_model(saved / "last_model.keras")
+    if not row.get("average"):
+        model.load_weights(saved / "last_weights.weights.h5")
+    if "batch_norm_batches" in row:
+        batches = TrainingBatches(
+            load_training(config.dataset)[0].samples,
+            make_augmentation(config.data_augmentation),
+            spec.preprocess,
+            batch_size=config.training.batch_size,
+            seed=1,
+        )
+        steps = range(row["batch_norm_batches"])
+        reestimate_batch_norm(model, (batches.batch(0, step)[0] for step in steps))
+    return model
+
+
+def accuracy(detector: Any, model_path: Path, config: UserConfig) -> dict[str, Any]:
+    """AP on the validation images."""
+    from tinydet.evaluation import EvaluationSettings, evaluate
+    from tinydet.pipeline.datasets import load_evaluation
+
+    dataset, data_path = load_evaluation(config.dataset, detector.spec.class_names)
+    result = evaluate(
+        detector,
+        dataset,
+        model_path=model_path,
+        data_path=data_path,
+        run_folder=None,
+        settings=EvaluationSettings(
+            postprocess=config.evaluation_postprocess_spec(),
+            iou_thresholds=config.evaluation.iou_thresholds,
+        ),
+    )
+    figures: dict[str, Any] = {f"ap@{iou}": value.mean for iou, value in result.ap.items()}
+    return {**figures, "coco_ap": result.coco["ap"]}
+
+
+def add_row(
+    parsed: argparse.Namespace, name: str, row: dict[str, Any], figures: dict[str, Any]
+) -> None:
+    """Put the figures of one row into the result file."""
+    stem = f"ablation_{parsed.epochs}_epochs"
+    path = RESULTS / f"{stem}.json"
+    known = json.loads(path.read_text())["figures"]["rows"] if path.is_file() else []
+    key = (name, parsed.seed)
+    rows = [r for r in known if (r["row"], r["seed"]) != key]
+    rows.append({"row": name, "seed": parsed.seed, **row, **figures})
+    command = f"python benchmarks/ablation.py coco-person --epochs {parsed.epochs} ..."
+    write_result(stem, command, {"epochs": parsed.epochs, "images": 1668, "rows": rows})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""Firmware for every board: linked, and run in the memories of that board."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from tests.compiler.small_detector import small_spec
+from tinydet.targets import load_boards
+from tinydet.targets.board_emulator import run_firmware
+from tinydet.targets.boards import find_board
+from tinydet.targets.elf import read_image
+from tinydet.targets.firmware_project import (
+    build_firmware,
+    detection_lines,
+    format_memory_use,
+    memory_use,
+    read_report,
+)
+from tinydet.targets.gdb_remote.self_test import RESULT, parse_result
+
+KIB = 1024
+
+
+@pytest.mark.parametrize("board", load_boards(), ids=lambda board: board.name)
+def test_every_board_links_and_computes_what_the_pc_computes(board, write, golden):
+    """In an emulated core that has this board's memories and no others."""
+    project = write(board)
+    elf = build_firmware(project)
+    run = run_firmware(elf, board, variables=["td_self_test_result"])
+    num_operators = len(golden.outputs) - 2
+    assert run.success
+    assert run.text.startswith(
+        f"self-test passed: {num_operators} operators, preprocessing and boxes\n"
+    )
+    expected = golden.detections
+    assert len(expected) > 5
+    assert list(read_report(run.text).lines) == detection_lines(
+        expected, small_spec().class_names, *golden.image_u8.shape[:2]
+    )
+    report = read_report(run.text)
+    assert report.self_test_passed
+    assert report.first_bad_operator is None
+    np.testing.assert_array_equal(report.detections.boxes, expected.boxes)
+    np.testing.assert_array_equal(report.detections.scores, expected.scores)
+    result = parse_result(run.objects["td_self_test_result"][: RESULT.size])
+    assert result.passed
+    assert result.first_bad_operator == -1
+    assert result.stack_bytes == report.stack_bytes > 100
+    assert result.cycles is report.cycles is None  # the emulator counts none
+    uses = memory_use(project, elf)
+    assert all(use.spare_bytes >= 0 for use in uses)
+    assert str(round(uses[0].spare_bytes / KIB, 1)) in format_memory_use(uses)
+
+
+def test_sections_lie_where_the_board_has_memory(write):
+    project = write(find_board("STM32F746G-DISCO"))
+    image = read_image(build_firmware(project))
+    banks = {bank.name: bank for bank in project.board.ram}
+    dtcm, sram = banks["DTCM"], banks["SRAM1"]
+    assert image.symbols["td_vectors"].address == 0x0800_0000
+    assert dtcm.address <= image.symbols["td_stack_top"].address <= dtcm.end
+    arena = image.sections[".td_arena"]
+    fast_enough = (dtcm if project.memory.arena.name.startswith("DTCM") else sram).address
+    assert arena.address >= fast_enough
+    assert arena.size_bytes == project.needs.arena_bytes
+
+
+def test_banks_in_the_linker_script_do_not_overlap(write):
+    for board in load_boards():
+        regions = sorted(write(board).memory.regions(), key=lambda region: region.address)
+        for low, high in pairwise(regions):
+            assert low.address + low.size_bytes <= high.address, board.name

@@ -1,0 +1,40 @@
+"""The real architecture on every board: it runs there, or what is missing is told in bytes."""
+
+import numpy as np
+import pytest
+
+from tests.compiler.real_detector import real_detector
+from tinydet.compiler.compile import compile_model
+from tinydet.targets import load_boards
+from tinydet.targets.adopt import adopt
+from tinydet.targets.board_emulator import run_firmware
+from tinydet.targets.firmware_project import (
+    BoardFitError,
+    build_firmware,
+    read_report,
+    write_firmware_project,
+)
+from tinydet.targets.golden import record_golden_vectors
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_the_real_network_on_every_board(tmp_path):
+    path, spec = real_detector(tmp_path, "per_channel")
+    model = adopt(compile_model(path, tmp_path / "c", name="person", spec=spec, picture=False))
+    image = np.random.default_rng(1).integers(0, 256, (*spec.input_size, 3), np.uint8)
+    golden = record_golden_vectors(model, image, tmp_path / "pc")
+    told = {}
+    for board in load_boards():
+        try:
+            project = write_firmware_project(
+                model, board, tmp_path / "firmware", image=image, golden=golden
+            )
+            elf = build_firmware(project)
+        except BoardFitError as error:
+            told[board.name] = str(error)
+            continue
+        assert read_report(run_firmware(elf, board, timeout_s=250).text).self_test_passed
+    assert "mps2-an500" not in told
+    assert "NUCLEO-F401RE" in told  # 512 KiB of flash
+    assert all(" bytes of " in text for text in told.values())

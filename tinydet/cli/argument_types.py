@@ -1,0 +1,74 @@
+"""What the words of the command line stand for."""
+
+import argparse
+
+KIB = 1024
+UNITS = {"": 1, "B": 1, "K": KIB, "KB": KIB, "KIB": KIB, "M": KIB**2, "MB": KIB**2, "MIB": KIB**2}
+
+
+def class_list(text: str) -> list[str]:
+    """Class names as the options write them: separated by commas.
+
+    >>> class_list("person, traffic light")
+    ['person', 'traffic light']
+    """
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def input_size(text: str) -> tuple[int, int]:
+    """A side, or height and width.
+
+    Returns:
+        ``(height, width)``, pixels.
+
+    Raises:
+        argparse.ArgumentTypeError: It is neither.
+
+    >>> input_size("192"), input_size("192x416")
+    ((192, 192), (192, 416))
+    """
+    sides = text.lower().split("x")
+    if len(sides) > 2 or not all(side.isdecimal() for side in sides):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a side nor HEIGHTxWIDTH, in pixels")
+    return int(sides[0]), int(sides[-1])
+
+
+def input_shape(text: str) -> str:
+    """A side, or height and width, as the configuration writes the input shape.
+
+    >>> input_shape("192x416")
+    '(192, 416, 3)'
+    """
+    height, width = input_size(text)
+    return f"({height}, {width}, 3)"
+
+
+def count(text: str) -> int:
+    """A whole number from 1 on.
+
+    Raises:
+        argparse.ArgumentTypeError: It is none.
+    """
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
+    return int(text)
+
+
+def size_bytes(text: str) -> int:
+    """A size of memory; K and M are 1024 and 1024 * 1024.
+
+    Raises:
+        argparse.ArgumentTypeError: It is none.
+
+    >>> size_bytes("128K"), size_bytes("0.5 MiB"), size_bytes("300000")
+    (131072, 524288, 300000)
+    """
+    number = text.rstrip("KMIBkmib ")
+    unit = text[len(number) :].strip().upper()
+    try:
+        size = float(number) * UNITS[unit]
+    except (ValueError, KeyError):
+        size = 0
+    if not 1 <= size < 2**32:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size such as 128K, 1M or 300000")
+    return int(size)

@@ -1,0 +1,77 @@
+"""Sections ``benchmarking`` and ``deployment``: the board, and how it is reached."""
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+
+from tinydet.config.schema.values import Number, Section, Text, Whole, choice, to_list_or_single
+
+ExternalMemory = Annotated[Literal["flash", "ram"], choice(Literal["flash", "ram"])]
+
+
+class BenchmarkingSection(Section):
+    """``benchmarking``: which board is measured.
+
+    Attributes:
+        board: Its name. Of a microcontroller the instructions are counted on an emulated core
+            and the memory is read from the linked program; a Linux board is measured where
+            ``host`` is given.
+        via: ``gdb://HOST:PORT`` of a GDB server with the board behind it: measured there.
+        clock_mhz: Clock of its core, to tell cycles as milliseconds.
+        host: ``user@address`` of a Linux board; by default that of ``deployment``.
+    """
+
+    board: Text | None = None
+    via: Text | None = None
+    clock_mhz: Annotated[Number, Field(gt=0)] | None = None
+    host: Text | None = None
+
+
+class HardwareSection(Section):
+    """``deployment.hardware_setup``: the board and what is connected.
+
+    Attributes:
+        serie: Taken for compatibility: the board says it.
+        board: Its name.
+        input: Taken for compatibility: the camera is one function of the firmware's ``main.c``.
+        output: Taken for compatibility: so is what becomes of the boxes.
+        stlink_serial_number: Taken for compatibility.
+        ip_address: ``user@address`` of a Linux board; the user is ``root`` where none is named.
+    """
+
+    serie: Text | None = None
+    board: Text | None = None
+    input: Text | None = None
+    output: Text | None = None
+    stlink_serial_number: Text | None = None
+    ip_address: Text | None = None
+
+    @property
+    def host(self) -> str | None:
+        """``user@address`` of a Linux board."""
+        if self.ip_address is None or "@" in self.ip_address:
+            return self.ip_address
+        return f"root@{self.ip_address}"
+
+
+class DeploymentSection(Section):
+    """``deployment``: where the detector goes.
+
+    Attributes:
+        c_project_path: Taken for compatibility: the firmware project is written whole.
+        ide: Taken for compatibility.
+        verbosity: Taken for compatibility.
+        hardware_setup: The board.
+        label_file_path: Taken for compatibility: the model brings its class names.
+        board_deploy_path: Folder on a Linux board.
+        external: What goes to memories outside of a microcontroller: ``flash`` takes the weights,
+            ``ram`` the activations.
+    """
+
+    c_project_path: Text | None = None
+    ide: Text | None = Field(None, alias="IDE")
+    verbosity: Whole | None = None
+    hardware_setup: HardwareSection | None = None
+    label_file_path: Text | None = None
+    board_deploy_path: Text | None = None
+    external: Annotated[tuple[ExternalMemory, ...], BeforeValidator(to_list_or_single)] = ()

@@ -1,0 +1,34 @@
+"""The rewrites in order."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from tinydet.boxes import FloatArray
+from tinydet.quantization.folded_network import FoldedNetwork
+from tinydet.quantization.optimization.channel_extremes import channel_extremes
+from tinydet.quantization.optimization.constant_channels import clear_constant_channels
+from tinydet.quantization.optimization.equalization import equalize
+from tinydet.quantization.options import Granularity
+
+
+def optimize_weights(
+    network: FoldedNetwork, images: Sequence[FloatArray], granularity: Granularity
+) -> dict[str, Any]:
+    """Clear channels that never change, then equalize the others.
+
+    Args:
+        network: Changed in place; what it computes on the images stays the same up to float
+            rounding.
+        images: Rescaled calibration images ``[1, H, W, 3]``.
+        granularity: Of the weight scales that will be used.
+
+    Returns:
+        JSON-ready record of what was done.
+    """
+    extremes = channel_extremes(network, images, [layer.output for layer in network.convolutions])
+    cleared = clear_constant_channels(network, extremes)
+    factors = equalize(network, extremes, granularity)
+    return {
+        "constant_channels_cleared": cleared,
+        "largest_equalization_factor": {name: round(f, 3) for name, f in factors.items()},
+    }

@@ -1,0 +1,78 @@
+"""The range of every activation from what it holds on the calibration images."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from tinydet.boxes import FloatArray
+from tinydet.progress import track
+from tinydet.quantization.activations import run_with_tensors
+from tinydet.quantization.folded_network import SOFTMAX, FoldedNetwork, Range
+from tinydet.quantization.options import CalibrationMethod
+from tinydet.quantization.ranges.histogram import Histogram
+from tinydet.quantization.ranges.methods import METHODS, whole_range
+from tinydet.quantization.ranges.shared import computed_of, shared_ranges
+
+SMALLEST_WIDTH = 1e-6  # of a range: a tensor that is 0 on every image still needs a scale
+SCORE_RANGE = (0.0, 255 / 256)  # of a softmax: the kernel gives scores in steps of 1/256
+
+
+def calibrate_ranges(
+    network: FoldedNetwork,
+    images: Sequence[FloatArray],
+    method: CalibrationMethod,
+    input_range: Range,
+) -> dict[int, Range]:
+    """The range of every activation.
+
+    Args:
+        network: The folded float network.
+        images: Rescaled calibration images ``[1, H, W, 3]``, gone through twice where the method
+            needs to know how often values occur.
+        method: How the range follows from the values.
+        input_range: Of the rescaled image, so that it has one code per pixel value.
+
+    Returns:
+        Tensor -> ``(lowest, highest)``, which contain 0. Tensors between which nothing is computed
+        have the same range. Logits and deltas keep every value, whatever the method: the largest
+        logits are the objects.
+    """
+    groups = [(group, computed_of(network, group)) for group in shared_ranges(network)]
+    wholes = _extremes(network, [computed for _, computed in groups], images)
+    histograms = [Histogram(low, high) for low, high in wholes]
+    outputs = _network_outputs(network)
+    refined = [METHODS[method] is not whole_range and not outputs & set(g) for g, _ in groups]
+    if any(refined):
+        content = network.content()
+        for tensor in run_with_tensors(content, track(images, "Counting values")):
+            for (_, computed), histogram, wanted in zip(groups, histograms, refined, strict=True):
+                if wanted and histogram.low < histogram.high:
+                    for index in computed:
+                        histogram.add(tensor(index))
+    ranges: dict[int, Range] = {}
+    for (group, _), histogram, wanted in zip(groups, histograms, refined, strict=True):
+        found = METHODS[method](histogram) if wanted and len(histogram.counts) else None
+        low, high = found or whole_range(histogram)
+        ranges.update(dict.fromkeys(group, (low, max(high, low + SMALLEST_WIDTH))))
+    ranges[network.input] = input_range
+    scores = {layer.output for layer in network.layers if layer.kind == SOFTMAX}
+    return {**ranges, **dict.fromkeys(scores, SCORE_RANGE)}
+
+
+def _network_outputs(network: FoldedNetwork) -> set[int]:
+    """The outputs and what a softmax takes."""
+    logits = [i for layer in network.layers if layer.kind == SOFTMAX for i in layer.inputs]
+    return {*network.outputs, *logits}
+
+
+def _extremes(
+    network: FoldedNetwork, tensors: Sequence[tuple[int, ...]], images: Iterable[FloatArray]
+) -> list[Range]:
+    low, high = np.full(len(tensors), np.inf), np.full(len(tensors), -np.inf)
+    for tensor in run_with_tensors(network.content(), track(images, "Calibrating")):
+        for number, indices in enumerate(tensors):
+            for index in indices:
+                values = tensor(index)
+                low[number] = min(low[number], values.min())
+                high[number] = max(high[number], values.max())
+    return [(float(a), float(b)) for a, b in zip(low, high, strict=True)]

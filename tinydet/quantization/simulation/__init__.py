@@ -1,0 +1,1 @@
+"""The int8 network computed in float: every rounding in its place, differentiable."""

@@ -1,0 +1,200 @@
+"""The tables of the report: the same cells for Markdown and HTML."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tinydet.report.benchmark_report.figures import (
+    AccuracyFigures,
+    MemoryFigures,
+    Source,
+    Subject,
+    TimeFigures,
+)
+from tinydet.targets import Fit, Footprint, fit, load_boards
+from tinydet.targets.footprint import KIB
+
+NONE = "\N{EN DASH}"
+HOW = "how obtained"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Text, perhaps with a link; ``number`` cells stand to the right."""
+
+    text: str
+    url: str = ""
+    number: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the report.
+
+    Attributes:
+        title: Heading.
+        note: One sentence below it.
+        heads: Of the columns.
+        rows: One cell for each column.
+    """
+
+    title: str
+    note: str
+    heads: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+
+def memory_table(rows: Sequence[MemoryFigures]) -> Table:
+    """RAM and flash, as the model card prints them."""
+    sizes = ("activation RAM", "runtime RAM", "weights flash", "code flash")
+    heads = ("model", "input", "chip", *sizes, "total RAM", "total flash", HOW)
+    return Table(
+        "Memory footprint",
+        "KiB. Activation RAM holds the input image too; runtime RAM is everything else.",
+        heads,
+        tuple(
+            (
+                *_subject(row.subject),
+                Cell(row.chip),
+                *(
+                    _number(None if size is None else size / KIB, 2)
+                    for size in (
+                        row.activation_ram,
+                        row.runtime_ram,
+                        row.weights_flash,
+                        row.code_flash,
+                        row.total_ram,
+                        row.total_flash,
+                    )
+                ),
+                _source(row.source),
+            )
+            for row in rows
+        ),
+    )
+
+
+def mcu_table(rows: Sequence[TimeFigures]) -> Table:
+    """Times on microcontrollers."""
+    heads = ("model", "input", "board or core", "engine", "MHz", "ms", "cycles", "instructions")
+    return Table(
+        "Microcontrollers",
+        "One inference. Rows of tinydet: network and box selection on one image; published rows: "
+        "the network. Instructions are not cycles: wait states, caches and dual issue are not in "
+        "them, and no time follows from them.",
+        (*heads, "stack, bytes", HOW),
+        tuple(
+            (
+                *_subject(row.subject),
+                Cell(row.board),
+                Cell(row.engine),
+                _number(row.clock_mhz, 0),
+                _number(row.ms, 2),
+                _number(row.cycles, 0),
+                _number(row.instructions, 0),
+                _number(row.stack_bytes, 0),
+                _source(row.source),
+            )
+            for row in rows
+        ),
+    )
+
+
+def mpu_table(rows: Sequence[TimeFigures]) -> Table:
+    """Times under Linux."""
+    heads = ("model", "input", "board", "engine", "MHz", "ms", "5 % .. 95 %", HOW)
+    return Table(
+        "Linux boards",
+        "One inference of the network, median of the runs where a spread is given.",
+        heads,
+        tuple(
+            (
+                *_subject(row.subject),
+                Cell(row.board),
+                Cell(row.engine),
+                _number(row.clock_mhz, 0),
+                _number(row.ms, 2),
+                Cell(
+                    NONE
+                    if row.spread_ms is None
+                    else f"{row.spread_ms[0]:.2f} .. {row.spread_ms[1]:.2f}",
+                    number=True,
+                ),
+                _source(row.source),
+            )
+            for row in rows
+        ),
+    )
+
+
+def accuracy_table(rows: Sequence[AccuracyFigures]) -> Table:
+    """AP of the models that were evaluated, and the published ones."""
+    ious = sorted({iou for row in rows for iou in row.ap})
+    heads = ("model", "input", "kind", "data", *(f"AP@{iou}" for iou in ious), "COCO AP", HOW)
+    return Table(
+        "Accuracy",
+        "Percent. Figures on different data cannot be compared.",
+        heads,
+        tuple(
+            (
+                *_subject(row.subject),
+                Cell(row.kind),
+                Cell(row.data),
+                *(_number(row.ap.get(iou), 1) for iou in ious),
+                _number(row.coco_ap, 1),
+                _source(row.source),
+            )
+            for row in rows
+        ),
+    )
+
+
+def fits_table(footprints: Sequence[tuple[Subject, Footprint]]) -> Table:
+    """Every board against every model."""
+    heads = [_short(subject) for subject, _ in footprints]
+    rows = []
+    for board in load_boards():
+        verdicts = [_verdict(fit(board, footprint)) for _, footprint in footprints]
+        rows.append((Cell(board.name), Cell(board.core), *map(Cell, verdicts)))
+    return Table(
+        "Which board takes which model",
+        "KiB. By the sizes in the boards' documents; the arena has to lie in one piece, and "
+        "nothing is set aside for the rest of the application.",
+        ("board", "core", *heads),
+        tuple(rows),
+    )
+
+
+def _verdict(result: Fit) -> str:
+    """As ``"yes: RAM 312, flash 870 free"``."""
+    ram, flash = result.ram_spare_bytes / KIB, result.flash_spare_bytes / KIB
+    if result.inside:
+        return f"yes: RAM {ram:.0f}, flash {flash:.0f} free"
+    short = [(kind, -spare) for kind, spare in (("RAM", ram), ("flash", flash)) if spare < 0]
+    missing = ", ".join(f"{kind} {size:.0f} short" for kind, size in short)
+    return f"{'with external memory' if result.fits else 'no'}: {missing}"
+
+
+def _subject(subject: Subject) -> tuple[Cell, Cell]:
+    alpha = "" if subject.alpha is None else f", alpha {subject.alpha:g}"
+    classes = f" ({subject.classes})" if subject.classes else ""
+    return Cell(f"{subject.name}{alpha}{classes}"), Cell(_size(subject), number=True)
+
+
+def _short(subject: Subject) -> str:
+    alpha = "" if subject.alpha is None else f", alpha {subject.alpha:g}"
+    return f"{subject.name} {_size(subject)}{alpha}"
+
+
+def _size(subject: Subject) -> str:
+    if subject.input_size is None:
+        return NONE
+    height, width = subject.input_size
+    return str(width) if width == height else f"{width}x{height}"
+
+
+def _number(value: float | None, digits: int) -> Cell:
+    return Cell(NONE if value is None else f"{value:,.{digits}f}", number=True)
+
+
+def _source(source: Source) -> Cell:
+    return Cell(str(source), source.url)

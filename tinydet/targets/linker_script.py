@@ -1,0 +1,86 @@
+"""The linker script of a Cortex-M image, from the memories it may use."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+TEMPLATE = Path(__file__).parent / "firmware" / "cortex_m.ld"
+
+
+@dataclass(frozen=True)
+class MemoryRegion:
+    """A piece of memory that the linker fills.
+
+    Attributes:
+        name: A name in C.
+        address: Where it begins.
+        size_bytes: Its length.
+    """
+
+    name: str
+    address: int
+    size_bytes: int
+
+    def line(self) -> str:
+        """As in the MEMORY command.
+
+        >>> MemoryRegion("FLASH", 0x08000000, 1024).line()
+        'FLASH (rwx) : ORIGIN = 0x08000000, LENGTH = 0x00000400'
+        """
+        return (
+            f"{self.name} (rwx) : ORIGIN = 0x{self.address:08X}, LENGTH = 0x{self.size_bytes:08X}"
+        )
+
+
+@dataclass(frozen=True)
+class MemoryMap:
+    """Which memory takes what. The same one may take several parts.
+
+    Attributes:
+        program: Vectors, code, constants, initial values of variables.
+        weights: Constants of the model, and a built-in image.
+        data: Stack, variables, detections.
+        arena: The arena.
+    """
+
+    program: MemoryRegion
+    weights: MemoryRegion
+    data: MemoryRegion
+    arena: MemoryRegion
+
+    def regions(self) -> tuple[MemoryRegion, ...]:
+        """Each region once."""
+        return tuple(dict.fromkeys((self.program, self.weights, self.data, self.arena)))
+
+    def commands(self) -> str:
+        """The MEMORY command and the names of the parts."""
+        lines = "".join(f"    {region.line()}\n" for region in self.regions())
+        parts = (
+            ("PROGRAM", self.program),
+            ("WEIGHTS", self.weights),
+            ("DATA", self.data),
+            ("ARENA", self.arena),
+        )
+        aliases = "\n".join(f'REGION_ALIAS("{part}", {region.name})' for part, region in parts)
+        return f"MEMORY\n{{\n{lines}}}\n{aliases}"
+
+
+def linker_script(memory: MemoryMap, model_name: str, stack_bytes: int) -> str:
+    """The linker script.
+
+    Args:
+        memory: Where the parts go.
+        model_name: Base name of the generated C file, whose constants get a section of their own.
+        stack_bytes: Reserved for the stack.
+
+    Returns:
+        Its text.
+    """
+    text = TEMPLATE.read_text(encoding="utf-8")
+    marks = (
+        ("MEMORIES", memory.commands()),
+        ("MODEL", model_name),
+        ("STACK_BYTES", str(stack_bytes)),
+    )
+    for mark, value in marks:
+        text = text.replace(f"@{mark}@", value)
+    return text

@@ -1,0 +1,97 @@
+"""The generated C as a WebAssembly module that imports nothing."""
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from tinydet.compiler.codegen import generate
+from tinydet.compiler.codegen.detection import ASPECT_RATIOS
+from tinydet.compiler.compile import CompiledFiles
+from tinydet.targets.adopt import adopt
+from tinydet.targets.toolchain import Toolchain, model_macros, write_sources, zig_cc
+
+PAGE_FOLDER = Path(__file__).parent / "page"
+# Integer vectors halve the time, and change no number. Every browser since 2023 has them.
+MACHINE = ("-target", "wasm32-freestanding", "-mcpu=generic+simd128")
+DATA_SECTION = 11
+HEADER_BYTES = 8  # magic number and version
+
+
+def with_score_threshold(files: CompiledFiles, score_threshold: float) -> CompiledFiles:
+    """The same detector with another score threshold compiled in.
+
+    Args:
+        files: The detector in C.
+        score_threshold: In [0, 1].
+
+    Returns:
+        The detector; ``folder`` is None, as these C files are written nowhere.
+
+    Raises:
+        ValueError: The network finds no boxes.
+    """
+    detector = files.model.detector
+    if detector is None:
+        raise ValueError(f"{files.name} is a network without box selection")
+    postprocess = files.spec.postprocess.model_copy(update={"score_threshold": score_threshold})
+    spec = files.spec.model_copy(update={"postprocess": postprocess})
+    model = replace(files.model, detector=replace(detector, spec=spec))
+    return replace(files, model=model, spec=spec, sources=generate(model), folder=None)
+
+
+def build_program(files: CompiledFiles) -> bytes:
+    """Compile a detector to WebAssembly.
+
+    Args:
+        files: The detector in C.
+
+    Returns:
+        The module. It exports its memory and the functions of ``detector.c``. The same input and
+        compiler give the same bytes.
+
+    Raises:
+        MissingToolError: ziglang is not installed.
+        BuildError: The C compiler refuses (disk full).
+        ValueError: The network finds no boxes.
+    """
+    model = adopt(files)
+    toolchain = Toolchain(
+        "zig cc", zig_cc(*MACHINE), ("-O3",), ("-s", "-nostdlib", "-Wl,--no-entry")
+    )
+    aspect_ratio = ASPECT_RATIOS[files.spec.preprocess.aspect_ratio]
+    with tempfile.TemporaryDirectory(prefix="tinydet-web-") as name:
+        folder = Path(name)
+        sources = [*write_sources(model, folder), PAGE_FOLDER / "detector.c"]
+        macros = [*model_macros(model, folder), f"-DTD_WEB_ASPECT_RATIO={aspect_ratio}"]
+        return toolchain.build(sources, folder / "detector.wasm", macros).read_bytes()
+
+
+def constant_bytes(program: bytes) -> int:
+    """Bytes of the constants of a module: weights, biases, factors, anchor tables, class names.
+
+    Args:
+        program: A WebAssembly module.
+    """
+    return sum(end - begin for kind, begin, end in _sections(program) if kind == DATA_SECTION)
+
+
+def _sections(program: bytes) -> Iterator[tuple[int, int, int]]:
+    """Kind of each section, where its content begins, where it ends."""
+    position = HEADER_BYTES
+    while position < len(program):
+        kind = program[position]
+        size, begin = _read_number(program, position + 1)
+        yield kind, begin, begin + size
+        position = begin + size
+
+
+def _read_number(program: bytes, position: int) -> tuple[int, int]:
+    """An unsigned LEB128 number and where it ends."""
+    value = shift = 0
+    while True:
+        byte = program[position]
+        value |= (byte & 0x7F) << shift
+        position, shift = position + 1, shift + 7
+        if byte < 0x80:
+            return value, position

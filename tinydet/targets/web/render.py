@@ -1,0 +1,112 @@
+"""The page around the program: HTML, CSS and JavaScript in one text."""
+
+import base64
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tinydet.compiler.compile import CompiledFiles
+from tinydet.drawing import class_colour
+
+LISTED_CLASSES = 4  # with more, the headline gives their number
+LUMA_FOR_BLACK = 110  # of 255: on darker colours white letters are easier to read
+KIB = 1024
+
+
+def render_page(
+    files: CompiledFiles, program: bytes, *, lowest_score: float, weights_bytes: int
+) -> str:
+    """The whole page.
+
+    Args:
+        files: The detector as it was compiled by the user, with its own score threshold.
+        program: The WebAssembly module.
+        lowest_score: Score threshold compiled into ``program``; the slider starts there.
+        weights_bytes: Constants of the network.
+
+    Returns:
+        HTML that loads nothing.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    spec = files.spec
+    environment = Environment(
+        loader=PackageLoader("tinydet", "targets/web/page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    card = {
+        "class_names": list(spec.class_names),
+        "colours": [_css_colours(class_id) for class_id in range(spec.num_classes)],
+        "score_threshold": spec.postprocess.score_threshold,
+        "lowest_score": lowest_score,
+    }
+    return environment.get_template("index.html.j2").render(
+        title=f"Detector: {files.name.replace('_', ' ')}",
+        finds=_finds(spec.class_names),
+        facts=model_facts(files, weights_bytes),
+        card=card,
+        program=base64.b64encode(program).decode("ascii"),
+    )
+
+
+def model_facts(files: CompiledFiles, weights_bytes: int) -> list[tuple[str, str]]:
+    """What the page tells of the model: ``(label, value)`` in reading order."""
+    spec, graph = files.spec, files.model.graph
+    preprocess, postprocess = spec.preprocess, spec.postprocess
+    facts = [
+        ("File", Path(files.where).name),
+        ("Made from", files.model.origin),
+        ("Backbone", f"MobileNetV2, alpha {spec.alpha:g}" if spec.alpha else "not known"),
+        (
+            "Input",
+            f"{preprocess.height} \N{MULTIPLICATION SIGN} {preprocess.width} pixels (height, "
+            f"width), {preprocess.color_mode}; scaled: {preprocess.aspect_ratio}, "
+            f"{preprocess.interpolation}",
+        ),
+        ("Operators", f"{len(graph.ops)}, int8"),
+        ("Anchors", str(files.scores.shape[1])),
+        ("Weights", f"{weights_bytes / KIB:.0f} KiB"),
+        ("Working memory", f"{files.plan.arena_bytes / KIB:.0f} KiB"),
+        ("Score threshold", f"{postprocess.score_threshold:g}"),
+        ("NMS IoU threshold", f"{postprocess.nms_iou_threshold:g}"),
+        ("Most objects", str(postprocess.max_detections)),
+    ]
+    return facts + _training_facts(spec.provenance)
+
+
+def _training_facts(provenance: dict[str, Any]) -> list[tuple[str, str]]:
+    """What ``detector.json`` says of the training, where it does; no path of any machine."""
+    data = provenance.get("data")
+    data = data if isinstance(data, dict) else {}
+    found = [
+        ("Trained on", data.get("name")),
+        ("Training images", data.get("training_images")),
+        ("Epochs", provenance.get("epochs")),
+    ]
+    return [(label, str(value)) for label, value in found if isinstance(value, str | int)]
+
+
+def _finds(class_names: Sequence[str]) -> str:
+    """The classes in words.
+
+    >>> _finds(["cat"]), _finds(["cat", "dog", "cow"]), _finds("abcde")
+    ('cat', 'cat, dog and cow', '5 kinds of objects')
+    """
+    if len(class_names) > LISTED_CLASSES:
+        return f"{len(class_names)} kinds of objects"
+    *first, last = class_names
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _css_colours(class_id: int) -> tuple[str, str]:
+    """The colour of a class, as in drawn images, and that of letters on it.
+
+    >>> _css_colours(0), _css_colours(4)
+    (('#e69f00', '#000'), ('#0072b2', '#fff'))
+    """
+    red, green, blue = class_colour(class_id)
+    is_bright = 0.299 * red + 0.587 * green + 0.114 * blue > LUMA_FOR_BLACK
+    return f"#{red:02x}{green:02x}{blue:02x}", "#000" if is_bright else "#fff"

@@ -1,0 +1,61 @@
+"""Batch normalization's statistics of the network as it is, instead of running averages."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+import numpy as np
+
+from tinydet.boxes import FloatArray
+
+
+def reestimate_batch_norm(model: keras.Model, batches: Iterable[FloatArray]) -> None:
+    """Set the moving means and variances to those of some batches, with the weights of now.
+
+    The running averages of training are of networks of many steps, which were not the one of now.
+    Over batches with means ``m_i`` and (biased) variances ``v_i`` the mean becomes ``mean(m_i)``,
+    the variance ``mean(v_i + m_i**2) - mean(m_i)**2``: that of all their pixels together. Frozen
+    layers keep theirs. Dropout is left out.
+
+    Args:
+        model: Changed in place.
+        batches: Network inputs ``[B, H, W, 3]``, at least one batch, all of one size.
+
+    Reference:
+        Wu and Johnson, 2021, "Rethinking 'Batch' in BatchNorm", section 3.
+    """
+    norms = [
+        layer
+        for layer in model.layers
+        if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
+    ]
+    sums = [[np.zeros(layer.moving_mean.shape, np.float64) for _ in range(2)] for layer in norms]
+    count = 0
+    with _batch_statistics(model, norms):
+        for images in batches:
+            model(images, training=True)
+            count += 1
+            for layer, (mean_sum, square_sum) in zip(norms, sums, strict=True):
+                mean = np.array(layer.moving_mean, np.float64)
+                mean_sum += mean
+                square_sum += np.array(layer.moving_variance, np.float64) + mean**2
+    for layer, (mean_sum, square_sum) in zip(norms, sums, strict=True):
+        mean = mean_sum / count
+        layer.moving_mean.assign(mean)
+        layer.moving_variance.assign(np.maximum(square_sum / count - mean**2, 0))
+
+
+@contextmanager
+def _batch_statistics(model: keras.Model, norms: list[Any]) -> Iterator[None]:
+    """Moving averages that are those of the last batch alone; nothing is dropped."""
+    dropouts = [layer for layer in model.layers if isinstance(layer, keras.layers.Dropout)]
+    before = [(layer, "momentum", layer.momentum) for layer in norms]
+    before += [(layer, "rate", layer.rate) for layer in dropouts]
+    try:
+        for layer, name, _ in before:
+            setattr(layer, name, 0.0)
+        yield
+    finally:
+        for layer, name, value in before:
+            setattr(layer, name, value)
