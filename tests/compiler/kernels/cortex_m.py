@@ -17,9 +17,10 @@ from tests.compiler.kernels.native import (
     kernel_sources,
     structures,
 )
-from tinydet.targets.cortex_m import CORES
+from tinydet.targets.cortex_m import CORES, MEMORY
 from tinydet.targets.elf import read_image
 from tinydet.targets.emulator import Machine, build_block_counter
+from tinydet.targets.linker_script import linker_script
 from tinydet.targets.toolchain import FIRMWARE, Toolchain, arm_gcc, zig_cc
 
 SLOTS_BEGIN, SLOT_BYTES, NUM_SLOTS = 0x6000_0000, 1 << 20, 12  # unmapped memory between slots
@@ -43,8 +44,7 @@ def link_kernels(folder, core, *flags, compiler="zig"):
     entries = "".join(f"    (const void *){name},\n" for name in kernel_names())
     caller.write_text(f"{_CALLER}{entries}}};\n")
     script = folder / "cortex_m.ld"
-    text = (FIRMWARE / script.name).read_text()
-    script.write_text(text.replace("@MODEL_OBJECT@", "none").replace("@STACK_BYTES@", "65536"))
+    script.write_text(linker_script(MEMORY, "none", 65536))
     linker = ("-nostdlib", f"-Wl,-T,{script}", "-Wl,--gc-sections", "-Wl,-e,td_reset")
     options = ("-O2", "-fno-unwind-tables", "-fno-asynchronous-unwind-tables", *flags)
     machine = CORES[core]

@@ -46,7 +46,7 @@ TD_INLINE int16_t conv_input_value(uint8_t bits, int is_unsigned) {
 /* `fours` times four values of each of four pixels. */
 TD_INLINE void conv_gather_fours(const uint8_t *const in[TD_CONV_PIXELS], int32_t fours, int is_unsigned,
                                  int16_t *out) {
-#if defined(TD_CONV_DSP)
+#ifdef TD_DSP
     if (fours > 0 && is_unsigned) {
         conv_gather_u8_dsp(in, fours, out);
     } else if (fours > 0) {
@@ -216,7 +216,7 @@ TD_CONV_SHARED void conv_block(const td_conv_params *p, const td_conv_block *blo
         conv_block_general(p, block);
         return;
     }
-#if defined(TD_CONV_DSP)
+#ifdef TD_DSP
     if (p->is_joined) {
         conv_block_joined_dsp(block);
     } else {

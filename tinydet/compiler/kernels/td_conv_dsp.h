@@ -6,8 +6,7 @@
 
 #include "td_conv_block.h"
 
-#if defined(__ARM_FEATURE_DSP) && defined(__ARM_FEATURE_UNALIGNED) && defined(__GNUC__) && !defined(TD_PORTABLE)
-#define TD_CONV_DSP 1
+#ifdef TD_DSP
 
 /* A step multiplies two values of four pixels by those weights of two channels: r2 to r5 are the sums of the
  * first channel, r6 to r9 of the second; r0 walks through `gathered`, r1 through `weights`. */

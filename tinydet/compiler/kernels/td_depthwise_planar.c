@@ -7,7 +7,7 @@ enum { PIXELS_AT_ONCE = 32 };
  * DSP instructions this one is for rare cases: no room for unrolled loops. */
 #if !defined(__clang__)
 #define TD_SHORT_LOOP
-#elif defined(TD_DEPTHWISE_DSP)
+#elif defined(TD_DSP)
 #define TD_SHORT_LOOP _Pragma("clang loop unroll(disable)")
 #elif defined(__SSE2__) || defined(__ARM_NEON) || defined(__wasm_simd128__)
 #pragma clang diagnostic ignored "-Wpass-failed" /* sanitizers keep the compiler from making vectors */
@@ -78,7 +78,7 @@ static void planar_row_portable(const td_depthwise_planar_params *p, const plana
         const int8_t *const rows[3] = {in->row[0] + c * in->channel_step[0],
                                        in->row[1] + c * in->channel_step[1],
                                        in->row[2] + c * in->channel_step[2]};
-#ifdef TD_DEPTHWISE_DSP
+#ifdef TD_DSP
         planar_channel(p, &p->channel[c], rows, p->stride_width, output + c); /* a rare case: less code */
 #else
         if (p->stride_width == 1) {
@@ -109,7 +109,7 @@ void td_depthwise_planar_s8(const td_depthwise_planar_params *p, const int8_t *i
     for (int32_t y = y_begin; y < y_end; y++) {
         const planar_rows in = planar_rows_at(p, input, y);
         int8_t *out = output + y % p->output_ring * output_row;
-#ifdef TD_DEPTHWISE_DSP
+#ifdef TD_DSP
         if (p->rounding != TD_ROUND_ANY) {
             planar_row_in_dsp(p, &in, out);
             continue;

@@ -22,8 +22,7 @@ TD_INLINE int32_t planar_addend(int32_t output_offset, int32_t shift) {
     return (2 * output_offset + 1) * (1 << (shift - 1));
 }
 
-#if defined(__ARM_FEATURE_DSP) && defined(__GNUC__) && !defined(TD_PORTABLE)
-#define TD_DEPTHWISE_DSP 1
+#ifdef TD_DSP
 
 /* The assembler code knows this order. */
 typedef struct {

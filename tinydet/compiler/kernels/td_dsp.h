@@ -1,13 +1,12 @@
 /* td_dsp.h: single instructions of the Arm DSP extension (Cortex-M4, M7, M33) as functions. Not for callers.
  *
- * TD_DSP is defined where they exist. A word holds four int8, or two int16 in its bottom and top half. */
+ * They exist where TD_DSP is defined. A word holds four int8, or two int16 in its bottom and top half. */
 #ifndef TD_DSP_H
 #define TD_DSP_H
 
 #include "td_fixed_point.h"
 
-#if defined(__ARM_FEATURE_DSP) && defined(__GNUC__) && !defined(TD_PORTABLE)
-#define TD_DSP 1
+#ifdef TD_DSP
 
 /* Beside DSP code the portable loops serve rare cases and what is left over: no room for unrolled ones. */
 #if defined(__clang__)
