@@ -77,8 +77,9 @@ def measure(row: dict[str, Any], parsed: argparse.Namespace, folder: Path) -> No
     config = configuration(row, parsed)
     for path in (run, folder):
         path.mkdir(parents=True, exist_ok=True)
-    train_stage(Run(config, run, RunLog(run)))
     saved = run / "saved_models"
+    if not (saved / "last_model.keras").is_file():
+        train_stage(Run(config, run, RunLog(run)))
     spec = load_detector_spec(saved / "detector.json")
     model_path = folder / "measured.keras"
     finished_model(row, config, saved, spec).save(model_path)

@@ -30,6 +30,7 @@ def main() -> None:
     parts = [HEAD, accuracy_table(accuracy), training_table(accuracy)]
     if "training_throughput" in results:
         parts.append(training_throughput(results["training_throughput"]))
+    parts.extend(ablation_table(r["figures"]) for k, r in results.items() if "ablation" in k)
     parts.append(evaluation_throughput(accuracy))
     embedded = {k: r["figures"] for k, r in results.items() if k.startswith("embedded_")}
     if embedded:
@@ -90,6 +91,28 @@ def training_table(results: dict[str, Any]) -> str:
         )
     heads = ["run", "training images", "validation images", "epochs", "minutes, 2 cores", "recipe"]
     return "## Training\n\n" + table(heads, rows)
+
+
+ABLATION_FIGURES = ("ap@0.40", "ap@0.50", "ap@0.75", "coco_ap")
+
+
+def ablation_table(figures: dict[str, Any]) -> str:
+    """What one change of the recipe each is worth, best first."""
+    bases = {row["seed"]: row for row in figures["rows"] if row["row"] == "base"}
+    rows = []
+    for row in sorted(figures["rows"], key=lambda row: -row["ap@0.40"]):
+        base = bases.get(row["seed"])
+        gain = "" if base in (None, row) else f"{100 * (row['ap@0.40'] - base['ap@0.40']):+.1f}"
+        values = [f"{100 * row[name]:.1f}" for name in ABLATION_FIGURES]
+        rows.append([row["row"], row["change"], str(row["seed"]), *values, gain])
+    heads = ["row", "change", "seed", "AP@0.4", "AP@0.5", "AP@0.75", "COCO AP", "AP@0.4 over base"]
+    note = (
+        f"\nPerson detector at 192, alpha 0.35: {figures['epochs']} epochs of {figures['images']} "
+        "images each, one change each against `benchmarks/ablation_base.yaml`, weights of the last "
+        "epoch as they are. So short a budget favours what starts fast: see "
+        "[training.md](training.md).\n"
+    )
+    return f"## Ablation of the recipe, {figures['epochs']} epochs\n\n{table(heads, rows)}{note}"
 
 
 def training_throughput(result: dict[str, Any]) -> str:

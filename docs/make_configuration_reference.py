@@ -36,6 +36,8 @@ from tinydet.data.augment.configuration import FUNCTION_ARGUMENTS
 from tinydet.data.augment.erasing import ERASING_FUNCTIONS
 from tinydet.data.augment.generation_2024 import ARGUMENTS_2024
 from tinydet.data.augment.geometry import GEOMETRIC_FUNCTIONS
+from tinydet.data.augment.mosaic import MOSAIC, Mosaic
+from tinydet.data.augment.object_crop import OBJECT_FUNCTIONS
 from tinydet.data.augment.photometric import PIXEL_FUNCTIONS
 
 DOCS = Path(__file__).parent
@@ -279,6 +281,9 @@ def _snake(schedule: str) -> str:
 
 
 FUNCTION_MEANINGS = {
+    "random_mosaic": "The picture and parts of three others, side by side; must come first. "
+    "`center` is where the four meet, fractions of the sides; `scale` 1 shows objects as large as "
+    "without it.",
     "random_hue": "Offset to the hue; 1 is the whole colour circle.",
     "random_saturation": "Offset to the saturation.",
     "random_value": "Offset to the value (brightness).",
@@ -330,9 +335,9 @@ def functions_text(names: list[str], docs: dict[str, Callable[..., Any]]) -> str
 
 def geometric_text() -> str:
     """Functions that move boxes."""
-    return functions_text(
-        list(GEOMETRIC_FUNCTIONS), {k: v[0] for k, v in GEOMETRIC_FUNCTIONS.items()}
-    )
+    drawers = {**GEOMETRIC_FUNCTIONS, **OBJECT_FUNCTIONS}
+    docs: dict[str, Callable[..., Any]] = {name: value[0] for name, value in drawers.items()}
+    return functions_text([MOSAIC, *docs], {MOSAIC: Mosaic, **docs})
 
 
 def pixel_text() -> str:

@@ -64,6 +64,10 @@ class ArenaLimitError(FaultError):
     """No memory plan of a network keeps to the limit of the user."""
 
 
+class ProcessGroupError(FaultError):
+    """Processes that train together cannot meet, do not agree, or have lost one of them."""
+
+
 class AccuracyError(FaultError):
     """A model is less accurate than the user allows."""
 

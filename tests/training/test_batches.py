@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tinydet.data.augment import make_augmentation
+from tinydet.data.decoded_images import DecodedImages
 from tinydet.data.opencv_threads import single_threaded_opencv
 from tinydet.errors import DataError
 from tinydet.training.batches import TrainingBatches, ground_truth_rows
@@ -33,7 +34,7 @@ def test_same_bytes_whatever_the_threads_and_the_cache(make_samples, make_batche
     samples = make_samples(8)
     expected = content(make_batches(samples).epochs(0, 3))
     assert len(expected) == 6
-    for changes in ({"num_workers": 1}, {"num_workers": 5}, {"cache_images": False}):
+    for changes in ({"num_workers": 1}, {"num_workers": 5}, {"images": DecodedImages()}):
         assert content(make_batches(samples, **changes).epochs(0, 3)) == expected
 
 
@@ -157,3 +158,49 @@ def test_opencv_gets_its_threads_back():
         assert cv2.getNumThreads() == 3
     finally:
         cv2.setNumThreads(before)
+
+
+MOSAIC = {"random_mosaic": {"change_rate": 1}, "random_flip": {"mode": "horizontal"}}
+
+
+def test_mosaics_are_repeatable_and_show_objects_of_other_images(make_samples, make_batches):
+    """Rows of every class id that is in the tiles; the same whatever the threads."""
+    samples = make_samples(9)
+    chain = make_augmentation(MOSAIC)
+    expected = content(make_batches(samples, augmentation=chain).epochs(0, 2))
+    threads = make_batches(samples, augmentation=chain, num_workers=5, images=DecodedImages())
+    assert content(threads.epochs(0, 2)) == expected
+    assert content(make_batches(samples, augmentation=chain).epochs(1, 2)) == expected[3:]
+    # Only the second image has objects, two of them: in a mosaic others show them, too.
+    lonely = [
+        dataclasses.replace(s, boxes=s.boxes[:0], class_ids=s.class_ids[:0], ignored=s.ignored[:0])
+        if index != 2
+        else s
+        for index, s in enumerate(samples)
+    ]
+    batches = make_batches(tuple(lonely), augmentation=chain)
+    rows = np.concatenate([rows for _, rows in batches.epochs(0, 4)])
+    assert rows.shape[1:] == (4, 6)
+    with_objects = (rows[..., 5] == OBJECT).any(axis=1)
+    assert 4 < with_objects.sum() < len(rows)
+    assert set(rows[rows[..., 5] == OBJECT][:, 4]) <= set(samples[2].class_ids.tolist())
+
+
+def test_a_mosaic_of_too_many_objects_is_left_out(make_samples, make_batches):
+    """Every image is full of objects: no label is lost for want of a row."""
+    chain = make_augmentation({"random_mosaic": {"change_rate": 1, "scale": 0.71, "center": 0.5}})
+    samples = tuple(
+        dataclasses.replace(
+            sample,
+            boxes=np.tile(np.float32([[0.0, 0.0, 1.0, 1.0]]), (6, 1)),
+            class_ids=np.arange(6),
+            ignored=np.zeros(6, bool),
+        )
+        for sample in make_samples(4)
+    )
+    ((_, rows),) = make_batches(samples, augmentation=chain, batch_size=4).epochs(0, 1)
+    assert rows.shape == (4, 12, 6)
+    for image_rows in rows:
+        found = image_rows[image_rows[:, 5] != PADDING]
+        assert sorted(found[:, 4]) == list(range(6))
+        np.testing.assert_array_equal(found[:, :4], [[0, 0, 1, 1]] * 6)

@@ -72,5 +72,7 @@ def test_what_matters(make, build_small, spec, parts):
         make(options=dataclasses.replace(OPTIONS, optimizer_arguments={"learning_rate": 0.2})),
         make(augmentation=make_augmentation(None)),
         make(augmentation=make_augmentation(flip)),
+        make(augmentation=make_augmentation({"random_mosaic": None, **flip})),
+        make(options=dataclasses.replace(OPTIONS, ema_momentum=0.9)),
     ]
     assert len(set(hashes)) == len(hashes)

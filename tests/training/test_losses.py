@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinydet.anchors import encode_boxes, make_anchors
+from tinydet.training.box_losses import IOU_LOSSES, iou_loss
 from tinydet.training.losses import DetectionLoss
 from tinydet.training.matcher import IGNORED, OBJECT, PADDING
 from tinydet.training.recipes import RECIPES
@@ -29,8 +30,10 @@ def plain_loss(assign, images, outputs, num_classes, arguments):
     """``DetectionLoss`` in loops over images, anchors and corners."""
     gamma, alpha = arguments["focal_gamma"], arguments["focal_alpha"]
     beta, weight = arguments["smooth_l1_beta"], arguments["box_weight"]
+    ratio = arguments.get("negatives_per_positive")
     class_loss = box_loss = positives = 0.0
     for rows, image_outputs in zip(images, outputs, strict=True):
+        background, own = [], 0
         assignment = assign(rows, ANCHORS, 0.5, 0.25)
         for anchor, learns, output in zip(ANCHORS, assignment, image_outputs, strict=True):
             if learns is None:
@@ -40,15 +43,19 @@ def plain_loss(assign, images, outputs, num_classes, arguments):
             total = math.fsum(math.exp(v) for v in logits)
             probability = math.exp(logits[label]) / total
             focal = -math.log(probability) * (1 - probability) ** gamma
-            class_loss += focal * (1 if label == 0 else alpha)
             if label == 0:
+                background.append(focal)
                 continue
-            positives += 1
+            class_loss += focal * alpha
+            own += 1
             for corner in range(4):
                 side = float(anchor[2 + corner % 2] - anchor[corner % 2])
                 wanted = (float(rows[learns][corner]) - float(anchor[corner])) / side
                 error = abs(wanted - float(output[num_classes + 1 + corner]))
                 box_loss += error**2 / (2 * beta) if error < beta else error - beta / 2
+        background.sort(reverse=True)
+        class_loss += sum(background[: None if ratio is None else math.ceil(ratio * max(own, 1))])
+        positives += own
     return (class_loss + weight * box_loss) / max(positives, 1)
 
 
@@ -62,8 +69,9 @@ def test_equals_plain_loops(assign_plainly, num_classes):
         st.sampled_from([0.0, 0.25, 2.0]),
         st.sampled_from([1.0, 0.25]),
         st.sampled_from([1 / 9, 4.0]),
+        st.sampled_from([None, 3.0, 0.4, 1000.0]),
     )
-    def check(seed, gamma, alpha, beta):
+    def check(seed, gamma, alpha, beta, negatives):
         rng = np.random.default_rng(seed)
         corners = rng.integers(0, 8, (5, 2)) / 16
         found = np.concatenate([corners, corners + rng.integers(2, 9, (5, 2)) / 16], axis=1)
@@ -77,12 +85,50 @@ def test_equals_plain_loops(assign_plainly, num_classes):
             "focal_alpha": alpha,
             "smooth_l1_beta": beta,
             "box_weight": 0.7,
+            "negatives_per_positive": negatives,
         }
         loss = DetectionLoss(ANCHORS, **THRESHOLDS, **arguments)
         expected = plain_loss(assign_plainly, images, outputs, num_classes, arguments)
         assert float(loss(images, outputs)) == pytest.approx(expected, rel=1e-4)
 
     check()
+
+
+def test_the_iou_loss_comes_on_top(assign_plainly):
+    """Its weight times the sum over the positives, beside smooth L1 or without it."""
+    rows = gt_rows([*RECT, 0, OBJECT])
+    outputs = np.random.default_rng(6).normal(0, 0.3, (1, len(ANCHORS), 6)).astype(np.float32)
+    learns = assign_plainly(rows, ANCHORS, 0.5, 0.25)
+    positive = [index for index, entry in enumerate(learns) if isinstance(entry, int)]
+    wanted = encode_boxes(np.float32([RECT] * len(positive)), ANCHORS[positive])
+
+    def loss(**arguments):
+        return float(DetectionLoss(ANCHORS, **THRESHOLDS, **arguments)(rows[None], outputs))
+
+    for kind in IOU_LOSSES:
+        mean = float(np.mean(iou_loss(outputs[0, positive, -4:], wanted, kind)))
+        for weight in (0.0, 1.0):
+            with_it = loss(box_weight=weight, iou_weight=2.5, iou_loss=kind)
+            assert with_it - loss(box_weight=weight) == pytest.approx(2.5 * mean, rel=1e-4)
+
+
+def test_only_the_hard_negatives_learn():
+    """As many as asked for per positive of their image, the ones that cost most."""
+    rows = np.stack([gt_rows([*RECT, 0, OBJECT]), gt_rows()])
+    outputs = np.random.default_rng(5).normal(size=(2, len(ANCHORS), 6)).astype(np.float32)
+    mined = DetectionLoss(ANCHORS, **THRESHOLDS, focal_gamma=0.0, negatives_per_positive=3)
+    _, every = value_and_gradient(DetectionLoss(ANCHORS, **THRESHOLDS), rows, outputs)
+    _, hard = value_and_gradient(mined, rows, outputs)
+    positive = (every[..., -4:] != 0).any(axis=-1)
+    learns = (hard[..., :2] != 0).any(axis=-1)
+    assert positive[0].sum() > 1
+    assert learns[positive].all()
+    assert (learns & ~positive).sum(axis=1).tolist() == [3 * positive[0].sum(), 3]
+    background = outputs[..., 0] - np.logaddexp(outputs[..., 0], outputs[..., 1])
+    easy = (every[..., :2] != 0).any(axis=-1) & ~learns
+    for image in (0, 1):
+        chosen = learns[image] & ~positive[image]
+        assert background[image, chosen].max() <= background[image, easy[image]].min()
 
 
 def perfect_outputs(assign, rows, num_classes, confidence=40.0):

@@ -41,6 +41,8 @@ OPTIONS = TrainingOptions(
         "EarlyStopping": {"monitor": "val_map", "patience": 50, "restore_best_weights": True},
     },
     validation_period=3,
+    ema_momentum=0.8,
+    batch_norm_batches=1,
     seed=SEED,
 )
 KILLED = """
@@ -235,6 +237,27 @@ def test_what_a_run_leaves_behind(arguments, unbroken):
         tags[part] = events.Tags()["tensors"]
     assert {"epoch_loss", "epoch_learning_rate"} <= set(tags["train"])
     assert {"epoch_loss", "epoch_map"} <= set(tags["validation"])
+
+
+def test_saved_models_are_the_average_with_measured_statistics(unbroken, run, tmp_path):
+    """And neither of the two touches the course of the training."""
+    folder, _ = unbroken
+    plain = dataclasses.replace(OPTIONS, ema_momentum=None, batch_norm_batches=0)
+    run("plain", options=plain)
+    for own, other in zip(table(folder), table(tmp_path / "plain"), strict=True):
+        assert own["loss"] == other["loss"]
+        assert own["val_loss"] != other["val_loss"]
+    last, own = (
+        keras.models.load_model(f / "saved_models/last_model.keras")
+        for f in (folder, tmp_path / "plain")
+    )
+    with h5py.File(folder / "saved_models/last_weights.weights.h5") as file:
+        kept = [file[f"tinydet_weight_average/{i}"][()] for i in range(len(last.weights))]
+    for variable, average in zip(last.weights, kept, strict=True):
+        assert np.array_equal(variable, average) != ("moving" in variable.path)
+    # Not all differ: the predictors of a level that no object was matched to learn nothing.
+    pairs = zip(last.weights, own.weights, strict=True)
+    assert sum(not np.array_equal(*pair) for pair in pairs) > len(kept) / 2
 
 
 def test_an_unreadable_image_ends_training_with_its_name(run, arguments):

@@ -86,7 +86,7 @@ def list_images(folder: Path) -> list[Path]:
     return [Path(name) for name in sorted(found)]
 
 
-def read_image(path: Path) -> ImageArray:
+def read_image(path: Path, largest_side: int | None = None) -> ImageArray:
     """The pixels of an image file as people see it.
 
     EXIF rotation is applied. Gray, palette and CMYK become RGB; of 16 bits the upper 8 are kept;
@@ -95,6 +95,8 @@ def read_image(path: Path) -> ImageArray:
 
     Args:
         path: JPEG, PNG, WebP or BMP file, told by its content.
+        largest_side: A picture with a longer side, in pixels, is shrunk to it, its proportions
+            kept to the pixel; None for never.
 
     Returns:
         ``[height, width, 3]`` uint8 RGB.
@@ -102,7 +104,7 @@ def read_image(path: Path) -> ImageArray:
     Raises:
         DataError: The file is missing, empty, truncated or no such image.
     """
-    return decode_image(read_bytes(path), path)
+    return decode_image(read_bytes(path), path, largest_side)
 
 
 def read_bytes(path: Path) -> bytes:
@@ -120,12 +122,13 @@ def read_bytes(path: Path) -> bytes:
     return content
 
 
-def decode_image(content: bytes, path: Path) -> ImageArray:
+def decode_image(content: bytes, path: Path, largest_side: int | None = None) -> ImageArray:
     """Pixels of an image file whose bytes are at hand; see ``read_image``.
 
     Args:
         content: Bytes of the file.
         path: Its name, for the error.
+        largest_side: See ``read_image``.
 
     Returns:
         ``[height, width, 3]`` uint8 RGB.
@@ -135,12 +138,27 @@ def decode_image(content: bytes, path: Path) -> ImageArray:
     """
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            if largest_side is not None:
+                # A JPEG can be decoded at a half, a quarter, an eighth in a fraction of the time.
+                image.draft(None, (largest_side, largest_side))
             image.load()
             rgb = _to_rgb(image)
             turn = TURN_UPRIGHT.get(_orientation(image))
-            return np.array(rgb if turn is None else rgb.transpose(turn))
+            pixels = np.array(rgb if turn is None else rgb.transpose(turn))
     except DECODE_ERRORS as error:
         raise DataError(path, _decode_fault(error), REMEDY) from None
+    return _shrunk(pixels, largest_side)
+
+
+def _shrunk(image: ImageArray, largest_side: int | None) -> ImageArray:
+    height, width = image.shape[:2]
+    if largest_side is None or max(height, width) <= largest_side:
+        return image
+    import cv2
+
+    scale = largest_side / max(height, width)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def read_image_size(path: Path) -> tuple[tuple[int, int], int]:

@@ -32,7 +32,8 @@ def lost_images(float_scored: ScoredImages, int8_scored: ScoredImages) -> Image 
     """A sheet of the images that lose most by quantization, the worst first.
 
     Each is drawn twice, the float model's detections left and the int8 model's right, each at the
-    score threshold that is best for the model. What an image loses is the difference of its F1.
+    score threshold that is best for the model. What an image loses is the number of mistakes
+    (objects missed, detections of nothing) that int8 adds; of equals, the difference of its F1.
 
     Args:
         float_scored: The float model's detections.
@@ -41,12 +42,17 @@ def lost_images(float_scored: ScoredImages, int8_scored: ScoredImages) -> Image 
     Returns:
         ``[H, W, 3]`` uint8 RGB; None where no image loses.
     """
-    loss = float_scored.agreement - int8_scored.agreement
-    order = [i for i in np.argsort(-loss, kind="stable")[:NUM_LOST].tolist() if loss[i] > 0]
-    if not order:
-        return None
     models = [("float", float_scored), ("int8", int8_scored)]
     tallies = {name: tallies_of(scored) for name, scored in models}
+    float_mistakes, int8_mistakes = (
+        np.array([tally.objects - tally.found + tally.wrong for tally in tallies[name]])
+        for name, _ in models
+    )
+    added = int8_mistakes - float_mistakes
+    agreement = int8_scored.agreement - float_scored.agreement
+    order = [i for i in np.lexsort((agreement, -added))[:NUM_LOST].tolist() if added[i] > 0]
+    if not order:
+        return None
     tiles = [draw_agreement(scored, index) for index in order for _, scored in models]
     captions = [
         f"{name}: {tallies[name][index].text}: {scored.samples[index].path.name}"

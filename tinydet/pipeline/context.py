@@ -1,7 +1,8 @@
 """What every stage of a run is given."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tinydet.config.schema import UserConfig
 from tinydet.pipeline.log import RunLog
@@ -9,8 +10,16 @@ from tinydet.pipeline.log import RunLog
 
 @dataclass(frozen=True)
 class Run:
-    """One run: its configuration, its folder and its voice."""
+    """One run: its configuration, its folder and its voice.
+
+    Attributes:
+        config: What to do.
+        folder: Where everything goes.
+        log: What the user is told.
+        scored: ``ScoredImages`` of every evaluation so far: what was found in which image.
+    """
 
     config: UserConfig
     folder: Path
     log: RunLog
+    scored: list[Any] = field(default_factory=list)

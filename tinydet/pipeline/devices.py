@@ -5,13 +5,21 @@ from collections.abc import Callable
 from tinydet.errors import UnsupportedError
 
 
-def use_device(device: str, gpu_memory_limit: float | None, say: Callable[[str], None]) -> None:
+def use_device(
+    device: str,
+    gpu_memory_limit: float | None,
+    say: Callable[[str], None],
+    *,
+    process: int | None = None,
+) -> None:
     """Choose CPU or GPU before the first tensor is made.
 
     Args:
         device: ``auto`` takes a GPU where there is one, ``gpu`` insists, ``cpu`` hides it.
         gpu_memory_limit: GB of GPU memory; None is unlimited.
         say: Tells the user what does not apply here.
+        process: Which process of this machine this is, where several train together: it takes the
+            GPU of that number.
 
     Raises:
         UnsupportedError: A GPU is wanted and none is there.
@@ -20,6 +28,14 @@ def use_device(device: str, gpu_memory_limit: float | None, say: Callable[[str],
     import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")
+    if len(gpus) > 1 and device != "cpu":
+        if process is None:
+            say(
+                f"{len(gpus)} GPUs on this machine, training on the first; "
+                f"general.processes={len(gpus)} takes all"
+            )
+        gpus = [gpus[(process or 0) % len(gpus)]]
+        tf.config.set_visible_devices(gpus, "GPU")
     if device == "gpu" and not gpus:
         raise UnsupportedError(
             "general.device",

@@ -13,9 +13,11 @@ class RunLog:
 
     Args:
         folder: The run folder; exists.
+        prints: Not only into the file.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, prints: bool = True) -> None:
+        self.prints = prints
         self.path = folder / LOG_FILE
 
     def say(self, text: str = "") -> None:
@@ -24,7 +26,8 @@ class RunLog:
         Raises:
             OutputError: The log cannot be written.
         """
-        print(text, flush=True)  # noqa: T201 - this is the place where a run speaks
+        if self.prints:
+            print(text, flush=True)  # noqa: T201 - this is the place where a run speaks
         try:
             with self.path.open("a", encoding="utf-8", errors="backslashreplace") as file:
                 file.write(text + "\n")

@@ -14,6 +14,7 @@ from tinydet.data.augment import validate_augmentation
 from tinydet.errors import ConfigError, DataError, TinydetError
 from tinydet.pipeline.board_stages import benchmark_stage, deploy_stage, unknown_boards
 from tinydet.pipeline.context import Run
+from tinydet.pipeline.distribution import cluster_of, follow, processes_of_this_machine
 from tinydet.pipeline.log import RunLog
 from tinydet.pipeline.stages import compare_stage, evaluate_stage, predict_stage, quantize_stage
 from tinydet.pipeline.train_stage import train_stage
@@ -31,7 +32,8 @@ def run(config: UserConfig, *, run_folder: Path | None = None) -> Path:
         run_folder: Where everything goes; None takes ``hydra.run.dir``.
 
     Returns:
-        The report, ``report.html`` in the run folder.
+        The report, ``report.html`` in the run folder. In a process that only helps to train: the
+        folder it has worked in.
 
     Raises:
         TinydetError: Whatever the user can mend. What cannot work at all (a missing file) is
@@ -49,12 +51,16 @@ def run(config: UserConfig, *, run_folder: Path | None = None) -> Path:
     ]
     if findings:
         raise ConfigError(findings)
+    cluster = cluster_of(config)
+    if cluster is not None and cluster.index > 0:
+        return follow(config)
     folder = make_folder(Path(run_folder or config.run_folder))
     log = RunLog(folder)
     config = _with_seed(config, log)
     write_text_atomically(folder / CONFIG_FILE, resolved_yaml(config))
     try:
-        summary = _execute(Run(config, folder, log))
+        with processes_of_this_machine(config, folder / CONFIG_FILE):
+            summary = _execute(Run(config, folder, log))
         write_text_atomically(folder / SUMMARY_FILE, json.dumps(summary, indent=2) + "\n")
         if config.trains or config.quantizes:
             write_model_card(folder)
@@ -137,15 +143,14 @@ def _execute(current: Run) -> dict[str, Any]:
         predict_stage(current, Path(str(config.general.model_path)))
         return summary
     model_path = train_stage(current) if config.trains else Path(str(config.general.model_path))
-    results: list[Any] = []
-    scored: list[Any] = []
+    results = []
     if config.trains or config.evaluates:
-        results.append(evaluate_stage(current, model_path, scored.append))
+        results.append(evaluate_stage(current, model_path))
     if config.quantizes:
         model_path = quantize_stage(current, model_path)
         if config.evaluates:
-            results.append(evaluate_stage(current, model_path, scored.append))
-            compare_stage(current, results[0], results[1], (scored[0], scored[1]))
+            results.append(evaluate_stage(current, model_path))
+            compare_stage(current, *results)
     if config.benchmarks:
         benchmark_stage(current, model_path)
     if config.deploys:

@@ -7,7 +7,7 @@ from typing import Any
 from tinydet.config.detector_spec import DetectorSpec
 from tinydet.config.schema import UserConfig
 from tinydet.data.augment import make_augmentation
-from tinydet.data.dataset import load_dataset
+from tinydet.data.dataset import Dataset, load_dataset
 from tinydet.errors import AccuracyError
 from tinydet.pipeline import datasets
 
@@ -109,40 +109,70 @@ def _training(
             f"Training with rounding: {len(training)} images, {aware.epochs} epochs, "
             f"learning rate {aware.learning_rate:g}"
         )
+        options = TrainingOptions(
+            epochs=aware.epochs,
+            batch_size=section.batch_size,
+            optimizer="Adam",
+            optimizer_arguments={
+                "learning_rate": aware.learning_rate,
+                "global_clipnorm": 10.0,
+            },
+            recipe=section.recipe,
+            loss=section.loss.given(),
+            callbacks={"LRCosineDecay": cosine},
+            iou_threshold=config.postprocessing.iou_threshold,
+            seed=seed,
+            num_workers=max(1, section.num_workers),
+            cache_images=section.cache_images,
+        )
+        start, weights = _validation_ap(model, spec, validation, options), model.get_weights()
         result = train(
             model,
             spec,
             training.samples,
             validation.samples,
             make_augmentation(config.data_augmentation),
-            TrainingOptions(
-                epochs=aware.epochs,
-                batch_size=section.batch_size,
-                optimizer="Adam",
-                optimizer_arguments={
-                    "learning_rate": aware.learning_rate,
-                    "global_clipnorm": 10.0,
-                },
-                recipe=section.recipe,
-                loss=section.loss.given(),
-                callbacks={"LRCosineDecay": cosine},
-                iou_threshold=config.postprocessing.iou_threshold,
-                seed=seed,
-                num_workers=max(1, section.num_workers),
-                cache_images=section.cache_images,
-            ),
+            options,
             folder,
         )
-        return {
+        facts = {
             "epochs": aware.epochs,
             "learning_rate": aware.learning_rate,
             "training_images": len(training),
+            "minutes": round(result.seconds / 60, 2),
             "best_epoch": result.best_epoch,
             result.monitor: result.best_value,
-            "minutes": round(result.seconds / 60, 2),
+            "val_map_at_the_start": start,
         }
+        if start is not None and result.monitor == "val_map" and start > result.best_value:
+            model.set_weights(weights)
+            say(f"No epoch is better than the start (validation AP {start:.1%}), which is kept")
+            facts["best_epoch"] = 0
+        return facts
 
     return train_rounded
+
+
+def _validation_ap(
+    model: Any, spec: DetectorSpec, validation: Dataset, options: Any
+) -> float | None:
+    """AP of the network as it is, as training measures it; None where there is no object."""
+    from tinydet.inference.decoding import spec_anchors
+    from tinydet.training.losses import DetectionLoss
+    from tinydet.training.validation import Validation
+
+    if all(sample.ignored.all() for sample in validation.samples):
+        return None
+    anchors = spec_anchors(spec)
+    measured = Validation(
+        validation.samples,
+        spec.preprocess,
+        anchors,
+        spec.num_classes,
+        batch_size=options.batch_size,
+        iou_threshold=options.iou_threshold,
+    )
+    return measured.measure(model, DetectionLoss(anchors))["val_map"]
 
 
 def check_drop(

@@ -13,7 +13,7 @@ from tinydet.config.loader import load_config
 from tinydet.config.schema import UserConfig
 from tinydet.config.template import render_template
 from tinydet.data.dataset import available_splits, load_dataset
-from tinydet.errors import UnsupportedError
+from tinydet.errors import DataError, UnsupportedError
 from tinydet.pipeline.quantization import LAYER_REPORT_FILE, check_drop, quantize_configured
 from tinydet.pipeline.train_stage import require_training_tools
 
@@ -45,6 +45,7 @@ def quantize_model(
         What was written and measured, as text.
 
     Raises:
+        DataError: There are no images.
         AccuracyError: int8 loses more; the report is written all the same.
         UnsupportedError: The options do not go together.
     """
@@ -57,6 +58,8 @@ def quantize_model(
         raise UnsupportedError(
             "--max-drop", "the option alone", "it together with --data", "Add labelled images."
         )
+    if not images.exists():
+        raise DataError(images, "does not exist", "Give a folder of images.")
     spec = load_detector_spec(model_path.with_name(DETECTOR_FILE))
     with tempfile.TemporaryDirectory() as folder:
         config = _config(model_path, images, spec, options, Path(folder))

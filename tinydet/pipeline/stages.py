@@ -1,6 +1,5 @@
 """The stages after training: each takes what it needs out of the configuration."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,16 +34,8 @@ def quantize_stage(run: Run, model_path: Path) -> Path:
     return path
 
 
-def evaluate_stage(
-    run: Run, model_path: Path, on_scored: Callable[[Any], None] | None = None
-) -> Any:
-    """Measure a model on the evaluation set and return the ``EvaluationResult``.
-
-    Args:
-        run: The run.
-        model_path: Float or int8 model.
-        on_scored: Given the ``ScoredImages``, for ``compare_stage``.
-    """
+def evaluate_stage(run: Run, model_path: Path) -> Any:
+    """Measure a model on the evaluation set and return the ``EvaluationResult``."""
     from tinydet.evaluation import EvaluationSettings, evaluate, format_result
     from tinydet.inference import load_detector
 
@@ -70,22 +61,14 @@ def evaluate_stage(
             engine=engine,
             plot_metrics=config.postprocessing.plot_metrics,
         ),
-        on_scored=on_scored,
+        on_scored=run.scored.append,
     )
     run.log.say(f"\n{format_result(result)}")
     return result
 
 
-def compare_stage(
-    run: Run, float_result: Any, int8_result: Any, scored: tuple[Any, Any] | None = None
-) -> None:
+def compare_stage(run: Run, float_result: Any, int8_result: Any) -> None:
     """Show float against int8, and the images that lose most where a report is wanted.
-
-    Args:
-        run: The run.
-        float_result: ``EvaluationResult`` of the float model.
-        int8_result: Of the int8 model.
-        scored: ``ScoredImages`` of both, in this order; None draws no images.
 
     Raises:
         AccuracyError: The drop is larger than ``quantization.max_drop``.
@@ -95,8 +78,8 @@ def compare_stage(
     comparison = compare(float_result, int8_result)
     save_comparison(comparison, run.folder)
     section = run.config.quantization
-    if section.report and scored is not None:
-        save_lost_images(scored[0], scored[1], run.folder)
+    if section.report:
+        save_lost_images(run.scored[-2], run.scored[-1], run.folder)
     run.log.say(f"\n{format_comparison(comparison)}")
     layers = run.folder / section.export_dir / LAYER_REPORT_FILE
     check_drop(float_result, int8_result, section.max_drop, layers)

@@ -13,7 +13,10 @@ from tinydet.pipeline import datasets
 from tinydet.pipeline.context import Run
 from tinydet.pipeline.data_check import check_part
 from tinydet.pipeline.detector_of import spec_of
+from tinydet.pipeline.distribution import cluster_of, join_group
 from tinydet.pipeline.provenance import provenance
+
+GIB = 1 << 30
 
 
 def train_stage(run: Run) -> Path:
@@ -24,36 +27,43 @@ def train_stage(run: Run) -> Path:
 
     from tinydet.pipeline.devices import use_device
     from tinydet.training import seed_everything, train
+    from tinydet.training.distribution import leave, told_of_lost_processes
 
-    use_device(config.general.device, config.general.gpu_memory_limit, run.log.say)
+    general, cluster = config.general, cluster_of(config)
+    process = None if cluster is None else cluster.local_index
+    use_device(general.device, general.gpu_memory_limit, run.log.say, process=process)
+    group = join_group(config, run.log.say)
     seed = _seed(run)
     seed_everything(seed, config.general.deterministic_ops)
     options = _options(config, seed)
     model, spec = _model_and_spec(config, training.class_names)
-    # After the model: weights that cannot be loaded should not cost a look at every image.
-    check_part(run, "train", training)
-    check_part(run, "validation", validation)
+    if group.is_first:
+        # After the model: weights that cannot be loaded should not cost a look at every image.
+        check_part(run, "train", training)
+        check_part(run, "validation", validation)
     spec = spec.model_copy(update={"provenance": provenance(config, seed, training, validation)})
     run.log.say(
         f"Training {model.name}: {model.count_params():,} parameters, {len(training)} images, "
         f"{_count(section.epochs, 'epoch')} of {options.batch_size} images a step"
     )
     _say_where_it_goes_on(run)
-    result = train(
-        model,
-        spec,
-        training.samples,
-        validation.samples,
-        make_augmentation(config.data_augmentation),
-        options,
-        run.folder,
-    )
+    with told_of_lost_processes(group):
+        result = train(
+            model,
+            spec,
+            training.samples,
+            validation.samples,
+            make_augmentation(config.data_augmentation),
+            options,
+            run.folder,
+        )
+    leave()
     run.log.say(
         f"Trained in {result.seconds / 60:.1f} min ({result.images_per_second:.1f} images/s); "
         f"best epoch {result.best_epoch} ({result.monitor} {result.best_value:.4f}): "
         f"{result.best_model}"
     )
-    if section.trained_model_path:
+    if section.trained_model_path and group.is_first:
         copy_model(result.best_model, Path(section.trained_model_path))
     return result.best_model
 
@@ -83,6 +93,7 @@ def copy_model(model_path: Path, destination: Path) -> None:
 
 def _options(config: UserConfig, seed: int) -> Any:
     from tinydet.training import TrainingOptions
+    from tinydet.training.precision import choose_precision
 
     section = config.training
     return TrainingOptions(
@@ -101,6 +112,11 @@ def _options(config: UserConfig, seed: int) -> Any:
         seed=seed,
         num_workers=max(1, section.num_workers),
         cache_images=section.cache_images,
+        cache_dir=Path(section.cache_dir) if section.cache_dir else None,
+        cache_dir_limit_bytes=int(section.cache_dir_limit_gb * GIB),
+        largest_image_side=section.largest_image_side,
+        precision=choose_precision(config.general.mixed_precision),
+        synchronized_batch_norm=section.synchronized_batch_norm,
     )
 
 

@@ -26,6 +26,7 @@ from tinydet.quantization.flatbuffer import (
 )
 
 CONV, DEPTHWISE, SOFTMAX = "CONV_2D", "DEPTHWISE_CONV_2D", "SOFTMAX"
+RESIZES = "RESIZE_BILINEAR"  # its codes are means of codes
 OUTPUT_CHANNEL_AXIS = {CONV: 0, DEPTHWISE: 3}  # OHWI and 1HWC
 INPUT_CHANNEL_AXIS = 3  # of both
 Activation = Literal["none", "relu", "relu6", "other"]

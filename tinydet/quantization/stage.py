@@ -6,12 +6,14 @@ from typing import Any
 
 from tinydet.config.detector_spec import DetectorSpec
 from tinydet.config.files import make_folder
+from tinydet.quantization.agreement import simulation_agreement
 from tinydet.quantization.analysis import LAYER_REPORT_FILE, write_layer_report
 from tinydet.quantization.export import export_int8
 from tinydet.quantization.options import QuantizationOptions
 from tinydet.quantization.preparation import PreparedNetwork, prepare_network
 from tinydet.quantization.quantization_aware import after_training, network_to_train
 
+AGREEMENT_IMAGES = 4
 TrainRounded = Callable[[Any, DetectorSpec], dict[str, Any]]
 
 
@@ -96,8 +98,9 @@ def quantize_aware(
         Path(model_path), calibration_images, options or QuantizationOptions(), spec
     )
     model = network_to_train(prepared)
-    facts = train(model, prepared.spec)
-    return _write(after_training(prepared, model, facts), output_folder, report)
+    trained = after_training(prepared, model, train(model, prepared.spec))
+    trained.facts["agreement_with_int8"] = simulation_agreement(trained, AGREEMENT_IMAGES)
+    return _write(trained, output_folder, report)
 
 
 def _write(prepared: PreparedNetwork, output_folder: Path, report: bool) -> Path:

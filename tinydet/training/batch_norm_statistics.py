@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 
 from tinydet.boxes import FloatArray
 
@@ -37,9 +38,9 @@ def reestimate_batch_norm(model: keras.Model, batches: Iterable[FloatArray]) -> 
             model(images, training=True)
             count += 1
             for layer, (mean_sum, square_sum) in zip(norms, sums, strict=True):
-                mean = np.array(layer.moving_mean, np.float64)
+                mean = ops.convert_to_numpy(layer.moving_mean).astype(np.float64)
                 mean_sum += mean
-                square_sum += np.array(layer.moving_variance, np.float64) + mean**2
+                square_sum += ops.convert_to_numpy(layer.moving_variance) + mean**2
     for layer, (mean_sum, square_sum) in zip(norms, sums, strict=True):
         mean = mean_sum / count
         layer.moving_mean.assign(mean)

@@ -5,9 +5,8 @@ the batches that an unbroken one would have seen, whatever the number of threads
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from itertools import islice
 
 import numpy as np
@@ -16,36 +15,17 @@ import numpy.typing as npt
 from tinydet.boxes import FloatArray, IntArray
 from tinydet.config.detector_spec import PreprocessSpec
 from tinydet.data.augment import Augmentation
+from tinydet.data.augment.mosaic import TILES, Picture
 from tinydet.data.dataset import Sample
-from tinydet.data.images import read_image
+from tinydet.data.decoded_images import DecodedImages
 from tinydet.data.preprocess import ImageArray, rescale
 from tinydet.training.matcher import IGNORED, OBJECT, PADDING
 
 Batch = tuple[FloatArray, FloatArray]
 AHEAD = 4  # batches in the making, beyond one per thread
-CACHE_BYTES = 3 << 30  # of decoded images kept in memory
-
-
-@dataclass
-class ImageCache:
-    """Decoded images, kept in memory while there is room.
-
-    Attributes:
-        room_bytes: What may still be kept.
-    """
-
-    room_bytes: int
-    _images: dict[int, ImageArray] = field(default_factory=dict)
-
-    def read(self, index: int, sample: Sample) -> ImageArray:
-        """The image of a sample, from memory or from its file."""
-        image = self._images.get(index)
-        if image is None:
-            image = read_image(sample.path)
-            if image.nbytes <= self.room_bytes:
-                self.room_bytes -= image.nbytes
-                self._images[index] = image
-        return image
+# A mosaic shows parts of four images, rarely more objects than two whole ones; it is left out
+# where it would. More rows would cost time at every anchor of every step.
+MOSAIC_ROWS = 2
 
 
 def ground_truth_rows(
@@ -81,7 +61,8 @@ class TrainingBatches:
             a set smaller than one batch is repeated.
         seed: Of order and augmentation.
         num_workers: Threads.
-        cache_images: Keep decoded images in memory while there is room.
+        images: Where decoded images come from; None decodes each anew.
+        share: Which samples of each batch this process prepares; None for all.
 
     Attributes:
         steps_per_epoch: Batches per epoch.
@@ -89,7 +70,7 @@ class TrainingBatches:
             of it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a batch depends on, and how it is made
         self,
         samples: tuple[Sample, ...],
         augmentation: Augmentation,
@@ -98,7 +79,8 @@ class TrainingBatches:
         batch_size: int,
         seed: int,
         num_workers: int = 2,
-        cache_images: bool = True,
+        images: DecodedImages | None = None,
+        share: slice | None = None,
     ) -> None:
         self.samples = samples
         self.augmentation = augmentation
@@ -110,32 +92,61 @@ class TrainingBatches:
         self._pool: ThreadPoolExecutor | None = None
         self.steps_per_epoch = max(1, len(samples) // batch_size)
         self._rows = max(1, max(len(sample.boxes) for sample in samples))
-        self._cache = ImageCache(CACHE_BYTES if cache_images else 0)
+        if augmentation.mosaic is not None:
+            self._rows *= MOSAIC_ROWS
+        self._order: tuple[int, IntArray] = -1, np.zeros(0, np.int64)
+        self._images = images or DecodedImages()
+        self._share = range(batch_size)[share or slice(None)]
 
     def order(self, epoch: int) -> IntArray:
         """Sample indices of one epoch, ``[steps_per_epoch * batch_size]``."""
-        shuffled = np.random.default_rng([self.seed, epoch]).permutation(len(self.samples))
-        return np.resize(shuffled, self.steps_per_epoch * self.batch_size)
+        if self._order[0] != epoch:  # a large set takes longer to shuffle than a batch to augment
+            shuffled = np.random.default_rng([self.seed, epoch]).permutation(len(self.samples))
+            count = self.steps_per_epoch * self.batch_size
+            self._order = epoch, np.resize(shuffled, count)
+        return self._order[1]
 
     def batch(self, epoch: int, step: int) -> Batch:
-        """One batch: images ``[B, H, W, 3]`` rescaled, ground truth ``[B, M, 6]``."""
+        """This process' share of one batch.
+
+        Returns:
+            Images ``[B, H, W, 3]`` rescaled, ground truth ``[B, M, 6]``.
+        """
         start = step * self.batch_size
-        indices = self.order(epoch)[start : start + self.batch_size]
+        order = self.order(epoch)
         images, rows = zip(
-            *(self._sample(epoch, start + i, int(index)) for i, index in enumerate(indices)),
+            *(self._sample(epoch, start + i, int(order[start + i])) for i in self._share),
             strict=True,
         )
         return rescale(np.stack(images), self.preprocess), np.stack(rows)
 
     def _sample(self, epoch: int, position: int, index: int) -> tuple[ImageArray, FloatArray]:
-        sample = self.samples[index]
         rng = np.random.default_rng([self.seed, epoch, position])
-        image = self._cache.read(index, sample)
+        mosaic = self.augmentation.mosaic
+        if mosaic is not None and rng.random() < mosaic.change_rate:
+            tiles = [index, *map(int, rng.integers(0, len(self.samples), TILES - 1))]
+            images = [self._images.read(self.samples[tile].path) for tile in tiles]
+            samples = [self.samples[tile] for tile in tiles]
+            boxes = [sample.boxes for sample in samples]
+            picture = mosaic.compose(images, boxes, rng, self.preprocess)
+            image, rows = self._augmented(picture, samples, rng)
+            if len(rows) == self._rows:
+                return image, rows
+        sample = self.samples[index]
+        picture = Picture(self._images.read(sample.path), sample.boxes, np.ones(len(sample.boxes)))
+        return self._augmented(picture, [sample], rng)
+
+    def _augmented(
+        self, picture: Picture, samples: Sequence[Sample], rng: np.random.Generator
+    ) -> tuple[ImageArray, FloatArray]:
+        """Network input and labels of a picture of these samples; more rows if they do not do."""
         image, boxes, kept, truncated = self.augmentation.augment(
-            image, sample.boxes, rng, self.preprocess
+            picture.image, picture.boxes, rng, self.preprocess, picture.visible
         )
-        ignored = sample.ignored[kept] | truncated
-        return image, ground_truth_rows(boxes, sample.class_ids[kept], ignored, self._rows)
+        class_ids = np.concatenate([sample.class_ids for sample in samples])[kept]
+        ignored = np.concatenate([sample.ignored for sample in samples])[kept] | truncated
+        rows = max(self._rows, len(boxes))
+        return image, ground_truth_rows(boxes, class_ids, ignored, rows)
 
     def epochs(self, first_epoch: int, last_epoch: int) -> Iterator[Batch]:
         """All batches of the epochs ``first_epoch`` to ``last_epoch - 1``, in order.

@@ -13,7 +13,8 @@ from tinydet.data.augment import Augmentation
 from tinydet.data.dataset import Sample
 from tinydet.training.options import TrainingOptions
 
-SPEED_ONLY = ("num_workers", "cache_images")  # options that do not touch the result
+# Options that do not touch the result.
+SPEED_ONLY = ("num_workers", "cache_images", "cache_dir", "cache_dir_limit_bytes")
 
 
 def fingerprint(
@@ -48,7 +49,7 @@ def fingerprint(
         settings,
         spec.model_dump(mode="json", exclude={"provenance"}),
         [model.count_params(), network],
-        [augmentation.random_order, steps],
+        [augmentation.random_order, steps, augmentation.mosaic],
     ]
     digest = hashlib.sha256(json.dumps(described, sort_keys=True, default=_plain).encode())
     for samples in parts:

@@ -1,6 +1,8 @@
 """Training a detector: from samples to the best and the last model on disk."""
 
+import json
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import keras
@@ -24,14 +26,19 @@ from tinydet.training.checkpoint import (
     start_or_resume,
 )
 from tinydet.training.curves import CURVES_FILE, METRICS_FILE, draw_curves, write_metrics
+from tinydet.training.distribution import ProcessGroup, current_group
+from tinydet.training.distribution.agreement import EpochAgreement, FirstMeasures
+from tinydet.training.distribution.batch_norm import average_batch_norm
 from tinydet.training.fingerprint import fingerprint
+from tinydet.training.images import decoded_images
 from tinydet.training.losses import DetectionLoss
 from tinydet.training.options import TrainingOptions, TrainingResult
+from tinydet.training.precision import full_precision
 from tinydet.training.preparation import prepare
 from tinydet.training.progress_bar import ProgressBar
 from tinydet.training.random_layers import SeedLayers
 from tinydet.training.recipes import RECIPES
-from tinydet.training.validation import Validation, ValidationCallback
+from tinydet.training.validation import VALIDATION_METRICS, Validation, ValidationCallback
 from tinydet.training.weight_average import WeightAverage, averaged
 
 SAVED_MODELS, LOGS = "saved_models", "logs"
@@ -52,6 +59,9 @@ def train(
     If ``run_folder`` holds the last weights of a run with the same settings, it is continued after
     its last finished epoch, with the same result as if it had never stopped.
 
+    All processes of the group that this one has joined must call this, with the same arguments
+    but for the folder. What the first one has in its folder counts, and its results.
+
     Args:
         model: From ``build_detector``, or a trained one. Frozen layers stay frozen, and its
             weights are those of the best epoch afterwards.
@@ -71,16 +81,17 @@ def train(
         ModelFileError: The run to resume had other settings, or its weights are broken.
         DataError: An image cannot be read.
         OutputError: The folder cannot be written.
+        ProcessGroupError: The batch cannot be divided, or the processes do not agree.
     """
     start = time.monotonic()
+    group = current_group()
     saved, logs = make_folder(run_folder / SAVED_MODELS), make_folder(run_folder / LOGS)
-    state = start_or_resume(
-        saved / LAST_WEIGHTS,
-        fingerprint(model, spec, (training, validation), augmentation, options),
-    )
+    mark = fingerprint(model, spec, (training, validation), augmentation, options)
+    state = _state_of_group(group, saved / LAST_WEIGHTS, mark)
     first_epoch = state.epochs_done
     anchors = spec_anchors(spec)
-    loss = DetectionLoss(anchors, **{**RECIPES[options.recipe].loss, **options.loss})
+    weighing = {**RECIPES[options.recipe].loss, **options.loss}
+    loss = DetectionLoss(anchors, **weighing)
     batches = TrainingBatches(
         training,
         augmentation,
@@ -88,13 +99,20 @@ def train(
         batch_size=options.batch_size,
         seed=options.seed,
         num_workers=options.num_workers,
-        cache_images=options.cache_images,
+        images=decoded_images(options),
+        share=group.share_of(options.batch_size),
     )
     metrics = available_metrics(validation)
     monitor, mode = best_metric(options.callbacks, metrics)
     user_callbacks = make_callbacks(options.callbacks, metrics, options.epochs)
     average = WeightAverage(options.ema_momentum) if options.ema_momentum else None
-    bar = ProgressBar(first_epoch, options.epochs, batches.steps_per_epoch, options.batch_size)
+    bar = ProgressBar(
+        first_epoch,
+        options.epochs,
+        batches.steps_per_epoch,
+        options.batch_size,
+        visible=group.is_first,
+    )
     callbacks: list[keras.callbacks.Callback] = [SeedLayers(options.seed), *user_callbacks, bar]
     if average is not None:
         average.set_model(model)  # a finished run has no training that would do so
@@ -112,9 +130,14 @@ def train(
         callbacks.insert(
             0,
             ValidationCallback(
-                measured, loss, options.validation_period, latest=latest, average=average
+                FirstMeasures(measured, VALIDATION_METRICS, group),
+                loss,
+                options.validation_period,
+                latest=latest,
+                average=average,
             ),
         )
+    callbacks.insert(0, EpochAgreement(group))
     if first_epoch:
         callbacks.append(RestoreCallbacks(user_callbacks, state.callbacks))
     callbacks.append(keras.callbacks.TensorBoard(str(logs), write_graph=False))
@@ -134,20 +157,22 @@ def train(
             average=average,
         )
     )
-    prepare(model, options, loss)
-    if first_epoch:
+    prepare(model, options, DetectionLoss(anchors, **weighing, sum_over=group.total), group)
+    if first_epoch and group.is_first:
         load_weights(model, saved / LAST_WEIGHTS)
         if average is not None:
             average.load(saved / LAST_WEIGHTS, model)
         on_saved(state)  # a kill may have come between the table and the weights
-    else:
+    elif not first_epoch:
         _save_model(model, saved / BASE_MODEL)
         spec.save(saved / DETECTOR_FILE)
+    group.weights_from_first([*model.variables, *model.optimizer.variables])
     if first_epoch < options.epochs and not state.stopped:
         _fit(model, batches, callbacks, bar, first_epoch, options.epochs)
     with averaged(average):
         _finish(model, batches, options, saved / LAST_MODEL)
-    load_weights(model, saved / BEST_WEIGHTS)
+    if group.is_first:
+        load_weights(model, saved / BEST_WEIGHTS)
     _finish(model, batches, options, saved / BEST_MODEL)
     speeds = [row["images_per_second"] for row in state.history[first_epoch:]]
     return TrainingResult(
@@ -159,6 +184,13 @@ def train(
         time.monotonic() - start,
         sum(speeds) / max(1, len(speeds)),
     )
+
+
+def _state_of_group(group: ProcessGroup, path: Path, mark: str) -> TrainingState:
+    """What the first process knows of the run so far, the same in all of them."""
+    group.require_same({"settings or images": mark})
+    state = start_or_resume(path, mark) if group.is_first else TrainingState(mark)
+    return TrainingState(**json.loads(group.text_from_first(json.dumps(asdict(state)))))
 
 
 def _fit(
@@ -193,16 +225,19 @@ def _finish(
     model: keras.Model, batches: TrainingBatches, options: TrainingOptions, path: Path
 ) -> None:
     """Measure the statistics of batch normalization anew, where wanted, and save."""
+    group = current_group()
+    group.weights_from_first(model.variables)
     steps = min(options.batch_norm_batches, batches.steps_per_epoch)
     if steps:
         # Of an epoch that was not trained on: pictures as in training, in an order of their own.
         epoch = options.epochs
         reestimate_batch_norm(model, (batches.batch(epoch, step)[0] for step in range(steps)))
+        average_batch_norm(model, group)
     _save_model(model, path)
 
 
 def _save_model(model: keras.Model, path: Path) -> None:
     """Save the network alone: without optimizer and loss, loadable by plain Keras."""
     plain = keras.Model(model.inputs, model.outputs[0], name=model.name)
-    with atomic_path(path) as temporary:
+    with atomic_path(path) as temporary, full_precision(model):
         plain.save(temporary)

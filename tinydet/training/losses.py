@@ -1,5 +1,6 @@
 """The training loss: what an anchor costs that has the class or the box wrong."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -36,6 +37,8 @@ class DetectionLoss(keras.losses.Loss):  # type: ignore[misc]  # keras ships no 
         smooth_l1_beta: Smooth L1 is quadratic below this error (in anchor sides), linear above.
         iou_weight: Weight of the IoU loss of the boxes; 0 leaves it out.
         iou_loss: Its kind, see ``box_losses.iou_loss``.
+        sum_over: Adds a number up over the processes that share the batch: the loss is then the
+            share of this one, and their sum that of the whole batch.
 
     Reference:
         Lin et al., 2017, "Focal Loss for Dense Object Detection"; Liu et al., 2016, "SSD",
@@ -55,6 +58,7 @@ class DetectionLoss(keras.losses.Loss):  # type: ignore[misc]  # keras ships no 
         smooth_l1_beta: float = 1 / 9,
         iou_weight: float = 0.0,
         iou_loss: str = "giou",
+        sum_over: Callable[[Any], Any] = lambda number: number,
     ) -> None:
         super().__init__(name="detection_loss", reduction=None)
         self.anchors = np.asarray(anchors, np.float32)
@@ -67,6 +71,7 @@ class DetectionLoss(keras.losses.Loss):  # type: ignore[misc]  # keras ships no 
         self.smooth_l1_beta = smooth_l1_beta
         self.iou_weight = iou_weight
         self.iou_loss = iou_loss
+        self.sum_over = sum_over
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """The loss of a batch, a scalar."""
@@ -74,7 +79,7 @@ class DetectionLoss(keras.losses.Loss):  # type: ignore[misc]  # keras ships no 
         targets = match(y_true, anchors, self.positive_iou, self.negative_iou)
         positive = ops.cast(targets.positive, "float32")
         negative = ops.cast(targets.negative, "float32")
-        count = ops.maximum(ops.sum(positive), 1.0)
+        count = ops.maximum(self.sum_over(ops.sum(positive)), 1.0)
 
         num_scores = y_pred.shape[-1] - 4
         labels = ops.where(targets.positive, targets.class_ids + 1, 0)

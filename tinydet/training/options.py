@@ -28,6 +28,12 @@ class TrainingOptions:
         seed: Of everything random.
         num_workers: Threads that prepare batches.
         cache_images: Keep decoded images in memory while there is room.
+        cache_dir: Where decoded images are kept on disk; None for nowhere.
+        cache_dir_limit_bytes: Most that is kept there.
+        largest_image_side: Images are shrunk to it when they are decoded, pixels; None for not.
+        precision: Of the arithmetic, see ``tinydet.training.precision``.
+        synchronized_batch_norm: Normalise by the statistics of the whole batch where several
+            processes share it.
     """
 
     epochs: int
@@ -45,6 +51,11 @@ class TrainingOptions:
     seed: int = 123
     num_workers: int = 2
     cache_images: bool = True
+    cache_dir: Path | None = None
+    cache_dir_limit_bytes: int = 50 << 30
+    largest_image_side: int | None = None
+    precision: str = "none"
+    synchronized_batch_norm: bool = False
 
 
 @dataclass(frozen=True)

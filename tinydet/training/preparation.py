@@ -4,9 +4,13 @@ import keras
 
 from tinydet.config.frozen_layers import SUPPORTED, parse_frozen_layers
 from tinydet.errors import UnsupportedError
+from tinydet.training.distribution import ProcessGroup
+from tinydet.training.distribution.agreement import share_gradients
+from tinydet.training.distribution.batch_norm import synchronize_batch_norm
 from tinydet.training.fused_batch_norm import use_fused_batch_norm
 from tinydet.training.optimizer import make_optimizer
 from tinydet.training.options import TrainingOptions
+from tinydet.training.precision import use_precision, with_loss_scale
 
 FROZEN_LAYERS = "training.frozen_layers"
 
@@ -25,21 +29,33 @@ def seed_everything(seed: int, deterministic: bool = False) -> None:
         tf.config.experimental.enable_op_determinism()
 
 
-def prepare(model: keras.Model, options: TrainingOptions, loss: keras.losses.Loss) -> None:
+def prepare(
+    model: keras.Model,
+    options: TrainingOptions,
+    loss: keras.losses.Loss,
+    group: ProcessGroup,
+) -> None:
     """Freeze layers, choose kernels, compile, and give the optimizer its variables.
 
     Args:
         model: Changed in place.
         options: How to train.
         loss: See ``DetectionLoss``.
+        group: The processes that train together.
 
     Raises:
         UnsupportedError: Frozen layers or optimizer are not known, or nothing is left to learn.
     """
     if options.frozen_layers:
         freeze(model, options.frozen_layers)
-    use_fused_batch_norm(model)
+    if options.synchronized_batch_norm and group.size > 1:
+        synchronize_batch_norm(model, group)
+    else:
+        use_fused_batch_norm(model)
+    use_precision(model, options.precision)
     optimizer = make_optimizer(options.optimizer, options.optimizer_arguments)
+    optimizer = with_loss_scale(optimizer, options.precision)
+    share_gradients(optimizer, group)
     model.compile(optimizer=optimizer, loss=loss, jit_compile=False)
     # Keras makes them at the first step, and skips those in a checkpoint that is loaded before.
     optimizer.build(model.trainable_variables)

@@ -15,12 +15,20 @@ class ProgressBar(keras.callbacks.Callback):  # type: ignore[misc]  # keras ship
         last_epoch: Where it ends.
         steps_per_epoch: Training steps.
         batch_size: Images per step.
+        visible: Show it; else only the logs are filled.
     """
 
     def __init__(
-        self, first_epoch: int, last_epoch: int, steps_per_epoch: int, batch_size: int
+        self,
+        first_epoch: int,
+        last_epoch: int,
+        steps_per_epoch: int,
+        batch_size: int,
+        *,
+        visible: bool = True,
     ) -> None:
         super().__init__()
+        self.visible = visible
         self.first_epoch = first_epoch
         self.last_epoch = last_epoch
         self.steps_per_epoch = steps_per_epoch
@@ -33,7 +41,7 @@ class ProgressBar(keras.callbacks.Callback):  # type: ignore[misc]  # keras ship
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002 - Keras' signature
         """Open the bar, where there is a terminal."""
-        if not sys.stderr.isatty():
+        if not (self.visible and sys.stderr.isatty()):
             return
         from tinydet.progress import make_bar
 
@@ -76,7 +84,7 @@ class ProgressBar(keras.callbacks.Callback):  # type: ignore[misc]  # keras ship
         )
         if self._bar:
             self._bar.console.print(line, highlight=False)
-        else:
+        elif self.visible:
             print(line, file=sys.stderr)  # noqa: T201 - the progress of a run without a terminal
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002

@@ -1,7 +1,7 @@
 """Validation AP and loss after every epoch."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import keras
 import numpy as np
@@ -149,11 +149,18 @@ class Validation:
         return Chunk(np.stack(images), np.stack(rows), sizes, truth)
 
 
+class Measuring(Protocol):
+    """What gives ``VALIDATION_METRICS`` of a network."""
+
+    def measure(self, model: keras.Model, loss: keras.losses.Loss) -> dict[str, float]:
+        """Metrics of the network as it is."""
+
+
 class ValidationCallback(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships no types
     """Adds the validation metrics to the epoch's logs, for every callback after it.
 
     Args:
-        validation: The validation set.
+        validation: Of the validation set.
         loss: The training loss.
         period: Measure every so many epochs, and after the last one; between, the last values
             stand.
@@ -163,7 +170,7 @@ class ValidationCallback(keras.callbacks.Callback):  # type: ignore[misc]  # ker
 
     def __init__(
         self,
-        validation: Validation,
+        validation: Measuring,
         loss: keras.losses.Loss,
         period: int = 1,
         *,

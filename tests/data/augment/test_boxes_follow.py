@@ -11,12 +11,14 @@ from tinydet.config.detector_spec import PreprocessSpec
 from tinydet.data.augment import Augmentation, make_augmentation
 from tinydet.data.augment.canvas import moved_boxes
 from tinydet.data.augment.geometry import GEOMETRIC_FUNCTIONS, rotation
+from tinydet.data.augment.object_crop import OBJECT_FUNCTIONS
 
 CONSTANT = {"fill_mode": "constant", "fill_value": 0}
 
 # Every geometric function; constant fill, because a reflection shows the rectangle twice.
 MOVEMENTS = {
     "random_crop": {"change_rate": 1},
+    "random_object_crop": {"change_rate": 1},
     "random_flip": {"mode": "horizontal_and_vertical", "change_rate": 1},
     "random_translation": {"width_factor": 0.2, "height_factor": (-0.1, 0.3), **CONSTANT},
     "random_rotation": {"factor": 0.12, **CONSTANT},
@@ -35,6 +37,10 @@ CHAINS = {
         "random_translation": MOVEMENTS["random_translation"],
         "random_brightness": {"factor": (-0.02, 0.02)},
         "random_rotation": MOVEMENTS["random_rotation"],
+    },
+    "crop of what was moved": {
+        "random_rotation": MOVEMENTS["random_rotation"],
+        "random_object_crop": {"crop_width": 0.5, "crop_height": 0.6, "change_rate": 1},
     },
     "two fills": {
         "random_translation": MOVEMENTS["random_translation"],
@@ -157,7 +163,7 @@ def test_all_movements_of_generation_2024_together(seed):
 
 
 def test_every_geometric_function_is_tested():
-    assert set(MOVEMENTS) == set(GEOMETRIC_FUNCTIONS)
+    assert set(MOVEMENTS) == {*GEOMETRIC_FUNCTIONS, *OBJECT_FUNCTIONS}
 
 
 @pytest.mark.parametrize("fill_mode", ["constant", "nearest", "reflect", "wrap"])

@@ -3,6 +3,7 @@
 import pytest
 
 from tinydet.data.augment import FUNCTION_ARGUMENTS, make_augmentation, validate_augmentation
+from tinydet.data.augment.mosaic import MOSAIC, Mosaic
 from tinydet.errors import ConfigError
 
 # Documented name, documented defaults, and a value for what has none.
@@ -40,6 +41,15 @@ DOCUMENTED = {
             "crop_center_y": (0.25, 0.75),
             "crop_width": (0.6, 0.9),
             "crop_height": (0.6, 0.9),
+            "interpolation": "bilinear",
+            "change_rate": 0.9,
+        },
+        {},
+    ),
+    "random_object_crop": (
+        {
+            "crop_width": (0.4, 1.0),
+            "crop_height": (0.4, 1.0),
             "interpolation": "bilinear",
             "change_rate": 0.9,
         },
@@ -97,7 +107,7 @@ SHIPPED_2024 = {
 
 
 def test_every_documented_function_is_there():
-    assert set(FUNCTION_ARGUMENTS) == set(DOCUMENTED)
+    assert set(FUNCTION_ARGUMENTS) == {*DOCUMENTED, MOSAIC}
 
 
 @pytest.mark.parametrize("function", DOCUMENTED)
@@ -144,6 +154,16 @@ def test_functions_keep_the_order_of_the_file():
     assert [s.name for s in make_augmentation(SHIPPED_2025).steps] == list(SHIPPED_2025)
     reverse = dict(reversed(SHIPPED_2025.items()))
     assert [s.name for s in make_augmentation(reverse).steps] == list(reverse)
+
+
+def test_a_mosaic_comes_first_or_not_at_all():
+    assert make_augmentation(SHIPPED_2025).mosaic is None
+    assert make_augmentation({MOSAIC: None, **SHIPPED_2025}).mosaic == Mosaic()
+    given = {"center": 0.5, "scale": (0.5, 2), "change_rate": 0.3}
+    assert make_augmentation({MOSAIC: given}).mosaic == Mosaic(0.3, (0.5, 0.5), (0.5, 2))
+    (finding,) = validate_augmentation({**SHIPPED_2025, MOSAIC: None})
+    assert finding.startswith("data_augmentation.random_mosaic: ")
+    assert "Make it the first" in finding
 
 
 def test_generation_2024():

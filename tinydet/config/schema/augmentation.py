@@ -15,6 +15,7 @@ KEYS_2024 = (
     "linear_contrast",
 )
 FUNCTIONS_2025 = (
+    "random_mosaic",
     "random_contrast",
     "random_brightness",
     "random_gamma",
@@ -32,6 +33,7 @@ FUNCTIONS_2025 = (
     "random_blur",
     "random_gaussian_noise",
     "random_crop",
+    "random_object_crop",
     "random_flip",
     "random_translation",
     "random_rotation",

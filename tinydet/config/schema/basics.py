@@ -27,6 +27,8 @@ ModelType = Literal["ssd_mobilenet_v2_fpnlite"]
 LogsFolder = Literal["logs"]
 ModelsFolder = Literal["saved_models"]
 Device = Literal["auto", "cpu", "gpu"]
+MixedPrecision = Literal["none", "auto", "bfloat16", "float16"]
+Distribution = Literal["auto", "off"]
 DatasetFormat = Literal["tfs", "darknet_yolo", "coco", "pascal_voc"]
 
 
@@ -46,6 +48,12 @@ class GeneralSection(Section):
         device: Where training runs: ``auto`` takes a GPU where there is one, ``gpu`` insists.
         gpu_memory_limit: Upper bound on GPU memory, GB; None is unlimited.
         num_threads_tflite: Threads of one TFLite interpreter.
+        mixed_precision: 16-bit arithmetic in training: ``bfloat16``, ``float16``, or ``auto`` for
+            what the GPU is fast at; weights and files stay in 32 bits.
+        distribution: ``auto`` trains together with the processes that ``TF_CONFIG`` or ``srun``
+            tell of, ``off`` alone.
+        processes: Processes of this machine that train together, one per GPU; where ``TF_CONFIG``
+            or ``srun`` tell of some, those instead.
     """
 
     project_name: Text = "<unnamed>"
@@ -59,6 +67,9 @@ class GeneralSection(Section):
     device: Annotated[Device, choice(Device)] = "auto"
     gpu_memory_limit: Positive | None = None
     num_threads_tflite: Count = 1
+    mixed_precision: Annotated[MixedPrecision, choice(MixedPrecision)] = "none"
+    distribution: Annotated[Distribution, choice(Distribution)] = "auto"
+    processes: Count = 1
 
 
 class DatasetSection(Section):

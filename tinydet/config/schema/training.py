@@ -182,7 +182,13 @@ class TrainingSection(Section):
             measured anew for the saved models; 0 keeps the running averages.
         validation_period: Validate every so many epochs, and after the last.
         cache_images: Keep decoded images in memory.
+        cache_dir: Folder where decoded images are kept, for this run and others; None for nowhere.
+        cache_dir_limit_gb: Most that is kept there, GiB. 2 GiB of the disk stay free in any case.
+        largest_image_side: Images are shrunk to this side, px, when they are decoded: less to
+            keep and to augment. About twice the input loses nothing; None keeps them as they are.
         num_workers: Threads that prepare images.
+        synchronized_batch_norm: Normalise by the whole batch where several processes share it,
+            not by the share of each; for shares of less than about 8 images.
     """
 
     model: ModelSection | None = None
@@ -205,7 +211,11 @@ class TrainingSection(Section):
     batch_norm_batches: Annotated[Whole, Field(ge=0)] = 0
     validation_period: Count = 1
     cache_images: Flag = True
+    cache_dir: File | None = None
+    cache_dir_limit_gb: Positive = 50
+    largest_image_side: Annotated[Whole, Field(ge=32)] | None = None
     num_workers: Annotated[Whole, Field(ge=0)] = 2
+    synchronized_batch_norm: Flag = False
 
     @field_validator("frozen_layers")
     @classmethod

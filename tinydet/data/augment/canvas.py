@@ -166,14 +166,21 @@ class Canvas:
         image: ``[h, w, 3]`` uint8 RGB.
         boxes: ``[N, 4]``, fractions of the image.
         spec: The detector's preprocessing.
+        visible: ``[N]`` share of each object that its box still is; None where it is all of it.
     """
 
-    def __init__(self, image: ImageArray, boxes: FloatArray, spec: PreprocessSpec) -> None:
+    def __init__(
+        self,
+        image: ImageArray,
+        boxes: FloatArray,
+        spec: PreprocessSpec,
+        visible: Floats | None = None,
+    ) -> None:
         height, width = image.shape[:2]
         self._image = image
         self._spec = spec
         self._boxes_px = boxes.astype(np.float64) * [width, height, width, height]
-        self._visible = np.ones(len(boxes))
+        self._visible = np.ones(len(boxes)) if visible is None else visible.copy()
         self._frame = (height, width)
         self._pending: Matrix | None = None
         self._sampling = Sampling()
@@ -195,6 +202,13 @@ class Canvas:
         self._pending = warp.matrix if self._pending is None else warp.matrix @ self._pending
         self._sampling = sampling
         self._frame = warp.frame
+
+    def shown_boxes_xyxy_px(self) -> Floats:
+        """What is to be seen of the boxes in the current frame, pixels, ``[K, 4]``."""
+        height, width = self._frame
+        matrix = np.eye(3) if self._pending is None else self._pending
+        shown, share = moved_boxes(self._boxes_px, matrix, (0, 0, width, height))
+        return shown[self._visible * share >= TRUNCATED_VISIBLE_SHARE]
 
     def pixels(self) -> ImageArray:
         """The picture at network size, all movements carried out; the caller may change it."""

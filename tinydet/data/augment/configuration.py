@@ -7,6 +7,8 @@ from tinydet.data.augment.arguments import Argument, resolve_arguments
 from tinydet.data.augment.erasing import ERASING_FUNCTIONS
 from tinydet.data.augment.generation_2024 import ARGUMENTS_2024, steps_2024
 from tinydet.data.augment.geometry import GEOMETRIC_FUNCTIONS
+from tinydet.data.augment.mosaic import MOSAIC, MOSAIC_ARGUMENTS, Mosaic
+from tinydet.data.augment.object_crop import OBJECT_FUNCTIONS
 from tinydet.data.augment.photometric import PIXEL_FUNCTIONS
 from tinydet.data.augment.pipeline import Augmentation, Step
 from tinydet.errors import ConfigError, UnsupportedError, near_name
@@ -16,9 +18,12 @@ _CHANGERS = {**PIXEL_FUNCTIONS, **ERASING_FUNCTIONS}
 
 # Every function of the 2025 generation and what it takes.
 FUNCTION_ARGUMENTS: dict[str, dict[str, Argument]] = {
-    name: arguments
-    for functions in (GEOMETRIC_FUNCTIONS, _CHANGERS)
-    for name, (_, arguments) in functions.items()
+    MOSAIC: MOSAIC_ARGUMENTS,
+    **{
+        name: arguments
+        for functions in (GEOMETRIC_FUNCTIONS, OBJECT_FUNCTIONS, _CHANGERS)
+        for name, (_, arguments) in functions.items()
+    },
 }
 
 # Known elsewhere, refused here: what to say instead of "unknown".
@@ -36,8 +41,9 @@ _REFUSED_FUNCTIONS = {
 }
 
 
-def _read_2025(functions: Mapping[str, Any]) -> tuple[list[Step], list[str]]:
+def _read_2025(functions: Mapping[str, Any]) -> tuple[Augmentation, list[str]]:
     steps: list[Step] = []
+    mosaic: Mosaic | None = None
     findings: list[str] = []
     for name, given in functions.items():
         where = f"{SECTION}.{name}"
@@ -54,15 +60,21 @@ def _read_2025(functions: Mapping[str, Any]) -> tuple[list[Step], list[str]]:
         else:
             arguments, found = resolve_arguments(where, given, FUNCTION_ARGUMENTS[name])
             findings.extend(found)
-            if not found:
+            if name == MOSAIC and name != next(iter(functions)):
+                findings.append(f"{where}: comes after other functions. Make it the first one.")
+            elif name == MOSAIC and not found:
+                mosaic = Mosaic(**arguments)
+            elif not found:
                 steps.append(_step(name, arguments))
-    return steps, findings
+    return Augmentation(steps, mosaic=mosaic), findings
 
 
 def _step(name: str, arguments: dict[str, Any]) -> Step:
     change_rate = arguments.pop("change_rate")
     if name in GEOMETRIC_FUNCTIONS:
         return Step(name, change_rate, arguments, draw=GEOMETRIC_FUNCTIONS[name][0])
+    if name in OBJECT_FUNCTIONS:
+        return Step(name, change_rate, arguments, draw_around=OBJECT_FUNCTIONS[name][0])
     return Step(name, change_rate, arguments, change=_CHANGERS[name][0])
 
 
@@ -78,8 +90,7 @@ def _read(functions: Mapping[str, Any] | None) -> tuple[Augmentation, list[str]]
         arguments, findings = resolve_arguments(SECTION, functions, ARGUMENTS_2024)
         steps = [] if findings else steps_2024(arguments)
         return Augmentation(steps, random_order=True), findings
-    steps, findings = _read_2025(functions)
-    return Augmentation(steps), findings
+    return _read_2025(functions)
 
 
 def validate_augmentation(functions: Mapping[str, Any] | None) -> list[str]:

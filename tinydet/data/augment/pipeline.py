@@ -10,8 +10,10 @@ import numpy.typing as npt
 
 from tinydet.boxes import FloatArray, IntArray
 from tinydet.config.detector_spec import PreprocessSpec
-from tinydet.data.augment.canvas import Canvas
-from tinydet.data.augment.geometry import WarpDrawer
+from tinydet.data.augment.canvas import Canvas, Floats
+from tinydet.data.augment.geometry import FrameSize, Warp, WarpDrawer
+from tinydet.data.augment.mosaic import Mosaic
+from tinydet.data.augment.object_crop import ObjectWarpDrawer
 from tinydet.data.augment.photometric import PixelChanger
 from tinydet.data.preprocess import ImageArray, to_color_mode
 
@@ -25,7 +27,9 @@ class Step:
         change_rate: Probability, per image, that it is applied.
         arguments: Checked arguments by name.
         draw: Draws the movement of a geometric function.
-        change: Changes the pixels; exactly one of ``draw`` and ``change`` is there.
+        change: Changes the pixels.
+        draw_around: Draws the movement of a geometric function that looks at the objects. Exactly
+            one of the three is there.
     """
 
     name: str
@@ -33,6 +37,7 @@ class Step:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     draw: WarpDrawer | None = None
     change: PixelChanger | None = None
+    draw_around: ObjectWarpDrawer | None = None
 
 
 class Augmentation:
@@ -44,11 +49,15 @@ class Augmentation:
     Args:
         steps: The functions, in order.
         random_order: Shuffle them anew for every image.
+        mosaic: What happens before them, where training offers other images; None for nothing.
     """
 
-    def __init__(self, steps: Sequence[Step], *, random_order: bool = False) -> None:
+    def __init__(
+        self, steps: Sequence[Step], *, random_order: bool = False, mosaic: Mosaic | None = None
+    ) -> None:
         self.steps = tuple(steps)
         self.random_order = random_order
+        self.mosaic = mosaic
 
     def augment(
         self,
@@ -56,6 +65,7 @@ class Augmentation:
         boxes: FloatArray,
         rng: np.random.Generator,
         spec: PreprocessSpec,
+        visible: Floats | None = None,
     ) -> tuple[ImageArray, FloatArray, IntArray, npt.NDArray[np.bool_]]:
         """One training sample from an image.
 
@@ -65,6 +75,7 @@ class Augmentation:
             rng: Everything random comes from it: the same state gives the same result.
             spec: The detector's preprocessing; without any movement the picture is exactly what
                 ``preprocess`` gives.
+            visible: ``[N]`` share of each object that its box still is; None where all of it is.
 
         Returns:
             The network input ``[H, W, 3]`` uint8; ``[K, 4]`` the boxes still to be seen, fractions
@@ -73,7 +84,7 @@ class Augmentation:
             from and too much for background, so the caller ignores it. Boxes of which less shows,
             or under one pixel wide or high, are dropped.
         """
-        canvas = Canvas(image, boxes, spec)
+        canvas = Canvas(image, boxes, spec, visible)
         order = rng.permutation(len(self.steps)) if self.random_order else range(len(self.steps))
         for index in order:
             step = self.steps[index]
@@ -81,7 +92,15 @@ class Augmentation:
                 continue
             if step.draw is not None:
                 canvas.move(partial(step.draw, rng, step.arguments))
+            elif step.draw_around is not None:
+                canvas.move(partial(_draw_around, canvas, step, rng))
             elif step.change is not None:
                 canvas.replace_pixels(step.change(canvas.pixels(), rng, step.arguments))
         moved_boxes, kept, truncated = canvas.boxes()
         return to_color_mode(canvas.pixels(), spec.color_mode), moved_boxes, kept, truncated
+
+
+def _draw_around(canvas: Canvas, step: Step, rng: np.random.Generator, frame: FrameSize) -> Warp:
+    if step.draw_around is None:
+        raise ValueError(f"{step.name} does not look at the objects")
+    return step.draw_around(rng, step.arguments, frame, canvas.shown_boxes_xyxy_px())

@@ -19,7 +19,11 @@ from tinydet.boxes import FloatArray
 from tinydet.progress import track
 from tinydet.quantization.folded_network import FoldedNetwork, Layer, Range
 from tinydet.quantization.options import Granularity
-from tinydet.quantization.simulation.fake_quantization import round_activation, round_kernel
+from tinydet.quantization.simulation.fake_quantization import (
+    round_activation,
+    round_kernel,
+    round_pixels,
+)
 from tinydet.quantization.simulation.operators import activate, convolve, rearrange
 
 MAX_IMAGES = 32  # their activations are in memory at once
@@ -47,7 +51,7 @@ def correct_biases(
 
     batch = tf.constant(np.concatenate(images[:MAX_IMAGES]))
     exact = {network.input: batch}
-    rounded = {network.input: round_activation(batch, *ranges[network.input])}
+    rounded = {network.input: round_pixels(batch, *ranges[network.input])}
     last_reader = {tensor: layer for layer in network.layers for tensor in layer.inputs}
     changes = {}
     for layer in track(network.layers, "Correcting biases"):

@@ -29,14 +29,12 @@ from tinydet.quantization.folded_network import (
     channel_maxima,
 )
 from tinydet.quantization.optimization.channel_extremes import Extremes
-from tinydet.quantization.options import Granularity
 
 PASSES_SCALE_ON = ("ADD", "RESIZE_BILINEAR", "PAD")  # linear, channel by channel
 EDGE = 6.0  # of relu6
 HEADROOM = 1.2  # other images may exceed what was seen by this much before relu6 cuts
 ROUNDS = 20
 LARGEST_FACTOR = 64.0
-ACTIVATION_WEIGHT = 0.3  # of an even use of the activation's range against that of the weights
 
 
 @dataclass(frozen=True)
@@ -52,15 +50,15 @@ class ScaledTogether:
     readers: tuple[Layer, ...]
 
 
-def equalize(
-    network: FoldedNetwork, extremes: Extremes, granularity: Granularity
-) -> dict[str, float]:
-    """Even out the ranges of channels.
+def equalize(network: FoldedNetwork, extremes: Extremes) -> dict[str, float]:
+    """Even out the ranges of channels, for weights with one scale per convolution.
+
+    With a scale per output channel it is of no use: what a layer's outputs gain, the weights that
+    read them lose.
 
     Args:
         network: Changed in place; on the observed images it computes the same.
         extremes: Of the outputs of all convolutions of this network.
-        granularity: ``per_channel`` weights need no equal outputs.
 
     Returns:
         Layer -> largest factor, up or down, of its channels.
@@ -70,7 +68,7 @@ def equalize(
     totals = [np.ones_like(peaks[group.producers[0].output]) for group in groups]
     for _ in range(ROUNDS):
         for group, total in zip(groups, totals, strict=True):
-            factors = _factors(network, group, peaks, total, granularity)
+            factors = _factors(network, group, peaks, total)
             _scale(network, group, peaks, factors)
             total *= factors
     return {
@@ -124,27 +122,21 @@ def _factors(
     group: ScaledTogether,
     peaks: Mapping[int, FloatArray],
     total: FloatArray,
-    granularity: Granularity,
 ) -> FloatArray:
     """What each channel shall be divided by.
 
-    Each side wishes for factors that would make its channels equal; the mean of the wishes, in
-    logarithms, is the least squares between them.
+    The weights that compute the channels, the channels themselves and the weights that read them
+    each wish for factors that would make them equal; the mean of the wishes, in logarithms, is the
+    least squares between them.
     """
     wishes, weights = [], []
-    if granularity == "per_tensor":
-        for layer in group.producers:
-            axis = OUTPUT_CHANNEL_AXIS[layer.kind]
-            wishes.append(_relative(channel_maxima(network.values(layer.kernel), axis)))
-            weights.append(1.0 / len(group.producers))
-    for layer in group.readers:
-        if granularity == "per_tensor" or layer.kind == CONV:
-            maxima = channel_maxima(network.values(layer.kernel), INPUT_CHANNEL_AXIS)
-            wishes.append(-_relative(maxima))
-            weights.append(1.0 / len(group.readers))
     for layer in group.producers:
-        wishes.append(_relative(peaks[layer.output]))
-        weights.append(ACTIVATION_WEIGHT / len(group.producers))
+        maxima = channel_maxima(network.values(layer.kernel), OUTPUT_CHANNEL_AXIS[layer.kind])
+        wishes += [_relative(maxima), _relative(peaks[layer.output])]
+        weights += [1.0 / len(group.producers)] * 2
+    for layer in group.readers:
+        wishes.append(-_relative(channel_maxima(network.values(layer.kernel), INPUT_CHANNEL_AXIS)))
+        weights.append(1.0 / len(group.readers))
     factors = np.exp(np.average(wishes, axis=0, weights=weights))
     for layer in group.producers:
         if layer.activation == "relu6":

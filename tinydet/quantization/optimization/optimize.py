@@ -14,7 +14,7 @@ from tinydet.quantization.options import Granularity
 def optimize_weights(
     network: FoldedNetwork, images: Sequence[FloatArray], granularity: Granularity
 ) -> dict[str, Any]:
-    """Clear channels that never change, then equalize the others.
+    """Clear channels that never change; where weights share one scale, equalize the others.
 
     Args:
         network: Changed in place; what it computes on the images stays the same up to float
@@ -27,8 +27,8 @@ def optimize_weights(
     """
     extremes = channel_extremes(network, images, [layer.output for layer in network.convolutions])
     cleared = clear_constant_channels(network, extremes)
-    factors = equalize(network, extremes, granularity)
-    return {
-        "constant_channels_cleared": cleared,
-        "largest_equalization_factor": {name: round(f, 3) for name, f in factors.items()},
-    }
+    record: dict[str, Any] = {"constant_channels_cleared": cleared}
+    if granularity == "per_tensor":
+        factors = equalize(network, extremes)
+        record["largest_equalization_factor"] = {name: round(f, 3) for name, f in factors.items()}
+    return record

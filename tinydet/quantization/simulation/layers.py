@@ -17,7 +17,12 @@ from tinydet.quantization.folded_network import (
     channel_maxima,
 )
 from tinydet.quantization.options import Granularity
-from tinydet.quantization.simulation.fake_quantization import round_activation, round_kernel
+from tinydet.quantization.simulation.fake_quantization import (
+    round_activation,
+    round_kernel,
+    round_mixed,
+    round_pixels,
+)
 from tinydet.quantization.simulation.operators import convolve, rearrange
 
 PACKAGE = "tinydet"
@@ -153,6 +158,28 @@ class Rearrangement(keras.layers.Layer):  # type: ignore[misc]  # keras ships no
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
+class RoundedPixels(keras.layers.Layer):  # type: ignore[misc]  # keras ships no types
+    """The values of the pixels' codes.
+
+    Args:
+        low: Of a black pixel.
+        high: Of a white pixel.
+    """
+
+    def __init__(self, low: float, high: float, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.low, self.high = low, high
+
+    def call(self, inputs: Any) -> Any:
+        """Rescaled pixels ``[B, H, W, 3]``."""
+        return round_pixels(inputs, self.low, self.high)
+
+    def get_config(self) -> dict[str, Any]:
+        """What ``__init__`` takes."""
+        return {**super().get_config(), "low": self.low, "high": self.high}
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
 class RoundedActivation(keras.layers.Layer):  # type: ignore[misc]  # keras ships no types
     """Rounds to 256 values between two ends that are learnt.
 
@@ -160,17 +187,14 @@ class RoundedActivation(keras.layers.Layer):  # type: ignore[misc]  # keras ship
         low: Lowest value to start with, <= 0. An end at 0 stays there.
         high: Highest value to start with.
         highest: That the range may grow to: 6 behind relu6.
-        learns: Whether the ends are learnt.
     """
 
-    def __init__(
-        self, low: float, high: float, highest: float | None, learns: bool, **arguments: Any
-    ) -> None:
+    def __init__(self, low: float, high: float, highest: float | None, **arguments: Any) -> None:
         super().__init__(**arguments)
-        self.low, self.high, self.highest, self.learns = low, high, highest, learns
+        self.low, self.high, self.highest = low, high, highest
 
         def growth(name: str) -> Any:
-            return self.add_weight(name=name, shape=(), initializer="zeros", trainable=learns)
+            return self.add_weight(name=name, shape=(), initializer="zeros")
 
         self.growth_low, self.growth_high = growth("growth_low"), growth("growth_high")
 
@@ -185,11 +209,11 @@ class RoundedActivation(keras.layers.Layer):  # type: ignore[misc]  # keras ship
         low, high = self.ends()
         return float(low), float(high)
 
-    def call(self, inputs: Any) -> Any:
-        """Any shape."""
-        return round_activation(inputs, *self.ends())
+    def call(self, inputs: Any, mixed: bool = False) -> Any:
+        """Any shape; ``mixed`` for values that lie between codes, see ``round_mixed``."""
+        return (round_mixed if mixed else round_activation)(inputs, *self.ends())
 
     def get_config(self) -> dict[str, Any]:
         """What ``__init__`` takes."""
-        own = {"low": self.low, "high": self.high, "highest": self.highest, "learns": self.learns}
+        own = {"low": self.low, "high": self.high, "highest": self.highest}
         return {**super().get_config(), **own}

@@ -5,20 +5,20 @@ from typing import Any
 
 import keras
 
-from tinydet.quantization.folded_network import SOFTMAX, FoldedNetwork, Layer, Range
+from tinydet.quantization.folded_network import RESIZES, SOFTMAX, FoldedNetwork, Layer, Range
 from tinydet.quantization.options import Granularity
 from tinydet.quantization.ranges.shared import MOVES_CODES, shared_ranges
 from tinydet.quantization.simulation.layers import (
     Rearrangement,
     RoundedActivation,
     RoundedConvolution,
+    RoundedPixels,
     describe,
 )
 from tinydet.quantization.simulation.operators import check_supported
 
 EDGES = {"none": None, "relu": None, "relu6": 6.0}
 JOINED = "class_logits_and_box_deltas"
-RESIZES = "RESIZE_BILINEAR"  # moves no codes, but mixes them
 
 
 def build_rounded_network(
@@ -49,14 +49,17 @@ def build_rounded_network(
     check_supported(steps, "quantization-aware training")
     image = keras.Input(network.shape(network.input)[1:], name="image")
     roundings = _roundings(network, ranges)
-    values = {network.input: roundings[network.input](image)}
+    values = {network.input: RoundedPixels(*ranges[network.input])(image)}
     for number, layer in enumerate(steps):
         inputs = [values[tensor] for tensor in layer.inputs]
         y = _step(network, layer, granularity, ranges, f"{number:03d}_{_plain(layer.name)}")(
             inputs[0] if len(inputs) == 1 else inputs
         )
-        moved = layer.kind in MOVES_CODES and layer.kind != RESIZES
-        values[layer.output] = y if moved else roundings[layer.output](y)
+        if layer.kind == RESIZES:
+            y = roundings[layer.output](y, mixed=True)
+        elif layer.kind not in MOVES_CODES:
+            y = roundings[layer.output](y)
+        values[layer.output] = y
     logits, deltas = network.logits_and_deltas
     joined = keras.layers.Concatenate(axis=2, name=JOINED)([values[logits], values[deltas]])
     return keras.Model(image, joined, name=name)
@@ -70,7 +73,7 @@ def take_back(model: keras.Model, network: FoldedNetwork) -> dict[int, Range]:
         network: Changed in place.
 
     Returns:
-        The learnt range of every activation but the scores.
+        The learnt range of every activation but image and scores.
     """
     steps = [layer for layer in network.layers if layer.kind != SOFTMAX]
     for number, layer in enumerate(steps):
@@ -92,14 +95,14 @@ def _roundings(network: FoldedNetwork, ranges: Mapping[int, Range]) -> dict[int,
     by_output = {layer.output: layer for layer in network.layers}
     found = {}
     for group in shared_ranges(network):
+        if network.input in group:
+            continue
         low, high = ranges[group[0]]
         edges = [EDGES[by_output[t].activation] for t in group if t in by_output]
         highest = min((edge for edge in edges if edge is not None), default=None)
         if highest is not None:
             high = min(high, highest)
-        layer = RoundedActivation(
-            low, high, highest, learns=network.input not in group, name=_rounding_name(group)
-        )
+        layer = RoundedActivation(low, high, highest, name=_rounding_name(group))
         found.update(dict.fromkeys(group, layer))
     return found
 

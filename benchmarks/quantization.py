@@ -1,0 +1,103 @@
+"""AP of every way to quantize a finished run, on its validation set.
+
+    python benchmarks/quantization.py coco_person_192_a035 RUN
+
+Float, and for both granularities: plain, other calibration methods, optimized, and trained on with
+roundings. Also how near the training network is to the int8 file it becomes.
+"""
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from record import write_result
+
+from tinydet.config.detector_spec import load_detector_spec
+from tinydet.config.loader import load_config
+from tinydet.evaluation import EvaluationSettings, evaluate
+from tinydet.inference import load_detector
+from tinydet.pipeline.datasets import load_evaluation
+from tinydet.pipeline.quantization import calibration_images, quantize_configured
+from tinydet.quantization import QuantizationOptions
+from tinydet.quantization.agreement import simulation_agreement
+from tinydet.quantization.preparation import prepare_network
+
+WAYS: dict[str, dict[str, Any]] = {
+    "min-max": {},
+    "percentile": {"calibration_method": "percentile"},
+    "least squared error": {"calibration_method": "mse"},
+    "min-max, optimized": {"optimize": True},
+    "percentile, optimized": {"optimize": True, "calibration_method": "percentile"},
+    "QAT": {"optimize": True, "quantization_type": "QAT"},
+}
+
+
+def main() -> None:
+    """Measure and write results/quantization_<name>.json."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("name", help="of the result file")
+    parser.add_argument("run", type=Path, help="run folder")
+    parser.add_argument("--max-images", type=int, default=100, help="calibration images")
+    parsed = parser.parse_args()
+    config = load_config(parsed.run / "config.yaml").config
+    float_model = parsed.run / "saved_models" / "best_model.keras"
+    spec = load_detector_spec(float_model.with_name("detector.json"))
+    dataset, data_path = load_evaluation(config.dataset, spec.class_names)
+    settings = EvaluationSettings(
+        postprocess=config.evaluation_postprocess_spec(),
+        iou_thresholds=config.evaluation.iou_thresholds,
+    )
+
+    def measure(path: Path) -> dict[str, Any]:
+        result = evaluate(
+            load_detector(path, spec),
+            dataset,
+            model_path=path,
+            data_path=data_path,
+            run_folder=None,
+            settings=settings,
+        )
+        figures = {f"ap@{iou}": value.mean for iou, value in result.ap.items()}
+        return {**figures, "coco_ap": result.coco["ap"]}
+
+    rows: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as scratch:
+        for granularity in ("per_channel", "per_tensor"):
+            for way, changes in WAYS.items():
+                section = config.quantization.model_copy(
+                    update={
+                        **changes,
+                        "granularity": granularity,
+                        "max_images": parsed.max_images,
+                    }
+                )
+                settled = config.model_copy(update={"quantization": section})
+                folder = Path(scratch) / f"{granularity} {way}"
+                start = time.monotonic()
+                path = quantize_configured(
+                    settled, float_model, spec, (folder, folder / "training"), print
+                )
+                seconds = round(time.monotonic() - start, 1)
+                figures = measure(path)
+                rows.append({"granularity": granularity, "way": way, "seconds": seconds, **figures})
+                print(rows[-1], flush=True)
+    options = QuantizationOptions(max_images=parsed.max_images)
+    prepared = prepare_network(float_model, calibration_images(config), options, spec)
+    figures = {
+        "images": len(dataset),
+        "calibration_images": parsed.max_images,
+        "qat": config.quantization.quantization_aware.model_dump(),
+        "float": measure(float_model),
+        "int8": rows,
+        "simulation": simulation_agreement(prepared, images=16),
+        "numpy": np.__version__,
+    }
+    command = f"python benchmarks/quantization.py {parsed.name} RUN"
+    write_result(f"quantization_{parsed.name}", command, figures)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""Ranges of the activations."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.quantization.float_networks import detector_like, images
+from tinydet.quantization.activations import run_with_tensors
+from tinydet.quantization.ranges import calibrate_ranges
+from tinydet.quantization.ranges.histogram import Histogram
+from tinydet.quantization.ranges.methods import (
+    METHODS,
+    least_squares_range,
+    percentile_range,
+    rounding_error,
+    whole_range,
+)
+from tinydet.quantization.ranges.shared import shared_ranges
+
+PIXELS = (-1.0, 1.0)
+
+
+def histogram_of(values):
+    histogram = Histogram(float(values.min()), float(values.max()))
+    for part in np.array_split(values, 3):
+        histogram.add(np.float32(part))
+    return histogram
+
+
+def squared_error(values, low, high):
+    """By rounding every value, without a histogram."""
+    scale = (high - low) / 255
+    zero_point = np.round(-low / scale)
+    codes = np.clip(np.round(values / scale) + zero_point, 0, 255)
+    return np.square((codes - zero_point) * scale - values).sum()
+
+
+def heavy_tails(seed, is_cut):
+    rng = np.random.default_rng(seed)
+    values = rng.standard_t(3, 40_000).astype(np.float32) + rng.normal()
+    return np.maximum(values, 0) if is_cut else values
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10_000), is_cut=st.booleans(), method=st.sampled_from(sorted(METHODS)))
+def test_every_range_contains_zero_and_lies_within_the_values(seed, is_cut, method):
+    values = heavy_tails(seed, is_cut)
+    low, high = METHODS[method](histogram_of(values))
+    assert min(values.min(), 0) <= low <= 0 <= high <= max(values.max(), 0)
+    assert low < high
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10_000), is_cut=st.booleans())
+def test_percentile_leaves_out_one_in_ten_thousand(seed, is_cut):
+    values = heavy_tails(seed, is_cut)
+    low, high = percentile_range(histogram_of(values))
+    outside = np.mean((values < low) | (values > high))
+    assert outside < 4e-4  # a bin more or less at each end
+    assert high < values.max()
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10_000), is_cut=st.booleans())
+def test_least_squares_beats_the_whole_range(seed, is_cut):
+    values = heavy_tails(seed, is_cut)
+    histogram = histogram_of(values)
+    found = squared_error(values, *least_squares_range(histogram))
+    whole = squared_error(values, *whole_range(histogram))
+    assert found <= 1.02 * whole
+    shares = np.linspace(0.2, 1, 25)
+    low, high = whole_range(histogram)
+    best = min(squared_error(values, low * a, high * b) for a in shares for b in shares)
+    assert found <= 1.25 * best
+
+
+def test_error_by_histogram_is_that_of_the_values():
+    values = heavy_tails(1, is_cut=True)
+    histogram = histogram_of(values)
+    for high in (3.0, 6.0, float(values.max())):
+        found = rounding_error(histogram.means, histogram.counts, (0.0, high))
+        assert found == pytest.approx(squared_error(values, 0.0, high), rel=0.1)
+
+
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_ranges_of_a_network(method):
+    network, seen = detector_like(7), images(7)
+    ranges = calibrate_ranges(network, seen, method, PIXELS)
+    assert set(ranges) == {network.input, *(layer.output for layer in network.layers)}
+    assert ranges[network.input] == PIXELS
+    for group in shared_ranges(network):
+        assert len({ranges[tensor] for tensor in group}) == 1
+    runs = [
+        {t: tensor(t).copy() for t in ranges}
+        for tensor in run_with_tensors(network.content(), seen)
+    ]
+    by_name = {layer.name: layer.output for layer in network.layers}
+    for name in ("expand", "project", "logits", "deltas"):
+        values = np.concatenate([run[by_name[name]].ravel() for run in runs])
+        whole = (min(0.0, float(values.min())), max(0.0, float(values.max())))
+        low, high = ranges[by_name[name]]
+        if method == "minmax" or name in ("logits", "deltas"):
+            assert (low, high) == pytest.approx(whole, rel=1e-6)
+        else:
+            assert whole[0] <= low <= 0 <= high <= whole[1]
+    assert ranges[by_name["scores"]] == (0.0, 255 / 256)
+
+
+def test_a_tensor_of_zeros_has_a_range():
+    network, seen = detector_like(8), images(8)
+    layer = next(layer for layer in network.convolutions if layer.name == "expand")
+    network.set_values(layer.bias, np.full_like(network.values(layer.bias), -1e4))
+    ranges = calibrate_ranges(network, seen, "percentile", PIXELS)
+    low, high = ranges[layer.output]
+    assert low == 0 < high

@@ -1,0 +1,138 @@
+"""Two processes that train together end with the weights of one that has the batch alone."""
+
+import os
+import pickle
+import socket
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from tinydet.data.augment import make_augmentation
+from tinydet.training import TrainingOptions
+from tinydet.training.distribution import Cluster
+
+pytestmark = pytest.mark.slow
+
+PROGRAM = """
+import os, pickle, sys
+from pathlib import Path
+import keras
+from tinydet.errors import TinydetError
+from tinydet.training import seed_everything, train
+from tinydet.training.distribution import find_cluster, join, told_of_lost_processes
+cluster = find_cluster(os.environ)
+group = join(cluster) if cluster else None
+arguments = pickle.loads(open(sys.argv[1], "rb").read())
+seed_everything(arguments.pop("seed"))
+model = keras.models.load_model(sys.argv[2])
+try:
+    if group:
+        with told_of_lost_processes(group):
+            train(model, **arguments, run_folder=Path(sys.argv[3]))
+    else:
+        train(model, **arguments, run_folder=Path(sys.argv[3]))
+except TinydetError as error:
+    sys.exit(f"{type(error).__name__}: {error}")
+"""
+OPTIONS = TrainingOptions(
+    3,
+    batch_size=4,
+    optimizer="SGD",
+    # The clip works on every step: a clip before the sum would show.
+    optimizer_arguments={"learning_rate": 0.05, "momentum": 0.9, "global_clipnorm": 0.3},
+    callbacks={"ReduceLROnPlateau": {"monitor": "val_loss", "patience": 1, "min_delta": 1e9}},
+    ema_momentum=0.9,
+    batch_norm_batches=2,
+    synchronized_batch_norm=True,
+    seed=21,
+)
+
+
+def free_ports(count):
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+@pytest.fixture
+def start(tmp_path, make_samples, spec, build_small):
+    """Start the processes of one training; gives them, to be waited for."""
+    samples = make_samples(10), make_samples(4, seed=9, folder="validation")
+    model = tmp_path / "start.keras"
+    build_small(5, dropout=0.0).save(model)
+
+    def start_them(name, count, options=OPTIONS):
+        (tmp_path / name).mkdir(exist_ok=True)
+        arguments = tmp_path / name / "arguments.pickle"
+        arguments.write_bytes(
+            pickle.dumps(
+                {
+                    "seed": 5,
+                    "spec": spec,
+                    "training": samples[0],
+                    "validation": samples[1],
+                    "augmentation": make_augmentation({"random_flip": {"mode": "horizontal"}}),
+                    "options": options,
+                }
+            )
+        )
+        addresses = tuple(f"127.0.0.1:{port}" for port in free_ports(count))
+        processes = []
+        for index in range(count):
+            environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "PYTHONWARNINGS": "ignore"}
+            if count > 1:
+                environment["TF_CONFIG"] = Cluster(addresses, index).to_tf_config()
+            command = [
+                sys.executable,
+                "-c",
+                PROGRAM,
+                arguments,
+                model,
+                tmp_path / name / f"{index}",
+            ]
+            processes.append(
+                subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+            )
+        return processes
+
+    yield start_them
+
+
+def finish(processes):
+    results = [(*process.communicate(timeout=200), process.returncode) for process in processes]
+    assert [code for *_, code in results] == [0] * len(results), results
+
+
+def weights(folder, name="best_model.keras"):
+    model = keras.models.load_model(folder / "saved_models" / name)
+    return {variable.path: np.array(variable) for variable in model.weights}
+
+
+def test_the_same_weights_as_one_process_with_the_whole_batch(start, tmp_path):
+    """Batch normalization, clipping, average and re-estimated statistics included."""
+    together, alone = start("together", 2), start("alone", 1)
+    finish([*together, *alone])
+    for name in ("best_model.keras", "last_model.keras"):
+        expected = weights(tmp_path / "alone" / "0", name)
+        assert any(np.ptp(value) > 0.01 for value in expected.values())
+        for index in range(2):
+            found = weights(tmp_path / "together" / str(index), name)
+            for path, value in expected.items():
+                np.testing.assert_allclose(found[path], value, atol=2e-4, err_msg=path)
+    logs = [
+        (tmp_path / part / "logs/metrics/train_metrics.csv").read_text().splitlines()
+        for part in ("alone/0", "together/0", "together/1")
+    ]
+    columns = logs[0][0].split(",")
+    for rows in zip(*(table[1:] for table in logs), strict=True):
+        one, first, second = (dict(zip(columns, row.split(","), strict=True)) for row in rows)
+        for name in ("loss", "val_loss", "val_map", "lr"):
+            assert float(first[name]) == float(second[name])
+            assert float(first[name]) == pytest.approx(float(one[name]), rel=1e-3)

@@ -1,0 +1,26 @@
+"""Several processes that train one network together: one per GPU, on one machine or on several.
+
+Every process holds the whole network and works on its share of each batch; gradients are added up
+over all of them before the optimizer sees them. The processes are found by ``TF_CONFIG`` or SLURM
+and talk through TensorFlow's collective operations (NCCL between GPUs): nothing here starts,
+restarts or places a process.
+"""
+
+from tinydet.training.distribution.cluster import Cluster, find_cluster
+from tinydet.training.distribution.process_group import (
+    ProcessGroup,
+    current_group,
+    join,
+    leave,
+    told_of_lost_processes,
+)
+
+__all__ = [
+    "Cluster",
+    "ProcessGroup",
+    "current_group",
+    "find_cluster",
+    "join",
+    "leave",
+    "told_of_lost_processes",
+]

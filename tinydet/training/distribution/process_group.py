@@ -1,0 +1,226 @@
+"""Sums over the processes that train together, by TensorFlow's collective operations."""
+
+import math
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+import numpy as np
+import numpy.typing as npt
+
+from tinydet.errors import ProcessGroupError
+from tinydet.native_log import captured_native_log
+from tinydet.training.distribution.cluster import TF_CONFIG, Cluster
+
+GROUP_KEY = 0x7D  # tells the group apart from those that TensorFlow makes for itself
+Values = npt.NDArray[np.float64]
+
+
+class ProcessGroup:
+    """The processes that train together; also a process that is alone.
+
+    A sum is one for which every process waits: all of them must ask for the same sums in the same
+    order. What only one process does (measuring, writing files) must ask for none.
+
+    Args:
+        index: Of this process, from 0.
+        size: How many there are.
+
+    Attributes:
+        is_first: Whether this process is the one that writes files and measures.
+    """
+
+    def __init__(self, index: int = 0, size: int = 1) -> None:
+        self.index = index
+        self.size = size
+        self.is_first = index == 0
+        self._sums = 0
+        self._order: Any = None
+
+    def total(self, value: Any) -> Any:
+        """Sum of a tensor over the processes.
+
+        Works in a compiled step and outside. Its gradient is the sum of the processes' gradients.
+
+        Args:
+            value: A tensor of the same shape and type in every process.
+        """
+        if self.size == 1:
+            return value
+        import tensorflow as tf
+
+        @tf.custom_gradient  # type: ignore[untyped-decorator]  # tensorflow ships no types
+        def summed(tensor: Any) -> Any:
+            return self._reduce(tensor), self._reduce
+
+        return summed(tf.convert_to_tensor(value))
+
+    def totals(self, values: Sequence[Any]) -> list[Any]:
+        """Sums of many float32 tensors, in one go: what a step costs is the number of sums."""
+        import tensorflow as tf
+
+        sizes = [math.prod(value.shape) for value in values]
+        flat = self._reduce(tf.concat([tf.reshape(value, [-1]) for value in values], 0))
+        parts = tf.split(flat, sizes)
+        return [tf.reshape(part, value.shape) for part, value in zip(parts, values, strict=True)]
+
+    def _reduce(self, tensor: Any) -> Any:
+        import tensorflow as tf
+
+        if self._order is None:
+            with tf.init_scope():
+                self._order = tf.Variable(0.0, trainable=False)
+        self._sums += 1
+        return tf.raw_ops.CollectiveReduceV2(
+            input=tensor,
+            group_size=self.size,
+            group_key=GROUP_KEY,
+            instance_key=self._sums,
+            # All processes begin their sums in the same order: NCCL would wait for ever else.
+            ordering_token=[self._order.handle],
+            merge_op="Add",
+            final_op="Id",
+            communication_hint="nccl" if tf.config.get_visible_devices("GPU") else "auto",
+        )
+
+    def from_first(self, values: Values) -> Values:
+        """What the first process holds.
+
+        Args:
+            values: Of the same size in every process; only those of the first one count.
+        """
+        if self.size == 1:
+            return values
+        own = values if self.is_first else np.zeros_like(values)
+        return np.asarray(self.total(np.asarray(own, np.float64)), np.float64)
+
+    def text_from_first(self, text: str) -> str:
+        """A text of the first process."""
+        if self.size == 1:
+            return text
+        content = np.frombuffer(text.encode(), np.uint8)
+        length = int(self.from_first(np.array([len(content)], np.float64))[0])
+        sent = content if self.is_first else np.zeros(length)
+        return self.from_first(sent.astype(np.float64)).astype(np.uint8).tobytes().decode()
+
+    def weights_from_first(self, variables: Sequence[Any]) -> None:
+        """Give variables of Keras the values that they have in the first process."""
+        if self.size == 1:
+            return
+        flat = np.concatenate([np.asarray(v, np.float64).ravel() for v in variables])
+        ends = np.cumsum([math.prod(v.shape) for v in variables])[:-1]
+        parts = np.split(self.from_first(flat), ends)
+        for variable, part in zip(variables, parts, strict=True):
+            variable.assign(part.reshape(variable.shape).astype(variable.dtype))
+
+    def require_same(self, what: Mapping[str, str]) -> None:
+        """Refuse to train where the processes do not agree.
+
+        Args:
+            what: Description -> hash.
+
+        Raises:
+            ProcessGroupError: This process has another hash than the first one.
+        """
+        for name, value in what.items():
+            if self.text_from_first(value) != value:
+                raise ProcessGroupError(
+                    f"process {self.index} of {self.size}",
+                    f"has other {name} than the first process",
+                    "Give every process the same configuration and the same images.",
+                )
+
+    def share_of(self, batch_size: int) -> slice:
+        """Which samples of a batch this process works on.
+
+        Raises:
+            ProcessGroupError: The batch cannot be divided.
+        """
+        share, rest = divmod(batch_size, self.size)
+        if rest:
+            raise ProcessGroupError(
+                "training.batch_size",
+                f"{batch_size} images cannot be divided among {self.size} processes",
+                f"Give a multiple of {self.size}: it is the size of the batch of all together.",
+            )
+        return slice(self.index * share, (self.index + 1) * share)
+
+
+@contextmanager
+def told_of_lost_processes(group: ProcessGroup) -> Iterator[None]:
+    """Turn what TensorFlow raises when a process is gone into one line.
+
+    Raises:
+        ProcessGroupError: A sum could not be made.
+    """
+    if group.size == 1:
+        yield
+        return
+    import tensorflow as tf
+
+    lost = (
+        tf.errors.UnavailableError,
+        tf.errors.AbortedError,
+        tf.errors.CancelledError,
+        tf.errors.DeadlineExceededError,
+        tf.errors.InternalError,
+    )
+    try:
+        yield
+    except lost as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ProcessGroupError(
+            f"process {group.index} of {group.size}",
+            f"has lost another process ({reason})",
+            "See what that one says; then go on with tinydet run --resume in all of them.",
+        ) from error
+
+
+_current = ProcessGroup()
+
+
+def current_group() -> ProcessGroup:
+    """The group that this process has joined; one of its own where it has joined none."""
+    return _current
+
+
+def leave() -> None:
+    """Be alone again, for what only one process does."""
+    global _current
+    _current = ProcessGroup()
+
+
+def join(cluster: Cluster) -> ProcessGroup:
+    """Meet the other processes; waits until all of them are there.
+
+    Must come before TensorFlow does anything else, except for choosing the visible devices.
+
+    Args:
+        cluster: Who they are.
+
+    Raises:
+        ProcessGroupError: They cannot be reached, or this process cannot be.
+    """
+    global _current
+    import tensorflow as tf
+
+    os.environ[TF_CONFIG] = cluster.to_tf_config()  # where TensorFlow looks
+    try:
+        with captured_native_log():
+            # Starts the server of the collective operations, and a watch over the others that
+            # ends every sum with an error where one of them is gone.
+            tf.distribute.MultiWorkerMirroredStrategy()
+    except (RuntimeError, ValueError, OSError, tf.errors.OpError) as error:
+        _refuse(cluster, error)
+    _current = ProcessGroup(cluster.index, len(cluster.addresses))
+    return _current
+
+
+def _refuse(cluster: Cluster, error: Exception) -> NoReturn:
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+    raise ProcessGroupError(
+        cluster.addresses[cluster.index],
+        f"process {cluster.index} of {len(cluster.addresses)} cannot join the others ({reason})",
+        "Check the addresses, and that no other program uses the port.",
+    ) from error
