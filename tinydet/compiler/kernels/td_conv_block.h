@@ -51,9 +51,13 @@ TD_INLINE int32_t conv_second_weight(const int8_t *weights, int is_joined) {
     return weights[1] + (is_joined && weights[0] < 0);
 }
 
-#if defined(__AVX2__) && defined(__GNUC__) && defined(__has_builtin) && !defined(TD_PORTABLE)
+#if defined(__GNUC__) && defined(__has_builtin) && !defined(TD_PORTABLE)
 #if __has_builtin(__builtin_shufflevector) && __has_builtin(__builtin_convertvector)
+#if defined(__AVX2__)
 #define TD_CONV_AVX2 1
+#elif defined(__SSE2__) || defined(__wasm_simd128__) || defined(__ARM_NEON)
+#define TD_CONV_VECTORS_OF_16 1
+#endif
 #endif
 #endif
 
@@ -93,6 +97,72 @@ TD_INLINE void conv_sums(const td_conv_block *b, const int8_t *weights, int is_j
                        __builtin_shufflevector(first, first, 4, 5, 6, 7);
     conv_v4s32 sum_1 = __builtin_shufflevector(second, second, 0, 1, 2, 3) +
                        __builtin_shufflevector(second, second, 4, 5, 6, 7);
+    for (; in < b->gathered_end; in += 8, weights += 4) {
+        const conv_v4s32 even = {in[0], in[2], in[4], in[6]}, odd = {in[1], in[3], in[5], in[7]};
+        sum_0 += even * weights[0] + odd * weights[2];
+        sum_1 += even * conv_second_weight(weights, is_joined) + odd * conv_second_weight(weights + 2, is_joined);
+    }
+    for (int i = 0; i < TD_CONV_PIXELS; i++) {
+        sums[0][i] = sum_0[i];
+        sums[1][i] = sum_1[i];
+    }
+}
+
+#elif defined(TD_CONV_VECTORS_OF_16)
+
+typedef int8_t conv_v16s8 __attribute__((vector_size(16)));
+typedef int16_t conv_v4s16 __attribute__((vector_size(8)));
+typedef int16_t conv_v8s16 __attribute__((vector_size(16)));
+typedef int32_t conv_v4s32 __attribute__((vector_size(16)));
+typedef conv_v16s8 conv_v16s8_at __attribute__((aligned(1), may_alias));
+typedef conv_v8s16 conv_v8s16_at __attribute__((aligned(4), may_alias));
+
+/* a0 * b0 + a1 * b1, a2 * b2 + a3 * b3, ... */
+TD_INLINE conv_v4s32 conv_multiply_pairs(conv_v8s16 a, conv_v8s16 b) {
+#if defined(__wasm_simd128__)
+    return __builtin_wasm_dot_s_i32x4_i16x8(a, b);
+#elif defined(__SSE2__)
+    return __builtin_ia32_pmaddwd128(a, b);
+#else
+    const conv_v4s16 a_even = __builtin_shufflevector(a, a, 0, 2, 4, 6);
+    const conv_v4s16 a_odd = __builtin_shufflevector(a, a, 1, 3, 5, 7);
+    const conv_v4s16 b_even = __builtin_shufflevector(b, b, 0, 2, 4, 6);
+    const conv_v4s16 b_odd = __builtin_shufflevector(b, b, 1, 3, 5, 7);
+    return __builtin_convertvector(a_even, conv_v4s32) * __builtin_convertvector(b_even, conv_v4s32) +
+           __builtin_convertvector(a_odd, conv_v4s32) * __builtin_convertvector(b_odd, conv_v4s32);
+#endif
+}
+
+/* Four steps at a time, each of four pixels. One copy of it: a page shall stay small. */
+static __attribute__((noinline)) void conv_sums(const td_conv_block *b, const int8_t *weights, int is_joined,
+                                                int32_t sums[2][TD_CONV_PIXELS]) {
+    conv_v4s32 sum_0 = {0}, sum_1 = {0};
+    const int16_t *in = b->gathered;
+    for (; b->gathered_end - in >= 32; in += 32, weights += 16) {
+        conv_v16s8 narrow = *(const conv_v16s8_at *)weights;
+        if (is_joined) { /* the upper byte is one too low where the lower one is negative */
+            narrow -= (conv_v16s8)((conv_v8s16)narrow << 8) < 0;
+        }
+        /* Per step {a0, b0, a1, b1} -> {a0, a1}, {b0, b1}, for each pixel. */
+#define TD_CONV_STEP(half, step, at)                                                                              \
+    do {                                                                                                          \
+        const conv_v8s16 values = *(const conv_v8s16_at *)(in + 8 * (at));                                        \
+        sum_0 += conv_multiply_pairs(values, __builtin_shufflevector(half, half, step, step + 2, step, step + 2,  \
+                                                                     step, step + 2, step, step + 2));            \
+        sum_1 += conv_multiply_pairs(values, __builtin_shufflevector(half, half, step + 1, step + 3, step + 1,    \
+                                                                     step + 3, step + 1, step + 3, step + 1,      \
+                                                                     step + 3));                                  \
+    } while (0)
+        const conv_v8s16 low = __builtin_convertvector(
+            __builtin_shufflevector(narrow, narrow, 0, 1, 2, 3, 4, 5, 6, 7), conv_v8s16);
+        const conv_v8s16 high = __builtin_convertvector(
+            __builtin_shufflevector(narrow, narrow, 8, 9, 10, 11, 12, 13, 14, 15), conv_v8s16);
+        TD_CONV_STEP(low, 0, 0);
+        TD_CONV_STEP(low, 4, 1);
+        TD_CONV_STEP(high, 0, 2);
+        TD_CONV_STEP(high, 4, 3);
+#undef TD_CONV_STEP
+    }
     for (; in < b->gathered_end; in += 8, weights += 4) {
         const conv_v4s32 even = {in[0], in[2], in[4], in[6]}, odd = {in[1], in[3], in[5], in[7]};
         sum_0 += even * weights[0] + odd * weights[2];
