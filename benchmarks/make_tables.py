@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from quantization_table import quantization_table
 from record import RESULTS
 
 from tinydet.config.files import write_text_atomically
@@ -31,6 +32,11 @@ def main() -> None:
     if "training_throughput" in results:
         parts.append(training_throughput(results["training_throughput"]))
     parts.extend(ablation_table(r["figures"]) for k, r in results.items() if "ablation" in k)
+    parts.extend(
+        quantization_table(k, r["figures"], table)
+        for k, r in results.items()
+        if k.startswith("quantization_")
+    )
     parts.append(evaluation_throughput(accuracy))
     embedded = {k: r["figures"] for k, r in results.items() if k.startswith("embedded_")}
     if embedded:

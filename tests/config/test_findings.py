@@ -68,7 +68,7 @@ def test_all_findings_at_once_in_file_order(tmp_path: Path) -> None:
     text = (
         G2025.replace("alpha: 0.75", "alpha: 0.4")
         .replace("(256, 256, 3)", "(256, 250, 3)")
-        .replace("optimize: False", "optimize: True")
+        .replace("optimize: False", "optimize: perhaps")
         .replace("quantization_split: 1/4", "quantization_split: 0")
         .replace("TFlite_converter", "Onnx_quantizer")
         .replace("model_type: ssd_mobilenet_v2_fpnlite", "model_type: yolov8")
@@ -91,8 +91,8 @@ def test_all_findings_at_once_in_file_order(tmp_path: Path) -> None:
         "Choose two of these sides.",
         "user_config.yaml:57 quantization.quantizer: 'Onnx_quantizer' is not supported "
         "(supported: TFlite_converter). Use TFlite_converter: models are quantized to .tflite.",
-        "user_config.yaml:62 quantization.optimize: 'True' is not supported (supported: False). "
-        "Set it to False: the float model is converted as it was trained.",
+        "user_config.yaml:62 quantization.optimize: 'perhaps' is not supported (supported: True, "
+        "False). Write True or False.",
         "override 'general.num_threads_tflite=1.5' general.num_threads_tflite: '1.5' is not "
         "supported (supported: a whole number). Write a whole number.",
     ]
@@ -154,7 +154,7 @@ def test_all_findings_at_once_in_file_order(tmp_path: Path) -> None:
         ("preprocessing.resizing.interpolation=lanczos3", "supported: bilinear, nearest, area"),
         ("preprocessing.rescaling.scale=1e999", "too large"),
         ("preprocessing.rescaling=None", "preprocessing.rescaling.scale: a missing key"),
-        ("quantization.quantization_type=QAT", "supported: PTQ"),
+        ("quantization.quantization_type=DRQ", "supported: PTQ, QAT"),
         ("evaluation.target=stedgeai_n6", "on this machine"),
         ("evaluation.gen_npy_output=True", "no .npy files"),
         ("evaluation.iou_thresholds=[0.5, 1.5]", "evaluation.iou_thresholds[1]"),

@@ -17,6 +17,7 @@ class NetworkWriter:
         self.model = schema.ModelT(version=3, buffers=[schema.BufferT()], operatorCodes=[])
         self.graph = schema.SubGraphT(tensors=[], operators=[], inputs=[0])
         self.model.subgraphs = [self.graph]
+        self.bias_of = {}  # the converter merges equal constants: two layers read one bias
         self.tensor("image", (1, SIDE, SIDE, 3))
 
     def tensor(self, name, shape, values=None, kind=schema.TensorType.FLOAT32):
@@ -65,6 +66,9 @@ class NetworkWriter:
             options.depthMultiplier = 1
         weights = self.tensor(f"{name}_weights", kernel.shape, np.float32(kernel))
         biases = self.tensor(f"{name}_bias", bias.shape, np.float32(bias))
+        if name in self.bias_of:
+            biases = self.bias_of[name]
+        self.bias_of = {**self.bias_of, "project": biases} if name == "first" else self.bias_of
         return self.operator(
             "DEPTHWISE_CONV_2D" if depthwise else "CONV_2D",
             [x, weights, biases],

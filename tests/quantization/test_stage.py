@@ -12,6 +12,7 @@ from tinydet.data.preprocess import preprocess, rescale
 from tinydet.errors import DataError, ModelFileError, OutputError, UnsupportedError
 from tinydet.inference import detect, load_detector
 from tinydet.quantization import QuantizationOptions, quantize
+from tinydet.quantization.analysis import LAYER_REPORT_FILE, costliest, load_layer_report
 from tinydet.quantization.flatbuffer import pack_model, parse_model
 from tinydet.quantization.verify import verify_quantized
 
@@ -221,3 +222,80 @@ def convert_published(path, spec, calibration_images, order):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return converter.convert()
+
+
+def noise_of(path, float_path, images):
+    scores, boxes = load_detector(float_path).outputs(images)
+    int8_scores, int8_boxes = load_detector(path).outputs(images)
+    return np.square(scores - int8_scores).mean() + np.square(boxes - int8_boxes).mean()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("granularity", ["per_channel", "per_tensor"])
+def test_optimization_lowers_the_error(tmp_path, save_float_model, calibration_images, granularity):
+    """Also on images that calibration has not seen; and the report names every layer."""
+    noise = {}
+    for optimize in (False, True):
+        path, spec = save_float_model(2, seed=8)
+        options = QuantizationOptions(granularity=granularity, optimize=optimize, max_images=5)
+        out = tmp_path / f"{optimize}"
+        quantized = quantize(path, calibration_images[:5], out, options=options, report=True)
+        noise[optimize] = noise_of(quantized, path, inputs_u8(calibration_images[5:], spec))
+        layers = load_layer_report(out / LAYER_REPORT_FILE)
+        assert sum(layer.cost_share for layer in layers) == pytest.approx(1, abs=1e-3)
+        assert sum(layer.operator.endswith("CONV_2D") for layer in layers) == 3 + 4 + 10
+        record = json.loads((out / "quantization.json").read_text())
+        assert ("optimization" in record) == optimize
+    assert noise[True] < noise[False]
+
+
+@pytest.mark.slow
+def test_dead_channels_with_huge_weights_are_found_and_cleared(
+    tmp_path, save_float_model, calibration_images
+):
+    """What spoils per-tensor models: the report names the layer, optimize brings it back."""
+    import keras
+
+    path, spec = save_float_model(2, seed=9)
+    model = keras.models.load_model(path)
+    layer = next(layer for layer in model.layers if "depthwise" in layer.name)
+    kernel, bias = layer.get_weights()
+    kernel[:, :, 4] *= 300.0
+    bias[4] = -1e5
+    layer.set_weights([kernel, bias])
+    model.save(path)
+    images = inputs_u8(calibration_images, spec)
+    noise = {}
+    for optimize in (False, True):
+        options = QuantizationOptions(granularity="per_tensor", optimize=optimize)
+        out = tmp_path / f"{optimize}"
+        quantized = quantize(path, calibration_images, out, options=options, report=True)
+        noise[optimize] = noise_of(quantized, path, images)
+        report = load_layer_report(out / LAYER_REPORT_FILE)
+        found = next(entry for entry in report if entry.name == layer.name)
+        if not optimize:
+            assert costliest(report, 1) == [found]
+            assert found.weight_spread > 50
+            assert found.dead_channels >= 1
+        else:
+            assert found.weight_spread < 20
+    assert noise[True] < noise[False] / 20
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("granularity", ["per_channel", "per_tensor"])
+def test_a_channel_without_weights_keeps_its_constant(
+    tmp_path, save_float_model, calibration_images, granularity
+):
+    import keras
+
+    path, spec = save_float_model(2, seed=10)
+    model = keras.models.load_model(path)
+    layer = next(layer for layer in model.layers if "depthwise" in layer.name)
+    kernel, bias = layer.get_weights()
+    kernel[:, :, 2], bias[2] = 0.0, 3.0
+    layer.set_weights([kernel, bias])
+    model.save(path)
+    options = QuantizationOptions(granularity=granularity, optimize=True)
+    quantized = quantize(path, calibration_images, tmp_path / "out", options=options)
+    assert noise_of(quantized, path, inputs_u8(calibration_images, spec)) < 1e-3

@@ -217,3 +217,38 @@ def test_a_missing_folder_is_a_users_error(tmp_path):
 
 def test_the_counts_of_the_data_are_listed_by_class(run_folder):
     assert "cat & dog boxes 17, images 9" in page_of(run_folder).text
+
+
+def html_of(run_folder: Path) -> str:
+    return write_report(run_folder).read_text(encoding="utf-8")
+
+
+def test_layers_stand_by_their_share_of_the_error(run_folder):
+    """Costliest first, remarkable values bold, names escaped; none without a layer report."""
+    assert "Share of the error" not in html_of(run_folder)
+    layers = [
+        {
+            "name": f"layer <{number}>",
+            "operator": "CONV_2D",
+            "channels": 16,
+            "sqnr_db": None if number == 3 else 30.0 - number,
+            "saturated_share": 0.02 if number == 5 else 0.0,
+            "dead_channels": number,
+            "constant_channels": number + 1,
+            "weight_spread": 31.4 if number == 7 else None,
+            "cost_share": number / 190,
+        }
+        for number in range(20)
+    ]
+    folder = run_folder / "quantized_models"
+    folder.mkdir(exist_ok=True)
+    (folder / "layers.json").write_text(json.dumps(layers), encoding="utf-8")
+    text = html_of(run_folder)
+    places = [text.index(f"layer &lt;{number}&gt;") for number in range(20)]
+    assert places == sorted(places, reverse=True)
+    assert "<strong>11.0</strong>" in text
+    assert "<strong>2.00</strong>" in text
+    assert "<strong>31.4</strong>" in text
+    assert "The other 5 layers" in text
+    (folder / "layers.json").write_text("[{}]", encoding="utf-8")
+    assert "layers.json" in html_of(run_folder)  # named as broken

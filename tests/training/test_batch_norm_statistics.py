@@ -52,6 +52,16 @@ def test_one_batch_gives_the_output_of_training_mode(batches):
     np.testing.assert_allclose(model(batches[1], training=False), expected, atol=2e-3)
 
 
+def test_a_saved_and_loaded_network_is_measured_like_any_other(batches, tmp_path):
+    model = build()
+    keras.Model(model.inputs, model.outputs[0]).save(tmp_path / "saved.keras")
+    loaded = keras.models.load_model(tmp_path / "saved.keras")
+    for network in (model, loaded):
+        reestimate_batch_norm(network, batches)
+    for first, second in zip(model.get_weights(), loaded.get_weights(), strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
 def test_frozen_layers_keep_theirs(batches):
     model = build()
     model.get_layer("first").trainable = False

@@ -26,6 +26,18 @@ def gt_rows(*rows, count=4):
     return padded
 
 
+def plain_iou(predicted, box):
+    """IoU of two boxes; one that is turned inside out is empty."""
+    first, second = [float(v) for v in predicted], [float(v) for v in box]
+
+    def area(a, b, c, d):
+        return max(c - a, 0) * max(d - b, 0)
+
+    low, high = map(max, first[:2], second[:2]), map(min, first[2:], second[2:])
+    shared = area(*low, *high)
+    return shared / (area(*first) + area(*second) - shared)
+
+
 def plain_loss(assign, images, outputs, num_classes, arguments):
     """``DetectionLoss`` in loops over images, anchors and corners."""
     gamma, alpha = arguments["focal_gamma"], arguments["focal_alpha"]
@@ -42,11 +54,16 @@ def plain_loss(assign, images, outputs, num_classes, arguments):
             label = 0 if learns == "background" else int(rows[learns][4]) + 1
             total = math.fsum(math.exp(v) for v in logits)
             probability = math.exp(logits[label]) / total
-            focal = -math.log(probability) * (1 - probability) ** gamma
             if label == 0:
-                background.append(focal)
+                background.append(-math.log(probability) * (1 - probability) ** gamma)
                 continue
-            class_loss += focal * alpha
+            target = 1.0
+            if "quality" in arguments:
+                predicted = anchor + output[num_classes + 1 :] * np.tile(anchor[2:] - anchor[:2], 2)
+                target -= arguments["quality"] * (1 - plain_iou(predicted, rows[learns][:4]))
+            cost = -target * math.log(probability)
+            cost -= (1 - target) * math.log(math.exp(logits[0]) / total)
+            class_loss += cost * abs(target - probability) ** gamma * alpha
             own += 1
             for corner in range(4):
                 side = float(anchor[2 + corner % 2] - anchor[corner % 2])
@@ -70,8 +87,9 @@ def test_equals_plain_loops(assign_plainly, num_classes):
         st.sampled_from([1.0, 0.25]),
         st.sampled_from([1 / 9, 4.0]),
         st.sampled_from([None, 3.0, 0.4, 1000.0]),
+        st.sampled_from([0.0, 0.6, 1.0]),
     )
-    def check(seed, gamma, alpha, beta, negatives):
+    def check(seed, gamma, alpha, beta, negatives, quality):
         rng = np.random.default_rng(seed)
         corners = rng.integers(0, 8, (5, 2)) / 16
         found = np.concatenate([corners, corners + rng.integers(2, 9, (5, 2)) / 16], axis=1)
@@ -86,12 +104,31 @@ def test_equals_plain_loops(assign_plainly, num_classes):
             "smooth_l1_beta": beta,
             "box_weight": 0.7,
             "negatives_per_positive": negatives,
+            "quality": quality,
         }
         loss = DetectionLoss(ANCHORS, **THRESHOLDS, **arguments)
         expected = plain_loss(assign_plainly, images, outputs, num_classes, arguments)
         assert float(loss(images, outputs)) == pytest.approx(expected, rel=1e-4)
 
     check()
+
+
+def test_quality_pulls_no_box(assign_plainly):
+    """The score follows the box, never the box the score; and a score as wanted stays."""
+    rows = gt_rows([*RECT, 0, OBJECT])
+    outputs = np.random.default_rng(7).normal(0, 0.2, (1, len(ANCHORS), 6)).astype(np.float32)
+    learns = assign_plainly(rows, ANCHORS, 0.5, 0.25)
+    positive = [index for index, entry in enumerate(learns) if isinstance(entry, int)]
+    for index in positive:
+        sides = np.tile(ANCHORS[index, 2:] - ANCHORS[index, :2], 2)
+        fit = plain_iou(ANCHORS[index] + outputs[0, index, 2:] * sides, RECT)
+        outputs[0, index, :2] = np.log([1 - fit, fit])
+    _, plain = value_and_gradient(DetectionLoss(ANCHORS, **THRESHOLDS), rows[None], outputs)
+    told = DetectionLoss(ANCHORS, **THRESHOLDS, quality=1.0)
+    _, gradient = value_and_gradient(told, rows[None], outputs)
+    np.testing.assert_array_equal(gradient[..., 2:], plain[..., 2:])
+    np.testing.assert_allclose(gradient[0, positive, :2], 0, atol=1e-5)
+    assert (np.abs(plain[0, positive, :2]) > 1e-3).all()
 
 
 def test_the_iou_loss_comes_on_top(assign_plainly):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from tinydet.cli import actions, compiling, deploying, quantizing
+from tinydet.cli import actions, compiling, deploying, quantizing, tuning
 from tinydet.cli.argument_types import class_list, input_shape
 from tinydet.cli.output_option import add_output
 
@@ -66,6 +66,7 @@ def build_parser() -> Parser:
         _init,
         _run,
         _train,
+        tuning.add_tune,
         quantizing.add_quantize,
         _evaluate,
         _predict,

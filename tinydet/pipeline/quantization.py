@@ -14,6 +14,7 @@ from tinydet.pipeline import datasets
 AWARE_FOLDER = "quantization_aware"
 LAYER_REPORT_FILE = "layers.json"  # as tinydet.quantization.analysis writes it
 LAYERS_NAMED = 3
+EMA_MOMENTUM = 0.98  # the average of the last 50 steps: roundings make single steps uncertain
 
 
 def quantize_configured(
@@ -119,6 +120,7 @@ def _training(
             },
             recipe=section.recipe,
             loss=section.loss.given(),
+            ema_momentum=EMA_MOMENTUM,
             callbacks={"LRCosineDecay": cosine},
             iou_threshold=config.postprocessing.iou_threshold,
             seed=seed,

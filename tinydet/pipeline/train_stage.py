@@ -125,9 +125,23 @@ def _model_and_spec(config: UserConfig, class_names: tuple[str, ...]) -> tuple[A
     section = config.training
     if section.model is None:
         return _model_to_train_further(config, class_names)
+    return new_model_and_spec(config, class_names)
+
+
+def new_model_and_spec(
+    config: UserConfig, class_names: tuple[str, ...]
+) -> tuple[Any, DetectorSpec]:
+    """The network of a configuration, not trained yet, and what it is for.
+
+    Raises:
+        ValueError: There is no ``training.model``.
+    """
     from tinydet.model import build_detector
     from tinydet.training.recipes import RECIPES
 
+    section = config.training
+    if section.model is None:
+        raise ValueError("a new network needs training.model")
     preprocess = config.preprocess_spec()
     spec = DetectorSpec(
         class_names=class_names,

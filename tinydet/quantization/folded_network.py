@@ -8,6 +8,7 @@ ranges are set here are the tensors that get these ranges.
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -85,6 +86,7 @@ class FoldedNetwork:
     ) -> None:
         self._model = parse_model(content)
         self._graph = only_graph(self._model, where)
+        self._give_each_layer_its_weights()
         names = frozenset(layer_names)
         self.layers = tuple(self._layer(operator, names) for operator in self._graph.operators)
         self.input = int(self._graph.inputs[0])
@@ -153,6 +155,19 @@ class FoldedNetwork:
         other = FoldedNetwork(self.content())
         other.layers = self.layers
         return other
+
+    def _give_each_layer_its_weights(self) -> None:
+        """Copy constants that several operators read: the converter merges equal ones."""
+        used: set[int] = set()
+        for operator in self._graph.operators:
+            inputs = [int(index) for index in operator.inputs]
+            if operator_name(self._model, operator) in OUTPUT_CHANNEL_AXIS:
+                for place in range(1, len(inputs)):
+                    if inputs[place] in used and inputs[place] >= 0:
+                        self._graph.tensors.append(copy(self._graph.tensors[inputs[place]]))
+                        inputs[place] = len(self._graph.tensors) - 1
+            operator.inputs = inputs
+            used.update(inputs)
 
     def _layer(self, operator: Any, names: frozenset[str]) -> Layer:
         kind = operator_name(self._model, operator)

@@ -33,9 +33,11 @@ def reestimate_batch_norm(model: keras.Model, batches: Iterable[FloatArray]) -> 
     ]
     sums = [[np.zeros(layer.moving_mean.shape, np.float64) for _ in range(2)] for layer in norms]
     count = 0
+    # A loaded model wants its one input in a list, a built one does not; this one does not.
+    network = keras.Model(model.inputs[0], model.outputs[0])
     with _batch_statistics(model, norms):
         for images in batches:
-            model(images, training=True)
+            network(images, training=True)
             count += 1
             for layer, (mean_sum, square_sum) in zip(norms, sums, strict=True):
                 mean = ops.convert_to_numpy(layer.moving_mean).astype(np.float64)

@@ -30,6 +30,20 @@ def smooth_l1(box_deltas: Any, target_deltas: Any, beta: float) -> Any:
     return ops.sum(ops.where(error < beta, 0.5 * error * error / beta, error - 0.5 * beta), axis=-1)
 
 
+def iou(box_deltas: Any, target_deltas: Any) -> Any:
+    """IoU of the predicted box and the object's.
+
+    Args:
+        box_deltas: ``[..., 4]``, predicted.
+        target_deltas: ``[..., 4]``, of the object.
+
+    Returns:
+        ``[...]``, in [0, 1].
+    """
+    shared, union = _shared_and_union(box_deltas, target_deltas)
+    return shared / ops.maximum(union, SMALLEST_AREA)
+
+
 def iou_loss(box_deltas: Any, target_deltas: Any, kind: str) -> Any:
     """``1 - IoU``, and a penalty that has a slope where the boxes do not meet.
 
@@ -49,20 +63,31 @@ def iou_loss(box_deltas: Any, target_deltas: Any, kind: str) -> Any:
         Rezatofighi et al., 2019, "Generalized Intersection over Union"; Zheng et al., 2020,
         "Distance-IoU Loss".
     """
-    low, high = box_deltas[..., :2], box_deltas[..., 2:] + 1.0
-    target_low, target_high = target_deltas[..., :2], target_deltas[..., 2:] + 1.0
-    shared = _area(ops.minimum(high, target_high) - ops.maximum(low, target_low))
-    union = _area(high - low) + _area(target_high - target_low) - shared
-    iou = shared / ops.maximum(union, SMALLEST_AREA)
+    low, high = _corners(box_deltas)
+    target_low, target_high = _corners(target_deltas)
+    shared, union = _shared_and_union(box_deltas, target_deltas)
+    miss = 1.0 - shared / ops.maximum(union, SMALLEST_AREA)
     # Over all four corners: also the box that is turned inside out lies in it.
     first = ops.minimum(ops.minimum(low, high), target_low)
     last = ops.maximum(ops.maximum(low, high), target_high)
     if kind == "giou":
         enclosing = ops.maximum(_area(last - first), SMALLEST_AREA)
-        return 1.0 - iou + (enclosing - union) / enclosing
+        return miss + (enclosing - union) / enclosing
     apart = (low + high - target_low - target_high) / 2
     diagonal = ops.maximum(ops.sum(ops.square(last - first), axis=-1), SMALLEST_AREA)
-    return 1.0 - iou + ops.sum(ops.square(apart), axis=-1) / diagonal
+    return miss + ops.sum(ops.square(apart), axis=-1) / diagonal
+
+
+def _corners(deltas: Any) -> tuple[Any, Any]:
+    """``(x_min, y_min)`` and ``(x_max, y_max)`` where the anchor is the unit square."""
+    return deltas[..., :2], deltas[..., 2:] + 1.0
+
+
+def _shared_and_union(box_deltas: Any, target_deltas: Any) -> tuple[Any, Any]:
+    low, high = _corners(box_deltas)
+    target_low, target_high = _corners(target_deltas)
+    shared = _area(ops.minimum(high, target_high) - ops.maximum(low, target_low))
+    return shared, _area(high - low) + _area(target_high - target_low) - shared
 
 
 def _area(sides: Any) -> Any:

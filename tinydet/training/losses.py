@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from tinydet.boxes import FloatArray
-from tinydet.training.box_losses import iou_loss, smooth_l1
+from tinydet.training.box_losses import iou, iou_loss, smooth_l1
 from tinydet.training.matcher import match
 
 SMALLEST_MISS = 1e-7  # about the step of float32 below 1
@@ -21,8 +21,11 @@ class DetectionLoss(keras.losses.Loss):  # type: ignore[misc]  # keras ships no 
     ``[B, NA, 1 + num_classes + 4]``.
 
     The class loss is focal cross-entropy of all anchors, or with ``negatives_per_positive`` that
-    of the positives and of the worst negatives of each image (hard-negative mining). The box loss
-    of a positive is ``box_weight * smooth L1 + iou_weight * IoU loss``.
+    of the positives and of the worst negatives of each image (hard-negative mining). The score
+    that a positive should reach is ``t = 1 - quality * (1 - IoU)``, IoU that of its predicted box
+    and its object, ``1 - t`` being the background's: with p the score it costs
+    ``|t - p| ** gamma * -(t * log(p) + (1 - t) * log(background))``. The box loss of a positive is
+    ``box_weight * smooth L1 + iou_weight * IoU loss``.
 
     Args:
         anchors: ``[NA, 4]``.
@@ -30,6 +33,8 @@ class DetectionLoss(keras.losses.Loss):  # type: ignore[misc]  # keras ships no 
         negative_iou: See ``match``.
         focal_gamma: Exponent that plays down the easy anchors; 0 is plain cross-entropy.
         focal_alpha: Weight of the positives' class loss against that of the background.
+        quality: In [0, 1], how much of the score of a positive tells how well its box fits, so
+            that of several boxes on one object the best has the highest score; 0 for none of it.
         negatives_per_positive: How many of the negatives with the largest loss count, per positive
             of their image (at least as for one; equals of the last one count, too); None counts
             all.
@@ -41,8 +46,8 @@ class DetectionLoss(keras.losses.Loss):  # type: ignore[misc]  # keras ships no 
             share of this one, and their sum that of the whole batch.
 
     Reference:
-        Lin et al., 2017, "Focal Loss for Dense Object Detection"; Liu et al., 2016, "SSD",
-        section 2.2 (hard-negative mining).
+        Lin et al., 2017, "Focal Loss for Dense Object Detection"; Li et al., 2020, "Generalized
+        Focal Loss", section 3.1 (quality); Liu et al., 2016, "SSD", section 2.2 (hard negatives).
     """
 
     def __init__(  # noqa: PLR0913 - every number of the loss is a parameter
@@ -53,6 +58,7 @@ class DetectionLoss(keras.losses.Loss):  # type: ignore[misc]  # keras ships no 
         negative_iou: float = 0.4,
         focal_gamma: float = 2.0,
         focal_alpha: float = 1.0,
+        quality: float = 0.0,
         negatives_per_positive: float | None = None,
         box_weight: float = 1.0,
         smooth_l1_beta: float = 1 / 9,
@@ -66,6 +72,7 @@ class DetectionLoss(keras.losses.Loss):  # type: ignore[misc]  # keras ships no 
         self.negative_iou = negative_iou
         self.focal_gamma = focal_gamma
         self.focal_alpha = focal_alpha
+        self.quality = quality
         self.negatives_per_positive = negatives_per_positive
         self.box_weight = box_weight
         self.smooth_l1_beta = smooth_l1_beta
@@ -82,26 +89,33 @@ class DetectionLoss(keras.losses.Loss):  # type: ignore[misc]  # keras ships no 
         count = ops.maximum(self.sum_over(ops.sum(positive)), 1.0)
 
         num_scores = y_pred.shape[-1] - 4
+        box_deltas = ops.cast(y_pred[..., num_scores:], "float32")
+        unit = ops.concatenate([anchors[:, 2:] - anchors[:, :2]] * 2, axis=-1)
+        target_deltas = (targets.boxes - anchors) / unit
+
         labels = ops.where(targets.positive, targets.class_ids + 1, 0)
-        focal = self._focal(ops.cast(y_pred[..., :num_scores], "float32"), labels)
+        wanted = 1.0
+        if self.quality:
+            fit = iou(ops.stop_gradient(box_deltas), target_deltas)
+            wanted = 1.0 - self.quality * (1.0 - fit) * positive
+        focal = self._focal(ops.cast(y_pred[..., :num_scores], "float32"), labels, wanted)
         if self.negatives_per_positive is not None:
             negative = negative * self._is_hard(focal * negative, positive)
         class_loss = ops.sum(focal * (positive * self.focal_alpha + negative))
 
-        unit = ops.concatenate([anchors[:, 2:] - anchors[:, :2]] * 2, axis=-1)
-        target_deltas = (targets.boxes - anchors) / unit
-        box_loss = self._box(ops.cast(y_pred[..., num_scores:], "float32"), target_deltas)
+        box_loss = self._box(box_deltas, target_deltas)
         # Not a product: what stands at an anchor without an object may be anything.
         box_loss = ops.sum(ops.where(targets.positive, box_loss, 0.0))
         return (class_loss + box_loss) / count
 
-    def _focal(self, class_logits: Any, labels: Any) -> Any:
-        """Focal cross-entropy of every anchor, ``[B, NA]``."""
+    def _focal(self, class_logits: Any, labels: Any, wanted: Any) -> Any:
+        """Focal cross-entropy of every anchor, ``[B, NA]``; ``wanted`` is the label's score."""
         log_scores = ops.log_softmax(class_logits, axis=-1)
         log_score = ops.sum(log_scores * ops.one_hot(labels, class_logits.shape[-1]), axis=-1)
         # Not 0: the slope of a power below 1 is infinite there, and infinity * 0 is nan.
-        miss = ops.maximum(1.0 - ops.exp(log_score), SMALLEST_MISS)
-        return -log_score * ops.power(miss, self.focal_gamma)
+        miss = ops.maximum(ops.abs(wanted - ops.exp(log_score)), SMALLEST_MISS)
+        cross_entropy = -wanted * log_score - (1.0 - wanted) * log_scores[..., 0]
+        return cross_entropy * ops.power(miss, self.focal_gamma)
 
     def _is_hard(self, negative_loss: Any, positive: Any) -> Any:
         """1 for the negatives of each image that cost most, else 0, ``[B, NA]``."""

@@ -102,7 +102,7 @@ def start(tmp_path, make_samples, spec, build_small):
             )
         return processes
 
-    yield start_them
+    return start_them
 
 
 def finish(processes):

@@ -113,6 +113,8 @@ class LossSection(Section):
         negative_iou: Anchors below this IoU with every object are background.
         focal_gamma: How strongly easy anchors are played down.
         focal_alpha: Weight of the positive anchors in the class loss.
+        quality: How much of a positive anchor's score tells how well its box fits (0 to 1): its
+            score learns `1 - quality * (1 - IoU)`. Scores are lower then.
         negatives_per_positive: Only so many of the worst background anchors of an image count,
             per positive anchor (hard-negative mining, with focal_gamma 0); left out, all count.
         box_weight: Weight of the smooth L1 box loss against the class loss.
@@ -125,6 +127,7 @@ class LossSection(Section):
     negative_iou: Share | None = None
     focal_gamma: NotNegative | None = None
     focal_alpha: NotNegative | None = None
+    quality: Share | None = None
     negatives_per_positive: Positive | None = None
     box_weight: NotNegative | None = None
     smooth_l1_beta: Positive | None = None

@@ -95,6 +95,11 @@ def _of_slurm(environment: Mapping[str, str]) -> Cluster:
         hosts = expand_hosts(environment["SLURM_STEP_NODELIST"])
         tasks = expand_counts(environment["SLURM_STEP_TASKS_PER_NODE"])
         count, index = int(environment["SLURM_STEP_NUM_TASKS"]), int(environment["SLURM_PROCID"])
+        addresses = tuple(
+            f"{host}:{FIRST_PORT + local}"
+            for host, number in zip(hosts, tasks, strict=True)
+            for local in range(number)
+        )
     except (ValueError, KeyError) as error:
         raise UnsupportedError(
             "SLURM",
@@ -102,11 +107,6 @@ def _of_slurm(environment: Mapping[str, str]) -> Cluster:
             "the tasks of one srun",
             "Start the processes with srun, or give TF_CONFIG.",
         ) from None
-    addresses = tuple(
-        f"{host}:{FIRST_PORT + local}"
-        for host, number in zip(hosts, tasks, strict=True)
-        for local in range(number)
-    )
     if len(addresses) != count or not 0 <= index < count:
         found = f"task {index} of {count} on nodes with {len(addresses)} tasks"
         raise UnsupportedError("SLURM", found, "block distribution", "Use srun -m block.")
@@ -123,10 +123,10 @@ def expand_hosts(text: str) -> list[str]:
     ['login', 'node08', 'node09', 'node10', 'node12', 'gpu2']
     """
     hosts = []
-    parts = re.findall(r"([^,\[\]]+)(?:\[([^\]]*)\])?([^,\[\]]*)(?:,|$)", text)
-    if not parts:
+    host = r"([^,\[\]]+)(?:\[([\d,-]+)\])?([^,\[\]]*)"
+    if not re.fullmatch(f"{host}(,{host})*", text):
         raise ValueError(f"host list {text!r}")
-    for prefix, ranges, suffix in parts:
+    for prefix, ranges, suffix in re.findall(f"{host}(?:,|$)", text):
         if not ranges:
             hosts.append(prefix)
             continue

@@ -1,0 +1,87 @@
+"""The RAM of a network that is not trained yet."""
+
+import json
+import os
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from tinydet.config.files import write_text_atomically
+from tinydet.config.loader import load_config
+from tinydet.config.schema import UserConfig
+
+NUM_NOISE_IMAGES = 4  # calibrate a model of random weights; no byte of its arena depends on them
+
+
+class ArenaSizes:
+    """Activation RAM of networks by their configuration; each is compiled once.
+
+    Args:
+        path: JSON file that remembers them.
+        num_classes: Of the data set.
+    """
+
+    def __init__(self, path: Path, num_classes: int) -> None:
+        self.path = path
+        self.num_classes = num_classes
+        self._known: dict[str, int] = {}
+        if path.exists():
+            self._known = json.loads(path.read_text(encoding="utf-8"))
+
+    def arena_bytes(self, config: UserConfig, config_file: Path) -> int:
+        """Least activation RAM of the compiled network.
+
+        Args:
+            config: ``training.model`` is set.
+            config_file: The same as a file.
+        """
+        key = json.dumps(self._network(config))
+        if key not in self._known:
+            # In a process of its own: TensorFlow keeps what it has taken, of the GPU too.
+            with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+                found = pool.submit(arena_of_untrained, config_file, self.num_classes).result()
+            self._known[key] = found
+            write_text_atomically(self.path, json.dumps(self._known, indent=2) + "\n")
+        return self._known[key]
+
+    def _network(self, config: UserConfig) -> list[Any]:
+        model = config.training.model
+        if model is None:
+            raise ValueError("a search over networks needs training.model")
+        anchors_per_cell = len(model.anchors.aspect_ratios) + 1
+        sizes = [model.alpha, *model.input_shape[:2], model.fpn_channels, model.head_depth]
+        return [*sizes, anchors_per_cell, config.training.recipe, self.num_classes]
+
+
+def arena_of_untrained(config_file: Path, num_classes: int) -> int:
+    """Build, quantize and compile the network of a configuration with random weights.
+
+    Training can only make channels constant, which takes less.
+
+    Returns:
+        Bytes of the arena, made as small as the compiler can.
+    """
+    import tempfile
+
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    from PIL import Image
+
+    from tinydet.config.detector_spec import DETECTOR_FILE
+    from tinydet.pipeline.int8_model import CompileOptions, compile_int8, network_image
+    from tinydet.pipeline.train_stage import new_model_and_spec
+    from tinydet.quantization import quantize
+
+    override = ["training.model.pretrained_weights=None"]
+    config = load_config(config_file, override).config
+    names = tuple(f"class {index}" for index in range(num_classes))
+    model, spec = new_model_and_spec(config, names)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        model.save(folder / "random.keras")
+        spec.save(folder / DETECTOR_FILE)
+        images = [folder / f"noise_{index}.png" for index in range(NUM_NOISE_IMAGES)]
+        for image in images:
+            Image.fromarray(network_image(None, spec.preprocess)).save(image)
+        path = quantize(folder / "random.keras", images, folder / "quantized")
+        return compile_int8(path, CompileOptions(optimize="ram")).plan.arena_bytes
