@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from tests.compiler import reference_interpreter
 from tests.compiler.generated_library import STRICT, ZIG_CC, GeneratedLibrary, compile_files
 from tests.compiler.network_builder import NetworkBuilder
+from tests.compiler.random_networks import networks
 from tinydet.compiler.codegen import GeneratedModel, generate
 from tinydet.compiler.codegen.c_text import array, comment, float32, is_c_name, string
 from tinydet.compiler.codegen.kernel_files import kernel_sources, needed_files
@@ -23,6 +24,7 @@ from tinydet.errors import CompilerError, UnsupportedError
 GOLDEN = Path(__file__).parent / "golden"
 
 
+PLANS = [(o, m) for o in ("ram", "balanced", "speed") for m in ("image", "caller", "rows")]
 BY_ROWS = PlanRequest(objective="ram", input_mode="rows")
 
 
@@ -275,3 +277,23 @@ def test_walks_read_what_numpy_broadcasts(dimensions, drop):
         for flat, s in ((a, walk.a_stride), (b, walk.b_stride))
     )
     np.testing.assert_array_equal((read_a + read_b).ravel(), (a + b).ravel())
+
+
+@pytest.mark.parametrize("objective", ["ram", "balanced", "speed"])
+@pytest.mark.parametrize("input_mode", ["image", "caller", "rows"])
+def test_random_networks_in_every_plan(tmp_path, objective, input_mode):
+    """Residual sums, taps, several readers, odd sizes: see ``random_networks``."""
+    request = PlanRequest(objective=objective, input_mode=input_mode)
+    number = 0
+
+    @seed(PLANS.index((objective, input_mode)))
+    @given(graph=networks())
+    @settings(max_examples=2, phases=[Phase.generate], deadline=None, database=None)
+    def check(graph):
+        nonlocal number
+        number += 1
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        assert_every_step_equals_the_interpreter(graph, folder, images=2, request=request)
+
+    check()

@@ -75,16 +75,16 @@ static const td_add_params add_s8_2 = {
 
 uint8_t *two_input(void *arena) {
     uint8_t *const bytes = (uint8_t *)arena;
-    return (uint8_t *)(void *)(bytes + 112);
+    return (uint8_t *)(void *)(bytes + 16);
 }
 
 void two_run(void *arena) {
     uint8_t *const bytes = (uint8_t *)arena;
     /* 1 CONV_2D conv_2d 3: 4x6x2 -> 2x3x3 */
-    td_conv_u8(&conv_u8_1, TD_U8(112), TD_S8(96), bytes + 0, 0, 2);
-    TD_DONE("conv_2d 3", 96, 18);
+    td_conv_u8(&conv_u8_1, TD_U8(16), TD_S8(0), bytes + 64, 0, 2);
+    TD_DONE("conv_2d 3", 0, 18);
     /* 2 ADD add 4: 2x3x3, 2x3x3 -> 2x3x3 */
-    td_add_s8(&add_s8_2, TD_S8(96), TD_S8(96), TD_S8(0), 0, 2);
+    td_add_s8(&add_s8_2, TD_S8(0), TD_S8(0), TD_S8(0), 0, 2);
     TD_DONE("add 4", 0, 18);
 }
 

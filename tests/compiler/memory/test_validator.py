@@ -140,7 +140,7 @@ def test_a_state_that_is_overwritten_is_a_fault():
 
 
 @given(graph=networks(most_blocks=3), data=st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_tensor_over_one_that_is_alive_is_a_fault(graph, data):
     """The output of an operator is moved onto one of its inputs, a byte off any place it may take.
 

@@ -54,6 +54,10 @@ class SegmentChoice:
             )
         return best[0]
 
+    def whole_peak_bytes(self) -> int:
+        """Most bytes alive at once if each step runs in one piece."""
+        return max(options[0].cost.peak_bytes for options in self._options)
+
     def within(self, limit_bytes: int) -> list[tuple[Segment, ...]]:
         """Segments none of which needs more than a number of bytes.
 

@@ -8,7 +8,7 @@ from tinydet.compiler.memory.buffers import Buffer, Offset, lower_bound_bytes
 from tinydet.compiler.memory.planners import arena_bytes
 from tinydet.compiler.memory.timeline import Timeline, make_timeline
 from tinydet.compiler.memory.validator import Layout, Turn, find_faults, validate_offsets
-from tinydet.compiler.schedule import Schedule, SegmentMaker, StepNumber, make_flow, segment_cost
+from tinydet.compiler.schedule import Schedule, SegmentMaker, StepNumber, make_flow, overhead
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +30,7 @@ class Plan:
         """What was placed."""
         return self.timeline.buffers
 
-    @property
+    @cached_property
     def arena_bytes(self) -> int:
         """Size of the arena, the figure called activation RAM."""
         return arena_bytes(self.buffers, self.offsets)
@@ -40,11 +40,11 @@ class Plan:
         """The smallest arena that any plan of these segments could have."""
         return lower_bound_bytes(self.buffers)
 
-    @property
+    @cached_property
     def overhead(self) -> int:
         """Estimated instructions that whole operators in turn would not take."""
-        maker = self.schedule.maker
-        return sum(segment_cost(maker, segment).overhead for segment in self.schedule.segments)
+        flow = self.schedule.flow
+        return sum(overhead(flow, segment) for segment in self.schedule.segments)
 
     @cached_property
     def tensor_offsets(self) -> dict[int, Offset]:

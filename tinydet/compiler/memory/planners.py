@@ -8,8 +8,7 @@ best order are tried.
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import product
+from itertools import combinations, product
 
 from tinydet.compiler.memory.buffers import (
     Buffer,
@@ -19,25 +18,13 @@ from tinydet.compiler.memory.buffers import (
     lower_bound_bytes,
 )
 
-SEARCH_ROUNDS = 400  # changed orders that are tried; a second or two for a hundred buffers
+SEARCH_ROUNDS = 150  # changed orders without a gain; under a second for two hundred buffers
+SEARCH_STARTS = 3  # of the greedy orders, the best
 
 
-@dataclass(frozen=True)
-class _Neighbour:
-    """Another buffer that is in use at the same time.
-
-    Attributes:
-        index: Which.
-        above: By how much it must lie higher, if it is the upper one.
-        below: By how much it must lie lower, if it is the lower one.
-    """
-
-    index: int
-    above: int
-    below: int
-
-
-Neighbours = list[list[_Neighbour]]
+# For each buffer the others that are in use at the same time: which, by how much the buffer must
+# lie below it, and by how much above it.
+Neighbours = list[list[tuple[int, int, int]]]
 
 
 def plan_greedy(buffers: Sequence[Buffer]) -> list[Offset]:
@@ -65,7 +52,8 @@ def plan_best(
 
     Args:
         buffers: In any order.
-        rounds: Changed orders that are tried.
+        rounds: Changed orders without a gain after which the search gives up, from each of the
+            best greedy orders.
         enough_bytes: An arena of this size is as good as any smaller one.
 
     Returns:
@@ -73,16 +61,17 @@ def plan_best(
     """
     neighbours = _neighbours(buffers)
     bound = max(lower_bound_bytes(buffers), enough_bytes)
-    best: tuple[int, list[int], list[Offset]] | None = None
+    found: list[tuple[int, list[int], list[Offset]]] = []
     for order in _orders(buffers):
         offsets = _first_fit(buffers, neighbours, order)
-        arena = arena_bytes(buffers, offsets)
-        if best is None or arena < best[0]:
-            best = arena, order, offsets
-        if arena <= bound:
-            return offsets
-    assert best is not None  # there is always more than one order
-    return _search(buffers, neighbours, best, (bound, rounds))
+        found.append((arena_bytes(buffers, offsets), order, offsets))
+    found.sort(key=lambda start: start[0])
+    best = found[0][0], found[0][2]
+    for start in found[: SEARCH_STARTS if rounds else 0]:
+        if best[0] <= bound:
+            break
+        best = min(best, _search(buffers, neighbours, start, (bound, rounds)))
+    return best[1]
 
 
 def arena_bytes(buffers: Sequence[Buffer], offsets: Sequence[Offset]) -> int:
@@ -95,37 +84,66 @@ def _search(
     neighbours: Neighbours,
     start: tuple[int, list[int], list[Offset]],
     limits: tuple[int, int],
-) -> list[Offset]:
-    """Move one of the topmost buffers to the front of the order, or swap two; keep what helps."""
+) -> tuple[int, list[Offset]]:
+    """Change the order around one of the topmost buffers, and keep what does not do harm.
+
+    Args:
+        buffers: What is placed.
+        neighbours: Of each buffer.
+        start: Size of an arena, its order and its offsets.
+        limits: Size that is small enough, and changes without a gain after which to give up.
+
+    Returns:
+        Size of the arena and offsets.
+    """
     dice = random.Random(0)
     arena, order, offsets = start
     bound, rounds = limits
-    for _ in range(rounds if len(buffers) > 1 else 0):
-        changed = list(order)
-        if dice.random() < 0.5:
-            top = [k for k, o in enumerate(offsets) if o + buffers[k].size_bytes == arena]
-            changed.remove(moved := dice.choice(top))
-            changed.insert(dice.randrange(len(order)), moved)
-        else:
-            i, j = dice.sample(range(len(order)), 2)
-            changed[i], changed[j] = changed[j], changed[i]
+    idle = 0
+    while idle < rounds and arena > bound:
+        idle += 1
+        top = [k for k, o in enumerate(offsets) if o + buffers[k].size_bytes == arena]
+        changed = _changed(order, neighbours, dice.choice(top), dice)
         tried = _first_fit(buffers, neighbours, changed)
-        if (new_arena := arena_bytes(buffers, tried)) <= arena:  # equal: walk along the plateau
+        new_arena = arena_bytes(buffers, tried)
+        if new_arena < arena:
+            idle = 0
+        if new_arena <= arena:  # equal: walk along the plateau
             arena, order, offsets = new_arena, changed, tried
-        if arena <= bound:
-            break
-    return offsets
+    return arena, offsets
+
+
+def _changed(order: list[int], neighbours: Neighbours, top: int, dice: random.Random) -> list[int]:
+    """Another order: the top before a neighbour, a neighbour behind it, or two others swapped."""
+    changed = list(order)
+    if not neighbours[top]:
+        return changed
+    near = dice.choice(neighbours[top])[0]
+    move = dice.random()
+    if move < 0.4:
+        changed.remove(top)
+        changed.insert(changed.index(near), top)
+    elif move < 0.7:
+        changed.remove(near)
+        changed.insert(changed.index(top) + 1, near)
+    else:
+        far = dice.choice(neighbours[near])[0]
+        i, j = changed.index(near), changed.index(far)
+        changed[i], changed[j] = changed[j], changed[i]
+    return changed
 
 
 def _neighbours(buffers: Sequence[Buffer]) -> Neighbours:
     neighbours: Neighbours = [[] for _ in buffers]
-    for i, one in enumerate(buffers):
-        for j in range(i):
-            for mine, other in product(one.lives, buffers[j].lives):
-                above, below = gap_bytes(mine, other), gap_bytes(other, mine)
-                if above is not None and below is not None and above + below > 0:
-                    neighbours[i].append(_Neighbour(j, above, below))
-                    neighbours[j].append(_Neighbour(i, below, above))
+    spans = [(b.first_event, b.last_event) for b in buffers]
+    for i, j in combinations(range(len(buffers)), 2):
+        if spans[i][0] > spans[j][1] or spans[j][0] > spans[i][1]:
+            continue
+        for mine, other in product(buffers[i].lives, buffers[j].lives):
+            below, above = gap_bytes(mine, other), gap_bytes(other, mine)
+            if above is not None and below is not None and above + below > 0:
+                neighbours[i].append((j, below, above))
+                neighbours[j].append((i, above, below))
     return neighbours
 
 
@@ -136,11 +154,12 @@ def _first_fit(
     for i in order:
         alignment = buffers[i].alignment
         candidate = 0
-        taken = sorted(
-            (offsets[n.index] - n.above, offsets[n.index] + n.below)
-            for n in neighbours[i]
-            if offsets[n.index] >= 0
-        )
+        taken = [
+            (offsets[j] - below, offsets[j] + above)
+            for j, below, above in neighbours[i]
+            if offsets[j] >= 0
+        ]
+        taken.sort()
         for start, end in taken:  # an offset between these two is not possible
             if candidate <= start:
                 break

@@ -1,6 +1,7 @@
 """Planning: which steps run together, and where everything lies, for what the user wants most."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import prod
 from typing import Literal
 
@@ -9,14 +10,24 @@ from tinydet.compiler.memory.choice import SegmentChoice
 from tinydet.compiler.memory.plan import Plan, proven
 from tinydet.compiler.memory.planners import SEARCH_ROUNDS, plan_best
 from tinydet.compiler.memory.timeline import make_timeline
-from tinydet.compiler.schedule import Schedule, Segment, SegmentMaker, make_flow
+from tinydet.compiler.schedule import (
+    Schedule,
+    Segment,
+    SegmentMaker,
+    late_order,
+    make_flow,
+    segment_cost,
+)
 from tinydet.errors import CompilerError
 
 Objective = Literal["balanced", "ram", "speed"]
 InputMode = Literal["image", "caller", "rows"]
 
 BALANCED_OVERHEAD = 0.01  # of the network's instructions may go into saving memory
-LIMIT_STEP = 1.03  # from one limit of bytes alive at once that is tried to the next
+FINISHED_SKETCHES = 3  # of the plans with roughly placed buffers, the best are placed with care
+CLOSE_ENOUGH = 1.03  # times what input and outputs need: no other order is tried
+LIMIT_STEP = 1.03  # from one limit of bytes alive at once that is tried to the next, at least
+MAX_LIMITS = 16  # about so many are tried
 WEIGHTED_KINDS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 INSTRUCTIONS_PER_MAC = 1.2  # about that of the kernels; only sets what 1 % of a network is
 
@@ -63,11 +74,23 @@ def plan_memory(graph: Graph, request: PlanRequest | None = None) -> Plan:
     planner = _Planner(graph, request)
     if request.ram_limit_bytes is not None:
         plan = planner.cheapest_within(request.ram_limit_bytes)
-    elif request.objective == "speed":
-        plan = planner.unstreamed()
-    else:
-        plan = planner.smallest(balanced=request.objective == "balanced")
-    return proven(plan)
+        return proven(_smallest(planner, request, balanced=False) if plan is None else plan)
+    if request.objective == "speed":
+        return proven(planner.unstreamed())
+    return proven(_smallest(planner, request, balanced=request.objective == "balanced"))
+
+
+def _smallest(planner: "_Planner", request: PlanRequest, *, balanced: bool) -> Plan:
+    """The smallest arena of two orders of the operators."""
+    plans = [planner.smallest(balanced=True)]
+    if not balanced:
+        plans.append(planner.smallest(balanced=False))
+    if min(plan.arena_bytes for plan in plans) > CLOSE_ENOUGH * planner.floor_bytes():
+        other = _Planner(late_order(planner.graph), request)
+        plans.append(other.smallest(balanced=True))
+        if not balanced:
+            plans.append(other.smallest(balanced=False))
+    return min(plans, key=_rank)
 
 
 def with_output_scratch(plan: Plan, size_bytes: int) -> Plan:
@@ -86,7 +109,9 @@ def _placed(schedule: Schedule, rounds: int, enough_bytes: int = 0) -> Plan:
 
 class _Planner:
     def __init__(self, graph: Graph, request: PlanRequest) -> None:
-        self._graph = graph
+        self.graph = graph
+        self._sketches: dict[tuple[Segment, ...], Plan] = {}
+        self._plans: dict[tuple[Segment, ...], Plan] = {}
         self._maker = SegmentMaker(
             make_flow(
                 graph,
@@ -107,38 +132,56 @@ class _Planner:
 
     def smallest(self, *, balanced: bool) -> Plan:
         """The smallest arena, of equal ones that with the least overhead."""
-        allowed = instructions(self._graph) * (BALANCED_OVERHEAD if balanced else 1)
-        choice = SegmentChoice(self._maker)
-        limit = choice.smallest_peak_bytes()
-        best: Plan | None = None
-        seen: set[tuple[Segment, ...]] = set()
-        while best is None or limit < best.arena_bytes:
-            for segments in choice.within(limit):
-                if segments not in seen:
-                    seen.add(segments)
-                    plan = _placed(Schedule(self._maker, segments), 0)
-                    if plan.overhead <= allowed and (best is None or _rank(plan) < _rank(best)):
-                        best = plan
-            limit = int(limit * LIMIT_STEP) + 1
-        return _placed(best.schedule, SEARCH_ROUNDS)
+        allowed = instructions(self.graph) * (BALANCED_OVERHEAD if balanced else 1)
+        sketches: list[Plan] = []
+        limit, whole = self._choice.smallest_peak_bytes(), self._choice.whole_peak_bytes()
+        step = max(LIMIT_STEP, (whole / limit) ** (1 / MAX_LIMITS))
+        while not sketches or limit < sketches[0].arena_bytes:
+            found = [self._sketch(segments) for segments in self._choice.within(limit)]
+            sketches += [plan for plan in found if plan.overhead <= allowed]
+            sketches.sort(key=_rank)
+            limit = int(limit * step) + 1
+        best = dict.fromkeys(plan.schedule for plan in sketches)
+        return min((self._finished(s) for s in list(best)[:FINISHED_SKETCHES]), key=_rank)
 
-    def cheapest_within(self, limit_bytes: int) -> Plan:
-        """The least overhead in an arena of a given size; else the smallest arena."""
+    def floor_bytes(self) -> int:
+        """What the input and the outputs need in any plan."""
+        steps = self._maker.flow.steps
+        ends = [0, len(steps) - 1] if not steps[0].by_rows else [len(steps) - 1]
+        maker = self._maker
+        return max(segment_cost(maker, maker.single(end)).peak_bytes for end in ends)
+
+    @cached_property
+    def _choice(self) -> SegmentChoice:
+        return SegmentChoice(self._maker)
+
+    def _sketch(self, segments: tuple[Segment, ...]) -> Plan:
+        """A plan without the search for better offsets."""
+        if segments not in self._sketches:
+            self._sketches[segments] = _placed(Schedule(self._maker, segments), 0)
+        return self._sketches[segments]
+
+    def _finished(self, schedule: Schedule) -> Plan:
+        if schedule.segments not in self._plans:
+            self._plans[schedule.segments] = _placed(schedule, SEARCH_ROUNDS)
+        return self._plans[schedule.segments]
+
+    def cheapest_within(self, limit_bytes: int) -> Plan | None:
+        """The least overhead in an arena of a given size; None where none is so small."""
         whole = self.unstreamed()
         if whole.arena_bytes <= limit_bytes:
             return whole
-        choice = SegmentChoice(self._maker)
-        smallest, limit = choice.smallest_peak_bytes(), limit_bytes
+        smallest, limit = self._choice.smallest_peak_bytes(), limit_bytes
         while limit >= smallest:
             plans = [
                 _placed(Schedule(self._maker, segments), SEARCH_ROUNDS, limit_bytes)
-                for segments in choice.within(limit)
+                for segments in self._choice.within(limit)
             ]
             fitting = [plan for plan in plans if plan.arena_bytes <= limit_bytes]
             if fitting:
                 return min(fitting, key=lambda plan: plan.overhead)
             limit = int(limit / LIMIT_STEP)
-        return self.smallest(balanced=False)
+        return None
 
 
 def instructions(graph: Graph) -> float:

@@ -121,7 +121,7 @@ class _TimelineMaker:
         times = np.concatenate(own)[order]
         self._steps.append(np.repeat([s.number for s in steps], [s.rows for s in steps])[order])
         self._rows.append(np.concatenate([np.arange(s.rows) for s in steps])[order])
-        for part in range(len(self._flow.parts)):
+        for part in self._schedule.maker.parts_alive(segment):
             self._add_part(segment, part, times)
         for step, step_times in zip(steps, own, strict=True):
             if step.scratch_bytes:
@@ -138,9 +138,6 @@ class _TimelineMaker:
 
     def _add_part(self, segment: Segment, index: int, times: IntArray) -> None:
         part, maker = self._flow.parts[index], self._schedule.maker
-        writer, readers = maker.writer(index), maker.readers[index]
-        if writer >= segment.end or (readers[-1] if readers else writer) < segment.begin:
-            return
         life = maker.times(segment, index)
         needed = maker.times(segment, index, in_place=False)
         written = np.searchsorted(life.written, times, "right")

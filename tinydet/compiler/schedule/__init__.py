@@ -9,7 +9,8 @@ from tinydet.compiler.schedule.flow import (
     make_flow,
     moved_inputs,
 )
-from tinydet.compiler.schedule.peaks import SegmentCost, segment_cost
+from tinydet.compiler.schedule.order import late_order
+from tinydet.compiler.schedule.peaks import SegmentCost, overhead, segment_cost
 from tinydet.compiler.schedule.rows import IntArray
 from tinydet.compiler.schedule.schedule import Schedule
 from tinydet.compiler.schedule.segments import NEVER, Pace, RowTimes, Segment, SegmentMaker
@@ -28,7 +29,9 @@ __all__ = [
     "SegmentMaker",
     "Step",
     "StepNumber",
+    "late_order",
     "make_flow",
     "moved_inputs",
+    "overhead",
     "segment_cost",
 ]

@@ -11,7 +11,7 @@ from tinydet.compiler.schedule.segments import NEVER, RowTimes, Segment, Segment
 
 Deltas = list[tuple[IntArray, int]]  # times, and how many bytes more are alive from then on
 
-CALL_INSTRUCTIONS = 80  # of one row: the call, row addresses, what a kernel prepares
+CALL_INSTRUCTIONS = 120  # of one row: the call, row addresses, what a kernel prepares
 _PIXELS_AT_ONCE = 4  # of a convolution; at the end of a row fewer take as long
 
 
@@ -72,20 +72,19 @@ def segment_cost(maker: SegmentMaker, segment: Segment) -> SegmentCost:
         always + _highest(changes + others),
         always + _highest(flat + others),
         _drift(lives),
-        _overhead(maker.flow, segment) if segment.is_loop else 0,
+        overhead(maker.flow, segment),
     )
 
 
 def _lives(maker: SegmentMaker, segment: Segment) -> tuple[int, list[_Life]]:
     """Bytes that are there all the time, and the whole parts that change."""
     always, lives = 0, []
-    for index, part in enumerate(maker.flow.parts):
-        readers, writer = maker.readers[index], maker.writer(index)
-        last = readers[-1] if readers else writer
-        if writer >= segment.end or last < segment.begin or index in segment.rings:
+    for index in maker.parts_alive(segment):
+        if index in segment.rings:
             continue
+        part, readers = maker.flow.parts[index], maker.readers[index]
         size = part.rows * part.row_bytes
-        if writer < segment.begin and not any(
+        if maker.writers[index] < segment.begin and not any(
             segment.begin <= reader < segment.end for reader in readers
         ):
             always += size
@@ -136,8 +135,13 @@ def _drift(lives: list[_Life]) -> int:
     return max(int((written - freed).max()), 0)
 
 
-def _overhead(flow: Flow, segment: Segment) -> int:
-    """A call for every row, and pixels that convolutions compute in vain at the end of each."""
+def overhead(flow: Flow, segment: Segment) -> int:
+    """Estimated instructions of a loop that its steps, each in one piece, would not take.
+
+    A call for every row, and pixels that convolutions compute in vain at the end of each.
+    """
+    if not segment.is_loop:
+        return 0
     total = 0
     for step in flow.steps[segment.begin : segment.end]:
         total += step.rows * CALL_INSTRUCTIONS

@@ -7,9 +7,11 @@ every second iteration), ``lag`` from what a row needs of the rows before it: ea
 as the last one permits, so that rows wait in small rings. Nothing is computed twice.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from math import lcm
+from functools import cache
+from math import gcd, lcm
 
 import numpy as np
 
@@ -18,6 +20,13 @@ from tinydet.compiler.schedule.rows import IntArray
 
 NEVER = 2**40  # a time behind all others
 Time = int  # in a segment: iteration * number of steps + place of the step
+
+
+@cache
+def _counted(rows: int) -> IntArray:
+    numbers = np.arange(rows, dtype=np.int64)
+    numbers.setflags(write=False)
+    return numbers
 
 
 @dataclass(frozen=True)
@@ -29,7 +38,7 @@ class Pace:
 
     def iterations(self, rows: int) -> IntArray:
         """The iterations of all rows."""
-        return self.lag + self.every * np.arange(rows, dtype=np.int64)
+        return self.lag + self.every * _counted(rows)
 
 
 @dataclass(frozen=True)
@@ -74,31 +83,36 @@ class RowTimes:
     freed: IntArray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Edge:
     """A step that reads what another writes, and so can only follow it.
 
     Attributes:
         writer: Position of the writer.
         reader: Position of the reader.
-        stride: Rows of the writer for each row of the reader; None if the reader needs all rows
+        keeps_pace: Whether the reader can run along with the writer; if not it needs all rows
             before its first.
-        lead: Rows by which the writer has to be ahead of ``row of the reader * stride``.
+        stride: Rows of the writer for each row of the reader.
+        ahead: ``ahead / denominator of stride`` rows is the writer ahead of ``row * stride``.
     """
 
     writer: int
     reader: int
-    stride: Fraction | None
-    lead: Fraction
+    keeps_pace: bool
+    stride: Fraction
+    ahead: int
+
+    def lead(self, writer_every: int) -> int:
+        """Iterations from row 0 of the writer to row 0 of the reader, at least."""
+        return self.ahead * writer_every // self.stride.denominator
 
 
 def _edge(writer: int, reader: int, read: Read) -> _Edge:
     some = np.flatnonzero(read.first < read.end)
     if read.stride is None:
-        return _Edge(writer, reader, None, Fraction(0))
+        return _Edge(writer, reader, False, Fraction(1), 0)
     ahead = (read.end[some] - 1) * read.stride.denominator - some * read.stride.numerator
-    lead = Fraction(int(ahead.max()), read.stride.denominator) if len(some) else Fraction(0)
-    return _Edge(writer, reader, read.stride, lead)
+    return _Edge(writer, reader, True, read.stride, int(ahead.max()) if len(some) else 0)
 
 
 class SegmentMaker:
@@ -111,21 +125,29 @@ class SegmentMaker:
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
         self._position = {step.number: p for p, step in enumerate(flow.steps)}
-        self.readers: list[list[int]] = [[] for _ in flow.parts]  # positions, per part
+        position_of = {step.number: p for p, step in enumerate(flow.steps)}
+        self.writers = [position_of[part.writer] for part in flow.parts]  # positions, per part
+        self.readers: list[list[int]] = [[] for _ in flow.parts]
         for position, step in enumerate(flow.steps):
             for read in step.reads:
                 self.readers[read.part].append(position)
         self._edges = [
-            [
-                _edge(self._position[flow.parts[read.part].writer], position, read)
-                for read in step.reads
-            ]
+            [_edge(self.writers[read.part], position, read) for read in step.reads]
             for position, step in enumerate(flow.steps)
         ]
+        self._first_needed = np.array(self.writers, np.int64)
+        self._last_needed = np.array(
+            [readers[-1] if readers else writer for readers, writer in self._lives()], np.int64
+        )
 
-    def writer(self, part: int) -> int:
-        """Position of the step that writes a part."""
-        return self._position[self.flow.parts[part].writer]
+    def _lives(self) -> Iterator[tuple[list[int], int]]:
+        return zip(self.readers, self.writers, strict=True)
+
+    def parts_alive(self, segment: Segment) -> list[int]:
+        """The parts that are written before the end of a segment and needed from its start on."""
+        alive = (self._first_needed < segment.end) & (self._last_needed >= segment.begin)
+        parts: list[int] = np.flatnonzero(alive).tolist()
+        return parts
 
     def single(self, position: int) -> Segment:
         """The segment of one step that runs in one call."""
@@ -136,7 +158,7 @@ class SegmentMaker:
         end = begin
         while end < len(self.flow.steps) and self.flow.steps[end].by_rows:
             inner = (e for e in self._edges[end] if e.writer >= begin)
-            if any(e.stride is None for e in inner):
+            if not all(e.keeps_pace for e in inner):
                 break
             end += 1
         return end
@@ -161,7 +183,7 @@ class SegmentMaker:
     def _ring(self, segment: Segment, part: int) -> int:
         """Most rows of a part that are written and not yet read for the last time."""
         times = self.times(segment, part, in_place=False)
-        rows = np.arange(len(times.written))
+        rows = _counted(len(times.written))
         return int(np.max(rows + 1 - np.searchsorted(times.freed, times.written, "right")))
 
     def times(self, segment: Segment, part: int, *, in_place: bool = True) -> RowTimes:
@@ -174,7 +196,7 @@ class SegmentMaker:
                 step runs, or only after it.
         """
         count, rows = len(segment.paces), self.flow.parts[part].rows
-        place = self.writer(part) - segment.begin
+        place = self.writers[part] - segment.begin
         if place < 0:
             written = np.full(rows, -1, np.int64)
         else:
@@ -214,41 +236,49 @@ class SegmentMaker:
 
 def _paces(begin: int, end: int, edges: list[_Edge]) -> dict[int, int] | None:
     """Iterations from row to row of each step; None where the steps are not connected."""
+    if not all(edge.keeps_pace for edge in edges):
+        return None
     rates: dict[int, Fraction] = {begin: Fraction(1)}
     size = 0
     while size < len(rates):
         size = len(rates)
         for edge in edges:
-            stride = edge.stride
-            if stride is None:
-                return None
             if edge.writer in rates:
-                rates.setdefault(edge.reader, rates[edge.writer] * stride)
+                if edge.reader not in rates:
+                    rates[edge.reader] = rates[edge.writer] * edge.stride
             elif edge.reader in rates:
-                rates[edge.writer] = rates[edge.reader] / stride
+                rates[edge.writer] = rates[edge.reader] / edge.stride
     if len(rates) < end - begin:
         return None
-    if any(rates[e.reader] != rates[e.writer] * (e.stride or 0) for e in edges):
+    common = lcm(*(rate.denominator for rate in rates.values()))
+    every = {p: rate.numerator * common // rate.denominator for p, rate in rates.items()}
+    if any(
+        every[e.reader] * e.stride.denominator != every[e.writer] * e.stride.numerator
+        for e in edges
+    ):
         return None
-    fastest = min(rates.values())
-    scaled = {p: rate / fastest for p, rate in rates.items()}
-    common = lcm(*(rate.denominator for rate in scaled.values()))
-    return {p: int(rate * common) for p, rate in scaled.items()}
+    unit = gcd(*every.values())
+    return {p: iterations // unit for p, iterations in every.items()}
 
 
 def _lags(begin: int, end: int, edges: list[_Edge], every: dict[int, int]) -> dict[int, int]:
     """First iteration of each step: as late as those permit that read it."""
-    leads = {edge: int(edge.lead * every[edge.writer]) for edge in edges}
+    readers: dict[int, list[tuple[int, int]]] = {}  # writer -> readers, and their leads
+    for edge in edges:
+        lead = edge.lead(every[edge.writer])
+        readers.setdefault(edge.writer, []).append((edge.reader, lead))
     lags: dict[int, int] = {}
     for sink in reversed(range(begin, end)):
         if sink in lags:
             continue
-        group = _lags_before(sink, edges, leads, lags)
+        group = _lags_before(sink, begin, readers, lags)
         # The last step and all it needs come first; what else is computed joins in at once.
         waits = [
-            lags[e.writer] + leads[e] - group[e.reader]
-            for e in edges
-            if e.reader in group and e.writer in lags
+            lags[writer] + lead - group[reader]
+            for writer, found in readers.items()
+            if writer in lags
+            for reader, lead in found
+            if reader in group
         ]
         shift = max(waits, default=0)
         lags |= {position: lag + shift for position, lag in group.items()}
@@ -257,16 +287,17 @@ def _lags(begin: int, end: int, edges: list[_Edge], every: dict[int, int]) -> di
 
 
 def _lags_before(
-    sink: int, edges: list[_Edge], leads: dict[_Edge, int], known: dict[int, int]
+    sink: int, begin: int, readers: dict[int, list[tuple[int, int]]], known: dict[int, int]
 ) -> dict[int, int]:
     """Latest lags of a step, which gets 0, and of all it needs that have none yet."""
     group = {sink: 0}
-    for position in reversed(range(min(e.writer for e in edges), sink)):
-        if position in known:
-            continue
-        limits = [
-            group[e.reader] - leads[e] for e in edges if e.writer == position and e.reader in group
-        ]
-        if limits:
-            group[position] = min(limits)
+    for position in reversed(range(begin, sink)):
+        if position not in known:
+            limits = [
+                group[reader] - lead
+                for reader, lead in readers.get(position, ())
+                if reader in group
+            ]
+            if limits:
+                group[position] = min(limits)
     return group
