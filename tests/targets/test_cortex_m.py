@@ -73,6 +73,17 @@ def test_pieces_add_up_to_the_count(stand_in, m7_program):
     assert sum(piece.instructions for piece in call.pieces) == call.instructions
 
 
+def test_the_models_own_code_lies_in_one_piece(cortex_m_program):
+    """All functions of its C file and no kernel: between these counts are split."""
+    code = cortex_m_program.image.model_code()
+    inside = {
+        name
+        for name, symbol in cortex_m_program.image.symbols.items()
+        if symbol.size_bytes and code.address <= symbol.address < code.end
+    }
+    assert inside == {f"tiny_{name}" for name in ("input", "run", "scores", "deltas", "detect")}
+
+
 def test_stack_use_is_measured(stand_in, m7_program, tmp_path):
     """An array of 3000 bytes that is written from its far end makes the stack 3000 deeper."""
     statement = "volatile uint8_t deep[3000]; for (int i = 0; i < 3000; i++) deep[i] = 1;"
