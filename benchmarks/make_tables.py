@@ -46,6 +46,8 @@ def main() -> None:
         parts.append(host_table(results["host_time"]["figures"]))
     if "same_boxes" in results:
         parts.append(same_boxes_table(results["same_boxes"]["figures"]))
+    if "deploy" in results:
+        parts.append(deploy_table(results["deploy"]["figures"]))
     exactness = [r["figures"] for k, r in results.items() if k.startswith("exactness")]
     if exactness:
         parts.append(exactness_table([model for f in exactness for model in f["models"]]))
@@ -196,6 +198,27 @@ def same_boxes_table(figures: dict[str, Any]) -> str:
         " `cortex-m` on an emulated core, Linux programs as files, the web page in a browser.\n"
     )
     return "## The same boxes everywhere\n\n" + table(["target", "images", "same"], rows) + note
+
+
+def deploy_table(figures: dict[str, Any]) -> str:
+    """From a model to firmware and page."""
+    rows = [
+        [
+            row["board"],
+            f"{row['seconds']:.1f}",
+            "; ".join(" ".join(line.split()) for line in row["memory"]),
+            ", ".join(row["external"]) or "none",
+            row["emulated"][0],
+        ]
+        for row in figures["firmware"]
+    ]
+    heads = ["board", "seconds", "memory of the firmware", "external", "emulated"]
+    note = (
+        "\nSeconds from the `.tflite` to two linked programs and the self-test's end in an"
+        f" emulator. The web page has {figures['page_bytes'] / 1024:.0f} KiB,"
+        f" {figures['page_bytes_without_weights'] / 1024:.1f} KiB without the weights.\n"
+    )
+    return "## From a model to firmware\n\n" + table(heads, rows) + note
 
 
 def how_taken(results: dict[str, Any]) -> str:
