@@ -38,9 +38,9 @@ def quantization_table(name: str, figures: dict[str, Any], table: Table) -> str:
         "images.\n\n"
         f"The network that QAT trains against the int8 file, {near['images']} images: layer by "
         f"layer {layers['equal']:.1%} of the values equal "
-        f"({layers['equal_in_the_worst_layer']:.1%} in the worst layer), none differs by more than "
-        f"{layers['largest_difference']:.0f} step; "
-        f"end to end {logits['at_most_one_step']:.1%} of the logits and "
-        f"{deltas['at_most_one_step']:.1%} of the deltas differ by at most one step.\n"
+        f"({layers['equal_in_the_worst_layer']:.1%} in the worst layer), none differs by more "
+        f"than {layers['largest_difference']:.0f} step; end to end "
+        f"{logits['at_most_one_step']:.1%} of the logits and {deltas['at_most_one_step']:.1%} of "
+        "the deltas differ by at most one step.\n"
     )
     return "## Ways to quantize\n\n" + table(heads, rows) + note

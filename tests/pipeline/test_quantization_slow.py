@@ -1,0 +1,51 @@
+"""``tinydet quantize --type QAT`` from a float model and labelled images to the int8 file."""
+
+import json
+
+import pytest
+
+from tinydet.config.detector_spec import DetectorSpec
+from tinydet.data.generate import CLASS_NAMES, generate_dataset
+from tinydet.pipeline.quantize_command import quantize_model
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+@pytest.fixture
+def float_model(tmp_path):
+    from tinydet.model import build_detector
+
+    path = tmp_path / "float" / "best_model.keras"
+    path.parent.mkdir()
+    build_detector(192, 192, len(CLASS_NAMES)).save(path)
+    DetectorSpec(class_names=CLASS_NAMES).save(path.with_name("detector.json"))
+    return path
+
+
+def test_training_on(tmp_path, float_model):
+    data = generate_dataset(tmp_path / "data", images=20, seed=3)
+    output = tmp_path / "int8"
+    text = quantize_model(
+        float_model,
+        data,
+        output,
+        {
+            "quantization_type": "QAT",
+            "granularity": "per_tensor",
+            "calibration_method": "percentile",
+            "calibration_selection": "stratified",
+            "optimize": True,
+            "max_images": 4,
+            "quantization_aware.epochs": 1,
+            "report": False,
+        },
+        evaluation_data=None,
+        max_drop=None,
+    )
+    assert text.splitlines()[0].startswith(f"Wrote {output / 'quantized_model.tflite'}")
+    record = json.loads((output / "quantization.json").read_text())
+    trained = record["quantization_aware_training"]
+    assert trained["epochs"] == 1
+    assert trained["best_epoch"] in (0, 1)
+    assert record["agreement_with_int8"]["layers"]["largest_difference"] <= 1
+    assert record["calibration"]["images"] == 4
