@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import shutil
 import socket
 import subprocess
 import sys
@@ -14,20 +15,28 @@ from tinydet.data.augment import make_augmentation
 from tinydet.training import TrainingOptions
 from tinydet.training.distribution import Cluster
 
-pytestmark = pytest.mark.slow
+# Processes that wait for each other take long on a busy machine.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 PROGRAM = """
 import os, pickle, sys
 from pathlib import Path
 import keras
 from tinydet.errors import TinydetError
-from tinydet.training import seed_everything, train
+from tinydet.training import loop, seed_everything, train
 from tinydet.training.distribution import find_cluster, join, told_of_lost_processes
 cluster = find_cluster(os.environ)
 group = join(cluster) if cluster else None
 arguments = pickle.loads(open(sys.argv[1], "rb").read())
 seed_everything(arguments.pop("seed"))
 model = keras.models.load_model(sys.argv[2])
+draw_curves = loop.draw_curves
+def draw_and_die(history, path):
+    draw_curves(history, path)
+    if len(history) == 3:
+        os.kill(os.getpid(), 9)  # best weights and table written, last weights not
+if len(sys.argv) > 4:
+    loop.draw_curves = draw_and_die
 try:
     if group:
         with told_of_lost_processes(group):
@@ -68,7 +77,7 @@ def start(tmp_path, make_samples, spec, build_small):
     model = tmp_path / "start.keras"
     build_small(5, dropout=0.0).save(model)
 
-    def start_them(name, count, options=OPTIONS):
+    def start_them(name, count, *, first_dies=False):
         (tmp_path / name).mkdir(exist_ok=True)
         arguments = tmp_path / name / "arguments.pickle"
         arguments.write_bytes(
@@ -79,7 +88,7 @@ def start(tmp_path, make_samples, spec, build_small):
                     "training": samples[0],
                     "validation": samples[1],
                     "augmentation": make_augmentation({"random_flip": {"mode": "horizontal"}}),
-                    "options": options,
+                    "options": OPTIONS,
                 }
             )
         )
@@ -97,6 +106,8 @@ def start(tmp_path, make_samples, spec, build_small):
                 model,
                 tmp_path / name / f"{index}",
             ]
+            if first_dies and index == 0:
+                command.append("dies")
             processes.append(
                 subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
             )
@@ -106,13 +117,31 @@ def start(tmp_path, make_samples, spec, build_small):
 
 
 def finish(processes):
-    results = [(*process.communicate(timeout=200), process.returncode) for process in processes]
+    results = [(*process.communicate(timeout=400), process.returncode) for process in processes]
     assert [code for *_, code in results] == [0] * len(results), results
 
 
 def weights(folder, name="best_model.keras"):
     model = keras.models.load_model(folder / "saved_models" / name)
     return {variable.path: np.array(variable) for variable in model.weights}
+
+
+def test_one_that_is_lost_ends_the_others_and_all_go_on(start, tmp_path):
+    """Process 1 has nothing in its folder that counts: it is told where the run stands."""
+    first, second = start("broken", 2, first_dies=True)
+    _, told = second.communicate(timeout=400)
+    first.communicate()
+    assert (first.returncode, second.returncode) == (-9, 1)
+    last = told.strip().splitlines()[-1]
+    assert last.startswith("ProcessGroupError: process 1 of 2: has lost another process")
+    shutil.rmtree(tmp_path / "broken" / "1")
+    alone = start("alone", 1)
+    finish([*start("broken", 2), *alone])
+    expected = weights(tmp_path / "alone" / "0", "last_model.keras")
+    for index in range(2):
+        found = weights(tmp_path / "broken" / str(index), "last_model.keras")
+        for path, value in expected.items():
+            np.testing.assert_allclose(found[path], value, atol=2e-4, err_msg=path)
 
 
 def test_the_same_weights_as_one_process_with_the_whole_batch(start, tmp_path):

@@ -169,10 +169,9 @@ def told_of_lost_processes(group: ProcessGroup) -> Iterator[None]:
     try:
         yield
     except lost as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ProcessGroupError(
             f"process {group.index} of {group.size}",
-            f"has lost another process ({reason})",
+            f"has lost another process ({type(error).__name__})",
             "See what that one says; then go on with tinydet run --resume in all of them.",
         ) from error
 
