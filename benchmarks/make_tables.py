@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from embedded_tables import boards_table, embedded_table, host_table
 from quantization_table import quantization_table
 from record import RESULTS
 
@@ -38,9 +39,15 @@ def main() -> None:
         if k.startswith("quantization_")
     )
     parts.append(evaluation_throughput(accuracy))
-    embedded = {k: r["figures"] for k, r in results.items() if k.startswith("embedded_")}
-    if embedded:
-        parts.append(embedded_table(embedded))
+    if "embedded" in results:
+        figures = results["embedded"]["figures"]
+        parts += [embedded_table(figures), boards_table(figures)]
+    if "host_time" in results:
+        parts.append(host_table(results["host_time"]["figures"]))
+    if "same_boxes" in results:
+        parts.append(same_boxes_table(results["same_boxes"]["figures"]))
+    if "deploy" in results:
+        parts.append(deploy_table(results["deploy"]["figures"]))
     exactness = [r["figures"] for k, r in results.items() if k.startswith("exactness")]
     if exactness:
         parts.append(exactness_table([model for f in exactness for model in f["models"]]))
@@ -153,34 +160,6 @@ def evaluation_throughput(results: dict[str, Any]) -> str:
     return title + table(["run", "int8 .tflite", "float .keras"], rows)
 
 
-def embedded_table(embedded: dict[str, Any]) -> str:
-    """Memory as the published model card counts it, and instructions."""
-    rows = [
-        [
-            name.removeprefix("embedded_"),
-            *(
-                f"{figures[f'{key}_kib']:.1f}"
-                for key in ("activation_ram", "runtime_ram", "weights_flash", "code_flash")
-            ),
-            f"{figures['stack_bytes']} B",
-            f"{figures['network_instructions'] / 1e6:.1f} M",
-            f"{figures['instructions_per_mac']:.2f}",
-            f"{figures['compile_seconds']:.1f}",
-            f"{figures['emulated_inference_seconds']:.1f}",
-        ]
-        for name, figures in embedded.items()
-    ]
-    rows.append(["published model card, 192", "711.5", "70.3", "984.3", "190.3", *[""] * 5])
-    heads = ["model", "activation RAM, KiB", "runtime RAM", "weights flash", "code flash", "stack"]
-    heads += ["instructions", "per MAC", "compile, s", "one emulated inference, s"]
-    note = (
-        "\nCortex-M7, zig cc. Activation RAM: the arena, image and boxes' work space included."
-        " Stack painted and read back; instructions counted in the emulator, the same every time."
-        " RAM and flash from the linked ELF.\n"
-    )
-    return "## Compiled to C\n\n" + table(heads, rows) + note
-
-
 def exactness_table(models: list[dict[str, Any]]) -> str:
     """Generated C against the reference kernels."""
     rows = []
@@ -206,6 +185,40 @@ def exactness_table(models: list[dict[str, Any]]) -> str:
         " photos and noise in turn; detections of the C against those of the Python path.\n"
     )
     return "## Exactness of the generated C\n\n" + table(heads, rows) + note
+
+
+def same_boxes_table(figures: dict[str, Any]) -> str:
+    """Boxes of every target against those of Python."""
+    rows = [
+        [target, str(row["images"]), str(row["same"])] for target, row in figures["targets"].items()
+    ]
+    note = (
+        f"\n{figures['images']} photos with {figures['detections']} detections; class, score and"
+        " corners are compared bit for bit with LiteRT's reference kernels and the boxes of Python."
+        " `cortex-m` on an emulated core, Linux programs as files, the web page in a browser.\n"
+    )
+    return "## The same boxes everywhere\n\n" + table(["target", "images", "same"], rows) + note
+
+
+def deploy_table(figures: dict[str, Any]) -> str:
+    """From a model to firmware and page."""
+    rows = [
+        [
+            row["board"],
+            f"{row['seconds']:.1f}",
+            "; ".join(" ".join(line.split()) for line in row["memory"]),
+            ", ".join(row["external"]) or "none",
+            row["emulated"][0],
+        ]
+        for row in figures["firmware"]
+    ]
+    heads = ["board", "seconds", "memory of the firmware", "external", "emulated"]
+    note = (
+        "\nSeconds from the `.tflite` to two linked programs and the self-test's end in an"
+        f" emulator. The web page has {figures['page_bytes'] / 1024:.0f} KiB,"
+        f" {figures['page_bytes_without_weights'] / 1024:.1f} KiB without the weights.\n"
+    )
+    return "## From a model to firmware\n\n" + table(heads, rows) + note
 
 
 def how_taken(results: dict[str, Any]) -> str:

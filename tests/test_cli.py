@@ -27,6 +27,7 @@ positional arguments:
     init      write a commented user_config.yaml
     run       execute the operation_mode of a configuration
     train     train a float model on a folder of labelled images
+    tune      search for the configuration with the best AP, also under a RAM limit
     quantize  make the int8 .tflite of a float model
     evaluate  measure AP of a .keras or .tflite model
     predict   find objects in images, a video or a camera

@@ -60,6 +60,10 @@ class ModelFileError(FaultError):
     """A model file cannot be read, or is no detector."""
 
 
+class ArenaLimitError(FaultError):
+    """No memory plan of a network keeps to the limit of the user."""
+
+
 class ProcessGroupError(FaultError):
     """Processes that train together cannot meet, do not agree, or have lost one of them."""
 

@@ -82,14 +82,45 @@ class GeneratedLibrary:
         return function
 
     def trace(self, image):
-        """``{operator: bytes}`` of all steps for one image; guards around the arena are checked."""
+        """``{operator: bytes}`` of all steps for one image, as the planar or interleaved rows lie.
+
+        An operator that runs row by row tells of one row after the other. Guards around the arena
+        are checked.
+        """
         written = {}
-        self._listen(lambda op, data, size: written.__setitem__(op.decode(), _copy(data, size)))
-        self.put(image)
-        self.function("run", None)(self.arena)
+
+        def listen(op, data, size):
+            written[op.decode()] = written.get(op.decode(), b"") + _copy(data, size)
+
+        self._listen(listen)
+        self.run(image)
         self._listen(lambda *_: None)
-        self.check_guards()
         return written
+
+    def run(self, image):
+        """Run the network on an image, which must stay as it is where it is the caller's."""
+        image = np.ascontiguousarray(image)
+        if self.model.input_mode == "image":
+            self.put(image)
+            self.function("run", None)(self.arena)
+        else:
+            before = image.copy()
+            self.function("run", None)(ctypes.c_void_p(image.ctypes.data), self.arena)
+            np.testing.assert_array_equal(image, before)
+        self.check_guards()
+
+    def step_values(self, steps, op):
+        """What an operator computed, in the shape of its output; pads hold the zero point."""
+        graph = self.model.graph
+        tensor, layout = graph.output(op), self.model.plan.schedule.flow.layouts.get(op.outputs[0])
+        values = np.frombuffer(steps[op.name], tensor.dtype)
+        if layout is None:
+            return values.reshape(tensor.shape)
+        rows = values.reshape(tensor.shape[1], layout.channels, layout.channel_stride)
+        end = layout.pad_left + layout.width
+        pads = np.concatenate([rows[..., : layout.pad_left], rows[..., end:]], -1)
+        assert (pads == tensor.zero_point).all()
+        return rows[..., layout.pad_left : end].transpose(0, 2, 1)[None]
 
     def _listen(self, function):
         self._hook = HOOK(function)  # lives as long as C may call it

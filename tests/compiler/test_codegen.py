@@ -6,52 +6,56 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from tests.compiler import reference_interpreter
 from tests.compiler.generated_library import STRICT, ZIG_CC, GeneratedLibrary, compile_files
 from tests.compiler.network_builder import NetworkBuilder
+from tests.compiler.random_networks import networks
 from tinydet.compiler.codegen import GeneratedModel, generate
 from tinydet.compiler.codegen.c_text import array, comment, float32, is_c_name, string
-from tinydet.compiler.codegen.elementwise import pair_walk
 from tinydet.compiler.codegen.kernel_files import kernel_sources, needed_files
+from tinydet.compiler.codegen.pair_walk import pair_walk
 from tinydet.compiler.ir import verify
-from tinydet.compiler.memory import plan_memory
-from tinydet.compiler.schedule import make_schedule
+from tinydet.compiler.memory import PlanRequest, plan_memory
 from tinydet.errors import CompilerError, UnsupportedError
 
 GOLDEN = Path(__file__).parent / "golden"
 
 
-def generated(graph, name="net", **options):
+PLANS = [(o, m) for o in ("ram", "balanced", "speed") for m in ("image", "caller", "rows")]
+BY_ROWS = PlanRequest(objective="ram", input_mode="rows")
+
+
+def generated(graph, name="net", request=None, **options):
     verify(graph)
-    model = GeneratedModel(
-        graph=graph, plan=plan_memory(make_schedule(graph)), name=name, **options
-    )
+    model = GeneratedModel(plan=plan_memory(graph, request), name=name, **options)
     return model, generate(model)
 
 
-def assert_every_step_equals_the_interpreter(graph, folder, images=3, seed=1):
-    model, files = generated(graph)
+def assert_every_step_equals_the_interpreter(graph, folder, images=3, seed=1, request=None):
+    """Of all operators; those that only move values tell of them where they lie in the arena."""
+    model, files = generated(graph, request=request)
     library = GeneratedLibrary(model, files, folder)
     rng = np.random.default_rng(seed)
     source = graph.tensors[graph.inputs[0]]
     low, high = np.iinfo(source.dtype).min, np.iinfo(source.dtype).max
     for _ in range(images):
         image = rng.integers(low, high, source.shape, source.dtype, endpoint=True)
-        expected = reference_interpreter.run(graph, image)
+        expected = reference_interpreter.run(model.graph, image)
         steps = library.trace(image)
-        assert list(steps) == [op.name for op in graph.ops]
-        for op in graph.ops:
-            tensor = graph.output(op)
-            found = np.frombuffer(steps[op.name], tensor.dtype).reshape(tensor.shape)
+        assert set(steps) == {op.name for op in model.graph.ops}
+        for op in model.graph.ops:
+            found = library.step_values(steps, op)
             np.testing.assert_array_equal(found, expected[op.outputs[0]], op.name)
-        for index, (what, tensor) in zip(graph.outputs, model.outputs(), strict=True):
+        for index, (what, tensor) in zip(model.graph.outputs, model.outputs(), strict=True):
             np.testing.assert_array_equal(library.output(what, tensor), expected[index])
+    return model
 
 
-def test_windows(tmp_path):
+@pytest.mark.parametrize("request_", [None, BY_ROWS], ids=["whole", "rows"])
+def test_windows(tmp_path, request_):
     net = NetworkBuilder(3)
     x = net.conv(
         net.image(13, 17), 8, (3, 3), stride_height=2, stride_width=1, padding="SAME",
@@ -62,10 +66,13 @@ def test_windows(tmp_path):
     x = net.pool(x, "MAX_POOL_2D", (2, 3), (1, 2), padding="SAME")
     x = net.pool(x, "AVERAGE_POOL_2D", (3, 2), (2, 1), padding="SAME")
     x = net.conv(x, 5, bias=False, scales=1)
-    assert_every_step_equals_the_interpreter(net.graph(net.fully_connected(x, 7)), tmp_path)
+    assert_every_step_equals_the_interpreter(
+        net.graph(net.fully_connected(x, 7)), tmp_path, request=request_
+    )
 
 
-def test_elementwise(tmp_path):
+@pytest.mark.parametrize("request_", [None, BY_ROWS], ids=["whole", "rows"])
+def test_elementwise(tmp_path, request_):
     net = NetworkBuilder(4)
     image = net.quantize(net.image(6, 10, 4))
     x = net.conv(image, 4)
@@ -76,10 +83,11 @@ def test_elementwise(tmp_path):
     e = net.logistic(d)
     f = net.relu(net.add(d, x), "RELU")
     g = net.quantize(f, scale=0.03, zero_point=101, dtype="uint8")
-    assert_every_step_equals_the_interpreter(net.graph(e, g), tmp_path)
+    assert_every_step_equals_the_interpreter(net.graph(e, g), tmp_path, request=request_)
 
 
-def test_layout(tmp_path):
+@pytest.mark.parametrize("request_", [None, BY_ROWS], ids=["whole", "rows"])
+def test_layout(tmp_path, request_):
     net = NetworkBuilder(5)
     x = net.conv(net.image(5, 7), 6)
     padded = net.pad(x, (0, 0), (1, 2), (0, 3), (0, 0))
@@ -90,7 +98,9 @@ def test_layout(tmp_path):
     wide = net.concat([x, net.copy_of_codes(net.conv(x, 2), x), x], 3)
     scores = net.softmax(net.reshape(joined, 1, 67, 12), beta=0.7)
     mean = net.mean(up, keep_dims=True)
-    assert_every_step_equals_the_interpreter(net.graph(scores, wide, mean), tmp_path)
+    assert_every_step_equals_the_interpreter(
+        net.graph(scores, wide, mean), tmp_path, request=request_
+    )
 
 
 def test_a_view_whose_source_is_read_later_is_copied_where_it_must_be(tmp_path):
@@ -102,21 +112,17 @@ def test_a_view_whose_source_is_read_later_is_copied_where_it_must_be(tmp_path):
 
 
 @pytest.mark.parametrize("dtype", ["int8", "uint8"])
-def test_reshape_without_sharing_copies(tmp_path, dtype):
+def test_a_part_of_two_joined_tensors_is_copied_to_one_of_them(tmp_path, dtype):
+    """It can lie in one of them only; constants have to be copied anyway."""
     net = NetworkBuilder(7)
-    graph = net.graph(net.reshape(net.image(2, 3, dtype=dtype), 1, 18))
-    if dtype == "uint8":  # the output keeps the type of its input
-        tensors = [*graph.tensors[:-1], graph.tensors[0].__class__("r", (1, 18), "uint8",
-                   graph.tensors[0].quantization)]  # fmt: skip
-        graph = graph.__class__(tuple(tensors), graph.ops, graph.inputs, graph.outputs)
-    plan = plan_memory(make_schedule(graph, in_place=False))
-    model = GeneratedModel(graph=graph, plan=plan, name="net")
-    files = generate(model)
-    assert "td_concat_s8(" in files["net.c"]
-    library = GeneratedLibrary(model, files, tmp_path)
-    image = np.arange(18, dtype=dtype).reshape(1, 2, 3, 3)
-    (step,) = library.trace(image).values()
-    assert step == image.tobytes()
+    x = net.image(2, 3, dtype=dtype)
+    if dtype == "uint8":
+        x = net.quantize(x)
+    part = net.reshape(net.conv(x, 4), 1, 6, 4)
+    other = net.copy_of_codes(net.reshape(net.conv(x, 4), 1, 6, 4), part)
+    graph = net.graph(net.concat([part, other], 1), net.concat([other, part, part], 1))
+    assert_every_step_equals_the_interpreter(graph, tmp_path)
+    assert generated(graph)[1]["net.c"].count("td_concat_s8(") == 3
 
 
 def two_operators():
@@ -271,3 +277,23 @@ def test_walks_read_what_numpy_broadcasts(dimensions, drop):
         for flat, s in ((a, walk.a_stride), (b, walk.b_stride))
     )
     np.testing.assert_array_equal((read_a + read_b).ravel(), (a + b).ravel())
+
+
+@pytest.mark.parametrize("objective", ["ram", "balanced", "speed"])
+@pytest.mark.parametrize("input_mode", ["image", "caller", "rows"])
+def test_random_networks_in_every_plan(tmp_path, objective, input_mode):
+    """Residual sums, taps, several readers, odd sizes: see ``random_networks``."""
+    request = PlanRequest(objective=objective, input_mode=input_mode)
+    number = 0
+
+    @seed(PLANS.index((objective, input_mode)))
+    @given(graph=networks())
+    @settings(max_examples=2, phases=[Phase.generate], deadline=None, database=None)
+    def check(graph):
+        nonlocal number
+        number += 1
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        assert_every_step_equals_the_interpreter(graph, folder, images=2, request=request)
+
+    check()

@@ -2,6 +2,7 @@
 
 import ctypes
 import json
+import re
 import shutil
 import time
 from pathlib import Path
@@ -13,8 +14,8 @@ from PIL import Image
 from tests.compiler.generated_library import STRICT, ZIG_CC, GeneratedLibrary, compile_files
 from tests.compiler.small_detector import HEIGHT, WIDTH, small_detector, small_spec
 from tinydet.boxes import select_detections
-from tinydet.compiler.compile import compile_content, compile_model
-from tinydet.errors import CompilerError, ModelFileError, UnsupportedError
+from tinydet.compiler.compile import CompileSettings, compile_content, compile_model
+from tinydet.errors import ArenaLimitError, CompilerError, ModelFileError, UnsupportedError
 from tinydet.inference import load_detector
 
 DETECTION = np.dtype([("box", "<f4", 4), ("score", "<f4"), ("class_id", "<i4")])
@@ -53,8 +54,13 @@ def images(count, seed=7):
             yield rng.integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
 
 
-def compiled_library(content, spec, folder, *flags, **options):
-    files = compile_content(content, name="small", spec=spec, where="small.tflite", **options)
+def compiled(content, spec, **settings):
+    settings = CompileSettings(**settings)
+    return compile_content(content, name="small", spec=spec, where="s.tflite", settings=settings)
+
+
+def compiled_library(content, spec, folder, *flags, **settings):
+    files = compiled(content, spec, **settings)
     return files, GeneratedLibrary(files.model, files.sources, folder, *flags)
 
 
@@ -70,16 +76,27 @@ def assert_steps_equal_the_reference(files, library, reference, image):
         expected = reference[tensor.name]
         if expected.shape != tensor.shape:  # constant channels are gone
             continue
-        found = np.frombuffer(steps[op.name], tensor.dtype).reshape(tensor.shape)
+        found = library.step_values(steps, op)
         np.testing.assert_array_equal(found, expected, op.name)
         compared += 1
     return compared
 
 
-@pytest.mark.parametrize("tail", ["joined", "two", "three"])
-def test_every_operator_equals_the_reference(tmp_path, tail):
+@pytest.mark.parametrize(
+    ("tail", "optimize", "input_mode"),
+    [
+        ("joined", "balanced", "image"),
+        ("joined", "speed", "caller"),
+        ("two", "ram", "image"),
+        ("two", "ram", "rows"),
+        ("three", "ram", "caller"),
+        ("three", "speed", "rows"),
+    ],
+)
+def test_every_operator_equals_the_reference(tmp_path, tail, optimize, input_mode):
     content = small_detector(tail=tail)
-    files, library = compiled_library(content, small_spec(), tmp_path, remove_channels=False)
+    settings = {"optimize": optimize, "input_mode": input_mode, "remove_channels": False}
+    files, library = compiled_library(content, small_spec(), tmp_path, **settings)
     reference = Reference(content)
     for image in images(4):
         compared = assert_steps_equal_the_reference(files, library, reference, image)
@@ -88,9 +105,7 @@ def test_every_operator_equals_the_reference(tmp_path, tail):
 
 def test_outputs_are_the_same_without_the_constant_channels(tmp_path):
     content = small_detector(seed=3)
-    whole = compile_content(
-        content, name="small", spec=small_spec(), where="w", remove_channels=False
-    )
+    whole = compiled(content, small_spec(), remove_channels=False)
     files, library = compiled_library(content, small_spec(), tmp_path)
     assert len(files.sources["small.c"]) < len(whole.sources["small.c"])
     reference = Reference(content)
@@ -117,6 +132,88 @@ def detect(library, image, capacity=30, what="detect"):
     )
     library.check_guards()
     return records[:count]
+
+
+def test_boxes_of_an_image_that_the_caller_keeps(tmp_path):
+    spec, content = small_spec(2, score_threshold=0.1), small_detector(seed=2)
+    in_arena, kept = tmp_path / "image", tmp_path / "caller"
+    in_arena.mkdir()
+    kept.mkdir()
+    _, usual = compiled_library(content, spec, in_arena, "-O2")
+    files, library = compiled_library(content, spec, kept, "-O2", input_mode="caller")
+    header = files.sources["small.h"]
+    assert not any(what in header for what in ("small_input(", "small_preprocess(", "td_image"))
+    for image in images(3):
+        pixels = image.copy()
+        np.testing.assert_array_equal(detect(library, pixels), detect(usual, image))
+        np.testing.assert_array_equal(pixels, image)
+
+
+@pytest.mark.parametrize("optimize", ["ram", "speed"])
+def test_rows_may_come_in_any_number(tmp_path, optimize):
+    """Detections are those of the whole image; too few rows are refused, too many not read."""
+    spec = small_spec(2, score_threshold=0.1)
+    _, library = compiled_library(
+        small_detector(seed=2), spec, tmp_path, "-O2", input_mode="rows", optimize=optimize
+    )
+    begin, feed = library.function("begin", None), library.function("feed_rows", ctypes.c_int)
+    rng = np.random.default_rng(3)
+    for image in images(3):
+        expected = detect(library, image)
+        begin(library.arena)
+        fed = 0
+        while fed < HEIGHT:
+            assert library.function("run_rest", ctypes.c_int)(library.arena) == -1
+            count = int(rng.integers(0, HEIGHT - fed + 3))
+            rows = np.ascontiguousarray(image[fed : fed + count])
+            missing = feed(library.arena, ctypes.c_void_p(rows.ctypes.data), ctypes.c_int(count))
+            fed = min(fed + count, HEIGHT)
+            assert missing == HEIGHT - fed
+        records = np.zeros(30, DETECTION)
+        found = library.function("finish", ctypes.c_int)(
+            library.arena, ctypes.c_void_p(records.ctypes.data), ctypes.c_int(30)
+        )
+        library.check_guards()
+        np.testing.assert_array_equal(records[:found], expected)
+
+
+def test_objectives_trade_the_arena_for_calls():
+    plans = {
+        (optimize, mode): compiled(
+            small_detector(), small_spec(), optimize=optimize, input_mode=mode
+        ).plan
+        for optimize in ("ram", "balanced", "speed")
+        for mode in ("image", "caller", "rows")
+    }
+    for mode in ("image", "caller", "rows"):
+        ram, balanced, speed = (plans[o, mode] for o in ("ram", "balanced", "speed"))
+        assert ram.arena_bytes <= balanced.arena_bytes <= speed.arena_bytes
+        assert ram.overhead >= balanced.overhead >= speed.overhead == 0
+    for mode in ("caller", "rows"):
+        assert plans["ram", mode].arena_bytes < plans["ram", "image"].arena_bytes
+
+
+def test_a_limit_of_ram_takes_the_cheapest_plan_that_fits():
+    smallest = compiled(small_detector(), small_spec(), optimize="ram").plan
+    fastest = compiled(small_detector(), small_spec(), optimize="speed").plan
+    middle = (smallest.arena_bytes + fastest.arena_bytes) // 2
+    overheads = []
+    for limit in (smallest.arena_bytes, middle, fastest.arena_bytes):
+        plan = compiled(small_detector(), small_spec(), ram_limit_bytes=limit).plan
+        assert plan.arena_bytes <= limit
+        overheads.append(plan.overhead)
+    assert overheads == sorted(overheads, reverse=True)
+    assert overheads[-1] == 0
+
+
+def test_a_limit_that_no_plan_keeps_to_is_refused_with_what_fits():
+    rows = compiled(small_detector(), small_spec(), optimize="ram", input_mode="rows").plan
+    with pytest.raises(ArenaLimitError) as caught:
+        compiled(small_detector(), small_spec(), ram_limit_bytes=1000)
+    assert re.search(
+        r"smallest arena has \d+ bytes, \d+ more than the limit of 1000", str(caught.value)
+    )
+    assert f"row by row (input mode rows): {rows.arena_bytes} bytes" in str(caught.value)
 
 
 @pytest.mark.parametrize("num_classes", [1, 3])
@@ -220,7 +317,8 @@ def test_compiling_twice_gives_the_same_bytes():
 def test_the_arena_is_not_larger_than_the_tensors_alone_need():
     files = compile_content(small_detector(), name="small", spec=small_spec(), where="a")
     plan = files.plan.to_json()
-    assert plan["arena_bytes"] == plan["lower_bound_bytes"] <= plan["whole_tensor_peak_bytes"]
+    assert plan["arena_bytes"] <= 1.1 * plan["lower_bound_bytes"]
+    assert plan["arena_bytes"] < 0.75 * plan["whole_tensor_peak_bytes"]
 
 
 def test_anchors_of_a_grid_take_little_flash():
@@ -317,9 +415,7 @@ def test_a_converted_detector_equals_the_reference(tmp_path, granularity):
     plan = files.plan.to_json()
     assert plan["arena_bytes"] <= plan["whole_tensor_peak_bytes"]
     reference = Reference(Path(model).read_bytes())
-    whole = compile_content(
-        Path(model).read_bytes(), name="small", spec=spec, where="m", remove_channels=False
-    )
+    whole = compiled(Path(model).read_bytes(), spec, remove_channels=False)
     for variant, folder in ((files, tmp_path / "lean"), (whole, tmp_path / "whole")):
         folder.mkdir()
         library = GeneratedLibrary(variant.model, variant.sources, folder, "-O2")

@@ -303,7 +303,7 @@ def test_chain_eqe_with_raw_int8_outputs_per_tensor(shared: Shared, tmp_path: Pa
     )
     assert status == 0, err
     assert not any(noise in out + err for noise in NOISE), out + err
-    assert "Quantized (per_tensor, " in out
+    assert "Quantized (PTQ, per_tensor, " in out
     model = run / "quantized_models" / "quantized_model.tflite"
     assert read_input_shape(model) == (1, 192, 192, 3)
     from ai_edge_litert.interpreter import Interpreter

@@ -15,12 +15,12 @@ def boot_in_qemu(path, image_u8, folder, program):
 
     Args:
         path: The linked image.
-        image_u8: Preprocessed picture; it is put into the arena before the start.
+        image_u8: Preprocessed picture; it is put to its place before the start.
         folder: For the file of the picture.
         program: The same model on the emulated core, which tells where the picture goes.
     """
     arena = program.image.symbols["td_arena"].address
-    offset = program._machine().call(f"{program.name}_input", arena).result - arena
+    offset = program.image_address() - arena
     address = read_image(path).symbols["td_arena"].address + offset
     (folder / "picture.bin").write_bytes(image_u8.tobytes())
     picture = f"loader,file={folder / 'picture.bin'},addr={address:#x},force-raw=on"

@@ -2,9 +2,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from tinydet.targets import CortexMTarget, benchmark, format_benchmark
-from tinydet.targets.benchmark import _assign
+from tinydet.targets import CortexMTarget, benchmark, draw_benchmark, format_benchmark
+from tinydet.targets.benchmark import INPUT
+from tinydet.targets.benchmark.measure import INPUT_PARAMETERS, _assign
 from tinydet.targets.cortex_m import CortexMProgram
 from tinydet.targets.elf import read_image
 from tinydet.targets.emulator import Piece
@@ -19,8 +21,8 @@ def result(stand_in, tmp_path_factory):
 def test_steps_add_up_to_the_program_without_marks(stand_in, m7_program, result):
     image = stand_in.random_images(1)[0]
     assert [(s.op, s.kernels) for s in result.steps] == [
-        ("mean/cells", ("td_cells",)),
-        ("heads", ("td_heads",)),
+        ("mean/cells", {"td_cells": 1}),
+        ("heads", {"td_heads": 1}),
     ]
     network = m7_program.measure_run(image).instructions
     assert sum(s.instructions for s in result.steps) == result.network_instructions == network
@@ -44,7 +46,7 @@ def test_work_in_one_kernel_is_counted_for_its_operator(stand_in, result, tmp_pa
 def test_a_traced_build_tells_what_each_step_computed(stand_in, tmp_path):
     image = stand_in.random_images(1)[0]
     linked = read_image(CortexMTarget().link(stand_in.model(), tmp_path, "-DTD_TRACE"))
-    cells, heads = CortexMProgram(linked, "cortex-m7", "tiny", tmp_path).trace(image)
+    cells, heads = CortexMProgram(linked, "cortex-m7", stand_in.model(), tmp_path).trace(image)
     scores, deltas, _ = stand_in.expected(image)
     assert (cells.op, heads.op) == ("mean/cells", "heads")
     assert heads.output == deltas.tobytes() + scores.tobytes()
@@ -52,27 +54,128 @@ def test_a_traced_build_tells_what_each_step_computed(stand_in, tmp_path):
     assert cells.output == ((sums * 341 + 32768) >> 16).astype(np.uint8).tobytes()
 
 
+def pieces(*described):
+    """Pieces of ``(instructions, callee, argument)``; a mark is ``"done <operator>"``."""
+    made = []
+    for item in described:
+        if isinstance(item, str):
+            made.append(Piece(3, 1, "td_trace", item.removeprefix("done ")))
+        else:
+            made.append(Piece(item[0], 1, *item[1:]))
+    return made
+
+
+def counts(costs):
+    return [(op, cost.instructions, dict(cost.kernels)) for op, cost in costs.items()]
+
+
 def test_operators_without_calls_and_the_end_of_the_function():
     """No call: 0 instructions. What follows the last call belongs to the last step."""
-    plain = [Piece(10, "a"), Piece(20, "b"), Piece(30, "a"), Piece(5, "")]
-    mark = Piece(3, "td_trace")
-    marked = [Piece(10, "a"), mark, mark, Piece(20, "b"), Piece(30, "a"), mark, Piece(5, "")]
-    steps = _assign(plain, marked, ["first", "reshape", "last"])
-    assert [(s.op, s.instructions) for s in steps] == [("first", 10), ("reshape", 0), ("last", 55)]
+    calls = [(10, "a", "p"), (20, "b", "q"), (30, "a", "r"), (5, "", "")]
+    plain = pieces(*calls)
+    marked = pieces(calls[0], "done 1", "done reshape", *calls[1:3], "done last", calls[3])
+    costs = _assign(plain, marked)
+    assert counts(costs) == [
+        ("1", 10, {"a": 1}),
+        ("reshape", 0, {}),
+        ("last", 55, {"a": 1, "b": 1}),
+    ]
+    assert costs["last"].parameters == {"q", "r"}
 
 
-@pytest.mark.parametrize("plain", [["a"], ["a", "c"], ["a", "b", "b"]])
+def test_an_operator_that_runs_row_by_row_has_the_sum_of_its_calls():
+    rows = [(10, "a", "p"), (20, "b", "q"), (11, "a", "p"), (21, "b", "q")]
+    marks = ["done first", "done second"] * 2
+    marked = pieces(*(item for pair in zip(rows, marks, strict=True) for item in pair))
+    assert counts(_assign(pieces(*rows), marked)) == [
+        ("first", 21, {"a": 2}),
+        ("second", 41, {"b": 2}),
+    ]
+
+
+def test_bringing_rows_of_the_image_is_a_step_of_its_own():
+    """Two rows come before the first operator can run; its copies are not that of a neighbour."""
+    copy, calls = (7, "td_copy", INPUT_PARAMETERS), [(10, "td_copy", "p"), (20, "b", "q")]
+    plain = pieces(copy, copy, calls[0], copy, calls[1])
+    marked = pieces(copy, copy, calls[0], "done first", copy, calls[1], "done second")
+    assert counts(_assign(plain, marked)) == [
+        (INPUT, 21, {"td_copy": 3}),
+        ("first", 10, {"td_copy": 1}),
+        ("second", 20, {"b": 1}),
+    ]
+
+
+@pytest.mark.parametrize("plain", ["a", "ac", "abb"])
 def test_builds_that_differ_are_no_benchmark(plain):
-    pieces = [Piece(1, callee) for callee in plain]
-    marked = [Piece(1, "a"), Piece(1, "b"), Piece(1, "td_trace")]
+    marked = pieces((1, "a", ""), (1, "b", ""), "done only")
     with pytest.raises(RuntimeError, match="build"):
-        _assign(pieces, marked, ["only"])
+        _assign(pieces(*((1, callee, "") for callee in plain)), marked)
+
+
+def test_constants_of_an_operator_are_those_its_parameters_point_at(stand_in, tmp_path):
+    """Parameters, a table they name, one that this names; each once, and no table of others."""
+    body = stand_in.MODEL.replace(
+        "static const int8_t weights[3] = {10, 50, 55};",
+        """\
+typedef struct { const int32_t *more; const int8_t *weights; } td_tables;
+static const int8_t weights[3] = {10, 50, 55};
+static const int32_t more[20] = {1, 2};
+static const td_tables params = {
+    .more = more,
+    .weights = weights,
+};
+void td_heads_of(const td_tables *params, const uint8_t *cells, int8_t *scores, int8_t *deltas);""",
+    ).replace("td_heads(weights,", "td_heads_of(&params,")
+    kernels = (
+        stand_in.KERNELS
+        + """
+typedef struct { const int32_t *more; const int8_t *weights; } td_tables;
+void td_heads_of(const td_tables *params, const uint8_t *cells, int8_t *scores, int8_t *deltas);
+void td_heads_of(const td_tables *params, const uint8_t *cells, int8_t *scores, int8_t *deltas)
+{
+    td_heads(params->weights, cells, scores, deltas);
+}
+"""
+    )
+    model = stand_in.model(body, **{"kernels.c": kernels})
+    found = benchmark(CortexMTarget(), model, stand_in.random_images(1)[0], tmp_path)
+    assert [step.weights_bytes for step in found.steps] == [0, 8 + 80 + 3]
+    assert found.weights_bytes == 91
+    gap = 1  # behind the three weights
+    assert found.boxes_weights_bytes == stand_in.NUM_ANCHORS * 16 + gap
 
 
 def test_the_table_names_operators_and_shares(result):
-    text = format_benchmark(result, {"heads": 1000})
-    lines = text.splitlines()
-    assert lines[0].split() == ["operator", "instructions", "share", "per", "MAC", "kernels"]
+    heads = replace(result.steps[1], macs=1000)
+    lines = format_benchmark(replace(result, steps=(result.steps[0], heads))).splitlines()
+    heading = ["operator", "MACs", "instructions", "per", "MAC", "weights", "B", "share", "kernels"]
+    assert lines[0].split() == heading
     assert lines[1].startswith("cells ")
-    assert f"{result.steps[1].instructions / 1000:.2f}" in lines[2]
-    assert lines[-1].split() == ["inference", f"{result.total_instructions:,}", "on", "cortex-m7"]
+    assert lines[2].split() == [
+        "heads",
+        "1,000",
+        f"{heads.instructions:,}",
+        f"{heads.instructions / 1000:.2f}",
+        "3",
+        f"{heads.instructions / result.network_instructions:.1%}",
+        "td_heads",
+    ]
+    network = f"{result.network_instructions / 1000:.2f}"
+    assert lines[3].split()[:4] == ["network", "1,000", f"{result.network_instructions:,}", network]
+    assert lines[-2].split() == ["inference", f"{result.total_instructions:,}", "on", "cortex-m7"]
+
+
+def test_loops_and_calls_are_a_small_part_of_the_network(result):
+    assert 0 < result.loop_instructions < 100 < result.network_instructions
+
+
+def test_the_picture_is_one(result, tmp_path):
+    """Also of a result without products, and of one with a kernel that has none."""
+    for name, steps in (("no_macs", result.steps), ("macs", with_macs(result.steps))):
+        draw_benchmark(replace(result, steps=steps), tmp_path / f"{name}.png")
+        height, width, _ = np.asarray(Image.open(tmp_path / f"{name}.png").convert("RGB")).shape
+        assert width > height > 500
+
+
+def with_macs(steps):
+    return (steps[0], replace(steps[1], macs=1000))

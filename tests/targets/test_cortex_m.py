@@ -58,7 +58,7 @@ def test_blocks_count_what_single_steps_count(stand_in, m7_program):
     counted = m7_program.measure_run(image)
     machine, singles = m7_program._machine(), []
     hook = machine._uc.hook_add(unicorn.UC_HOOK_CODE, lambda *_: singles.append(None))
-    m7_program._write_image(image)
+    m7_program._place_image(image)
     machine._uc.ctl_flush_tb()
     singles.clear()
     machine.call("tiny_run", m7_program.image.symbols["td_arena"].address)
@@ -71,6 +71,17 @@ def test_pieces_add_up_to_the_count(stand_in, m7_program):
     call = m7_program.measure_run(stand_in.random_images(1)[0])
     assert [piece.callee for piece in call.pieces if piece.callee] == ["td_cells", "td_heads"]
     assert sum(piece.instructions for piece in call.pieces) == call.instructions
+
+
+def test_the_models_own_code_lies_in_one_piece(cortex_m_program):
+    """All functions of its C file and no kernel: between these counts are split."""
+    code = cortex_m_program.image.model_code()
+    inside = {
+        name
+        for name, symbol in cortex_m_program.image.symbols.items()
+        if symbol.size_bytes and code.address <= symbol.address < code.end
+    }
+    assert inside == {f"tiny_{name}" for name in ("input", "run", "scores", "deltas", "detect")}
 
 
 def test_stack_use_is_measured(stand_in, m7_program, tmp_path):

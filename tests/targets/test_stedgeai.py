@@ -66,7 +66,10 @@ PROFILE = """
  cycles/MACC : 1.58
  c_id  m_id  type  duration : 3.5 ms
 """
-TOOL = """#!{python}
+# Begun by the shell: the first line of a script names no program with a blank in its path.
+TOOL = """#!/bin/sh
+'''exec' "{python}" "$0" "$@"
+'''
 import json, pathlib, sys
 arguments = sys.argv[1:]
 output = pathlib.Path(arguments[arguments.index("--output") + 1])

@@ -33,13 +33,7 @@ def add_compile(commands: "Commands") -> None:
     )
     add_output(parser, "compiled")
     parser.add_argument("--name", default="detector", help="start of the C names")
-    parser.add_argument(
-        "--input-mode",
-        choices=INPUT_MODES,
-        default="image",
-        help="image in the arena, image that stays with the caller, or rows as they come "
-        "(default: image)",
-    )
+    add_input_mode(parser)
     add_compile_options(parser)
     parser.set_defaults(command=_compile, parser=parser)
 
@@ -75,6 +69,7 @@ def add_footprint(commands: "Commands") -> None:
         metavar="COUNT",
         help="before training: how many (default: 1)",
     )
+    add_input_mode(parser)
     add_compile_options(parser, names_option="--class-names")
     parser.set_defaults(command=_footprint, parser=parser)
 
@@ -95,6 +90,17 @@ def _footprint(parsed: argparse.Namespace) -> None:
             target=parsed.target,
             options=options,
         )
+    )
+
+
+def add_input_mode(parser: argparse.ArgumentParser) -> None:
+    """Where the image lies, for the commands that need no image in the arena."""
+    parser.add_argument(
+        "--input-mode",
+        choices=INPUT_MODES,
+        default="image",
+        help="image in the arena, image that stays with the caller, or rows as they come "
+        "(default: image)",
     )
 
 
@@ -129,10 +135,10 @@ def add_compile_options(
 
 
 def compile_options(parsed: argparse.Namespace) -> "CompileOptions":
-    """The options of ``add_compile_options``, with the name and input mode where given."""
+    """The options of ``add_compile_options``, with name and input mode where a command has them."""
     from tinydet.pipeline.int8_model import CompileOptions
 
-    named = {"name": parsed.name, "input_mode": parsed.input_mode} if "name" in parsed else {}
+    of_some = {name: getattr(parsed, name) for name in ("name", "input_mode") if name in parsed}
     return CompileOptions(
         class_names=tuple(parsed.class_names) if parsed.class_names else None,
         score_threshold=parsed.score,
@@ -141,5 +147,5 @@ def compile_options(parsed: argparse.Namespace) -> "CompileOptions":
         optimize=parsed.optimize,
         ram_limit_bytes=parsed.ram_limit,
         compiler=parsed.compiler,
-        **named,
+        **of_some,
     )

@@ -12,6 +12,7 @@ from tinydet.cli.compiling import (
     CORES,
     MODEL_HELP,
     add_compile_options,
+    add_input_mode,
     compile_options,
 )
 from tinydet.cli.output_option import add_output
@@ -93,6 +94,7 @@ def add_benchmark(commands: "Commands") -> None:
     parser.add_argument("--image", type=Path, help="what to run on (default: noise)")
     _add_host(parser)
     add_output(parser, "benchmark")
+    add_input_mode(parser)
     add_compile_options(parser)
     parser.set_defaults(command=_benchmark, parser=parser)
 

@@ -17,10 +17,17 @@ from tinydet.compiler.codegen import (
     preprocess_scratch_bytes,
 )
 from tinydet.compiler.ir import Graph, NoOptions, Op, Quantization, Tensor
-from tinydet.compiler.memory import Plan, plan_memory
-from tinydet.compiler.memory.buffers import live_bytes
+from tinydet.compiler.memory import (
+    InputMode,
+    Objective,
+    Plan,
+    PlanRequest,
+    live_bytes,
+    plan_memory,
+    with_output_scratch,
+)
 from tinydet.compiler.passes import DetectorHead, optimize
-from tinydet.compiler.schedule import Schedule, make_schedule
+from tinydet.compiler.ram_limit import arena_limit_error
 from tinydet.compiler.tflite_reader import read_tflite
 from tinydet.config.detector_spec import DETECTOR_FILE, DetectorSpec, load_detector_spec
 from tinydet.config.files import make_folder, write_text_atomically
@@ -34,6 +41,29 @@ ARENA_PICTURE_FILE = "arena.png"
 # Boxes that suppression sorts at a time. More save passes over the scores, fewer save time where
 # only the best are needed; the lower number is taken where the arena would grow for the higher.
 MAX_CANDIDATES, MIN_CANDIDATES = 1024, 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompileSettings:
+    """What the C is made for.
+
+    Attributes:
+        optimize: ``ram`` for the smallest arena, ``speed`` for the fewest instructions,
+            ``balanced`` for the smallest arena that costs at most 1 % of the instructions.
+        ram_limit_bytes: Instead the plan with the fewest instructions whose arena has at most so
+            many bytes.
+        input_mode: ``image`` for an image in the arena, which is overwritten; ``caller`` for one
+            that stays where the caller has it; ``rows`` for one that comes row by row.
+        remove_channels: Whether channels that can take one value only are eliminated.
+    """
+
+    optimize: Objective = "balanced"
+    ram_limit_bytes: int | None = None
+    input_mode: InputMode = "image"
+    remove_channels: bool = True
+
+
+DEFAULT_SETTINGS = CompileSettings()
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +116,7 @@ def compile_model(
     *,
     name: str,
     spec: DetectorSpec | None = None,
-    remove_channels: bool = True,
+    settings: CompileSettings = DEFAULT_SETTINGS,
     picture: bool = True,
 ) -> CompiledFiles:
     """Translate an int8 detector to C and write the files.
@@ -97,7 +127,7 @@ def compile_model(
             ``detector.json`` go; created. What else lies there is left alone.
         name: Start of the names of files, functions and macros.
         spec: What the detector is; None reads ``detector.json`` beside the model.
-        remove_channels: Whether channels that can take one value only are eliminated.
+        settings: What the C is made for.
         picture: Whether to draw ``arena.png``.
 
     Returns:
@@ -107,6 +137,7 @@ def compile_model(
         ModelFileError: The model or its ``detector.json`` cannot be read, or is no int8 detector.
         CompilerError: Operators that are not supported, all of them.
         UnsupportedError: The name cannot be one in C.
+        ArenaLimitError: No plan keeps to ``ram_limit_bytes``.
         OutputError: The folder cannot be written to.
     """
     try:
@@ -117,9 +148,7 @@ def compile_model(
         ) from None
     if spec is None:
         spec = load_detector_spec(model_path.with_name(DETECTOR_FILE))
-    files = compile_content(
-        content, name=name, spec=spec, where=str(model_path), remove_channels=remove_channels
-    )
+    files = compile_content(content, name=name, spec=spec, where=str(model_path), settings=settings)
     make_folder(output_folder)
     for file, text in files.sources.items():
         write_text_atomically(output_folder / file, text)
@@ -134,7 +163,12 @@ def compile_model(
 
 
 def compile_content(
-    content: bytes, *, name: str, spec: DetectorSpec, where: str, remove_channels: bool = True
+    content: bytes,
+    *,
+    name: str,
+    spec: DetectorSpec,
+    where: str,
+    settings: CompileSettings = DEFAULT_SETTINGS,
 ) -> CompiledFiles:
     """Translate an int8 detector to C in memory.
 
@@ -143,22 +177,22 @@ def compile_content(
         name: Start of the names of files, functions and macros.
         spec: What the detector is.
         where: Path of the file, for messages.
-        remove_channels: See ``compile_model``.
+        settings: What the C is made for.
 
     Raises:
         ModelFileError: The model is no int8 detector.
         CompilerError: Operators that are not supported, all of them; or ``spec`` is not that of
             the model.
         UnsupportedError: The name cannot be one in C.
+        ArenaLimitError: No plan keeps to ``ram_limit_bytes``.
     """
     graph = with_uint8_input(read_tflite(content, where))
     _check_pixels(graph, spec, where)
-    graph, head = optimize(graph, where, remove_channels=remove_channels)
+    graph, head = optimize(graph, where, remove_channels=settings.remove_channels)
     anchors = _anchor_table(head, spec, where)
-    plan, max_candidates = _plan(make_schedule(graph), spec, head)
+    plan, max_candidates = _plan(graph, spec, head, settings, where)
     digest = hashlib.sha256(content).hexdigest()[:16]
     model = GeneratedModel(
-        graph=graph,
         plan=plan,
         name=name,
         origin=f"a .tflite file with SHA-256 {digest}...",
@@ -229,22 +263,30 @@ def _anchor_table(head: DetectorHead, spec: DetectorSpec, where: str) -> AnchorT
     return AnchorTable(anchors, levels)
 
 
-def _plan(schedule: Schedule, spec: DetectorSpec, head: DetectorHead) -> tuple[Plan, int]:
+def _plan(
+    graph: Graph, spec: DetectorSpec, head: DetectorHead, settings: CompileSettings, where: str
+) -> tuple[Plan, int]:
     """The memory plan, and how many candidates its scratch memory holds.
 
-    As many as have room in an arena that is not larger than without the boxes.
+    As many as have room in an arena that is not larger than with the fewest.
     """
-    input_scratch = preprocess_scratch_bytes(spec.preprocess)
-    bare = plan_memory(schedule, input_scratch_bytes=input_scratch)
-    free = bare.arena_bytes - live_bytes(bare.buffers)[-1]
+    image = settings.input_mode == "image"
     most = min(head.num_anchors * head.num_classes, MAX_CANDIDATES)
     least = min(most, MIN_CANDIDATES)
-    for candidates in (max(least, min(most, free // candidate_scratch_bytes(1))), least):
-        plan = plan_memory(
-            schedule,
-            input_scratch_bytes=input_scratch,
-            output_scratch_bytes=candidate_scratch_bytes(candidates),
-        )
-        if plan.arena_bytes <= bare.arena_bytes:
-            break
-    return plan, candidates
+    request = PlanRequest(
+        objective=settings.optimize,
+        ram_limit_bytes=settings.ram_limit_bytes,
+        input_mode=settings.input_mode,
+        input_scratch_bytes=preprocess_scratch_bytes(spec.preprocess) if image else 0,
+        output_scratch_bytes=candidate_scratch_bytes(least),
+    )
+    plan = plan_memory(graph, request)
+    if settings.ram_limit_bytes is not None and plan.arena_bytes > settings.ram_limit_bytes:
+        raise arena_limit_error(plan, request, where)
+    free = plan.arena_bytes - int(live_bytes(plan.buffers)[-1])
+    candidates = min(most, least + free // candidate_scratch_bytes(1))
+    if candidates > least:
+        larger = with_output_scratch(plan, candidate_scratch_bytes(candidates))
+        if larger.arena_bytes <= plan.arena_bytes:
+            return larger, candidates
+    return plan, least

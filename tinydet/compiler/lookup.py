@@ -12,6 +12,8 @@ _DIFF_INTEGER_BITS = 5  # of the fixed-point difference to the row's maximum in 
 _EXP_FACTORS = (1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242)
 _EXP_MINUS_EIGHTH = 1895147668  # exp(-1/8) in Q0.31
 _ONE_THIRD = 715827883  # 1/3 in Q0.31
+_SUM_INTEGER_BITS = 12  # of the sum of a row's exponentials
+_48_17, _MINUS_32_17 = 1515870810, -1010580540  # 48/17 and -32/17 in Q2.29: start of 1 / x
 
 
 def nearest_indices(
@@ -96,6 +98,39 @@ def softmax_exp_table(input_scale: float, beta: float) -> tuple[int, ...]:
         _exp_of_negative(_high_product(-d << left_shift, multiplier)) if d <= radius else 0
         for d in range(256)
     )
+
+
+def softmax_pair_table(input_scale: float, beta: float) -> npt.NDArray[np.int8]:
+    """SOFTMAX over two classes, by the distance d = 0 .. 255 of their values.
+
+    Args:
+        input_scale: Scale of the input, > 0.
+        beta: Factor of the exponent, > 0.
+
+    Returns:
+        int8 ``[256, 2]``: output of the larger value and of the smaller one; output scale 1/256,
+        zero point -128.
+
+    Raises:
+        ValueError: See ``softmax_exp_table``.
+    """
+    exponentials = softmax_exp_table(input_scale, beta)
+    rows = [_softmax_of((exponentials[0], exponential)) for exponential in exponentials]
+    return np.array(rows, np.int8)
+
+
+def _softmax_of(exponentials: tuple[int, ...]) -> list[int]:
+    """Outputs of a row by the steps of td_softmax.c, from exponentials in Q0.31."""
+    total = sum(_halving(value, _SUM_INTEGER_BITS) for value in exponentials)  # Q12.19
+    whole_bits = total.bit_length() - (31 - _SUM_INTEGER_BITS) - 1
+    half = (total << (32 - total.bit_length())) >> 1  # Q0.31, in [1/2, 1)
+    estimate = _48_17 + _high_product(half, _MINUS_32_17)
+    for _ in range(3):
+        error = (1 << 29) - _high_product(half, estimate)
+        estimate += _high_product(estimate, error) << 2
+    scale = min(estimate << 1, _INT32_MAX)
+    shares = [_high_product(scale, value) for value in exponentials]
+    return [min(_halving(share, whole_bits + 31 - 8) - 128, 127) for share in shares]
 
 
 def _high_product(a: int, b: int) -> int:

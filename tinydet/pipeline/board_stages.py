@@ -15,11 +15,12 @@ from tinydet.pipeline.deploy_commands import (
 from tinydet.pipeline.int8_model import CompileOptions, write_record
 
 if TYPE_CHECKING:
+    from tinydet.compiler.memory import Objective
     from tinydet.targets.stedgeai import Command
 
 BENCHMARK_FOLDER, DEPLOYMENT_FOLDER = "benchmarking", "deployment"
 STEDGEAI_FILE = "stedgeai.json"
-OBJECTIVES = {"balanced": "balanced", "ram": "ram", "time": "speed"}
+OBJECTIVES: "dict[str, Objective]" = {"balanced": "balanced", "ram": "ram", "time": "speed"}
 
 
 def unknown_boards(config: UserConfig) -> list[str]:

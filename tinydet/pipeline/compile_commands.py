@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 C_ENGINES = ("c", "cortex-m4", "cortex-m7", "cortex-m33")
 TARGETS = ("host", "cortex-m4", "cortex-m7", "cortex-m33")
 FOOTPRINT_FILE, BENCHMARK_FILE = "footprint.json", "benchmark.json"
+BENCHMARK_PICTURE_FILE = "benchmark.png"
 NUM_NOISE_IMAGES = 4  # calibrate a model of random weights; no weight or byte depends on them
 
 
@@ -117,7 +118,7 @@ def benchmark_model(
 
     Args:
         model: The ``.tflite``, or the folder of a run.
-        output: Gets ``benchmark.json`` and both builds.
+        output: Gets ``benchmark.json``, ``benchmark.png`` and both builds.
         target: A Cortex-M target.
         options: How the C is made.
         image: What to run on; None takes noise. Only the boxes' count depends on it.
@@ -125,21 +126,21 @@ def benchmark_model(
     Returns:
         The counts as a table.
     """
-    from tinydet.targets import benchmark, format_benchmark
-    from tinydet.targets.adopt import adopt, count_macs
+    from tinydet.targets import benchmark, draw_benchmark, format_benchmark
+    from tinydet.targets.adopt import adopt
 
     model_path = int8_model(model)
     files = compile_int8(model_path, options, output / "c")
-    macs = count_macs(files.model.graph)
     result = benchmark(
         _cortex_m(target, options),
         adopt(files),
         network_image(image, files.spec.preprocess),
         output / "build",
     )
-    record = result.to_record() | {"macs": sum(macs.values()), "compiler": options.compiler}
-    write_record(output / BENCHMARK_FILE, model_path, record)
-    return format_benchmark(result, macs)
+    how = {"compiler": options.compiler, "input_mode": options.input_mode}
+    write_record(output / BENCHMARK_FILE, model_path, result.to_record() | how)
+    draw_benchmark(result, output / BENCHMARK_PICTURE_FILE)
+    return format_benchmark(result)
 
 
 def benchmark_for_board(

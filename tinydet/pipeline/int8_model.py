@@ -13,6 +13,7 @@ from tinydet.pipeline.provenance import package_versions
 
 if TYPE_CHECKING:
     from tinydet.compiler.compile import CompiledFiles
+    from tinydet.compiler.memory import InputMode, Objective
     from tinydet.targets.toolchain import Compiler
 
 C_NAME = "detector"  # start of the C names where the user gives none
@@ -40,9 +41,9 @@ class CompileOptions:
     score_threshold: float | None = None
     nms_iou_threshold: float | None = None
     max_detections: int | None = None
-    optimize: str = "balanced"
+    optimize: "Objective" = "balanced"
     ram_limit_bytes: int | None = None
-    input_mode: str = "image"
+    input_mode: "InputMode" = "image"
     compiler: "Compiler" = "zig"
 
 
@@ -89,7 +90,7 @@ def compile_int8(
     Raises:
         TinydetError: See ``compile_model``.
     """
-    from tinydet.compiler.compile import compile_model
+    from tinydet.compiler.compile import CompileSettings, compile_model
     from tinydet.pipeline.detector_of import spec_for
 
     spec = spec_for(model_path, options.class_names)
@@ -101,10 +102,18 @@ def compile_int8(
     if given:
         merged = PostprocessSpec(**(spec.postprocess.model_dump() | given))
         spec = spec.model_copy(update={"postprocess": merged})
+    settings = CompileSettings(
+        optimize=options.optimize,
+        ram_limit_bytes=options.ram_limit_bytes,
+        input_mode=options.input_mode,
+    )
+    name = options.name
     if output is not None:
-        return compile_model(model_path, output, name=options.name, spec=spec)
+        return compile_model(model_path, output, name=name, spec=spec, settings=settings)
     with tempfile.TemporaryDirectory() as folder:
-        files = compile_model(model_path, Path(folder), name=options.name, spec=spec, picture=False)
+        files = compile_model(
+            model_path, Path(folder), name=name, spec=spec, settings=settings, picture=False
+        )
     return replace(files, folder=None)
 
 

@@ -1,7 +1,13 @@
 """Building the generated C for a machine, running it there, measuring it."""
 
 from tinydet.targets.base import CompiledModel, Int8Code, ModelShape, Program, RawOutputs, Target
-from tinydet.targets.benchmark import Benchmark, StepCount, benchmark, format_benchmark
+from tinydet.targets.benchmark import (
+    Benchmark,
+    StepCount,
+    benchmark,
+    draw_benchmark,
+    format_benchmark,
+)
 from tinydet.targets.boards import Board, Fit, fit, format_fits, load_boards
 from tinydet.targets.cortex_m import CORES, CortexMProgram, CortexMTarget
 from tinydet.targets.detector import CompiledDetector
@@ -29,6 +35,7 @@ __all__ = [
     "StepCount",
     "Target",
     "benchmark",
+    "draw_benchmark",
     "fit",
     "format_benchmark",
     "format_fits",

@@ -27,6 +27,8 @@ def adopt(files: CompiledFiles) -> CompiledModel:
         deltas=_code(files.deltas),
         anchors=detector.anchors.corners,
         where=files.where,
+        input_mode=files.model.input_mode,
+        macs=count_macs(files.model.graph),
     )
 
 

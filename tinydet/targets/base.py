@@ -1,15 +1,19 @@
 """What every target gets (generated C) and gives (a program that runs it)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from tinydet.boxes import Detections, FloatArray
 from tinydet.config.detector_spec import DetectorSpec
+from tinydet.errors import UnsupportedError
+
+if TYPE_CHECKING:
+    from tinydet.compiler.memory import InputMode
 
 Int8Array = npt.NDArray[np.int8]
 ImageArray = npt.NDArray[np.uint8]
@@ -62,6 +66,9 @@ class CompiledModel:
         deltas: Code of the box deltas.
         anchors: ``[NA, 4]`` float32 that the C decodes with; None: those of the spec's recipe.
         where: The model file it was compiled from, for messages.
+        input_mode: ``image``: it lies in the arena, ``caller``: outside of it, ``rows``: it comes
+            row by row. In the last two ``NAME_run`` and ``NAME_detect`` take it from outside.
+        macs: Operator -> multiply-accumulate operations, where known.
     """
 
     name: str
@@ -72,6 +79,8 @@ class CompiledModel:
     deltas: Int8Code
     anchors: FloatArray | None = None
     where: str = ""
+    input_mode: "InputMode" = "image"
+    macs: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -81,7 +90,8 @@ class ModelShape:
     Attributes:
         input_height: Pixels.
         input_width: Pixels.
-        arena_bytes: Bytes of the arena: the image, all activations, the work of box selection.
+        arena_bytes: Bytes of the arena: the image or what is kept of it, all activations, the work
+            of box selection.
         num_classes: Without the background.
         num_anchors: Rows of scores and deltas.
         max_detections: Most detections of one image.
@@ -99,6 +109,16 @@ class ModelShape:
     def __post_init__(self) -> None:
         if self.detection_bytes != DETECTION.itemsize:
             raise ValueError(f"td_detection has {self.detection_bytes} bytes")
+
+    @property
+    def input_row_bytes(self) -> int:
+        """Bytes of one row of the input image."""
+        return self.input_width * 3
+
+    @property
+    def input_bytes(self) -> int:
+        """Bytes of the input image."""
+        return self.input_height * self.input_row_bytes
 
     @property
     def scores_shape(self) -> tuple[int, int]:
@@ -181,3 +201,22 @@ def check_image(image_u8: ImageArray, shape: ModelShape) -> ImageArray:
     if image_u8.shape != wanted or image_u8.dtype != np.uint8:
         raise ValueError(f"image must be {wanted} uint8, got {image_u8.shape} {image_u8.dtype}")
     return np.ascontiguousarray(image_u8)
+
+
+def require_image_in_arena(model: CompiledModel, use: str) -> None:
+    """Check that the generated C scales camera images into its arena.
+
+    Args:
+        model: The generated C.
+        use: What needs it, for the message.
+
+    Raises:
+        UnsupportedError: Its image comes from outside of the arena.
+    """
+    if model.input_mode != "image":
+        raise UnsupportedError(
+            use,
+            f"an image that is not in the arena (input mode {model.input_mode})",
+            "image",
+            "Compile it with the default input mode.",
+        )

@@ -64,7 +64,7 @@ class Core:
 CORES = {
     "cortex-m4": Core("cortex_m4+vfp4d16sp", ("-mcpu=cortex-m4", "-mfpu=fpv4-sp-d16")),
     "cortex-m7": Core("cortex_m7+fp_armv8d16sp", ("-mcpu=cortex-m7", "-mfpu=fpv5-sp-d16")),
-    "cortex-m33": Core("cortex_m33+fp_armv8d16sp", ("-mcpu=cortex-m33", "-mfpu=fpv5-sp-d16")),
+    "cortex-m33": Core("cortex_m33+dsp+fp_armv8d16sp", ("-mcpu=cortex-m33", "-mfpu=fpv5-sp-d16")),
 }
 
 
@@ -86,7 +86,7 @@ class CortexMTarget:
     def build(self, model: CompiledModel, folder: Path) -> "CortexMProgram":
         """See ``Target.build``."""
         image = self.link(model, folder)
-        return CortexMProgram(read_image(image), self.name, model.name, folder)
+        return CortexMProgram(read_image(image), self.name, model, folder)
 
     def link(self, model: CompiledModel, folder: Path, *options: str) -> Path:
         """Compile and link an image with vectors and start-up.
@@ -130,12 +130,13 @@ class CortexMProgram:
     Args:
         image: The linked program.
         core: Name of the target.
-        name: Prefix of the model's functions.
+        model: What it was built of.
         folder: Where the counting hook of the emulator is built.
     """
 
-    def __init__(self, image: Image, core: str, name: str, folder: Path) -> None:
-        self.image, self.core, self.name = image, core, name
+    def __init__(self, image: Image, core: str, model: CompiledModel, folder: Path) -> None:
+        self.image, self.core, self.name = image, core, model.name
+        self.input_mode = model.input_mode
         self.shape: ModelShape = image.shape()
         self._arena = image.symbols["td_arena"].address
         self._found = image.symbols["td_detections"].address
@@ -145,8 +146,7 @@ class CortexMProgram:
     def run(self, image_u8: ImageArray) -> RawOutputs:
         """See ``Program.run``."""
         machine = self._machine()
-        self._write_image(image_u8)
-        machine.call(f"{self.name}_run", self._arena)
+        machine.call(f"{self.name}_run", *self._place_image(image_u8), self._arena)
         scores, deltas = (
             np.frombuffer(
                 machine.read(machine.call(f"{self.name}_{part}", self._arena).result, rows * width),
@@ -166,31 +166,41 @@ class CortexMProgram:
         return to_detections(np.frombuffer(content, DETECTION))
 
     def measure_run(self, image_u8: ImageArray) -> Call:
-        """Run the network; its count is split at the calls of ``NAME_run``."""
-        self._write_image(image_u8)
-        run = f"{self.name}_run"
-        return self._machine().call(run, self._arena, watched=run)
+        """Run the network; its count is split at the calls of the functions in ``NAME.c``."""
+        image = self._place_image(image_u8)
+        return self._machine().call(f"{self.name}_run", *image, self._arena, split=True)
 
     def measure_detect(self, image_u8: ImageArray) -> Call:
         """Run network and box selection; the result is the number of detections."""
-        self._write_image(image_u8)
+        image = self._place_image(image_u8) or (0,)
         return self._machine().call(
-            f"{self.name}_detect", 0, self._arena, self._found, self.shape.max_detections
+            f"{self.name}_detect", *image, self._arena, self._found, self.shape.max_detections
         )
 
     def trace(self, image_u8: ImageArray) -> list[TracePoint]:
         """What each step of a build with ``-DTD_TRACE`` computed.
 
         Returns:
-            Operator and bytes of its output, in order of execution; empty for another build.
+            Operators and all bytes of their outputs, in the order in which they began; empty for
+            another build.
         """
-        self._write_image(image_u8)
-        return self._machine().trace(f"{self.name}_run", self._arena)
+        outputs: dict[str, list[bytes]] = {}
+        image = self._place_image(image_u8)
+        for point in self._machine().trace(f"{self.name}_run", *image, self._arena):
+            outputs.setdefault(point.op, []).append(point.output)
+        return [TracePoint(op, b"".join(rows)) for op, rows in outputs.items()]
 
-    def _write_image(self, image_u8: ImageArray) -> None:
-        machine = self._machine()
-        address = machine.call(f"{self.name}_input", self._arena).result
-        machine.write(address, check_image(image_u8, self.shape).tobytes())
+    def image_address(self) -> int:
+        """Where the program expects the input image."""
+        if self.input_mode != "image":
+            return self.image.symbols["td_rgb"].address
+        return self._machine().call(f"{self.name}_input", self._arena).result
+
+    def _place_image(self, image_u8: ImageArray) -> tuple[int, ...]:
+        """Write the image to its place; returns the argument by which functions find it, if any."""
+        address = self.image_address()
+        self._machine().write(address, check_image(image_u8, self.shape).tobytes())
+        return () if self.input_mode == "image" else (address,)
 
     def _machine(self) -> Machine:
         if not hasattr(self._of_thread, "machine"):

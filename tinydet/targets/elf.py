@@ -77,8 +77,13 @@ class Image:
                 return ModelShape(*map(int, numbers))
         raise ValueError("td_shape is in no segment of the image")
 
+    def model_code(self) -> Symbol:
+        """The code of the model's own C file, without the kernels."""
+        begin, end = (self.symbols[f"td_model_code_{side}"].address for side in ("begin", "end"))
+        return Symbol(begin, end - begin)
+
     def function_at(self, address: int) -> str:
-        """Name of the function that contains an address, or ``"?"``."""
+        """Name of the function, or of the object, that contains an address, or ``"?"``."""
         for name, symbol in self.symbols.items():
             if symbol.address <= address < symbol.end:
                 return name

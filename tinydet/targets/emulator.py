@@ -3,6 +3,7 @@
 import ctypes
 import importlib
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -47,23 +48,30 @@ class BlockCounter(ctypes.Structure):
         ("num_pieces", ctypes.c_uint64),
         ("capacity", ctypes.c_uint64),
         ("in_watched", ctypes.c_uint64),
+        ("read_register", ctypes.c_void_p),
+        ("argument_register", ctypes.c_uint64),
     )
 
 
-PIECE = np.dtype([("instructions", "<u8"), ("callee", "<u8")])
+PIECE = np.dtype([(name, "<u8") for name in ("instructions", "own", "callee", "argument")])
 
 
 @dataclass(frozen=True)
 class Piece:
-    """What a watched function did up to and in one call.
+    """What the model's own functions did up to and in one call of another function.
 
     Attributes:
-        instructions: Its own and those of the called function, with all it called in turn.
+        instructions: Their own and those of the called function, with all it called in turn.
+        own_instructions: Their own.
         callee: Name of the called function; ``""`` behind the last call.
+        argument: Name of the object that its first argument points at; for ``td_trace`` the
+            operator.
     """
 
     instructions: int
+    own_instructions: int
     callee: str
+    argument: str
 
 
 @dataclass(frozen=True)
@@ -75,7 +83,7 @@ class Call:
         instructions: Executed, without the caller. An instruction whose condition is false
             counts, as on the device.
         stack_bytes: Deepest use of the stack.
-        pieces: Split by the calls of the watched function, empty without one.
+        pieces: Split at the calls of the model's own functions, where asked for.
     """
 
     result: int
@@ -155,6 +163,8 @@ class Machine:
             known_count=self._known[1].ctypes.data,
             pieces=self._pieces.ctypes.data,
             capacity=MAX_PIECES,
+            read_register=ctypes.cast(uclib.uc_reg_read, ctypes.c_void_p).value,
+            argument_register=self._registers.UC_ARM_REG_R0,
         )
         self._hook_library = ctypes.CDLL(str(library))
         self._hook_handle = ctypes.c_size_t()
@@ -184,13 +194,13 @@ class Machine:
         """Read from flash or RAM."""
         return bytes(self._uc.mem_read(address, size_bytes))
 
-    def call(self, function: str, *arguments: int, watched: str | None = None) -> Call:
+    def call(self, function: str, *arguments: int, split: bool = False) -> Call:
         """Call a function on an empty, painted stack.
 
         Args:
             function: Its name.
             arguments: At most four integers.
-            watched: Split the count at the calls of this function.
+            split: Split the count at the calls that the functions in ``NAME.c`` make.
 
         Returns:
             Result, exact number of instructions, stack use.
@@ -204,7 +214,7 @@ class Machine:
         self._uc.reg_write(registers.UC_ARM_REG_LR, symbols[RETURN_SYMBOL].address | THUMB_BIT)
         for index, value in enumerate(arguments):
             self._uc.reg_write(getattr(registers, f"UC_ARM_REG_R{index}"), value)
-        self._reset_counter(watched)
+        self._reset_counter(self._image.model_code() if split else Symbol(0, 0))
         self._start(function)
         if self._counter.blocks_outside:
             raise RuntimeError(f"{function} left its code on the emulated core")
@@ -261,21 +271,23 @@ class Machine:
         content: bytes = self._flash[address : address + MAX_TEXT].tobytes()
         return content.split(b"\0")[0].decode()
 
-    def _reset_counter(self, watched: str | None) -> None:
-        symbol = self._image.symbols[watched] if watched else Symbol(0, 0)
+    def _reset_counter(self, watched: Symbol) -> None:
         counter = self._counter
         counter.instructions = counter.blocks_outside = 0
         counter.num_pieces = counter.in_watched = 0
-        counter.watched_begin, counter.watched_end = symbol.address, symbol.end if watched else 0
+        counter.watched_begin, counter.watched_end = watched.address, watched.end
 
     def _split(self) -> tuple[Piece, ...]:
         count = self._counter.num_pieces
         if count == MAX_PIECES:
             raise RuntimeError(f"more than {MAX_PIECES} calls to count")
-        return tuple(
-            Piece(int(n), self._image.function_at(int(callee)) if callee else "")
-            for n, callee in self._pieces[:count].tolist()
-        )
+        name = cache(self._image.function_at)
+        pieces = []
+        for instructions, own, address, argument in self._pieces[:count].tolist():
+            callee = name(address) if address else ""
+            described = self._text(argument) if callee == TRACE_FUNCTION else name(argument)
+            pieces.append(Piece(instructions, own, callee, described if callee else ""))
+        return tuple(pieces)
 
     def _stack_bytes(self) -> int:
         """Bytes of the stack that no longer hold the paint, from the deepest one up."""

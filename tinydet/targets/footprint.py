@@ -1,8 +1,8 @@
 """How much memory a compiled model takes, item by item as published model cards print it."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,11 +10,23 @@ from tinydet.targets.base import DETECTION, ImageArray
 from tinydet.targets.cortex_m import CortexMProgram
 from tinydet.targets.elf import Image
 
+if TYPE_CHECKING:
+    from tinydet.compiler.memory import InputMode
+
 KIB = 1024
 # Needed by every program, not by the model: vectors, start-up, the header's numbers. Stack,
 # detections and arena are counted by their own rules.
 NOT_THE_MODEL = (".vectors", ".td_startup", ".td_meta", ".td_stack", ".td_detections", ".td_arena")
 WEIGHTS = ".td_weights"
+_ARENA_NOTES: dict[str, str] = {
+    "image": "the arena, with the input image",
+    "caller": "the arena, without the input image",
+    "rows": "the arena, with the rows of the input image that are still needed",
+}
+_INPUT_NOTES: dict[str, str] = {
+    "caller": "the input image, held by the caller, only read; in no sum above",
+    "rows": "a row of the input image, held by the caller while it is fed; in no sum above",
+}
 
 
 @dataclass(frozen=True)
@@ -23,12 +35,17 @@ class Footprint:
 
     Attributes:
         core: Target it was built for.
-        arena_bytes: Input image, activations and the work space of box selection.
+        arena_bytes: Activations and the work space of box selection; the input image as
+            ``input_mode`` says.
         stack_bytes: Deepest stack of one inference with box selection, measured.
         static_bytes: Variables of the model outside the arena.
         detections_bytes: The caller's array that takes the detections.
         weights_bytes: Constants of the network in flash: weights, biases, multipliers, parameters.
         code_bytes: Machine code in flash, with the tables of the kernels.
+        input_mode: ``image``: it lies in the arena; ``caller``: all of it outside; ``rows``: the
+            arena holds the rows that are still needed, the next ones come from outside.
+        input_bytes: What the caller has to hold of the image at once, in no sum: all of it, or one
+            row, or nothing.
     """
 
     core: str
@@ -38,6 +55,15 @@ class Footprint:
     detections_bytes: int
     weights_bytes: int
     code_bytes: int
+    input_mode: "InputMode" = "image"
+    input_bytes: int = 0
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> "Footprint":
+        """The footprint of what ``to_record`` gave; those of old do not name the input mode."""
+        given = {field.name: record[field.name] for field in fields(cls) if field.name in record}
+        numbers: dict[str, Any] = {k: int(v) for k, v in given.items() if k.endswith("_bytes")}
+        return cls(**(given | numbers))
 
     @property
     def activation_ram_bytes(self) -> int:
@@ -82,6 +108,7 @@ def measure_footprint(program: CortexMProgram, images_u8: Sequence[ImageArray] =
         images_u8 = [np.random.default_rng(0).integers(0, 256, size, np.uint8)]
     stack_bytes = max(program.measure_detect(image).stack_bytes for image in images_u8)
     weights_bytes, code_bytes, static_bytes = _section_bytes(program.image)
+    held = {"image": 0, "caller": shape.input_bytes, "rows": shape.input_row_bytes}
     return Footprint(
         core=program.core,
         arena_bytes=shape.arena_bytes,
@@ -90,6 +117,8 @@ def measure_footprint(program: CortexMProgram, images_u8: Sequence[ImageArray] =
         detections_bytes=shape.max_detections * DETECTION.itemsize,
         weights_bytes=weights_bytes,
         code_bytes=code_bytes,
+        input_mode=program.input_mode,
+        input_bytes=held[program.input_mode],
     )
 
 
@@ -100,13 +129,15 @@ def format_footprint(footprint: Footprint) -> str:
         f"stack {f.stack_bytes} B, detections {f.detections_bytes} B, variables {f.static_bytes} B"
     )
     rows = [
-        ("activation RAM", f.activation_ram_bytes, "the arena, with the input image"),
+        ("activation RAM", f.activation_ram_bytes, _ARENA_NOTES[f.input_mode]),
         ("runtime RAM", f.runtime_ram_bytes, parts),
         ("weights flash", f.weights_bytes, ""),
         ("code flash", f.code_bytes, ""),
         ("total RAM", f.total_ram_bytes, ""),
         ("total flash", f.total_flash_bytes, ""),
     ]
+    if f.input_mode != "image":
+        rows.append(("input outside", f.input_bytes, _INPUT_NOTES[f.input_mode]))
     lines = [f"{name:<15}{size / KIB:>10.2f} KiB   {note}".rstrip() for name, size, note in rows]
     return "\n".join([f"Memory on {f.core}:", *lines])
 

@@ -16,7 +16,14 @@ import numpy as np
 from tinydet.boxes import Detections
 from tinydet.config.files import make_folder
 from tinydet.errors import UnsupportedError
-from tinydet.targets.base import DETECTION, CompiledModel, ImageArray, ModelShape, to_detections
+from tinydet.targets.base import (
+    DETECTION,
+    CompiledModel,
+    ImageArray,
+    ModelShape,
+    check_image,
+    to_detections,
+)
 from tinydet.targets.host import LIBRARY_SUFFIX
 from tinydet.targets.toolchain import (
     FIRMWARE,
@@ -39,7 +46,7 @@ class GoldenOutput:
 
     Attributes:
         operator: Its name in the model file; ``preprocessing`` and ``boxes`` for the first and the
-            last step, which are no operators.
+            last step, which are no operators. Without an image in the arena nothing is scaled.
         crc32: Of all bytes of its output, as ``zlib.crc32`` computes it.
         num_bytes: Their number.
     """
@@ -54,7 +61,7 @@ class GoldenVectors:
     """What a device has to compute on one image.
 
     Attributes:
-        image_u8: ``[h, w, 3]`` uint8 RGB, of any size.
+        image_u8: ``[h, w, 3]`` uint8 RGB.
         outputs: In order of the operators' first outputs.
         detections: What is found; boxes are fractions of the image.
     """
@@ -82,8 +89,9 @@ def record_golden_vectors(
     """Run the generated C on this machine and note what every operator computes.
 
     Args:
-        model: The generated C, with preprocessing.
-        image_u8: ``[h, w, 3]`` uint8 RGB, of any size.
+        model: The generated C.
+        image_u8: ``[h, w, 3]`` uint8 RGB, of any size; where it does not go into the arena, of the
+            network's input size.
         folder: Where the C is built for this machine.
 
     Returns:
@@ -97,9 +105,11 @@ def record_golden_vectors(
     image_u8 = np.ascontiguousarray(image_u8)
     if image_u8.ndim != 3 or image_u8.shape[2] != 3 or image_u8.dtype != np.uint8:
         raise ValueError(f"image must be [h, w, 3] uint8, got {image_u8.shape} {image_u8.dtype}")
-    program = _TracedProgram(_build(model, folder), model.name)
-    outputs = program.trace(image_u8)
-    return GoldenVectors(image_u8, outputs, program.detect_image(image_u8))
+    program = _TracedProgram(_build(model, folder), model)
+    if model.input_mode == "image":
+        outputs = program.trace_camera_image(image_u8)
+        return GoldenVectors(image_u8, outputs, program.detect_image(image_u8))
+    return GoldenVectors(image_u8, *program.trace(check_image(image_u8, program.shape)))
 
 
 class _TracedProgram:
@@ -107,29 +117,22 @@ class _TracedProgram:
 
     Args:
         library: It.
-        name: Prefix of the model's functions.
+        model: What it was built of.
     """
 
-    def __init__(self, library: Any, name: str) -> None:
-        self._library, self._name = library, name
+    def __init__(self, library: Any, model: CompiledModel) -> None:
+        self._library, self._name = library, model.name
         numbers = (ctypes.c_int32 * len(ModelShape.__dataclass_fields__)).in_dll(
             library, "td_shape"
         )
-        self._shape = ModelShape(*numbers)
-        self._memory = np.zeros(self._shape.arena_bytes + ARENA_ALIGNMENT, np.uint8)
+        self.shape = ModelShape(*numbers)
+        self._memory = np.zeros(self.shape.arena_bytes + ARENA_ALIGNMENT, np.uint8)
         address = -(-self._memory.ctypes.data // ARENA_ALIGNMENT) * ARENA_ALIGNMENT
         self._arena = ctypes.c_void_p(address)
-        self._records = np.zeros(self._shape.max_detections, DETECTION)
+        self._records = np.zeros(self.shape.max_detections, DETECTION)
 
-    def trace(self, image_u8: ImageArray) -> tuple[GoldenOutput, ...]:
+    def trace_camera_image(self, image_u8: ImageArray) -> tuple[GoldenOutput, ...]:
         """What preprocessing, each operator and the boxes give."""
-        seen: dict[str, tuple[int, int]] = {}
-
-        def note(op: bytes, output: int, num_bytes: int) -> None:
-            crc, before = seen.get(op.decode(), (0, 0))
-            content = ctypes.string_at(output, num_bytes)
-            seen[op.decode()] = zlib.crc32(content, crc), before + num_bytes
-
         height, width, _ = image_u8.shape
         if self._function("preprocess")(ctypes.byref(_source(image_u8)), self._arena):
             raise UnsupportedError(
@@ -137,15 +140,28 @@ class _TracedProgram:
             )
         find_input = self._function("input")
         find_input.restype = ctypes.c_void_p
-        pixels = self._shape.input_height * self._shape.input_width
-        note(PREPROCESSING.encode(), find_input(self._arena), pixels * 3)
+        pixels = ctypes.string_at(find_input(self._arena), self.shape.input_bytes)
+        first = GoldenOutput(PREPROCESSING, zlib.crc32(pixels), len(pixels))
+        return first, *self.trace(None)[0]
+
+    def trace(self, pixels: ImageArray | None) -> tuple[tuple[GoldenOutput, ...], Detections]:
+        """What each operator and the boxes give; None: on pixels that lie in the arena already."""
+        seen: dict[str, tuple[int, int]] = {}
+
+        def note(op: bytes, output: int, num_bytes: int) -> None:
+            crc, before = seen.get(op.decode(), (0, 0))
+            content = ctypes.string_at(output, num_bytes)
+            seen[op.decode()] = zlib.crc32(content, crc), before + num_bytes
+
         hook = _TRACE(note)
         slot = ctypes.c_void_p.in_dll(self._library, "td_trace_hook")
         slot.value = ctypes.cast(hook, ctypes.c_void_p).value
-        count = self._function("detect")(None, self._arena, *self._out())
+        rgb = None if pixels is None else ctypes.c_void_p(pixels.ctypes.data)
+        count = self._function("detect")(rgb, self._arena, *self._out())
         slot.value = None
         note(BOXES.encode(), self._records.ctypes.data, count * DETECTION.itemsize)
-        return tuple(GoldenOutput(op, crc, size) for op, (crc, size) in seen.items())
+        outputs = tuple(GoldenOutput(op, crc, size) for op, (crc, size) in seen.items())
+        return outputs, to_detections(self._records[:count])
 
     def detect_image(self, image_u8: ImageArray) -> Detections:
         """Boxes as fractions of the image."""
@@ -157,7 +173,7 @@ class _TracedProgram:
         return self._library[f"{self._name}_{member}"]
 
     def _out(self) -> tuple[ctypes.c_void_p, int]:
-        return ctypes.c_void_p(self._records.ctypes.data), self._shape.max_detections
+        return ctypes.c_void_p(self._records.ctypes.data), self.shape.max_detections
 
 
 def _source(image_u8: ImageArray) -> _Image:

@@ -65,7 +65,7 @@ class HostTarget:
         library = folder / f"lib{model.name}{LIBRARY_SUFFIX}"
         library.unlink(missing_ok=True)  # one that is loaded must not change under its user
         toolchain.build(sources, library, model_macros(model, folder))
-        return HostProgram(library, model.name, sanitize=self._sanitize)
+        return HostProgram(library, model, sanitize=self._sanitize)
 
 
 class HostProgram:
@@ -73,17 +73,20 @@ class HostProgram:
 
     Args:
         library: The shared library.
-        name: Prefix of the model's functions.
+        model: What it was built of.
         sanitize: It was built to count undefined behaviour.
     """
 
-    def __init__(self, library: Path, name: str, *, sanitize: bool = False) -> None:
+    def __init__(self, library: Path, model: CompiledModel, *, sanitize: bool = False) -> None:
+        name = model.name
         self._library: Any = ctypes.CDLL(str(library))
         self._sanitize = sanitize
         numbers = (ctypes.c_int32 * SHAPE_NUMBERS).in_dll(self._library, "td_shape")
         self.shape = ModelShape(*numbers)
-        self._input = self._function(f"{name}_input", ctypes.c_void_p, 1)
-        self._run = self._function(f"{name}_run", None, 1)
+        self._image_in_arena = model.input_mode == "image"
+        if self._image_in_arena:
+            self._input = self._function(f"{name}_input", ctypes.c_void_p, 1)
+        self._run = self._function(f"{name}_run", None, 1 if self._image_in_arena else 2)
         self._scores = self._function(f"{name}_scores", ctypes.c_void_p, 1)
         self._deltas = self._function(f"{name}_deltas", ctypes.c_void_p, 1)
         self._detect = self._function(f"{name}_detect", ctypes.c_int, 3)
@@ -99,8 +102,11 @@ class HostProgram:
         """See ``Program.run``."""
         arena = self._arena()
         image = check_image(image_u8, self.shape)
-        ctypes.memmove(self._input(arena), image.ctypes.data, image.nbytes)
-        self._run(arena)
+        if self._image_in_arena:
+            ctypes.memmove(self._input(arena), image.ctypes.data, image.nbytes)
+            self._run(arena)
+        else:
+            self._run(image.ctypes.data, arena)
         self._check()
         scores, deltas = (
             np.ctypeslib.as_array(

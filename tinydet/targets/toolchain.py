@@ -153,7 +153,9 @@ def model_macros(model: CompiledModel, folder: Path) -> list[str]:
     """``-D`` and ``-I`` options by which the C files of ``firmware/`` find the model."""
     # By its whole path: the model may be called like a header of the program around it.
     header = folder.resolve() / f"{model.name}.h"
+    outside = [] if model.input_mode == "image" else ["-DTD_INPUT_OUTSIDE"]
     return [
+        *outside,
         f"-I{folder}",
         f'-DTD_MODEL_HEADER="{header.as_posix()}"',
         f"-DTD_MODEL(member)={model.name}_##member",

@@ -7,23 +7,22 @@
 #define TD_U8(offset) (bytes + (offset))
 #define TD_F32(offset) ((float *)(void *)(bytes + (offset)))
 
+#define TD_HAS_ROW(behind, every, rows) \
+    ((uint32_t)(behind) < (uint32_t)((every) * (rows)) && (uint32_t)(behind) % (every) == 0)
+
 #ifdef TD_TRACE
-#define TD_STEP_DONE(op, offset, size) td_trace(op, bytes + (offset), size)
+#define TD_DONE(op, offset, size) td_trace(op, bytes + (offset), size)
 #else
-#define TD_STEP_DONE(op, offset, size) ((void)0)
+#define TD_DONE(op, offset, size) ((void)0)
 #endif
 
-static const int32_t bias_1[3] = {
-    188,-854,1036,
+static const td_conv_channels channels_1[2] = {
+    {-1082, 14132, -2117780796, 6, -1526310948, 6},{0, 7005, (-2147483647 - 1), 0, -1461023886, 6},
 };
 
-static const int8_t weights_1[36] = {
-    5,-5,25,4,-21,14,52,37,-28,-50,-24,1,-93,-8,-49,-29,-21,-12,16,41,-5,54,-26,14,
-    36,3,-29,-36,-18,8,-40,-8,-6,21,8,14,
-};
-
-static const td_requant requant_1[3] = {
-    {1088593250, -7},{1384328174, -7},{1416971705, -7},
+_Alignas(4) static const int8_t weights_1[48] = {
+    5,-93,25,-49,-5,-8,4,-29,-21,-21,52,16,14,-12,37,41,-28,-5,-24,-26,-50,54,1,14,
+    0,36,0,-29,0,3,0,-36,0,-18,0,-40,0,8,0,-8,0,-6,0,8,0,21,0,14,
 };
 
 static const td_conv_params conv_u8_1 = {
@@ -41,43 +40,55 @@ static const td_conv_params conv_u8_1 = {
     .dilation_width = 1,
     .pad_top = 0,
     .pad_left = 0,
-    .input_offset = -127,
+    .input_ring = 4,
+    .output_ring = 2,
+    .pixel_stride = 3,
+    .channel_stride = 1,
+    .output_pad_left = 0,
+    .output_pad_right = 0,
+    .output_row_bytes = 9,
+    .input_zero_point = 127,
     .output_offset = 5,
     .output_min = 5,
     .output_max = 127,
+    .is_plain = 0,
+    .is_joined = 0,
     .weights = weights_1,
-    .bias = bias_1,
-    .requant = requant_1,
+    .channels = channels_1,
 };
 
 static const td_add_params add_s8_2 = {
-    .walk = {{2, 1, 9}, {9, 0, 1}, {9, 0, 1}},
+    .walk = {{2, 1, 9}, {9, 0, 1}, {9, 0, 1}, 2, 2, 2},
     .a_requant = {1073741824, 0},
     .b_requant = {1073741824, 0},
     .output_requant = {1518500287, -19},
+    .a_factor = 759250144,
+    .b_factor = 759250144,
+    .addend = -111444043,
     .a_offset = -5,
     .b_offset = -5,
     .output_offset = -20,
     .output_min = -128,
     .output_max = 127,
+    .is_affine = 1,
 };
 
 uint8_t *two_input(void *arena) {
     uint8_t *const bytes = (uint8_t *)arena;
-    return (uint8_t *)(void *)(bytes + 0);
+    return (uint8_t *)(void *)(bytes + 16);
 }
 
 void two_run(void *arena) {
     uint8_t *const bytes = (uint8_t *)arena;
     /* 1 CONV_2D conv_2d 3: 4x6x2 -> 2x3x3 */
-    td_conv_u8(&conv_u8_1, TD_U8(0), TD_S8(48), 0, 2);
-    TD_STEP_DONE("conv_2d 3", 48, 18);
+    td_conv_u8(&conv_u8_1, TD_U8(16), TD_S8(0), bytes + 64, 0, 2);
+    TD_DONE("conv_2d 3", 0, 18);
     /* 2 ADD add 4: 2x3x3, 2x3x3 -> 2x3x3 */
-    td_add_s8(&add_s8_2, TD_S8(48), TD_S8(48), TD_S8(48), 0, 2);
-    TD_STEP_DONE("add 4", 48, 18);
+    td_add_s8(&add_s8_2, TD_S8(0), TD_S8(0), TD_S8(0), 0, 2);
+    TD_DONE("add 4", 0, 18);
 }
 
 const int8_t *two_output(const void *arena) {
     const uint8_t *const bytes = (const uint8_t *)arena;
-    return (const int8_t *)(const void *)(bytes + 48);
+    return (const int8_t *)(const void *)(bytes + 0);
 }

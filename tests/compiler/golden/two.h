@@ -6,15 +6,16 @@
 
 #define TWO_INPUT_HEIGHT 4
 #define TWO_INPUT_WIDTH 6
-#define TWO_ARENA_BYTES 66
+#define TWO_ARENA_BYTES 160
 #define TWO_ARENA_ALIGNMENT 16
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/* Where the input [4][6][2] goes. The arena of TWO_ARENA_BYTES starts on a multiple of
- * TWO_ARENA_ALIGNMENT bytes; it belongs to the caller and keeps nothing between two runs. */
+/* An arena has TWO_ARENA_BYTES and starts on a multiple of TWO_ARENA_ALIGNMENT bytes; it
+ * belongs to the caller and keeps nothing between two runs. */
+/* Where the input [4][6][2] goes. */
 uint8_t *two_input(void *arena);
 
 /* Run the network on what lies at two_input(arena); the input may be overwritten. */
@@ -24,7 +25,8 @@ void two_run(void *arena);
 const int8_t *two_output(const void *arena);
 
 #ifdef TD_TRACE
-/* Yours to define; called after every step with the name of its operator and what it wrote. */
+/* Yours to define; called with the name of an operator and the rows of its output that are now
+ * computed, from the first to the last, in one or more calls. */
 void td_trace(const char *op, const void *output, int32_t output_bytes);
 #endif
 

@@ -9,6 +9,7 @@ import os
 
 import pytest
 
+from tests.compiler.kernels.cortex_m import EmulatedKernels, link_kernels
 from tests.compiler.kernels.native import ASAN, SANITIZE, Native, compile_library
 
 
@@ -19,3 +20,40 @@ def kernels(tmp_path_factory):
     if os.environ.get("TINYDET_ASAN"):
         return Native(compile_library(folder, "-O1", *ASAN, compiler=("gcc",)))
     return Native(compile_library(folder, "-O1", *SANITIZE))
+
+
+@pytest.fixture(scope="session")
+def m7_kernels(tmp_path_factory):
+    """All kernels on an emulated Cortex-M7, in their form for its DSP instructions."""
+    folder = tmp_path_factory.mktemp("m7_kernels")
+    return EmulatedKernels(link_kernels(folder, "cortex-m7"), "cortex-m7", folder)
+
+
+@pytest.fixture(scope="session")
+def m7_portable_kernels(tmp_path_factory):
+    """All kernels on an emulated Cortex-M7 in their portable form."""
+    folder = tmp_path_factory.mktemp("m7_portable_kernels")
+    image = link_kernels(folder, "cortex-m7", "-DTD_PORTABLE")
+    return EmulatedKernels(image, "cortex-m7", folder)
+
+
+@pytest.fixture(scope="session", params=["kernels", "m7_kernels", "m7_portable_kernels"])
+def any_kernels(request):
+    """This machine's build, and both forms on an emulated core."""
+    return request.getfixturevalue(request.param)
+
+
+CORES = [
+    ("cortex-m4", "zig"),
+    ("cortex-m33", "zig"),
+    pytest.param(("cortex-m7", "arm-none-eabi-gcc"), marks=pytest.mark.device),
+    pytest.param(("cortex-m4", "arm-none-eabi-gcc"), marks=pytest.mark.device),
+]
+
+
+@pytest.fixture(scope="session", params=CORES, ids="-".join)
+def core_kernels(request, tmp_path_factory):
+    """The DSP form on other cores, and by the other compiler."""
+    core, compiler = request.param
+    folder = tmp_path_factory.mktemp("core_kernels")
+    return EmulatedKernels(link_kernels(folder, core, compiler=compiler), core, folder)

@@ -24,6 +24,7 @@ ZIG_CC = (sys.executable, "-m", "ziglang", "cc")
 PATTERN = 0x5B  # what output buffers hold before a call
 
 _SCALARS = {
+    "int8_t": ctypes.c_int8,
     "int16_t": ctypes.c_int16,
     "int32_t": ctypes.c_int32,
     "float": ctypes.c_float,
@@ -51,22 +52,43 @@ def compile_library(directory, *flags, compiler=ZIG_CC):
     return path
 
 
-def _structures():
+def structures(pointer=ctypes.c_void_p):
     """ctypes twins of all structs of the header, read from it, so that they cannot drift."""
     text = re.sub(r"/\*.*?\*/", "", HEADER.read_text(), flags=re.S)
-    structures = {}
+    found = {}
     for body, name in re.findall(r"typedef struct \{(.*?)\} (\w+);", text, re.S):
         fields = []
         for declaration in filter(None, (part.strip() for part in body.split(";"))):
             kind, names = re.fullmatch(r"(?:const )?(\w+)\s+(.*)", declaration, re.S).groups()
             for item in (part.strip() for part in names.split(",")):
-                field, pointer, count = re.fullmatch(r"(\*?)(\w+)(?:\[(\d+)\])?", item).group(
-                    2, 1, 3
-                )
-                base = ctypes.c_void_p if pointer else _SCALARS.get(kind) or structures[kind]
+                field, star, count = re.fullmatch(r"(\*?)(\w+)(?:\[(\d+)\])?", item).group(2, 1, 3)
+                base = pointer if star else _SCALARS.get(kind) or found[kind]
                 fields.append((field, base * int(count) if count else base))
-        structures[name] = type(name, (ctypes.Structure,), {"_fields_": fields})
-    return structures
+        found[name] = type(name, (ctypes.Structure,), {"_fields_": fields})
+    return found
+
+
+def fill_structure(structure, values, place):
+    """Set all fields of a ctypes structure.
+
+    Args:
+        structure: What to fill.
+        values: Field -> number, tuple, dict (a nested structure) or array (for a pointer).
+        place: Puts an array somewhere and gives its address.
+    """
+    kinds = dict(structure._fields_)
+    for field, value in values.items():
+        if isinstance(value, np.ndarray):
+            setattr(structure, field, place(value))
+        elif isinstance(value, dict):
+            fill_structure(getattr(structure, field), value, place)
+        elif isinstance(value, tuple):
+            setattr(structure, field, kinds[field](*value))
+        else:
+            setattr(structure, field, value)
+    missing = set(kinds) - set(values)
+    assert not missing, f"{type(structure).__name__}: no value for {missing}"
+    return structure
 
 
 class _Guarded:
@@ -102,30 +124,33 @@ class Native:
 
     def __init__(self, path):
         self.library = ctypes.CDLL(str(path))
-        self.structures = _structures()
+        self.structures = structures()
 
-    def run(self, function, params, inputs, output, ranges=((),)):
+    def run(self, function, params, inputs, output, ranges=((),), scratch_bytes=None):
         """What a kernel writes.
 
         Args:
             function: Its name; its struct is td_NAME_params of the shared part of the name.
             params: Struct name and field values: numbers, tuples, dicts (nested structs) and
                 arrays (for pointers); a table in place of the struct where the first is None.
-            inputs: The input arrays. None for an operand means the output buffer (in place).
+            inputs: The input arrays. None for an operand means the output buffer (in place), a
+                number the place so many bytes behind its start.
             output: Shape and dtype of the output, or an array that holds its first content.
             ranges: (begin, end) of each call, made one after the other on the same output.
+            scratch_bytes: Size of the scratch memory, where the kernel takes some.
         """
         if not isinstance(output, np.ndarray):
             shape, dtype = output
             output = np.full(shape, PATTERN, np.uint8).astype(dtype)
         results = [
-            self._run_once(function, params, inputs, output, ranges, at_end)
+            self._run_once(function, params, inputs, output, (ranges, scratch_bytes), at_end)
             for at_end in (True, False)
         ]
         np.testing.assert_array_equal(results[0], results[1])
         return results[0]
 
-    def _run_once(self, function, params, inputs, output, ranges, at_end):
+    def _run_once(self, function, params, inputs, output, calls, at_end):
+        ranges, scratch_bytes = calls
         kept = []
 
         def guarded(array, writable=False):
@@ -136,25 +161,20 @@ class Native:
         if name is None:
             first = ctypes.c_void_p(guarded(values).address)
         else:
-            first = ctypes.byref(self._fill(self.structures[name](), values, guarded))
+            first = ctypes.byref(
+                fill_structure(self.structures[name](), values, lambda a: guarded(a).address)
+            )
         target = guarded(output, writable=True)
-        places = [target if array is None else guarded(array) for array in inputs]
-        pointers = [ctypes.c_void_p(place.address) for place in (*places, target)]
+        addresses = [
+            guarded(array).address
+            if isinstance(array, np.ndarray)
+            else target.address + (array or 0)
+            for array in inputs
+        ]
+        pointers = [ctypes.c_void_p(address) for address in (*addresses, target.address)]
+        if scratch_bytes is not None:
+            scratch = guarded(np.full(scratch_bytes, PATTERN, np.uint8), writable=True)
+            pointers.append(ctypes.c_void_p(scratch.address))
         for begin_end in ranges:
             getattr(self.library, function)(first, *pointers, *map(ctypes.c_int32, begin_end))
         return target.content()
-
-    def _fill(self, structure, values, guarded):
-        kinds = dict(structure._fields_)
-        for field, value in values.items():
-            if isinstance(value, np.ndarray):
-                setattr(structure, field, guarded(value).address)
-            elif isinstance(value, dict):
-                self._fill(getattr(structure, field), value, guarded)
-            elif isinstance(value, tuple):
-                setattr(structure, field, kinds[field](*value))
-            else:
-                setattr(structure, field, value)
-        missing = set(kinds) - set(values)
-        assert not missing, f"{type(structure).__name__}: no value for {missing}"
-        return structure

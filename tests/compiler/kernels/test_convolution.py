@@ -1,4 +1,4 @@
-"""CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED against the formulas in unbounded integers."""
+"""CONV_2D and FULLY_CONNECTED against the formulas in unbounded integers."""
 
 import numpy as np
 import pytest
@@ -6,6 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.compiler.kernels import oracle
+from tests.compiler.kernels.convolution_case import (
+    conv_params,
+    planar_rows,
+    scratch_bytes_of,
+)
+from tests.compiler.kernels.rings import check_in_rings, window_rows
 from tests.compiler.kernels.strategies import (
     clamps,
     geometries,
@@ -17,25 +23,10 @@ from tests.compiler.kernels.strategies import (
     zero_points,
 )
 
-GEOMETRY_FIELDS = (
-    ("output_height", "output_width"),
-    ("filter_height", "filter_width"),
-    ("stride_height", "stride_width"),
-    ("dilation_height", "dilation_width"),
-    ("pad_top", "pad_left"),
-)
 
-
-def window_fields(size, geometry):
-    fields = {"input_height": size[0], "input_width": size[1]}
-    for names, values in zip(GEOMETRY_FIELDS, geometry, strict=True):
-        fields.update(zip(names, values, strict=True))
-    return fields
-
-
-def draw_channel_factors(data, count):
+def draw_channel_factors(data, count, max_shift=12):
     """Factors per output channel, and their biases."""
-    pairs = data.draw(st.lists(multipliers(), min_size=1, max_size=3))
+    pairs = data.draw(st.lists(multipliers(max_shift), min_size=1, max_size=3))
     pairs = [pairs[c % len(pairs)] for c in range(count)]
     rng = np.random.default_rng(data.draw(seeds))
     bound = 2 ** int(rng.integers(1, 31))
@@ -58,81 +49,115 @@ def image_of(rng, shape, is_unsigned):
     return (values + 128).astype(np.uint8) if is_unsigned else values.astype(np.int8)
 
 
+def draw_case(data, is_unsigned, planar=None):
+    """Parameters, image and what must come out; half of the cases are plain ones (is_plain).
+
+    Without the weight -128 most of these with more than a few values are also joined.
+    """
+    size, geometry = data.draw(geometries())
+    channels, out_channels = data.draw(st.tuples(st.integers(1, 21), st.integers(1, 9)))
+    quantization = quantization_fields(data, is_unsigned)
+    if data.draw(st.booleans()):
+        factors, bias, rng = draw_channel_factors(data, out_channels, max_shift=-1)
+        factors = [(max(multiplier, 2**30), min(shift, -1)) for multiplier, shift in factors]
+        bias //= 4
+        quantization |= {"output_min": -128, "output_max": 127}
+        lowest = -127
+    else:
+        factors, bias, rng = draw_channel_factors(data, out_channels)
+        lowest = -128
+    image = image_of(rng, (*size, channels), is_unsigned)
+    weights = int8_values(rng, out_channels, *geometry[1], channels, low=lowest).astype(np.int8)
+    input_range = (0, 255) if is_unsigned else (-128, 127)
+    constants = (weights, bias, factors, quantization)
+    params = conv_params(size, geometry, *constants, planar, input_range=input_range)
+    sums = oracle.convolution_sums(image, weights, bias, quantization["input_offset"], geometry)
+    clamp = (quantization["output_min"], quantization["output_max"])
+    expected = oracle.outputs(sums, factors, quantization["output_offset"], *clamp)
+    return params, image, expected.astype(np.int8), (geometry, rng)
+
+
 @pytest.mark.parametrize("is_unsigned", [False, True], ids=["s8", "u8"])
 @given(data=st.data())
-@settings(max_examples=50)
-def test_conv(kernels, is_unsigned, data):
+@settings(max_examples=60)
+def test_conv(any_kernels, is_unsigned, data):
     """Every window, clipped or not, and every split into rows gives the rescaled sum."""
-    size, geometry = data.draw(geometries())
-    channels, out_channels = data.draw(st.tuples(st.integers(1, 5), st.integers(1, 9)))
-    factors, bias, rng = draw_channel_factors(data, out_channels)
-    quantization = quantization_fields(data, is_unsigned)
-    image = image_of(rng, (*size, channels), is_unsigned)
-    weights = int8_values(rng, out_channels, *geometry[1], channels).astype(np.int8)
-    params = {
-        **window_fields(size, geometry),
-        **quantization,
-        "input_channels": channels,
-        "output_channels": out_channels,
-        "weights": weights,
-        "bias": bias,
-        "requant": requant_array(factors),
-    }
-    ranges = data.draw(splits(geometry[0][0]))
-    got = kernels.run(
+    params, image, expected, _ = draw_case(data, is_unsigned)
+    got = any_kernels.run(
         "td_conv_u8" if is_unsigned else "td_conv_s8",
         ("td_conv_params", params),
         [image],
-        ((*geometry[0], out_channels), np.int8),
-        ranges,
+        (expected.shape, np.int8),
+        data.draw(splits(len(expected))),
+        scratch_bytes_of(params),
     )
-    sums = oracle.convolution_sums(image, weights, bias, quantization["input_offset"], geometry)
-    expected = oracle.outputs(
-        sums,
-        factors,
-        quantization["output_offset"],
-        quantization["output_min"],
-        quantization["output_max"],
-    )
-    np.testing.assert_array_equal(got, expected.astype(np.int8))
+    np.testing.assert_array_equal(got, expected)
 
 
-@pytest.mark.parametrize("is_unsigned", [False, True], ids=["s8", "u8"])
 @given(data=st.data())
-@settings(max_examples=50)
-def test_depthwise(kernels, is_unsigned, data):
-    """Any depth multiplier, any window, any split into rows."""
-    size, geometry = data.draw(geometries())
-    channels, multiplier = data.draw(st.tuples(st.integers(1, 6), st.sampled_from([1, 1, 2, 3])))
-    factors, bias, rng = draw_channel_factors(data, channels * multiplier)
-    quantization = quantization_fields(data, is_unsigned)
-    image = image_of(rng, (*size, channels), is_unsigned)
-    weights = int8_values(rng, *geometry[1], channels * multiplier).astype(np.int8)
-    params = {
-        **window_fields(size, geometry),
-        **quantization,
-        "input_channels": channels,
-        "depth_multiplier": multiplier,
-        "weights": weights,
-        "bias": bias,
-        "requant": requant_array(factors),
-    }
-    got = kernels.run(
-        "td_depthwise_u8" if is_unsigned else "td_depthwise_s8",
-        ("td_depthwise_params", params),
+@settings(max_examples=40)
+def test_conv_to_planar_rows(any_kernels, data):
+    """The same numbers channel by channel, with zero points around each."""
+    pads = data.draw(st.tuples(st.integers(0, 2), st.integers(0, 4)))
+    params, image, expected, _ = draw_case(data, False, planar=pads)
+    planar = planar_rows(expected, pads, params["output_offset"])
+    got = any_kernels.run(
+        "td_conv_s8",
+        ("td_conv_params", params),
         [image],
-        ((*geometry[0], channels * multiplier), np.int8),
-        data.draw(splits(geometry[0][0])),
+        (planar.shape, np.int8),
+        data.draw(splits(len(planar))),
+        scratch_bytes_of(params),
     )
-    sums = oracle.depthwise_sums(image, weights, bias, quantization["input_offset"], geometry)
-    expected = oracle.outputs(
-        sums,
-        factors,
-        quantization["output_offset"],
-        quantization["output_min"],
-        quantization["output_max"],
+    np.testing.assert_array_equal(got, planar)
+
+
+@given(data=st.data(), planar=st.none() | st.just((1, 2)))
+@settings(max_examples=40)
+def test_conv_in_rings(any_kernels, data, planar):
+    """Row by row from and into rings that hold just the rows in use; all else is rubbish."""
+    params, image, expected, (geometry, rng) = draw_case(data, False, planar)
+    needed, reach = window_rows(geometry)
+    if planar:
+        expected = planar_rows(expected, planar, params["output_offset"])
+    rings = (
+        data.draw(st.integers(min(reach, len(image)), len(image) + 2)),
+        data.draw(st.integers(1, len(expected))),
     )
-    np.testing.assert_array_equal(got, expected.astype(np.int8))
+    params |= dict(zip(("input_ring", "output_ring"), rings, strict=True))
+
+    def run(held, before, rows):
+        struct = ("td_conv_params", params)
+        return any_kernels.run("td_conv_s8", struct, held, before, [rows], scratch_bytes_of(params))
+
+    check_in_rings(run, [image], expected, rings, needed, rng)
+
+
+@given(data=st.data())
+@settings(max_examples=40)
+def test_output_may_replace_input(any_kernels, data):
+    """Rows may be written over rows of the input that are no longer needed.
+
+    Both images lie in one buffer, the output so much before the input that each row comes to lie
+    over nothing that it or a later row needs.
+    """
+    params, image, expected, (geometry, _) = draw_case(data, False)
+    needed, _ = window_rows(geometry)
+    input_row, output_row = image[0].nbytes, expected[0].nbytes
+    # Ends of output rows, against the first byte that is still needed then.
+    first = [max(0, min([*needed(y), len(image)])) for y in range(len(expected))]
+    lead = max([0, *((y + 1) * output_row - first[y] * input_row for y in range(len(expected)))])
+    memory = np.full(max(lead + image.nbytes, expected.nbytes), 99, np.int8)
+    memory[lead : lead + image.nbytes] = image.reshape(-1)
+    got = any_kernels.run(
+        "td_conv_s8",
+        ("td_conv_params", params),
+        [lead],
+        memory,
+        [(0, len(expected))],
+        scratch_bytes_of(params),
+    )
+    np.testing.assert_array_equal(got[: expected.nbytes], expected.reshape(-1))
 
 
 @given(data=st.data())
@@ -170,30 +195,68 @@ def test_fully_connected(kernels, data):
     np.testing.assert_array_equal(got, expected.astype(np.int8))
 
 
-@pytest.mark.parametrize("kind", ["conv", "depthwise"])
-def test_no_bias_and_rows_left_alone(kernels, kind):
-    """Without a bias the sum starts at 0, and rows outside the range keep what they held."""
+def test_rows_left_alone(kernels):
+    """Rows outside the range keep what they held; without a bias the sum starts at 0."""
     rng = np.random.default_rng(3)
     image = int8_values(rng, 6, 5, 4).astype(np.int8)
-    weights = int8_values(rng, *((3, 3, 3, 4) if kind == "conv" else (3, 3, 4))).astype(np.int8)
-    channels = 3 if kind == "conv" else 4
+    weights = int8_values(rng, 3, 3, 3, 4).astype(np.int8)
     geometry = ((6, 5), (3, 3), (1, 1), (1, 1), (1, 1))
-    factors = [(1 << 30, -7)] * channels
-    params = {
-        **window_fields((6, 5), geometry),
-        "input_channels": 4,
-        "input_offset": 3,
-        "output_offset": -2,
-        "output_min": -128,
-        "output_max": 127,
-        "weights": weights,
-        "bias": 0,
-        "requant": requant_array(factors),
-    } | ({"output_channels": 3} if kind == "conv" else {"depth_multiplier": 1})
-    before = np.full((6, 5, channels), 77, np.int8)
-    got = kernels.run(f"td_{kind}_s8", (f"td_{kind}_params", params), [image], before, [(2, 5)])
-    sums_of = oracle.convolution_sums if kind == "conv" else oracle.depthwise_sums
-    sums = sums_of(image, weights, np.zeros(channels, int), 3, geometry)
+    factors = [(1 << 30, -7)] * 3
+    fields = {"input_offset": 3, "output_offset": -2, "output_min": -128, "output_max": 127}
+    params = conv_params((6, 5), geometry, weights, None, factors, fields)
+    before = np.full((6, 5, 3), 77, np.int8)
+    struct = ("td_conv_params", params)
+    got = kernels.run("td_conv_s8", struct, [image], before, [(2, 5)], scratch_bytes_of(params))
+    sums = oracle.convolution_sums(image, weights, np.zeros(3, int), 3, geometry)
     expected = oracle.outputs(sums, factors, -2, -128, 127).astype(np.int8)
     np.testing.assert_array_equal(got[2:5], expected[2:5])
     assert (got[[0, 1, 5]] == 77).all()
+
+
+def test_form_is_chosen_by_the_processor(m7_kernels, m7_portable_kernels):
+    assert m7_kernels.has("conv_block_dsp")
+    assert not m7_portable_kernels.has("conv_block_dsp")
+
+
+@given(data=st.data())
+@settings(max_examples=15)
+def test_conv_on_other_cores(core_kernels, data):
+    """The assembler is the same for all that have its instructions."""
+    params, image, expected, _ = draw_case(data, False)
+    assert core_kernels.has("conv_block_dsp")
+    output, whole = (expected.shape, np.int8), [(0, len(expected))]
+    struct = ("td_conv_params", params)
+    scratch = scratch_bytes_of(params)
+    got = core_kernels.run("td_conv_s8", struct, [image], output, whole, scratch)
+    np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.parametrize("kernel", ["kernels", "m7_kernels"])
+def test_large_sums(request, kernel):
+    """Sums near the limits of the short ways of rescaling (is_plain, is_joined) are exact."""
+    weights = np.full((2, 1, 1, 32), 127, np.int8)
+    weights[1] = -127
+    image = np.array([[[-128] * 32, [127] * 32, [-128] * 16 + [127] * 16]], np.int8)
+    geometry = ((1, 3), (1, 1), (1, 1), (1, 1), (0, 0))
+    fields = {"input_offset": 0, "output_offset": 5, "output_min": -128, "output_max": 127}
+    for first, second, joined in (
+        (2**30 - 2**20, 2**23 - 2**20, 1),
+        (1 - 2**30 + 2**20, 2**20 - 2**23, 1),
+        (2**30 - 2**20, 2**30 - 2**20, 0),
+    ):
+        for shift in (-1, -16, -23, -31):
+            bias = np.array([first, second], np.int32)
+            factors = [(2**31 - 1, shift)] * 2
+            params = conv_params((1, 3), geometry, weights, bias, factors, fields)
+            assert (params["is_plain"], params["is_joined"]) == (1, joined)
+            got = request.getfixturevalue(kernel).run(
+                "td_conv_s8",
+                ("td_conv_params", params),
+                [image],
+                ((1, 3, 2), np.int8),
+                [(0, 1)],
+                scratch_bytes_of(params),
+            )
+            sums = oracle.convolution_sums(image, weights, bias, 0, geometry)
+            expected = oracle.outputs(sums, factors, 5, -128, 127)
+            np.testing.assert_array_equal(got, expected.astype(np.int8))

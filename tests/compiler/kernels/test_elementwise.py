@@ -1,11 +1,12 @@
-"""ADD, MUL, QUANTIZE, table look-up, PAD, CONCATENATION and the float edge against the formulas."""
+"""QUANTIZE, table look-up, PAD, CONCATENATION and the float edge against the formulas."""
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.compiler.kernels import oracle
+from tests.compiler.kernels.rings import check_in_rings
 from tests.compiler.kernels.strategies import (
     clamps,
     int8_values,
@@ -14,97 +15,6 @@ from tests.compiler.kernels.strategies import (
     splits,
     zero_points,
 )
-
-NO_BROADCAST = (True, True, True)
-
-
-def strides_of(shape, kept):
-    """Strides of a dense operand whose dimensions that are not kept have length 1."""
-    lengths = [n if keep else 1 for n, keep in zip(shape, kept, strict=True)]
-    dense = (lengths[1] * lengths[2], lengths[2], 1)
-    return tuple(lengths), tuple(s if keep else 0 for s, keep in zip(dense, kept, strict=True))
-
-
-@st.composite
-def pairs(draw):
-    """(walk, a, b, which operand may be overwritten) with broadcasts of either side."""
-    shape = draw(st.tuples(st.integers(1, 4), st.integers(1, 3), st.integers(1, 9)))
-    masks = st.one_of(st.just(NO_BROADCAST), st.tuples(*[st.booleans()] * 3))
-    kept_a, kept_b = draw(masks), draw(masks)
-    rng = np.random.default_rng(draw(seeds))
-    (a_shape, a_stride), (b_shape, b_stride) = strides_of(shape, kept_a), strides_of(shape, kept_b)
-    walk = {"shape": shape, "a_stride": a_stride, "b_stride": b_stride}
-    a, b = (int8_values(rng, *s).astype(np.int8) for s in (a_shape, b_shape))
-    return walk, a, b
-
-
-def run_pair(kernels, function, params, a, b, data):
-    """The kernel's output; into a fresh buffer, or over a whole operand."""
-    shape = params["walk"]["shape"]
-    whole = [i for i, operand in enumerate((a, b)) if operand.shape == shape]
-    operands, output = [a, b], (shape, np.int8)
-    if whole and data.draw(st.booleans(), label="in place"):
-        output, operands[whole[-1]] = operands[whole[-1]].copy(), None
-    struct = function.replace("_s8", "_params")
-    ranges = data.draw(splits(shape[0]))
-    return kernels.run(function, (struct, params), operands, output, ranges)
-
-
-@given(data=st.data(), pair=pairs())
-@settings(max_examples=40)
-def test_add(kernels, data, pair):
-    """Both inputs are raised by 20 bits, rescaled, summed and rescaled; also in place."""
-    walk, a, b = pair
-    factors = [data.draw(multipliers(max_shift=0)) for _ in range(3)]
-    offsets = [-data.draw(zero_points), -data.draw(zero_points), data.draw(zero_points)]
-    low, high = data.draw(clamps())
-    params = {
-        "walk": walk,
-        "a_requant": factors[0],
-        "b_requant": factors[1],
-        "output_requant": factors[2],
-        "a_offset": offsets[0],
-        "b_offset": offsets[1],
-        "output_offset": offsets[2],
-        "output_min": low,
-        "output_max": high,
-    }
-    got = run_pair(kernels, "td_add_s8", params, a, b, data)
-
-    def value(x, y):
-        raised = [oracle.rescaled((x + offsets[0]) << 20, factors[0])]
-        raised.append(oracle.rescaled((y + offsets[1]) << 20, factors[1]))
-        return min(max(oracle.rescaled(sum(raised), factors[2]) + offsets[2], low), high)
-
-    expected = np.vectorize(value)(*np.broadcast_arrays(a.astype(object), b.astype(object)))
-    np.testing.assert_array_equal(got, np.broadcast_to(expected, walk["shape"]))
-
-
-@given(data=st.data(), pair=pairs())
-@settings(max_examples=40)
-def test_mul(kernels, data, pair):
-    """The product of the moved inputs is rescaled; also in place."""
-    walk, a, b = pair
-    factor = data.draw(multipliers())
-    offsets = [-data.draw(zero_points), -data.draw(zero_points), data.draw(zero_points)]
-    low, high = data.draw(clamps())
-    params = {
-        "walk": walk,
-        "output_requant": factor,
-        "a_offset": offsets[0],
-        "b_offset": offsets[1],
-        "output_offset": offsets[2],
-        "output_min": low,
-        "output_max": high,
-    }
-    got = run_pair(kernels, "td_mul_s8", params, a, b, data)
-
-    def value(x, y):
-        product = (x + offsets[0]) * (y + offsets[1])
-        return min(max(oracle.rescaled(product, factor) + offsets[2], low), high)
-
-    expected = np.vectorize(value)(*np.broadcast_arrays(a.astype(object), b.astype(object)))
-    np.testing.assert_array_equal(got, np.broadcast_to(expected, walk["shape"]))
 
 
 @pytest.mark.parametrize("types", ["s8_s8", "s8_u8", "u8_s8", "u8_u8"])
@@ -160,14 +70,25 @@ def test_pad(kernels, data, seed):
     expected = np.pad(image, list(zip(before, after, strict=True)), constant_values=value)
     params = dict(zip(("input_height", "input_width", "input_channels"), shape, strict=True))
     params |= {"before": before, "after": after, "value": value}
+    rings = {"input_ring": shape[0], "output_ring": len(expected)}
     got = kernels.run(
         "td_pad_s8",
-        ("td_pad_params", params),
+        ("td_pad_params", params | rings),
         [image],
         (expected.shape, np.int8),
         data.draw(splits(expected.shape[0])),
     )
     np.testing.assert_array_equal(got, expected)
+    rings = tuple(data.draw(st.integers(1, n)) for n in (shape[0], len(expected)))
+    struct = ("td_pad_params", params | {"input_ring": rings[0], "output_ring": rings[1]})
+    check_in_rings(
+        lambda held, before, rows: kernels.run("td_pad_s8", struct, held, before, [rows]),
+        [image],
+        expected,
+        rings,
+        lambda y: [y - before[0]],
+        np.random.default_rng(seed),
+    )
 
 
 @given(data=st.data(), axis=st.integers(0, 2), seed=seeds)

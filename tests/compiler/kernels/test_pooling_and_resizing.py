@@ -7,6 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.compiler.kernels import oracle
+from tests.compiler.kernels.convolution_case import window_fields
+from tests.compiler.kernels.rings import check_in_rings, window_rows
 from tests.compiler.kernels.strategies import (
     clamps,
     geometries,
@@ -16,7 +18,6 @@ from tests.compiler.kernels.strategies import (
     splits,
     zero_points,
 )
-from tests.compiler.kernels.test_convolution import window_fields
 from tinydet.compiler.lookup import nearest_indices, softmax_exp_table
 from tinydet.compiler.requant import resize_scale_10
 
@@ -43,19 +44,34 @@ def test_pools(kernels, data, drawn, seed):
     inside = [[v for v in window if v != OUTSIDE] for window in seen.reshape(-1, seen.shape[-1])]
     fields = window_fields(size, geometry)
     fields = {k: v for k, v in fields.items() if "dilation" not in k}
-    params = (
-        "td_pool_params",
-        {**fields, "channels": channels, "output_min": low, "output_max": high},
+    fields |= {"channels": channels, "output_min": low, "output_max": high}
+    needed, reach = window_rows(geometry)
+    rings = (
+        data.draw(st.integers(min(reach, size[0]), size[0])),
+        data.draw(st.integers(1, geometry[0][0])),
     )
+    whole = {"input_ring": size[0], "output_ring": geometry[0][0]}
+    in_rings = {"input_ring": rings[0], "output_ring": rings[1]}
     ranges = data.draw(splits(geometry[0][0]))
     shape = (*geometry[0], channels)
     for name, of_window in (
         ("td_max_pool_s8", max),
         ("td_average_pool_s8", lambda window: oracle.halves_away(sum(window), len(window))),
     ):
+        params = ("td_pool_params", fields | whole)
         got = kernels.run(name, params, [image], (shape, np.int8), ranges)
         expected = [min(max(of_window(window), low), high) for window in inside]
         np.testing.assert_array_equal(got.ravel(), expected)
+        check_in_rings(
+            lambda held, before, rows, name=name: kernels.run(
+                name, ("td_pool_params", fields | in_rings), held, before, [rows]
+            ),
+            [image],
+            got,
+            rings,
+            needed,
+            np.random.default_rng(seed),
+        )
 
 
 @given(data=st.data(), factor=multipliers(), seed=seeds)
@@ -105,32 +121,63 @@ def bilinear(image, out_size, align_corners, half_pixel_centers):
     return result
 
 
+def check_bilinear(kernels, data, image, out_size, mode):
+    """A whole tensor in any split, then row by row in rings."""
+    params = {
+        "input_height": image.shape[0],
+        "input_width": image.shape[1],
+        "channels": image.shape[2],
+        "output_height": out_size[0],
+        "output_width": out_size[1],
+        "half_pixel_centers": mode[1],
+        "height_scale_10": resize_scale_10(image.shape[0], out_size[0], bool(mode[0])),
+        "width_scale_10": resize_scale_10(image.shape[1], out_size[1], bool(mode[0])),
+    }
+    expected = bilinear(image, out_size, *mode).astype(np.int8)
+    whole = {"input_ring": image.shape[0], "output_ring": out_size[0]}
+    got = kernels.run(
+        "td_resize_bilinear_s8",
+        ("td_resize_bilinear_params", params | whole),
+        [image],
+        (expected.shape, np.int8),
+        data.draw(splits(out_size[0])),
+    )
+    np.testing.assert_array_equal(got, expected)
+    rings = (data.draw(st.integers(min(3, len(image)), len(image))), 1)
+    struct = (
+        "td_resize_bilinear_params",
+        params | {"input_ring": rings[0], "output_ring": rings[1]},
+    )
+    step = params["height_scale_10"] / 1024
+    check_in_rings(
+        lambda held, before, rows: kernels.run(
+            "td_resize_bilinear_s8", struct, held, before, [rows]
+        ),
+        [image],
+        expected,
+        rings,
+        lambda y: [int(max(y * step + (step / 2 - 0.5) * mode[1], 0)) + i for i in (0, 1)],
+        np.random.default_rng(0),
+    )
+
+
 @given(data=st.data(), mode=st.sampled_from([(0, 0), (0, 1), (1, 0)]), seed=seeds)
-@settings(max_examples=60)
+@settings(max_examples=50)
 def test_resize_bilinear(kernels, data, mode, seed):
     """Positions in 1/1024 pixel, values rounded with halves away from zero, edges repeated."""
     in_size = data.draw(st.tuples(st.integers(1, 6), st.integers(1, 6)))
     out_size = data.draw(st.tuples(st.integers(1, 12), st.integers(1, 12)))
     image = int8_values(np.random.default_rng(seed), *in_size, data.draw(st.integers(1, 3)))
-    image = image.astype(np.int8)
-    params = {
-        "input_height": in_size[0],
-        "input_width": in_size[1],
-        "channels": image.shape[2],
-        "output_height": out_size[0],
-        "output_width": out_size[1],
-        "half_pixel_centers": mode[1],
-        "height_scale_10": resize_scale_10(in_size[0], out_size[0], bool(mode[0])),
-        "width_scale_10": resize_scale_10(in_size[1], out_size[1], bool(mode[0])),
-    }
-    got = kernels.run(
-        "td_resize_bilinear_s8",
-        ("td_resize_bilinear_params", params),
-        [image],
-        ((*out_size, image.shape[2]), np.int8),
-        data.draw(splits(out_size[0])),
-    )
-    np.testing.assert_array_equal(got, bilinear(image, out_size, *mode).astype(np.int8))
+    check_bilinear(kernels, data, image.astype(np.int8), out_size, mode)
+
+
+@given(data=st.data(), seed=seeds)
+@settings(max_examples=20)
+def test_resize_to_twice_the_size(any_kernels, data, seed):
+    """The same where both sides double, for any number of channels."""
+    height, width, channels = (data.draw(st.integers(1, n)) for n in (5, 5, 9))
+    image = int8_values(np.random.default_rng(seed), height, width, channels).astype(np.int8)
+    check_bilinear(any_kernels, data, image, (2 * height, 2 * width), (0, 1))
 
 
 @given(data=st.data(), mode=st.sampled_from([(0, 0), (0, 1), (1, 0), (1, 1)]), seed=seeds)
@@ -150,6 +197,8 @@ def test_resize_nearest(kernels, data, mode, seed):
         "channels": image.shape[2],
         "output_height": out_size[0],
         "output_width": out_size[1],
+        "input_ring": in_size[0],
+        "output_ring": out_size[0],
         "row_of": rows,
         "column_of": columns,
     }
@@ -205,3 +254,24 @@ def test_softmax(kernels, data, scale, beta, seed):
     )
     shares = reals / reals.sum(axis=1, keepdims=True)
     assert np.abs(got - np.clip(shares * 256 - 128, -128, 127)).max() <= 1
+
+
+@given(data=st.data(), seed=seeds)
+@settings(max_examples=15)
+def test_softmax_pairs(any_kernels, data, seed):
+    """The entry of the distance, the larger value first; also in place."""
+    rng = np.random.default_rng(seed)
+    table = rng.integers(-128, 128, (256, 2)).astype(np.int8)
+    values = int8_values(rng, data.draw(st.integers(1, 20)), 2).astype(np.int8)
+    in_place = data.draw(st.booleans())
+    got = any_kernels.run(
+        "td_softmax_pairs_s8",
+        (None, table),
+        [None if in_place else values],
+        values if in_place else (values.shape, np.int8),
+        data.draw(splits(len(values))),
+    )
+    expected = [
+        table[a - b] if a >= b else table[b - a][::-1] for a, b in values.astype(int).tolist()
+    ]
+    np.testing.assert_array_equal(got, expected)

@@ -62,9 +62,9 @@ def test_a_broken_kernel_is_found_by_the_name_of_its_operator(kind, model, golde
 
 def test_an_operator_may_report_its_output_in_pieces(model, golden, tmp_path):
     """As one that is streamed: its pieces count as one, in whatever places its name is stored."""
-    whole = "#define TD_STEP_DONE(op, offset, size) td_trace(op, bytes + (offset), size)"
+    whole = "#define TD_DONE(op, offset, size) td_trace(op, bytes + (offset), size)"
     pieces = (
-        "#define TD_STEP_DONE(op, offset, size) do { const char again[] = op; "
+        "#define TD_DONE(op, offset, size) do { const char again[] = op; "
         "td_trace(op, bytes + (offset), (size) / 3); "
         "td_trace(again, bytes + (offset) + (size) / 3, (size) - (size) / 3); } while (0)"
     )

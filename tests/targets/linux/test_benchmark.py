@@ -53,7 +53,7 @@ def test_median_spread_and_machine(measure, native_board, board, tmp_path):
 
 def test_the_runtime_of_the_board_beside_it(measure, board, tmp_path):
     """CPU with one thread and with all, and a delegate that fails in a row of its own."""
-    board.server.stub("python3", f'exec {sys.executable} "$@"')
+    board.server.stub("python3", f'exec "{sys.executable}" "$@"')
     model = tmp_path / "model.tflite"
     model.write_bytes(small_detector())
     result = measure(runs=3, warmup=1, tflite=model, delegate="/no/delegate.so")
@@ -74,6 +74,6 @@ def test_a_delegate_without_a_runtime_is_refused(measure, board, tmp_path):
 
 
 def test_a_missing_model_is_said(measure, board, tmp_path):
-    board.server.stub("python3", f'exec {sys.executable} "$@"')
+    board.server.stub("python3", f'exec "{sys.executable}" "$@"')
     with pytest.raises(ModelFileError, match="cannot be read"):
         measure(runs=1, tflite=tmp_path / "none.tflite")

@@ -82,7 +82,7 @@ def test_a_timing_program_on_the_path_is_found(board):
 @pytest.fixture
 def python_board(board):
     """A board whose python3 has a runtime: that of these tests."""
-    board.server.stub("python3", f'exec {sys.executable} "$@"')
+    board.server.stub("python3", f'exec "{sys.executable}" "$@"')
     (board.home / "model.tflite").write_bytes(small_detector())
     return board
 

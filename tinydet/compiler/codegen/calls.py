@@ -1,29 +1,35 @@
 """One operator of the network as calls of kernels."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from tinydet.compiler.codegen.c_text import Struct
 from tinydet.compiler.codegen.constants import Constants
 from tinydet.compiler.ir import Graph, Op, Tensor
+from tinydet.compiler.layouts import PlanarRow
 from tinydet.compiler.requant import Multiplier
 from tinydet.errors import CompilerError
+
+IMAGE_RANK = 4
 
 
 @dataclass(frozen=True)
 class KernelCall:
-    """``kernel(&parameters, tensors..., begin, end);``.
+    """``kernel(&parameters, tensors..., scratch, begin, end);``.
 
     Attributes:
         kernel: Name of the C function.
         parameters: Its constant structure, or the name of the table it takes instead.
         tensors: Tensor indices, inputs first, the output last.
         span: ``(begin, end)`` of the rows or elements to compute; None where it takes none.
+        takes_scratch: It takes scratch memory, of the size that ``kernel_scratch`` gives.
     """
 
     kernel: str
     parameters: Struct | str
     tensors: tuple[int, ...]
     span: tuple[int, int] | None
+    takes_scratch: bool = False
 
 
 @dataclass(frozen=True)
@@ -35,14 +41,19 @@ class Site:
         op: The operator.
         step: Its step, which tells its tables from those of others.
         constants: Where its tables go.
-        in_place: The output already holds the bytes of the input (RESHAPE).
+        moved: Inputs of a RESHAPE or CONCATENATION that do not lie in the output already:
+            position, and first byte in the output, None where inputs are interleaved.
+        layouts: The tensors whose rows are planar.
+        rings: Rows that the buffers of tensors hold that are never whole.
     """
 
     graph: Graph
     op: Op
     step: int
     constants: Constants
-    in_place: bool
+    moved: Sequence[tuple[int, int | None]] = ()
+    layouts: Mapping[int, PlanarRow] = field(default_factory=dict)
+    rings: Mapping[int, int] = field(default_factory=dict)
 
     def input(self, position: int = 0) -> Tensor:
         """An input that must be there."""
@@ -58,6 +69,17 @@ class Site:
         inputs = [self.op.inputs[p] for p in positions]
         return (*(i for i in inputs if i is not None), self.op.outputs[0])
 
+    def planar_row(self, tensor: int) -> PlanarRow | None:
+        """Layout of a tensor with planar rows; None for one with interleaved rows."""
+        return self.layouts.get(tensor)
+
+    def ring_rows(self, tensor: int | None) -> int:
+        """Rows that the buffer of an image holds: all, but for rings; 1 for what has no rows."""
+        if tensor is None:
+            return 1
+        shape = self.graph.tensors[tensor].shape
+        return self.rings.get(tensor, shape[1] if len(shape) == IMAGE_RANK else 1)
+
     def table_name(self, what: str) -> str:
         """Name of a table of this step, as ``weights_12``."""
         return f"{what}_{self.step}"
@@ -72,10 +94,10 @@ class Site:
         Raises:
             CompilerError: They do not.
         """
-        for field, value in struct.fields:
+        for name, value in struct.fields:
             if isinstance(value, int) and abs(value) > limit:
                 raise self.fault(
-                    f"{field} = {value} is beyond {limit}. Lower the size of the network."
+                    f"{name} = {value} is beyond {limit}. Lower the size of the network."
                 )
         return struct
 

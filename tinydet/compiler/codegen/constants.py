@@ -31,22 +31,24 @@ class Constants:
         self.data_bytes = 0
         self._names: dict[tuple[str, bytes], str] = {}
 
-    def table(self, values: npt.NDArray[np.generic], name: str) -> str:
+    def table(self, values: npt.NDArray[np.generic], name: str, alignment: int = 1) -> str:
         """Put a table of numbers into the C file.
 
         Args:
             values: Any shape, at least one value; written in C order.
             name: Its name, where no equal table has one already.
+            alignment: Bytes of which its address must be a multiple; 1 for what its type needs.
 
         Returns:
             The name to use.
         """
         c_type = _C_TYPES[values.dtype.name]
         text = _OTHER_THAN_INT32.get(values.dtype.name, c_text.integer)
-        key = c_type, values.tobytes()
+        qualifier = f"_Alignas({alignment}) " if alignment > 1 else ""
+        key = qualifier + c_type, values.tobytes()
         if key not in self._names:
             items = [text(v) for v in values.reshape(-1).tolist()]
-            self._add(key, name, c_text.array(c_type, name, items), values.nbytes)
+            self._add(key, name, qualifier + c_text.array(c_type, name, items), values.nbytes)
         return self._names[key]
 
     def records(self, c_type: str, rows: Iterable[Sequence[int]], name: str) -> str:

@@ -1,13 +1,13 @@
 """Operators that go element by element as kernel calls."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from tinydet.compiler.codegen.c_text import Struct, float32, list_of
+from tinydet.compiler.affine_add import affine_add
+from tinydet.compiler.codegen.c_text import Struct, float32
 from tinydet.compiler.codegen.calls import KernelCall, Site, factor, rows, short_type
+from tinydet.compiler.codegen.pair_walk import PairWalk, pair_walk
 from tinydet.compiler.ir import AddOptions, MulOptions, SoftmaxOptions
-from tinydet.compiler.lookup import logistic_table, softmax_exp_table
+from tinydet.compiler.lookup import logistic_table, softmax_exp_table, softmax_pair_table
 from tinydet.compiler.requant import (
     activation_range,
     add_multipliers,
@@ -15,72 +15,6 @@ from tinydet.compiler.requant import (
     relu_multiplier,
     requantize_multiplier,
 )
-
-
-@dataclass(frozen=True)
-class PairWalk:
-    """How an operator of two inputs walks; see ``td_pair_walk``.
-
-    Attributes:
-        shape: Three dimensions of the output.
-        a_stride: Step in elements of the first input for each; 0 where it is broadcast.
-        b_stride: The same of the second input.
-    """
-
-    shape: tuple[int, int, int]
-    a_stride: tuple[int, int, int]
-    b_stride: tuple[int, int, int]
-
-
-def pair_walk(a_shape: tuple[int, ...], b_shape: tuple[int, ...]) -> PairWalk | None:
-    """Write two shapes that NumPy would broadcast as at most three dimensions.
-
-    Neighbouring dimensions in which the same inputs are broadcast become one.
-
-    Args:
-        a_shape: Shape of the first input.
-        b_shape: Shape of the second input.
-
-    Returns:
-        The walk, or None where three dimensions are not enough.
-
-    >>> pair_walk((1, 4, 6, 8), (1, 1, 1, 8))
-    PairWalk(shape=(24, 1, 8), a_stride=(8, 0, 1), b_stride=(0, 0, 1))
-    >>> pair_walk((1, 4, 6, 8), (1, 4, 6, 8))
-    PairWalk(shape=(1, 1, 192), a_stride=(0, 0, 1), b_stride=(0, 0, 1))
-    """
-    rank = max(len(a_shape), len(b_shape))
-    a_full = (1,) * (rank - len(a_shape)) + a_shape
-    b_full = (1,) * (rank - len(b_shape)) + b_shape
-    groups: list[tuple[int, bool, bool]] = []  # size, whether a and whether b is broadcast
-    for a_size, b_size in zip(a_full, b_full, strict=True):
-        size = max(a_size, b_size)
-        kind = a_size < size, b_size < size
-        if size == 1:
-            continue
-        if groups and groups[-1][1:] == kind:
-            size *= groups.pop()[0]
-        groups.append((size, *kind))
-    if len(groups) > 3:
-        return None
-    one = (1, False, False)
-    middle = [one] * (3 - len(groups))  # single rows lie between the others
-    full = [*groups[:-1], *middle, *groups[-1:]] if len(groups) > 1 else [*middle, *groups]
-    sizes = [size for size, _, _ in full[:3]]
-    return PairWalk(
-        (sizes[0], sizes[1], sizes[2]),
-        _strides([(size, a) for size, a, _ in full[:3]]),
-        _strides([(size, b) for size, _, b in full[:3]]),
-    )
-
-
-def _strides(dimensions: list[tuple[int, bool]]) -> tuple[int, int, int]:
-    """Elements from one index to the next, 0 in a broadcast dimension and in one of size 1."""
-    strides, step = [], 1
-    for size, broadcast in reversed(dimensions):
-        strides.append(0 if broadcast or size == 1 else step)
-        step *= 1 if broadcast else size
-    return strides[2], strides[1], strides[0]
 
 
 def add(site: Site) -> list[KernelCall]:
@@ -94,16 +28,23 @@ def add(site: Site) -> list[KernelCall]:
         raise site.fault(f"{error}. Calibrate with images like those of the task.") from None
     low, high = activation_range(options.activation, output.scale, output.zero_point)
     walk = _walk(site)
+    affine = affine_add(
+        (a.scale, b.scale, output.scale), (a.zero_point, b.zero_point, output.zero_point)
+    )
     fields = (
-        ("walk", _walk_text(walk)),
+        ("walk", walk.c_text(_rings(site, walk))),
         ("a_requant", factor(factors[0])),
         ("b_requant", factor(factors[1])),
         ("output_requant", factor(factors[2])),
+        ("a_factor", affine.a_factor if affine else 0),
+        ("b_factor", affine.b_factor if affine else 0),
+        ("addend", affine.addend if affine else 0),
         ("a_offset", -a.zero_point),
         ("b_offset", -b.zero_point),
         ("output_offset", output.zero_point),
         ("output_min", low),
         ("output_max", high),
+        ("is_affine", int(affine is not None)),
     )
     struct = Struct("td_add_params", fields)
     return [KernelCall("td_add_s8", struct, site.tensors(0, 1), (0, walk.shape[0]))]
@@ -117,7 +58,7 @@ def mul(site: Site) -> list[KernelCall]:
     low, high = activation_range(options.activation, output.scale, output.zero_point)
     walk = _walk(site)
     fields = (
-        ("walk", _walk_text(walk)),
+        ("walk", walk.c_text(_rings(site, walk))),
         ("output_requant", factor(mul_multiplier(a.scale, b.scale, output.scale))),
         ("a_offset", -a.zero_point),
         ("b_offset", -b.zero_point),
@@ -185,13 +126,18 @@ def softmax(site: Site) -> list[KernelCall]:
     """SOFTMAX over the last dimension."""
     options = site.op.options
     assert isinstance(options, SoftmaxOptions)
+    span = (0, rows(site.output))
+    if site.output.shape[-1] == 2:
+        pairs = softmax_pair_table(site.input().scale, options.beta)
+        name = site.constants.table(pairs, site.table_name("softmax"))
+        return [KernelCall("td_softmax_pairs_s8", name, site.tensors(0), span)]
     table = np.array(softmax_exp_table(site.input().scale, options.beta), np.int32)
     fields = (
         ("classes", site.output.shape[-1]),
         ("exp_table", site.constants.table(table, site.table_name("exp"))),
     )
     struct = Struct("td_softmax_params", fields)
-    return [KernelCall("td_softmax_s8", struct, site.tensors(0), (0, rows(site.output)))]
+    return [KernelCall("td_softmax_s8", struct, site.tensors(0), span)]
 
 
 def _real_parameters(scale: float, zero_point: int) -> Struct:
@@ -205,17 +151,13 @@ def _walk(site: Site) -> PairWalk:
             f"shapes {site.input(0).shape} and {site.input(1).shape} alternate too often in what "
             "is broadcast. Reshape one of them."
         )
-    if walk.shape[:2] == (1, 1) and len(site.output.shape) == 4:
-        return _by_image_rows(walk, site.output.shape[1])
     return walk
 
 
-def _by_image_rows(walk: PairWalk, height: int) -> PairWalk:
-    """A walk through two tensors of one shape, so that a kernel can be given a range of rows."""
-    row = walk.shape[2] // height
-    strides = _strides([(height, False), (1, False), (row, False)])
-    return PairWalk((height, 1, row), strides, strides)
-
-
-def _walk_text(walk: PairWalk) -> str:
-    return f"{{{list_of(walk.shape)}, {list_of(walk.a_stride)}, {list_of(walk.b_stride)}}}"
+def _rings(site: Site, walk: PairWalk) -> tuple[int, int, int]:
+    """Rows that the buffers of both inputs and of the output hold."""
+    a, b, output = (
+        site.rings.get(-1 if tensor is None else tensor, walk.shape[0])
+        for tensor in (*site.op.inputs[:2], site.op.outputs[0])
+    )
+    return a, b, output

@@ -6,12 +6,8 @@ from tinydet.compiler.ir import Tensor
 
 ARENA_ALIGNMENT = 16
 
-DETECTOR_INCLUDES = (
-    '#include "td_boxes.h"',
-    '#include "td_placement.h"',
-    '#include "td_preprocess.h"',
-    "",
-)
+DETECTOR_INCLUDES = ('#include "td_boxes.h"',)
+CAMERA_INCLUDES = ('#include "td_placement.h"', '#include "td_preprocess.h"')
 _DETECTOR_MACROS = """\
 #define {macro}_NUM_CLASSES {num_classes} /* without the background */
 #define {macro}_NUM_ANCHORS {num_anchors}
@@ -24,47 +20,91 @@ _DETECTOR_MACROS = """\
 #define {macro}_DELTAS_ZERO_POINT {deltas_zero_point}
 
 """
-_NETWORK_FUNCTIONS = """\
-/* Where the input {input_shape} goes. The arena of {macro}_ARENA_BYTES starts on a multiple of
- * {macro}_ARENA_ALIGNMENT bytes; it belongs to the caller and keeps nothing between two runs. */
+_ARENA = """\
+/* An arena has {macro}_ARENA_BYTES and starts on a multiple of {macro}_ARENA_ALIGNMENT bytes; it
+ * belongs to the caller and keeps nothing between two runs. */
+"""
+_RUN_IMAGE = """\
+/* Where the input {input_shape} goes. */
 {input_type} *{name}_input(void *arena);
 
 /* Run the network on what lies at {name}_input(arena); the input may be overwritten. */
 void {name}_run(void *arena);
 
 """
-_DETECTOR_FUNCTIONS = """\
+_RUN_CALLER = """\
+/* Run the network on the input {input_shape}, which stays where it is and is not written to. */
+void {name}_run(const {input_type} *input, void *arena);
+
+"""
+_RUN_ROWS = """\
+/* The input {input_shape} comes row by row: begin, feed all rows, then run the rest. The network
+ * goes along with the rows, and keeps what it needs of them in the arena. */
+void {name}_begin(void *arena);
+
+/* Feed the next rows of the input, as many at a time as you like. Returns how many are still
+ * missing; more than are missing are not read. */
+int {name}_feed_rows(void *arena, const {input_type} *rows, int count);
+
+/* What is left to run after the last row. Returns 0, or -1 if rows are missing. */
+int {name}_run_rest(void *arena);
+
+/* All of that on an input that lies in memory as a whole. */
+void {name}_run(const {input_type} *input, void *arena);
+
+"""
+_RUN = {"image": _RUN_IMAGE, "caller": _RUN_CALLER, "rows": _RUN_ROWS}
+_OUTPUTS = """\
 /* After {name}_run: scores [NUM_ANCHORS][1 + NUM_CLASSES], background first, and box deltas
  * [NUM_ANCHORS][4], both int8. */
 const int8_t *{name}_scores(const void *arena);
 const int8_t *{name}_deltas(const void *arena);
 
+"""
+_PREPROCESS = """\
 /* Scale a camera image of any size to the network's input, as in training. The source must not
  * lie in the arena. Returns TD_PREPROCESS_OK or what td_preprocess.h says. */
 int32_t {name}_preprocess(const td_image *source, void *arena);
 
+"""
+_DETECT = """\
 /* Find the objects of one image.
  *
- * rgb:      pixels [INPUT_HEIGHT][INPUT_WIDTH][3] as {name}_preprocess makes them, or NULL if they
- *           lie at {name}_input(arena) already
+{rgb}
  * out:      [capacity]; the best first; boxes are fractions of the network's input
  * capacity: most objects to give, at most {macro}_MAX_DETECTIONS are
  *
  * Returns their number. */
 int {name}_detect(const uint8_t *rgb, void *arena, td_detection *out, int capacity);
 
+"""
+_RGB_IN_ARENA = """\
+ * rgb:      pixels [INPUT_HEIGHT][INPUT_WIDTH][3] as {name}_preprocess makes them, or NULL if they
+ *           lie at {name}_input(arena) already"""
+_RGB_OF_CALLER = """\
+ * rgb:      pixels [INPUT_HEIGHT][INPUT_WIDTH][3]; they are only read"""
+_DETECT_IMAGE = """\
 /* The same for a camera image of any size: {name}_preprocess, then {name}_detect; boxes are
  * fractions of that image. Returns the number of objects, or what is negative in
  * td_preprocess.h. */
 int {name}_detect_image(const td_image *source, void *arena, td_detection *out, int capacity);
 
+"""
+_FINISH = """\
+/* After the last row: {name}_run_rest, and the objects as {name}_detect gives them. Returns their
+ * number, or -1 if rows are missing. */
+int {name}_finish(void *arena, td_detection *out, int capacity);
+
+"""
+_CLASS_NAMES = """\
 /* Names of the classes, [NUM_CLASSES], UTF-8. */
 extern const char *const {name}_class_names[{macro}_NUM_CLASSES];
 
 """
 _TRACE = """\
 #ifdef TD_TRACE
-/* Yours to define; called after every step with the name of its operator and what it wrote. */
+/* Yours to define; called with the name of an operator and the rows of its output that are now
+ * computed, from the first to the last, in one or more calls. */
 void td_trace(const char *op, const void *output, int32_t output_bytes);
 #endif
 
@@ -85,11 +125,11 @@ def header_text(model: GeneratedModel) -> str:
         "",
         "#include <stdint.h>",
         "",
-        *(DETECTOR_INCLUDES if model.detector else ()),
+        *_includes(model),
         *_size_macros(model),
     ]
     head = "\n".join(lines) + "\n"
-    body = _NETWORK_FUNCTIONS.format(**names)
+    body = (_ARENA + _RUN[model.input_mode]).format(**names)
     if model.detector is None:
         body += "".join(
             f"/* After {model.name}_run: output {dimensions(tensor)}. */\n"
@@ -98,11 +138,34 @@ def header_text(model: GeneratedModel) -> str:
         )
         macros = "\n"
     else:
-        body += _DETECTOR_FUNCTIONS.format(**names)
+        body += _detector_functions(model)
         macros = _DETECTOR_MACROS.format(**names)
     opening = '#ifdef __cplusplus\nextern "C" {\n#endif\n\n'
     closing = "#ifdef __cplusplus\n}\n#endif\n\n"
     return f"{head}{macros}{opening}{body}{_TRACE}{closing}#endif\n"
+
+
+def _includes(model: GeneratedModel) -> list[str]:
+    if model.detector is None:
+        return []
+    camera = CAMERA_INCLUDES if model.input_mode == "image" else ()
+    return [*DETECTOR_INCLUDES, *camera, ""]
+
+
+def _detector_functions(model: GeneratedModel) -> str:
+    """Outputs and boxes; camera images only where the input lies in the arena as a whole."""
+    names = model.names()
+    in_arena = model.input_mode == "image"
+    rgb = (_RGB_IN_ARENA if in_arena else _RGB_OF_CALLER).format(**names)
+    parts = [
+        _OUTPUTS,
+        _PREPROCESS if in_arena else "",
+        _DETECT,
+        _DETECT_IMAGE if in_arena else "",
+        _FINISH if model.input_mode == "rows" else "",
+        _CLASS_NAMES,
+    ]
+    return "".join(parts).format(rgb=rgb, **names)
 
 
 def dimensions(tensor: Tensor) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 
 from tinydet.compiler.codegen.c_text import Struct, list_of
 from tinydet.compiler.codegen.calls import KernelCall, Site, factor
+from tinydet.compiler.codegen.windows import ring_fields
 from tinydet.compiler.ir import ConcatOptions, MeanOptions, PadOptions, ResizeOptions
 from tinydet.compiler.lookup import nearest_indices
 from tinydet.compiler.requant import mean_multiplier, resize_scale_10
@@ -14,14 +15,15 @@ from tinydet.compiler.requant import mean_multiplier, resize_scale_10
 
 def reshape(site: Site) -> list[KernelCall]:
     """RESHAPE: nothing where the bytes stay, else a copy."""
-    if site.in_place:
-        return []
     size = site.output.size_bytes
-    return [_copy(site, site.op.inputs[0], outer=1, runs=(size, size), start=0)]
+    return [
+        _copy(site, site.op.inputs[position], outer=1, runs=(size, size), start=0)
+        for position, _ in site.moved
+    ]
 
 
 def concatenation(site: Site) -> list[KernelCall]:
-    """CONCATENATION: one call per input.
+    """CONCATENATION: one call per input that was not written to its place.
 
     Raises:
         CompilerError: An input has another quantization than the output.
@@ -31,6 +33,7 @@ def concatenation(site: Site) -> list[KernelCall]:
     axis = options.axis
     outer = prod(site.output.shape[:axis])
     output_run = site.output.size_bytes // outer
+    moved = {position for position, _ in site.moved}
     calls, start = [], 0
     for position, index in enumerate(site.op.inputs):
         part = site.input(position)
@@ -40,7 +43,8 @@ def concatenation(site: Site) -> list[KernelCall]:
                 "again with a current converter."
             )
         run = part.size_bytes // outer
-        calls.append(_copy(site, index, outer=outer, runs=(run, output_run), start=start))
+        if position in moved:
+            calls.append(_copy(site, index, outer=outer, runs=(run, output_run), start=start))
         start += run
     return calls
 
@@ -72,6 +76,7 @@ def pad(site: Site) -> list[KernelCall]:
         ("input_height", height),
         ("input_width", width),
         ("input_channels", channels),
+        *ring_fields(site),
         ("before", list_of(before for before, _ in paddings[-3:])),
         ("after", list_of(after for _, after in paddings[-3:])),
         ("value", site.input().zero_point),
@@ -92,6 +97,7 @@ def resize_bilinear(site: Site) -> list[KernelCall]:
         ("channels", channels),
         ("output_height", output_height),
         ("output_width", output_width),
+        *ring_fields(site),
         ("half_pixel_centers", int(options.half_pixel_centers)),
         ("height_scale_10", resize_scale_10(input_height, output_height, options.align_corners)),
         ("width_scale_10", resize_scale_10(input_width, output_width, options.align_corners)),
@@ -118,6 +124,7 @@ def resize_nearest(site: Site) -> list[KernelCall]:
         ("channels", channels),
         ("output_height", output_height),
         ("output_width", output_width),
+        *ring_fields(site),
         ("row_of", table("row_of", input_height, output_height)),
         ("column_of", table("column_of", input_width, output_width)),
     )

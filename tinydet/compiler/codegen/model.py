@@ -6,7 +6,7 @@ from typing import Any
 from tinydet.compiler.codegen.c_text import float32, integer, is_c_name
 from tinydet.compiler.codegen.detection import AnchorTable
 from tinydet.compiler.ir import Graph, Tensor
-from tinydet.compiler.memory import Plan
+from tinydet.compiler.memory import InputMode, Plan
 from tinydet.config.detector_spec import DetectorSpec
 from tinydet.errors import CompilerError, UnsupportedError
 
@@ -33,15 +33,13 @@ class GeneratedModel:
     """A planned network under the name that it gets in C.
 
     Attributes:
-        graph: The network; with a detector its outputs are the scores ``[1, NA, NC]`` and the
-            deltas ``[1, NA, 4]``, int8, and its input is uint8.
-        plan: Where its activations lie.
+        plan: The network, and where its activations lie. With a detector its outputs are the
+            scores ``[1, NA, NC]`` and the deltas ``[1, NA, 4]``, int8, and its input is uint8.
         name: Start of its C functions.
         origin: What it was made from, for the first comment of each file.
         detector: None for a network that finds no boxes.
     """
 
-    graph: Graph
     plan: Plan
     name: str
     origin: str = "a network"
@@ -79,6 +77,24 @@ class GeneratedModel:
         ]
         if problems:
             raise CompilerError(problems)
+
+    @property
+    def graph(self) -> Graph:
+        """The network, its operators in the order in which they run."""
+        return self.plan.schedule.graph
+
+    @property
+    def input_mode(self) -> InputMode:
+        """How the input comes."""
+        if self.plan.schedule.flow.external_input:
+            return "caller"
+        return "image" if self.plan.state is None else "rows"
+
+    @property
+    def copies_input(self) -> bool:
+        """Whether a function of the C file copies pixels into the arena."""
+        modes = {"image": self.detector is not None, "caller": False, "rows": True}
+        return modes[self.input_mode]
 
     @property
     def macro(self) -> str:

@@ -1,21 +1,22 @@
-"""The steps of a network as C: constant tables, and the calls of one inference."""
+"""The operators of a network as kernel calls, and the constant tables of these."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from tinydet.compiler.codegen import c_text, elementwise, layout, windows
+from tinydet.compiler.codegen import c_text, convolution, depthwise, elementwise, layout, pooling
 from tinydet.compiler.codegen.calls import KernelCall, Site
 from tinydet.compiler.codegen.constants import Constants
 from tinydet.compiler.ir import Graph, Op, Tensor
 from tinydet.compiler.memory import Plan
+from tinydet.compiler.schedule import moved_inputs
 from tinydet.errors import CompilerError
 
 EMITTERS: dict[str, Callable[[Site], list[KernelCall]]] = {
-    "CONV_2D": windows.convolution,
-    "DEPTHWISE_CONV_2D": windows.depthwise,
-    "FULLY_CONNECTED": windows.fully_connected,
-    "AVERAGE_POOL_2D": windows.pool,
-    "MAX_POOL_2D": windows.pool,
+    "CONV_2D": convolution.convolution,
+    "DEPTHWISE_CONV_2D": depthwise.depthwise,
+    "FULLY_CONNECTED": convolution.fully_connected,
+    "AVERAGE_POOL_2D": pooling.pool,
+    "MAX_POOL_2D": pooling.pool,
     "ADD": elementwise.add,
     "MUL": elementwise.mul,
     "QUANTIZE": elementwise.quantize,
@@ -37,37 +38,59 @@ POINTER_MACROS = """\
 #define TD_U8(offset) (bytes + (offset))
 #define TD_F32(offset) ((float *)(void *)(bytes + (offset)))
 """
-TRACE_MACRO = """\
-#ifdef TD_TRACE
-#define TD_STEP_DONE(op, offset, size) td_trace(op, bytes + (offset), size)
-#else
-#define TD_STEP_DONE(op, offset, size) ((void)0)
-#endif
+CALLER_MACROS = """\
+#define TD_CALLER_S8(offset) ((const int8_t *)(const void *)(input + (offset)))
+#define TD_CALLER_U8(offset) ((const uint8_t *)(const void *)(input + (offset)))
+#define TD_CALLER_F32(offset) ((const float *)(const void *)(input + (offset)))
 """
 
 
 @dataclass(frozen=True)
-class NetworkCode:
-    """A network in C.
+class OperatorCode:
+    """An operator in C.
 
     Attributes:
-        tables: Definitions of its constant tables and structures.
-        statements: Body of the function that runs it, one line each.
-        kernels: Names of the kernels it calls.
+        comment: What it does, on one line.
+        calls: Its kernel calls as C text; in those that take a range of rows ``{begin}`` and
+            ``{end}`` stand for it.
+        span: All its rows or elements; None where a call takes no range.
+    """
+
+    comment: str
+    calls: tuple[str, ...]
+    span: tuple[int, int] | None
+
+    def all_at_once(self) -> list[str]:
+        """The calls that compute everything."""
+        begin, end = self.span or (0, 0)
+        return self.rows(str(begin), str(end))
+
+    def rows(self, begin: str, end: str) -> list[str]:
+        """The calls that compute some rows."""
+        return [call.format(begin=begin, end=end) for call in self.calls]
+
+
+@dataclass(frozen=True)
+class NetworkCode:
+    """All operators in C.
+
+    Attributes:
+        tables: Definitions of their constant structures.
+        operators: By step.
+        kernels: Names of the kernels that are called.
     """
 
     tables: tuple[str, ...]
-    statements: tuple[str, ...]
+    operators: dict[int, OperatorCode]
     kernels: frozenset[str]
 
 
-def network_code(graph: Graph, plan: Plan, constants: Constants) -> NetworkCode:
+def network_code(plan: Plan, constants: Constants) -> NetworkCode:
     """Translate all operators.
 
     Args:
-        graph: A verified graph that keeps the constraints of the compiler.
-        plan: Where its activations lie.
-        constants: Where its constant tables go; they are not in the result's ``tables``.
+        plan: A network that keeps the constraints of the compiler, and where everything lies.
+        constants: Where constant tables go; they are not in the result's ``tables``.
 
     Returns:
         The code; ``tables`` has the parameters of the kernels.
@@ -75,44 +98,47 @@ def network_code(graph: Graph, plan: Plan, constants: Constants) -> NetworkCode:
     Raises:
         CompilerError: An operator for which there is no kernel. All of them are named.
     """
-    offsets = plan.tensor_offsets()
+    graph = plan.schedule.graph
     tables: list[str] = []
-    statements: list[str] = []
+    operators: dict[int, OperatorCode] = {}
     kernels: set[str] = set()
     problems: list[str] = []
     for step, op in enumerate(graph.ops, 1):
-        site = Site(graph, op, step, constants, _keeps_bytes(op, offsets))
+        site = _site(plan, step, op, constants)
         try:
             calls = _calls(site)
+            texts = []
+            for number, call in enumerate(calls):
+                suffix = f"_{number}" if len(calls) > 1 else ""
+                name = f"{call.kernel.removeprefix('td_')}_{step}{suffix}"
+                if not isinstance(call.parameters, str):
+                    tables.append(c_text.structure(call.parameters, name))
+                texts.append(_call_text(plan, site, call, name))
+                kernels.add(call.kernel)
         except CompilerError as error:
             problems += error.problems
             continue
-        statements.append(c_text.comment(_describe(graph, step, op)))
-        for number, call in enumerate(calls):
-            suffix = f"_{number}" if len(calls) > 1 else ""
-            name = f"{call.kernel.removeprefix('td_')}_{step}{suffix}"
-            if not isinstance(call.parameters, str):
-                tables.append(c_text.structure(call.parameters, name))
-            pointers = [_pointer(site, t, offsets) for t in call.tensors]
-            statements.append(_statement(call, name, pointers))
-            kernels.add(call.kernel)
-        output = op.outputs[0]
-        size = graph.tensors[output].size_bytes
-        statements.append(f"TD_STEP_DONE({c_text.string(op.name)}, {offsets[output]}, {size});")
+        span = calls[0].span if calls else None
+        description = c_text.comment(_describe(graph, step, op))
+        operators[step] = OperatorCode(description, tuple(texts), span)
     if problems:
         raise CompilerError(problems)
-    return NetworkCode(tuple(tables), tuple(statements), frozenset(kernels))
+    return NetworkCode(tuple(tables), operators, frozenset(kernels))
+
+
+def _site(plan: Plan, step: int, op: Op, constants: Constants) -> Site:
+    flow = plan.schedule.flow
+    moved: list[tuple[int, int | None]] = []
+    if op.kind in ("RESHAPE", "CONCATENATION"):
+        found = moved_inputs(flow.graph, op, flow.storages)
+        moved = [(position, offset) for position, _, offset in found]
+    return Site(flow.graph, op, step, constants, moved, flow.layouts, plan.schedule.rings)
 
 
 def _calls(site: Site) -> list[KernelCall]:
     if site.op.kind not in EMITTERS:
         raise site.fault("there is no kernel for it. Replace it by supported operators.")
     return EMITTERS[site.op.kind](site)
-
-
-def _keeps_bytes(op: Op, offsets: dict[int, int]) -> bool:
-    source = op.inputs[0] if op.inputs else None
-    return source is not None and offsets.get(source) == offsets[op.outputs[0]]
 
 
 def _describe(graph: Graph, step: int, op: Op) -> str:
@@ -133,8 +159,20 @@ def _dimensions(tensor: Tensor) -> str:
     return "x".join(map(str, shape)) or "1"
 
 
-def _pointer(site: Site, index: int, offsets: dict[int, int]) -> str:
-    """C text of the address of a tensor: a place in the arena, or a constant table."""
+def _call_text(plan: Plan, site: Site, call: KernelCall, name: str) -> str:
+    """``kernel(&parameters, tensors..., scratch, begin, end);`` with the range left open."""
+    arguments = [call.parameters if isinstance(call.parameters, str) else f"&{name}"]
+    arguments += [_pointer(plan, site, tensor) for tensor in call.tensors]
+    if call.takes_scratch:
+        scratch = plan.scratch(site.step)
+        arguments.append("0" if scratch is None else f"bytes + {scratch[0]}")
+    if call.span is not None:
+        arguments += ["{begin}", "{end}"]
+    return f"{call.kernel}({', '.join(arguments)});"
+
+
+def _pointer(plan: Plan, site: Site, index: int) -> str:
+    """C text of the address of a tensor: in the arena, the caller's, or a constant table."""
     tensor = site.graph.tensors[index]
     if tensor.data is not None:
         return site.constants.table(tensor.data, site.table_name("values"))
@@ -143,10 +181,7 @@ def _pointer(site: Site, index: int, offsets: dict[int, int]) -> str:
     macro = "TD_S8" if copied else POINTERS.get(tensor.dtype)
     if macro is None:
         raise site.fault(f"{tensor.name} is {tensor.dtype}. Quantize the model to int8.")
-    return f"{macro}({offsets[index]})"
-
-
-def _statement(call: KernelCall, name: str, pointers: Sequence[str]) -> str:
-    first = call.parameters if isinstance(call.parameters, str) else f"&{name}"
-    span = () if call.span is None else map(str, call.span)
-    return f"{call.kernel}({', '.join([first, *pointers, *span])});"
+    if index in plan.tensor_offsets:
+        return f"{macro}({plan.tensor_offsets[index]})"
+    place = plan.schedule.flow.storages.places[index]
+    return f"{macro.replace('TD_', 'TD_CALLER_')}({place.offset})"

@@ -3,10 +3,11 @@
 
 void td_average_pool_s8(const td_pool_params *p, const int8_t *input, int8_t *output, int32_t y_begin,
                         int32_t y_end) {
-    output += (ptrdiff_t)y_begin * p->output_width * p->channels;
+    const ptrdiff_t output_row = (ptrdiff_t)p->output_width * p->channels;
     for (int32_t y = y_begin; y < y_end; y++) {
         const int32_t y_start = y * p->stride_height - p->pad_top;
         const td_taps rows = td_taps_inside(y_start, p->input_height, p->filter_height, 1);
+        int8_t *out = output + (y % p->output_ring) * output_row;
         for (int32_t x = 0; x < p->output_width; x++) {
             const int32_t x_start = x * p->stride_width - p->pad_left;
             const td_taps columns = td_taps_inside(x_start, p->input_width, p->filter_width, 1);
@@ -14,13 +15,14 @@ void td_average_pool_s8(const td_pool_params *p, const int8_t *input, int8_t *ou
             for (int32_t c = 0; c < p->channels; c++) {
                 int32_t sum = 0;
                 for (int32_t i = rows.begin; i < rows.end; i++) {
-                    const ptrdiff_t row = (ptrdiff_t)(y_start + i) * p->input_width + x_start;
+                    const int32_t slot = (y_start + i) % p->input_ring;
+                    const ptrdiff_t row = (ptrdiff_t)slot * p->input_width + x_start;
                     for (int32_t j = columns.begin; j < columns.end; j++) {
                         sum += input[(row + j) * p->channels + c];
                     }
                 }
                 const int32_t half = sum > 0 ? count / 2 : -(count / 2);
-                *output++ = (int8_t)td_clamp((sum + half) / count, p->output_min, p->output_max);
+                *out++ = (int8_t)td_clamp((sum + half) / count, p->output_min, p->output_max);
             }
         }
     }

@@ -1,124 +1,284 @@
-/* CONV_2D. */
-#include "td_fixed_point.h"
+/* CONV_2D: gathers what four output pixels see, then computes all their channels (td_conv_block.h). */
+#include "td_conv_dsp.h"
 
-/* What one output pixel sees: rows x taps runs of `run` adjacent values, in the input and in the weights of
- * one output channel. Without horizontal dilation the taps of a row are adjacent, and are one run. */
+/* A window in runs: values that are adjacent in the input. Without horizontal dilation a filter row is one
+ * run, else each tap is one. Of a run, values are gathered in fours in the order 0, 2, 1, 3 (which is what
+ * splitting a word into its even and its odd bytes gives), the last one to three as they come. A run fills
+ * whole pairs. */
 typedef struct {
-    const uint8_t *input;
-    const int8_t *weights;
-    int32_t rows, taps, run;
-    ptrdiff_t input_row, input_tap, weight_row, weight_tap; /* distances */
-} conv_window;
+    int32_t rows, columns; /* runs of the window */
+    int32_t pixels;        /* of a run */
+    int32_t length, pairs; /* values of a run, and the pairs that they take */
+} conv_runs;
 
-TD_INLINE conv_window conv_window_at(const td_conv_params *p, const uint8_t *input, td_taps rows, int32_t y,
-                                     int32_t x) {
-    const int32_t x_start = x * p->stride_width - p->pad_left;
-    const td_taps columns = td_taps_inside(x_start, p->input_width, p->filter_width, p->dilation_width);
-    const ptrdiff_t channels = p->input_channels;
-    conv_window w;
-    w.rows = columns.end > columns.begin ? rows.end - rows.begin : 0;
-    w.input_row = (ptrdiff_t)p->dilation_height * p->input_width * channels;
-    w.input_tap = p->dilation_width * channels;
-    w.weight_row = p->filter_width * channels;
-    w.weight_tap = channels;
-    w.input = input;
-    w.weights = p->weights;
-    if (w.rows > 0) {
-        const int32_t first_y = y * p->stride_height - p->pad_top + rows.begin * p->dilation_height;
-        const int32_t first_x = x_start + columns.begin * p->dilation_width;
-        w.input += ((ptrdiff_t)first_y * p->input_width + first_x) * channels;
-        w.weights += ((ptrdiff_t)rows.begin * p->filter_width + columns.begin) * channels;
+TD_INLINE conv_runs conv_runs_of(const td_conv_params *p) {
+    const int is_dense = p->dilation_width == 1;
+    conv_runs runs = {p->filter_height, is_dense ? 1 : p->filter_width, is_dense ? p->filter_width : 1, 0, 0};
+    runs.length = runs.pixels * p->input_channels;
+    runs.pairs = (runs.length + 1) / 2;
+    return runs;
+}
+
+/* Up to four output pixels one after the other, through the ends of image rows. */
+typedef struct {
+    int32_t y, x, count; /* the first one */
+    int is_in_row;       /* four, all in one row */
+} conv_pixels;
+
+typedef struct {
+    int32_t y, x;
+} conv_pixel;
+
+/* Pixel k; those that are missing repeat the first. */
+TD_INLINE conv_pixel conv_pixel_of(const td_conv_params *p, const conv_pixels *pixels, int32_t k) {
+    conv_pixel pixel = {pixels->y, pixels->x + (k < pixels->count ? k : 0)};
+    while (pixel.x >= p->output_width) {
+        pixel.x -= p->output_width;
+        pixel.y++;
     }
-    if (p->dilation_width == 1) {
-        w.taps = 1;
-        w.run = (columns.end - columns.begin) * p->input_channels;
+    return pixel;
+}
+
+TD_INLINE int16_t conv_input_value(uint8_t bits, int is_unsigned) {
+    return is_unsigned ? (int16_t)bits : (int16_t)(int8_t)bits;
+}
+
+/* `fours` times four values of each of four pixels. */
+TD_INLINE void conv_gather_fours(const uint8_t *const in[TD_CONV_PIXELS], int32_t fours, int is_unsigned,
+                                 int16_t *out) {
+#ifdef TD_DSP
+    if (fours > 0 && is_unsigned) {
+        conv_gather_u8_dsp(in, fours, out);
+    } else if (fours > 0) {
+        conv_gather_s8_dsp(in, fours, out);
+    }
+#else
+    for (int32_t i = 0; i < 4 * fours; i += 4, out += 16) {
+        for (int k = 0; k < TD_CONV_PIXELS; k++) {
+            out[2 * k] = conv_input_value(in[k][i], is_unsigned);
+            out[2 * k + 1] = conv_input_value(in[k][i + 2], is_unsigned);
+            out[2 * k + 8] = conv_input_value(in[k][i + 1], is_unsigned);
+            out[2 * k + 9] = conv_input_value(in[k][i + 3], is_unsigned);
+        }
+    }
+#endif
+}
+
+/* A run of four pixels that lies inside the image for each of them. */
+TD_INLINE void conv_gather_inside(const uint8_t *const in[TD_CONV_PIXELS], int32_t length, int is_unsigned,
+                                  int16_t *out) {
+    const int32_t fours = length >> 2;
+    conv_gather_fours(in, fours, is_unsigned, out);
+    out += 16 * fours;
+    for (int32_t i = 0; i < (length & 3); i++) {
+        for (int k = 0; k < TD_CONV_PIXELS; k++) {
+            out[8 * (i >> 1) + 2 * k + (i & 1)] = conv_input_value(in[k][4 * fours + i], is_unsigned);
+        }
+    }
+}
+
+/* Where value `index` of a run lies among the gathered ones. */
+TD_INLINE int32_t conv_place(const conv_runs *runs, int32_t index) {
+    if (index >= (runs->length & ~3)) {
+        return index;
+    }
+    return (index & ~3) | (index & 1) << 1 | (index >> 1 & 1);
+}
+
+/* A run of one pixel, a part of which lies outside: at column x_start, in a row or (NULL) outside of all. */
+TD_CONV_SHARED void conv_gather_clipped(const td_conv_params *p, const conv_runs *runs, const uint8_t *row,
+                                   int32_t x_start, int is_unsigned, int16_t *out) {
+    int32_t index = 0;
+    for (int32_t x = x_start; x < x_start + runs->pixels; x++) {
+        const int is_inside = row != NULL && x >= 0 && x < p->input_width;
+        for (int32_t c = 0; c < p->input_channels; c++, index++) {
+            const int32_t place = conv_place(runs, index);
+            int16_t value = p->input_zero_point;
+            if (is_inside) {
+                value = conv_input_value(row[(ptrdiff_t)x * p->input_channels + c], is_unsigned);
+            }
+            out[8 * (place >> 1) + (place & 1)] = value;
+        }
+    }
+}
+
+/* Row y of the input; NULL outside the image. */
+TD_INLINE const uint8_t *conv_input_row(const td_conv_params *p, const uint8_t *input, int32_t y) {
+    if (y < 0 || y >= p->input_height) {
+        return NULL;
+    }
+    return input + (ptrdiff_t)(y < p->input_ring ? y : y % p->input_ring) * p->input_width * p->input_channels;
+}
+
+/* Run (i, j) of the window for four pixels of a row that lie inside the image; 0: they do not. */
+TD_INLINE int conv_gather_in_row(const td_conv_params *p, const conv_runs *runs, const uint8_t *row,
+                                 int32_t x, int is_unsigned, int16_t *out) {
+    const ptrdiff_t step = p->stride_width * p->input_channels;
+    const uint8_t *in[TD_CONV_PIXELS];
+    if (row == NULL || x < 0 || x + (TD_CONV_PIXELS - 1) * p->stride_width + runs->pixels > p->input_width) {
+        return 0;
+    }
+    in[0] = row + (ptrdiff_t)x * p->input_channels;
+    in[1] = in[0] + step;
+    in[2] = in[1] + step;
+    in[3] = in[2] + step;
+    conv_gather_inside(in, runs->length, is_unsigned, out);
+    return 1;
+}
+
+/* Run (i, j) of the window for any pixels. */
+TD_CONV_SHARED void conv_gather_any(const td_conv_params *p, const conv_runs *runs, const uint8_t *input,
+                               const conv_pixels *pixels, int32_t i, int32_t j, int is_unsigned, int16_t *out) {
+    const uint8_t *in[TD_CONV_PIXELS], *rows[TD_CONV_PIXELS], *inside = NULL;
+    int32_t columns[TD_CONV_PIXELS];
+    for (int32_t k = 0; k < TD_CONV_PIXELS; k++) {
+        const conv_pixel pixel = conv_pixel_of(p, pixels, k);
+        const int32_t y = pixel.y * p->stride_height - p->pad_top + i * p->dilation_height;
+        const int32_t x = pixel.x * p->stride_width - p->pad_left + j * p->dilation_width;
+        rows[k] = conv_input_row(p, input, y);
+        columns[k] = x;
+        in[k] = NULL;
+        if (rows[k] != NULL && x >= 0 && x + runs->pixels <= p->input_width) {
+            in[k] = inside = rows[k] + (ptrdiff_t)x * p->input_channels;
+        }
+    }
+    if (inside != NULL) {
+        const uint8_t *starts[TD_CONV_PIXELS]; /* of all; those outside are overwritten */
+        for (int32_t k = 0; k < TD_CONV_PIXELS; k++) {
+            starts[k] = in[k] != NULL ? in[k] : inside;
+        }
+        conv_gather_inside(starts, runs->length, is_unsigned, out);
+    }
+    for (int32_t k = 0; k < TD_CONV_PIXELS; k++) {
+        if (in[k] == NULL) {
+            conv_gather_clipped(p, runs, rows[k], columns[k], is_unsigned, out + 2 * k);
+        }
+    }
+}
+
+TD_INLINE void conv_gather(const td_conv_params *p, const conv_runs *runs, const uint8_t *input,
+                           const conv_pixels *pixels, int is_unsigned, int16_t *out) {
+    const int32_t y = pixels->y * p->stride_height - p->pad_top;
+    const int32_t x = pixels->x * p->stride_width - p->pad_left;
+    for (int32_t i = 0; i < runs->rows; i++) {
+        const uint8_t *row = conv_input_row(p, input, y + i * p->dilation_height);
+        for (int32_t j = 0; j < runs->columns; j++, out += 2 * TD_CONV_PIXELS * runs->pairs) {
+            if (!pixels->is_in_row ||
+                !conv_gather_in_row(p, runs, row, x + j * p->dilation_width, is_unsigned, out)) {
+                conv_gather_any(p, runs, input, pixels, i, j, is_unsigned, out);
+            }
+        }
+    }
+}
+
+typedef uint32_t conv_word __attribute__((aligned(1), may_alias)); /* anywhere */
+
+/* The zero points around each channel of a planar row. Behind a channel and in front of the next one they are
+ * one gap; four bytes as a rule. */
+TD_CONV_SHARED void conv_fill_pads(const td_conv_params *p, int8_t *row) {
+    const int8_t zero_point = (int8_t)p->output_offset;
+    const int32_t gap = p->output_pad_left + p->output_pad_right;
+    const ptrdiff_t stride = p->channel_stride;
+    int8_t *at = row + p->output_pad_left + p->output_width;
+    td_fill(zero_point, row, p->output_pad_left);
+    for (int32_t c = p->output_channels - 1; c > 0; c--, at += stride) {
+        if (gap == 4) {
+            *(conv_word *)(void *)at = 0x01010101u * (uint8_t)zero_point;
+        } else {
+            td_fill(zero_point, at, gap);
+        }
+    }
+    td_fill(zero_point, at, p->output_pad_right);
+}
+
+/* Where the pixels go, and the pads of rows that begin here. */
+TD_INLINE void conv_place_output(const td_conv_params *p, int8_t *output, const conv_pixels *pixels,
+                                 int8_t *places[TD_CONV_PIXELS]) {
+    for (int32_t k = 0; k < TD_CONV_PIXELS; k++) {
+        const conv_pixel pixel = conv_pixel_of(p, pixels, k);
+        const int32_t slot = pixel.y < p->output_ring ? pixel.y : pixel.y % p->output_ring;
+        int8_t *const row = output + (ptrdiff_t)slot * p->output_row_bytes;
+        places[k] = row + p->output_pad_left + (ptrdiff_t)pixel.x * p->pixel_stride;
+        if (pixel.x == 0 && k < pixels->count && p->output_pad_left + p->output_pad_right > 0) {
+            conv_fill_pads(p, row);
+        }
+        if (pixels->is_in_row) {
+            places[1] = places[0] + p->pixel_stride;
+            places[2] = places[1] + p->pixel_stride;
+            places[3] = places[2] + p->pixel_stride;
+            return;
+        }
+    }
+}
+
+TD_CONV_SHARED void conv_block(const td_conv_params *p, const td_conv_block *block) {
+    if (!p->is_plain) {
+        conv_block_general(p, block);
+        return;
+    }
+#ifdef TD_DSP
+    if (p->is_joined) {
+        conv_block_joined_dsp(block);
     } else {
-        w.taps = columns.end - columns.begin;
-        w.run = p->input_channels;
+        conv_block_dsp(block);
     }
-    return w;
+#else
+    conv_block_plain(p, block);
+#endif
 }
 
-TD_INLINE int32_t conv_input_value(uint8_t bits, int is_unsigned) {
-    return is_unsigned ? (int32_t)bits : (int32_t)(int8_t)bits;
-}
-
-/* Sums of `lanes` (1 or 4) output channels at once, which share every load of an input value. */
-TD_INLINE void conv_sum(const conv_window *w, ptrdiff_t channel, ptrdiff_t channel_size, int32_t offset,
-                        int is_unsigned, int lanes, int32_t sums[4]) {
-    const int8_t *weights = w->weights + channel * channel_size;
-    int32_t sum_0 = sums[0], sum_1 = sums[1], sum_2 = sums[2], sum_3 = sums[3];
-    for (int32_t i = 0; i < w->rows; i++) {
-        for (int32_t j = 0; j < w->taps; j++) {
-            const uint8_t *in = w->input + i * w->input_row + j * w->input_tap;
-            const uint8_t *end = in + w->run;
-            const int8_t *w_0 = weights + i * w->weight_row + j * w->weight_tap;
-            const int8_t *w_1 = w_0 + (lanes > 1 ? channel_size : 0);
-            const int8_t *w_2 = w_1 + (lanes > 1 ? channel_size : 0);
-            const int8_t *w_3 = w_2 + (lanes > 1 ? channel_size : 0);
-            while (in < end) {
-                const int32_t value = conv_input_value(*in++, is_unsigned) + offset;
-                sum_0 += value * *w_0++;
-                if (lanes > 1) {
-                    sum_1 += value * *w_1++;
-                    sum_2 += value * *w_2++;
-                    sum_3 += value * *w_3++;
-                }
-            }
-        }
-    }
-    sums[0] = sum_0;
-    sums[1] = sum_1;
-    sums[2] = sum_2;
-    sums[3] = sum_3;
-}
-
-TD_INLINE int8_t conv_output_value(const td_conv_params *p, int32_t sum, int32_t channel) {
-    const int32_t value = td_rescale(sum, p->requant[channel]) + p->output_offset;
-    return (int8_t)td_clamp(value, p->output_min, p->output_max);
-}
-
-TD_INLINE void conv_pixel(const td_conv_params *p, const conv_window *w, int is_unsigned, int8_t *output) {
-    const ptrdiff_t channel_size = (ptrdiff_t)p->filter_height * p->filter_width * p->input_channels;
-    const int32_t offset = p->input_offset;
-    int32_t channel = 0;
-    for (; channel + 4 <= p->output_channels; channel += 4) {
-        int32_t sums[4] = {0, 0, 0, 0};
-        if (p->bias != NULL) {
-            for (int k = 0; k < 4; k++) {
-                sums[k] = p->bias[channel + k];
-            }
-        }
-        conv_sum(w, channel, channel_size, offset, is_unsigned, 4, sums);
-        for (int k = 0; k < 4; k++) {
-            output[channel + k] = conv_output_value(p, sums[k], channel + k);
-        }
-    }
-    for (; channel < p->output_channels; channel++) {
-        int32_t sums[4] = {p->bias != NULL ? p->bias[channel] : 0, 0, 0, 0};
-        conv_sum(w, channel, channel_size, offset, is_unsigned, 1, sums);
-        output[channel] = conv_output_value(p, sums[0], channel);
-    }
+/* Pairs [begin, end) of channels, of pixels that are yet to come. */
+TD_INLINE void conv_prepare(const td_conv_params *p, const conv_runs *runs, int16_t *gathered, int32_t begin,
+                            int32_t end, td_conv_block *block) {
+    const ptrdiff_t pairs = (ptrdiff_t)runs->rows * runs->columns * runs->pairs;
+    block->first = 2 * (ptrdiff_t)begin * p->channel_stride;
+    block->rounded_offset = 2 * p->output_offset + 1;
+    block->channels = p->channels + begin;
+    block->gathered = gathered;
+    block->gathered_end = gathered + 2 * TD_CONV_PIXELS * pairs;
+    block->weights = p->weights + 4 * begin * pairs;
+    block->channel_stride = 2 * end <= p->output_channels ? p->channel_stride : 0;
+    block->channels_end = p->channels + end;
 }
 
 TD_INLINE void conv_rows(const td_conv_params *p, const uint8_t *input, int is_unsigned, int8_t *output,
-                         int32_t y_begin, int32_t y_end) {
-    output += (ptrdiff_t)y_begin * p->output_width * p->output_channels;
-    for (int32_t y = y_begin; y < y_end; y++) {
-        const td_taps rows = td_taps_inside(y * p->stride_height - p->pad_top, p->input_height,
-                                            p->filter_height, p->dilation_height);
-        for (int32_t x = 0; x < p->output_width; x++) {
-            const conv_window window = conv_window_at(p, input, rows, y, x);
-            conv_pixel(p, &window, is_unsigned, output);
-            output += p->output_channels;
+                         int16_t *gathered, int32_t y_begin, int32_t y_end) {
+    const conv_runs runs = conv_runs_of(p);
+    const int32_t whole_pairs = p->output_channels / 2;
+    conv_pixels pixels = {y_begin, 0, TD_CONV_PIXELS, 0};
+    td_conv_block block, last;
+    conv_prepare(p, &runs, gathered, 0, whole_pairs, &block);
+    conv_prepare(p, &runs, gathered, whole_pairs, (p->output_channels + 1) / 2, &last);
+    int32_t left = (y_end - y_begin) * p->output_width;
+    for (; left > 0; left -= TD_CONV_PIXELS) {
+        pixels.count = left < TD_CONV_PIXELS ? left : TD_CONV_PIXELS;
+        pixels.is_in_row = pixels.count == TD_CONV_PIXELS && pixels.x + TD_CONV_PIXELS <= p->output_width;
+        conv_gather(p, &runs, input, &pixels, is_unsigned, gathered);
+        /* All that these pixels see has been read: from here on, its rows may be written to. */
+        conv_place_output(p, output, &pixels, block.pixels);
+        if (whole_pairs > 0) {
+            conv_block(p, &block);
+        }
+        if (2 * whole_pairs < p->output_channels) {
+            for (int k = 0; k < TD_CONV_PIXELS; k++) {
+                last.pixels[k] = block.pixels[k];
+            }
+            conv_block(p, &last);
+        }
+        pixels.x += TD_CONV_PIXELS;
+        while (pixels.x >= p->output_width) {
+            pixels.x -= p->output_width;
+            pixels.y++;
         }
     }
 }
 
-void td_conv_s8(const td_conv_params *p, const int8_t *input, int8_t *output, int32_t y_begin, int32_t y_end) {
-    conv_rows(p, (const uint8_t *)input, 0, output, y_begin, y_end);
+void td_conv_s8(const td_conv_params *p, const int8_t *input, int8_t *output, void *scratch, int32_t y_begin,
+                int32_t y_end) {
+    conv_rows(p, (const uint8_t *)input, 0, output, (int16_t *)scratch, y_begin, y_end);
 }
 
-void td_conv_u8(const td_conv_params *p, const uint8_t *input, int8_t *output, int32_t y_begin, int32_t y_end) {
-    conv_rows(p, input, 1, output, y_begin, y_end);
+void td_conv_u8(const td_conv_params *p, const uint8_t *input, int8_t *output, void *scratch, int32_t y_begin,
+                int32_t y_end) {
+    conv_rows(p, input, 1, output, (int16_t *)scratch, y_begin, y_end);
 }

@@ -1,94 +1,152 @@
-/* DEPTHWISE_CONV_2D. */
-#include "td_fixed_point.h"
+/* DEPTHWISE_CONV_2D on interleaved rows: sums of some channels of one pixel, tap by tap. */
+#include "td_dsp.h"
 
-TD_INLINE int32_t depthwise_input_value(uint8_t bits, int is_unsigned) {
+enum { CHANNELS_AT_ONCE = 32, TAPS_3X3 = 9 };
+
+/* The pixel under tap (i, j) of output pixel (y, x); zero points where it is outside the image. */
+TD_INLINE const uint8_t *depthwise_tap(const td_depthwise_params *p, const uint8_t *input, int32_t y, int32_t x) {
+    if (y < 0 || y >= p->input_height || x < 0 || x >= p->input_width) {
+        return p->outside;
+    }
+    return input + ((ptrdiff_t)(y % p->input_ring) * p->input_width + x) * p->input_channels;
+}
+
+TD_INLINE int32_t depthwise_value(uint8_t bits, int is_unsigned) {
     return is_unsigned ? (int32_t)bits : (int32_t)(int8_t)bits;
 }
 
-TD_INLINE int8_t depthwise_output_value(const td_depthwise_params *p, int32_t sum, int32_t channel) {
-    const int32_t value = td_rescale(sum, p->requant[channel]) + p->output_offset;
-    return (int8_t)td_clamp(value, p->output_min, p->output_max);
+TD_INLINE void depthwise_outputs(const td_depthwise_params *p, const int32_t *restrict sums, int32_t channel,
+                                 int32_t count, int8_t *restrict output) {
+    const int32_t offset = p->output_offset, low = p->output_min, high = p->output_max;
+    TD_RARE_LOOP
+    for (int32_t c = 0; c < count; c++) {
+        const td_depthwise_factor *factor = &p->channel[channel + c];
+        const td_requant requant = {(int32_t)((uint32_t)factor->twice_multiplier >> 1), -1 - factor->half_shift};
+        output[c] = (int8_t)td_clamp(td_rescale(sums[c], requant) + offset, low, high);
+    }
 }
 
-/* One output pixel by any filter; `input` is at the first tap inside the image, `weights` at its weight. */
-TD_INLINE void depthwise_pixel(const td_depthwise_params *p, const uint8_t *input, td_taps rows,
-                               td_taps columns, int is_unsigned, int8_t *output) {
-    const ptrdiff_t channels = p->input_channels;
-    const ptrdiff_t filter_tap = channels * p->depth_multiplier;
-    const ptrdiff_t input_row = (ptrdiff_t)p->dilation_height * p->input_width * channels;
-    const ptrdiff_t input_tap = p->dilation_width * channels;
-    const int8_t *weights = p->weights + (rows.begin * p->filter_width + columns.begin) * filter_tap;
-    int32_t channel = 0;
-    for (int32_t c = 0; c < p->input_channels; c++) {
-        for (int32_t m = 0; m < p->depth_multiplier; m++, channel++) {
-            int32_t sum = p->bias != NULL ? p->bias[channel] : 0;
-            for (int32_t i = 0; i < rows.end - rows.begin; i++) {
-                const uint8_t *in = input + i * input_row + c;
-                const int8_t *w = weights + i * p->filter_width * filter_tap + channel;
-                for (int32_t j = columns.begin; j < columns.end; j++) {
-                    sum += (depthwise_input_value(*in, is_unsigned) + p->input_offset) * *w;
-                    in += input_tap;
-                    w += filter_tap;
+/* Output channels [begin, begin + count) of a pixel whose window starts at (y, x). */
+TD_INLINE void depthwise_channels(const td_depthwise_params *p, const uint8_t *input, int is_unsigned, int32_t y,
+                                  int32_t x, int32_t begin, int32_t count, int8_t *output) {
+    const int32_t channels = p->input_channels * p->depth_multiplier;
+    int32_t sums[CHANNELS_AT_ONCE];
+    TD_RARE_LOOP
+    for (int32_t c = 0; c < count; c++) {
+        sums[c] = p->channel[begin + c].bias;
+    }
+    const int8_t *w = p->weights + begin;
+    TD_RARE_LOOP
+    for (int32_t i = 0; i < p->filter_height; i++) {
+        TD_RARE_LOOP
+        for (int32_t j = 0; j < p->filter_width; j++, w += channels) {
+            const uint8_t *in = depthwise_tap(p, input, y + i * p->dilation_height, x + j * p->dilation_width);
+            if (p->depth_multiplier == 1) {
+                TD_RARE_LOOP
+                for (int32_t c = 0; c < count; c++) {
+                    sums[c] += depthwise_value(in[begin + c], is_unsigned) * w[c];
+                }
+            } else {
+                TD_RARE_LOOP
+                for (int32_t c = 0; c < count; c++) {
+                    sums[c] += depthwise_value(in[(begin + c) / p->depth_multiplier], is_unsigned) * w[c];
                 }
             }
-            output[channel] = depthwise_output_value(p, sum, channel);
         }
     }
+    depthwise_outputs(p, sums, begin, count, output + begin);
 }
 
-/* One row of three adjacent taps. */
-TD_INLINE int32_t depthwise_sum_3(const uint8_t *in, const int8_t *w, ptrdiff_t channels, int32_t offset,
-                                  int is_unsigned) {
-    return (depthwise_input_value(in[0], is_unsigned) + offset) * w[0] +
-           (depthwise_input_value(in[channels], is_unsigned) + offset) * w[channels] +
-           (depthwise_input_value(in[2 * channels], is_unsigned) + offset) * w[2 * channels];
+#ifdef TD_DSP
+TD_INLINE int32_t depthwise_rounded(int32_t sum, const td_depthwise_factor *factor, int32_t rounded_offset) {
+    int32_t high = td_add_high_product(sum, sum, factor->twice_multiplier); /* the multiplier is 2**32 too low */
+    high += high >> 31;
+    const int32_t value = (high >> factor->half_shift) + rounded_offset;
+    int32_t result;
+    TD_SHIFT_TO_S8(result, value, 1);
+    return result;
 }
 
-/* One output pixel by a whole 3x3 filter without dilation or multiplier: most of a network's depthwise work. */
-TD_INLINE void depthwise_pixel_3x3(const td_depthwise_params *p, const uint8_t *input, int is_unsigned,
-                                   int8_t *output) {
-    const ptrdiff_t channels = p->input_channels;
-    const ptrdiff_t input_row = p->input_width * channels;
-    const int32_t offset = p->input_offset;
-    const uint8_t *in_0 = input, *in_1 = in_0 + input_row, *in_2 = in_1 + input_row;
-    const int8_t *w_0 = p->weights, *w_1 = w_0 + 3 * channels, *w_2 = w_1 + 3 * channels;
-    for (int32_t c = 0; c < p->input_channels; c++) {
-        int32_t sum = p->bias != NULL ? p->bias[c] : 0;
-        sum += depthwise_sum_3(in_0++, w_0++, channels, offset, is_unsigned);
-        sum += depthwise_sum_3(in_1++, w_1++, channels, offset, is_unsigned);
-        sum += depthwise_sum_3(in_2++, w_2++, channels, offset, is_unsigned);
-        output[c] = depthwise_output_value(p, sum, c);
+/* Adds the products of nine taps and of four channels from `channel` on; `weights` is at that channel too. In one piece,
+ * because compilers spill. */
+TD_INLINE void depthwise_nine(const int8_t *const *taps, int32_t channel, const int8_t *weights, int32_t channels,
+                              int32_t sums[4]) {
+    uint32_t in, in_odd, w, w_odd;
+    __asm__(
+        ".rept 9\n\t"
+        "ldr %[in], [%[taps]], #4\n\t"
+        "ldr %[w], [%[weights]]\n\t"
+        "ldr %[in], [%[in], %[channel]]\n\t"
+        "add %[weights], %[weights], %[channels]\n\t"
+        "sxtb16 %[w_odd], %[w], ror #8\n\t"
+        "sxtb16 %[in_odd], %[in], ror #8\n\t"
+        "sxtb16 %[w], %[w]\n\t"
+        "sxtb16 %[in], %[in]\n\t"
+        "smlabb %[sum_1], %[in_odd], %[w_odd], %[sum_1]\n\t"
+        "smlatt %[sum_3], %[in_odd], %[w_odd], %[sum_3]\n\t"
+        "smlabb %[sum_0], %[in], %[w], %[sum_0]\n\t"
+        "smlatt %[sum_2], %[in], %[w], %[sum_2]\n\t"
+        ".endr"
+        : [sum_0] "+r"(sums[0]), [sum_1] "+r"(sums[1]), [sum_2] "+r"(sums[2]), [sum_3] "+r"(sums[3]),
+          [taps] "+r"(taps), [weights] "+r"(weights), [in] "=&r"(in), [in_odd] "=&r"(in_odd), [w] "=&r"(w),
+          [w_odd] "=&r"(w_odd)
+        : [channel] "r"(channel), [channels] "r"(channels)
+        : "memory");
+}
+
+/* A pixel of a 3x3 filter, four channels at a time; gives how many channels were done. */
+__attribute__((noinline)) static int32_t depthwise_fours(const td_depthwise_params *p,
+                                                         const int8_t *const taps[TAPS_3X3], int8_t *output) {
+    const int32_t channels = p->input_channels, rounded_offset = 2 * p->output_offset + 1;
+    const td_depthwise_factor *factor = p->channel;
+    int32_t c = 0;
+    for (; c + 4 <= channels; c += 4, factor += 4) {
+        int32_t sums[4] = {factor[0].bias, factor[1].bias, factor[2].bias, factor[3].bias};
+        depthwise_nine(taps, c, p->weights + c, channels, sums);
+        output[c] = (int8_t)depthwise_rounded(sums[0], factor, rounded_offset);
+        output[c + 1] = (int8_t)depthwise_rounded(sums[1], factor + 1, rounded_offset);
+        output[c + 2] = (int8_t)depthwise_rounded(sums[2], factor + 2, rounded_offset);
+        output[c + 3] = (int8_t)depthwise_rounded(sums[3], factor + 3, rounded_offset);
     }
+    return c;
 }
 
-TD_INLINE int depthwise_is_plain_3x3(const td_depthwise_params *p) {
-    return p->filter_height == 3 && p->filter_width == 3 && p->dilation_height == 1 &&
-           p->dilation_width == 1 && p->depth_multiplier == 1;
+TD_INLINE int32_t depthwise_pixel_3x3(const td_depthwise_params *p, const uint8_t *input, int32_t y, int32_t x,
+                                      int8_t *output) {
+    const int8_t *taps[TAPS_3X3];
+    for (int32_t tap = 0; tap < TAPS_3X3; tap++) {
+        const int32_t tap_y = y + tap / 3 * p->dilation_height, tap_x = x + tap % 3 * p->dilation_width;
+        taps[tap] = (const int8_t *)depthwise_tap(p, input, tap_y, tap_x);
+    }
+    return depthwise_fours(p, taps, output);
+}
+#endif
+
+TD_INLINE void depthwise_pixel(const td_depthwise_params *p, const uint8_t *input, int is_unsigned, int32_t y,
+                               int32_t x, int8_t *output) {
+    const int32_t channels = p->input_channels * p->depth_multiplier;
+    int32_t begin = 0;
+#ifdef TD_DSP
+    if (!is_unsigned && p->filter_height == 3 && p->filter_width == 3 && p->depth_multiplier == 1 &&
+        p->rounding != TD_ROUND_ANY) {
+        begin = depthwise_pixel_3x3(p, input, y, x, output);
+    }
+#endif
+    for (; begin < channels; begin += CHANNELS_AT_ONCE) {
+        const int32_t left = channels - begin;
+        const int32_t count = left < CHANNELS_AT_ONCE ? left : CHANNELS_AT_ONCE;
+        depthwise_channels(p, input, is_unsigned, y, x, begin, count, output);
+    }
 }
 
 TD_INLINE void depthwise_rows(const td_depthwise_params *p, const uint8_t *input, int is_unsigned,
                               int8_t *output, int32_t y_begin, int32_t y_end) {
-    const ptrdiff_t output_channels = (ptrdiff_t)p->input_channels * p->depth_multiplier;
-    const int is_plain_3x3 = depthwise_is_plain_3x3(p);
-    output += y_begin * p->output_width * output_channels;
+    const ptrdiff_t channels = (ptrdiff_t)p->input_channels * p->depth_multiplier;
     for (int32_t y = y_begin; y < y_end; y++) {
-        const int32_t y_start = y * p->stride_height - p->pad_top;
-        const td_taps rows = td_taps_inside(y_start, p->input_height, p->filter_height, p->dilation_height);
-        const int32_t first_y = y_start + rows.begin * p->dilation_height;
-        for (int32_t x = 0; x < p->output_width; x++) {
-            const int32_t x_start = x * p->stride_width - p->pad_left;
-            td_taps columns = td_taps_inside(x_start, p->input_width, p->filter_width, p->dilation_width);
-            const int32_t first_x = x_start + columns.begin * p->dilation_width;
-            const int32_t taps = (rows.end - rows.begin) * (columns.end - columns.begin);
-            /* A window outside the image reads nothing: stay inside the buffer. */
-            const ptrdiff_t first = taps > 0 ? (ptrdiff_t)first_y * p->input_width + first_x : 0;
-            const uint8_t *in = input + first * p->input_channels;
-            if (taps == 9 && is_plain_3x3) {
-                depthwise_pixel_3x3(p, in, is_unsigned, output);
-            } else {
-                depthwise_pixel(p, in, rows, columns, is_unsigned, output);
-            }
-            output += output_channels;
+        int8_t *out = output + y % p->output_ring * p->output_width * channels;
+        for (int32_t x = 0; x < p->output_width; x++, out += channels) {
+            depthwise_pixel(p, input, is_unsigned, y * p->stride_height - p->pad_top,
+                            x * p->stride_width - p->pad_left, out);
         }
     }
 }

@@ -4,6 +4,12 @@
 
 #include "td_kernels.h"
 
+/* Whether the forms in Arm DSP instructions are compiled: Cortex-M4, M7, M33, and A cores in Thumb code. */
+#if defined(__ARM_FEATURE_DSP) && defined(__ARM_FEATURE_UNALIGNED) && defined(__thumb2__) && \
+    defined(__GNUC__) && !defined(TD_PORTABLE)
+#define TD_DSP 1
+#endif
+
 #if defined(__GNUC__)
 #define TD_INLINE static inline __attribute__((always_inline))
 /* Keeps the compiler from turning a copy loop into a call of memcpy or memset, which nobody provides. */

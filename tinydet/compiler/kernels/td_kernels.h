@@ -15,9 +15,13 @@
  * tables from lookup.py.
  *
  * Ranges. Kernels over images take rows [y_begin, y_end) of the OUTPUT, 0 <= y_begin <= y_end <= output
- * height; `input` and `output` always point at row 0 of the whole tensor. Kernels over single values take
- * elements [begin, end). A whole tensor is (0, output_height) or (0, number of elements). What is outside
- * the range is not touched.
+ * height, and compute them in ascending order. Kernels over single values take elements [begin, end). A whole
+ * tensor is (0, output_height) or (0, number of elements). What is outside the range is not touched.
+ *
+ * Rings. A buffer need not hold all rows of an image: row y lies at buffer + (y % ring) * bytes of a row, where
+ * ring is the number of rows that the buffer holds (the height, for a whole tensor). Pointers are those of the
+ * buffers. Rows outside the image are never read. A row may be written over rows of the input that lie before
+ * the first one which it needs.
  *
  * Aliasing. Input and output may be the same buffer only where a kernel says "in place".
  *
@@ -41,6 +45,14 @@ typedef struct {
     int32_t shift;
 } td_requant;
 
+/* What a convolution does with the sums of two output channels; of the last one, second, with nothing before it,
+ * where their number is odd. The factors `multiplier, shift` (td_requant) are in the form in which they are used:
+ * 2 * multiplier as the bits of a uint32, and -1 - shift, the right shift less the last bit, in [-31, 30]. */
+typedef struct {
+    int32_t first_bias, second_bias; /* the zero point of the input folded in: minus zero point * sum of weights */
+    int32_t first_multiplier, first_shift, second_multiplier, second_shift;
+} td_conv_channels;
+
 /* CONV_2D. Filter tap (i, j) of output pixel (y, x) reads input pixel
  * (y * stride_height - pad_top + i * dilation_height, x * stride_width - pad_left + j * dilation_width); a pixel
  * outside counts as real 0. What is missing at the bottom and right needs no number.
@@ -52,32 +64,59 @@ typedef struct {
     int16_t stride_height, stride_width;     /* >= 1 */
     int16_t dilation_height, dilation_width; /* >= 1 */
     int16_t pad_top, pad_left;               /* pixels, >= 0; a folded PAD adds its own */
-    int16_t input_offset;                    /* -zero point: [-127, 128] for int8, [-255, 0] for uint8 */
+    int16_t input_ring, output_ring;         /* rows that each buffer holds */
+    int16_t input_zero_point;                /* real 0: [-128, 127] for int8, [0, 255] for uint8 */
     int16_t output_offset;                   /* [-128, 127] */
     int16_t output_min, output_max;          /* [-128, 127] */
-    const int8_t *weights;                   /* OHWI */
-    const int32_t *bias;                     /* [output_channels], NULL = zeros; the caller may fold constants into it */
-    const td_requant *requant;               /* [output_channels], input scale * weight scale / output scale */
+    int16_t is_plain; /* 1: every shift >= 0 and multiplier > 0, every |sum| < 2**30, and a clamp to [-128, 127] */
+    int16_t is_joined; /* 1: weights as in td_conv_block.h, is_plain, |sum| < 2**23 in every second channel */
+    int16_t pixel_stride, channel_stride;       /* bytes of the output; see below */
+    int16_t output_pad_left, output_pad_right;  /* zero points around each channel of a planar row, else 0 */
+    int32_t output_row_bytes;
+    const int8_t *weights;            /* as codegen/packing.py lays them out, 4-byte aligned */
+    const td_conv_channels *channels; /* [output_channels / 2, rounded up] */
 } td_conv_params;
 
-void td_conv_s8(const td_conv_params *p, const int8_t *input, int8_t *output, int32_t y_begin, int32_t y_end);
+/* Output rows are [width][channels] (pixel_stride = output_channels, channel_stride = 1), or planar, for a
+ * depthwise filter: [channels][pad_left + width + pad_right] (pixel_stride = 1), the pads filled with the zero
+ * point. `scratch` holds eight bytes for each two values of a window (kernel_scratch.py), 16-byte aligned. */
 
-/* The same on a uint8 input: a QUANTIZE from uint8 to int8 of equal scale is folded into input_offset. */
-void td_conv_u8(const td_conv_params *p, const uint8_t *input, int8_t *output, int32_t y_begin, int32_t y_end);
+void td_conv_s8(const td_conv_params *p, const int8_t *input, int8_t *output, void *scratch, int32_t y_begin,
+                int32_t y_end);
+
+/* The same on a uint8 input: a QUANTIZE from uint8 to int8 of equal scale is folded in. */
+void td_conv_u8(const td_conv_params *p, const uint8_t *input, int8_t *output, void *scratch, int32_t y_begin,
+                int32_t y_end);
+
+/* What is known of all channels of a depthwise convolution and makes rounding cheaper. */
+typedef enum {
+    TD_ROUND_ANY,     /* nothing */
+    TD_ROUND_SHIFTED, /* shifts in [-22, -1], |sum| < 2**30, output_min = -128, output_max = 127 */
+    TD_ROUND_POSITIVE /* the same, and output_offset = -128: negative results are clamped away */
+} td_rounding;
+
+/* What becomes of the sums of one channel. */
+typedef struct {
+    int32_t bias;             /* with minus the input's zero point * sum of weights folded in */
+    int32_t twice_multiplier; /* of td_requant, as the bits of a uint32 */
+    int32_t half_shift;       /* -1 - shift of td_requant */
+} td_depthwise_factor;
 
 /* DEPTHWISE_CONV_2D. Output channel = input channel * depth_multiplier + m. Pixels as for CONV_2D. */
 typedef struct {
     int16_t input_height, input_width, input_channels;
     int16_t output_height, output_width, depth_multiplier; /* >= 1 */
+    int16_t input_ring, output_ring;
     int16_t filter_height, filter_width;
     int16_t stride_height, stride_width;
     int16_t dilation_height, dilation_width;
     int16_t pad_top, pad_left;
-    int16_t input_offset, output_offset;
+    int16_t output_offset;
     int16_t output_min, output_max;
-    const int8_t *weights;     /* [filter_height][filter_width][input_channels * depth_multiplier] */
-    const int32_t *bias;       /* [input_channels * depth_multiplier], NULL = zeros */
-    const td_requant *requant; /* [input_channels * depth_multiplier] */
+    int16_t rounding;                   /* td_rounding */
+    const int8_t *weights;              /* [filter_height][filter_width][input_channels * depth_multiplier] */
+    const uint8_t *outside;             /* [input_channels] zero points: a pixel outside the image */
+    const td_depthwise_factor *channel; /* [input_channels * depth_multiplier] */
 } td_depthwise_params;
 
 void td_depthwise_s8(const td_depthwise_params *p, const int8_t *input, int8_t *output, int32_t y_begin, int32_t y_end);
@@ -85,6 +124,33 @@ void td_depthwise_s8(const td_depthwise_params *p, const int8_t *input, int8_t *
 /* The same on a uint8 input, as td_conv_u8. */
 void td_depthwise_u8(const td_depthwise_params *p, const uint8_t *input, int8_t *output, int32_t y_begin,
                      int32_t y_end);
+
+/* DEPTHWISE_CONV_2D by 3x3 filters without dilation or multiplier on planar input rows: a row holds its channels
+ * one after the other, `channel_stride` bytes each, with zero points around the pixels of each
+ * (tinydet/compiler/layouts.py). Window of output pixel x: 3 adjacent bytes from input_start + x * stride_width on.
+ * The output is interleaved. Pixels are computed in pairs: one byte behind the last of an odd number of windows
+ * must be part of the row. */
+typedef struct {
+    int32_t bias;                /* with minus the input's zero point * sum of weights folded in */
+    int32_t multiplier;          /* of td_requant */
+    int32_t row_0, row_1, row_2; /* three int8 weights from the lowest byte on; fourth of row 0: -shift of td_requant */
+} td_depthwise_channel;
+
+typedef struct {
+    int16_t input_height, channels;
+    int16_t output_height, output_width;
+    int16_t input_ring, output_ring;
+    int16_t stride_height, stride_width; /* width: 1 or 2 */
+    int16_t pad_top, input_start, channel_stride;
+    int16_t output_offset;
+    int16_t output_min, output_max;
+    int16_t rounding;                     /* td_rounding */
+    const int8_t *outside;                /* [channel_stride] zero points: a channel of a row outside the image */
+    const td_depthwise_channel *channel;  /* [channels] */
+} td_depthwise_planar_params;
+
+void td_depthwise_planar_s8(const td_depthwise_planar_params *p, const int8_t *input, int8_t *output,
+                            int32_t y_begin, int32_t y_end);
 
 /* FULLY_CONNECTED on rows [row_begin, row_end): output[row][o] = sum_i input[row][i] * weights[o][i]. */
 typedef struct {
@@ -105,16 +171,21 @@ void td_fully_connected_s8(const td_fully_connected_params *p, const int8_t *inp
 typedef struct {
     int32_t shape[3];
     int32_t a_stride[3], b_stride[3]; /* elements */
+    int32_t a_ring, b_ring, output_ring;
 } td_pair_walk;
 
 /* ADD: rescale(rescale((a + a_offset) << 20) + rescale((b + b_offset) << 20)) + output_offset, clamped.
- * All shifts <= 0. In place on an input that is not broadcast. */
+ * All shifts <= 0. In place on an input that is not broadcast. With is_affine the factors below give the same, and
+ * nothing overflows, for all values: (addend + (a_factor * a >> 8) + (b_factor * b >> 8)) >> TD_ADD_SHIFT, clamped. */
+#define TD_ADD_SHIFT 22
 typedef struct {
     td_pair_walk walk;
     td_requant a_requant, b_requant; /* scale / (2 * larger scale) */
     td_requant output_requant;       /* 2 * larger scale / (2**20 * output scale) */
+    int32_t a_factor, b_factor, addend; /* anything where is_affine is 0 */
     int16_t a_offset, b_offset, output_offset;
     int16_t output_min, output_max;
+    int16_t is_affine; /* 0 or 1 */
 } td_add_params;
 
 void td_add_s8(const td_add_params *p, const int8_t *a, const int8_t *b, int8_t *output, int32_t y_begin,
@@ -134,6 +205,7 @@ void td_mul_s8(const td_mul_params *p, const int8_t *a, const int8_t *b, int8_t 
 /* PAD and PADV2 in height, width and channels: `value` (as a rule the zero point) around the input. */
 typedef struct {
     int16_t input_height, input_width, input_channels;
+    int16_t input_ring, output_ring;
     int16_t before[3], after[3]; /* height, width, channels; >= 0 */
     int16_t value;               /* [-128, 127]; the quantized number, not the real one */
 } td_pad_params;
@@ -145,6 +217,7 @@ void td_pad_s8(const td_pad_params *p, const int8_t *input, int8_t *output, int3
 typedef struct {
     int16_t input_height, input_width, channels;
     int16_t output_height, output_width;
+    int16_t input_ring, output_ring;
     int16_t half_pixel_centers; /* 0 or 1 */
     int32_t height_scale_10, width_scale_10;
 } td_resize_bilinear_params;
@@ -157,6 +230,7 @@ void td_resize_bilinear_s8(const td_resize_bilinear_params *p, const int8_t *inp
 typedef struct {
     int16_t input_width, channels;
     int16_t output_height, output_width;
+    int16_t input_ring, output_ring;
     const int16_t *row_of;    /* [output_height], each in [0, input_height) */
     const int16_t *column_of; /* [output_width], each in [0, input_width) */
 } td_resize_nearest_params;
@@ -179,6 +253,7 @@ void td_concat_s8(const td_concat_params *p, const int8_t *input, int8_t *output
 typedef struct {
     int16_t input_height, input_width, channels;
     int16_t output_height, output_width;
+    int16_t input_ring, output_ring;
     int16_t filter_height, filter_width;
     int16_t stride_height, stride_width;
     int16_t pad_top, pad_left;
@@ -223,6 +298,11 @@ typedef struct {
 
 void td_softmax_s8(const td_softmax_params *p, const int8_t *input, int8_t *output, int32_t row_begin,
                    int32_t row_end);
+
+/* SOFTMAX over two values a row: table[2 * d] is the output of the larger one, table[2 * d + 1] that of the smaller,
+ * d their distance (lookup.softmax_pair_table). In place. */
+void td_softmax_pairs_s8(const int8_t table[512], const int8_t *input, int8_t *output, int32_t row_begin,
+                         int32_t row_end);
 
 /* DEQUANTIZE and QUANTIZE from float: the only floating point, in td_dequantize.c; a detector needs none of them. */
 typedef struct {

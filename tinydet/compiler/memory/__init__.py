@@ -1,21 +1,42 @@
 """Where each activation lies in the arena: buffers, planners, and a validator of its own."""
 
-from tinydet.compiler.memory.buffers import Buffer, Offset, lower_bound_bytes
-from tinydet.compiler.memory.plan import INPUT_SCRATCH, OUTPUT_SCRATCH, Plan, plan_memory
+from tinydet.compiler.memory.buffers import (
+    Buffer,
+    Life,
+    Offset,
+    constant_buffer,
+    live_bytes,
+    lower_bound_bytes,
+)
+from tinydet.compiler.memory.plan import Plan, proven, whole_tensor_peak_bytes
 from tinydet.compiler.memory.planners import arena_bytes, plan_best, plan_greedy
-from tinydet.compiler.memory.validator import find_clobbered, validate
+from tinydet.compiler.memory.planning import (
+    InputMode,
+    Objective,
+    PlanRequest,
+    plan_memory,
+    with_output_scratch,
+)
+from tinydet.compiler.memory.validator import find_faults, validate_offsets
 
 __all__ = [
-    "INPUT_SCRATCH",
-    "OUTPUT_SCRATCH",
     "Buffer",
+    "InputMode",
+    "Life",
+    "Objective",
     "Offset",
     "Plan",
+    "PlanRequest",
     "arena_bytes",
-    "find_clobbered",
+    "constant_buffer",
+    "find_faults",
+    "live_bytes",
     "lower_bound_bytes",
     "plan_best",
     "plan_greedy",
     "plan_memory",
-    "validate",
+    "proven",
+    "validate_offsets",
+    "whole_tensor_peak_bytes",
+    "with_output_scratch",
 ]

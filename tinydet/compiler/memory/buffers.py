@@ -1,69 +1,134 @@
-"""What the planners place."""
+"""What the planners place: pieces of memory whose bytes in use change with time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import gcd
+from typing import Literal
+
+import numpy as np
+
+from tinydet.compiler.schedule import IntArray
 
 Offset = int  # bytes from the start of the arena
+Kind = Literal["tensor", "ring", "scratch", "state"]
 
 # The arena itself starts on such a boundary, so that kernels may load whole words.
 ALIGNMENT_BYTES = 16
+_NOTHING = 2**40  # above all bytes: where nothing is in use, low is this and high minus this
 
 
-@dataclass(frozen=True)
-class Buffer:
-    """One piece of memory that is needed from one step to another.
+@dataclass(frozen=True, eq=False)
+class Life:
+    """The bytes ``[low[e], high[e])`` of a buffer that are in use at event ``first_event + e``.
 
     Attributes:
-        name: Name of the first tensor that lies in it.
-        first_step: First schedule step at which it is written.
-        last_step: Last schedule step at which it is read. Inclusive.
+        first_event: Event to which the first entries belong.
+        low: First byte in use, from the start of the buffer; above ``high`` where nothing is.
+            Where it equals ``high``, no byte is in use any more, but those below are being read
+            by an operator that works in place.
+        high: The byte behind the last in use.
+    """
+
+    first_event: int
+    low: IntArray
+    high: IntArray
+
+    @property
+    def last_event(self) -> int:
+        """The last event."""
+        return self.first_event + len(self.low) - 1
+
+
+@dataclass(frozen=True, eq=False)
+class Buffer:
+    """One piece of memory.
+
+    Attributes:
+        name: Name of the tensor that lies in it, or what it is for.
+        kind: A whole tensor, the rows of one that wait to be read, or what a kernel works in.
         size_bytes: Bytes, > 0.
+        lives: When which of its bytes are in use; several if they are of several operators.
         alignment: Its offset is a multiple of this, in bytes.
     """
 
     name: str
-    first_step: int
-    last_step: int
+    kind: Kind
     size_bytes: int
+    lives: tuple[Life, ...]
     alignment: int = ALIGNMENT_BYTES
 
     def __post_init__(self) -> None:
-        if self.size_bytes <= 0 or not 0 <= self.first_step <= self.last_step:
-            raise ValueError(
-                f"a buffer needs size_bytes > 0 and 0 <= first_step <= last_step: {self}"
-            )
-        if self.alignment <= 0:
-            raise ValueError(f"a buffer needs alignment > 0: {self}")
+        if self.size_bytes <= 0 or self.alignment <= 0:
+            raise ValueError(f"a buffer needs size_bytes > 0 and alignment > 0: {self}")
+        if not self.lives or not all(len(life.low) == len(life.high) > 0 for life in self.lives):
+            raise ValueError(f"a buffer needs a use of its bytes: {self}")
+
+    @property
+    def first_event(self) -> int:
+        """The first event at which bytes are in use."""
+        return min(life.first_event for life in self.lives)
+
+    @property
+    def last_event(self) -> int:
+        """The last event at which bytes are in use."""
+        return max(life.last_event for life in self.lives)
 
 
-def live_bytes(buffers: Sequence[Buffer]) -> list[int]:
-    """Sum of the sizes of the buffers that are alive, per step.
+def constant_buffer(
+    name: str, first_event: int, last_event: int, size_bytes: int, alignment: int = ALIGNMENT_BYTES
+) -> Buffer:
+    """A buffer all of which is in use from its first to its last event."""
+    count = last_event - first_event + 1
+    low, high = np.zeros(count, np.int64), np.full(count, size_bytes, np.int64)
+    return Buffer(name, "tensor", size_bytes, (Life(first_event, low, high),), alignment)
 
-    >>> live_bytes([Buffer("a", 0, 1, 10), Buffer("b", 1, 2, 5)])
+
+def live_bytes(buffers: Sequence[Buffer]) -> IntArray:
+    """Bytes in use per event.
+
+    >>> live_bytes([constant_buffer("a", 0, 1, 10), constant_buffer("b", 1, 2, 5)]).tolist()
     [10, 15, 5]
     """
-    live = [0] * (max((b.last_step for b in buffers), default=-1) + 1)
+    live: IntArray = np.zeros(max((b.last_event for b in buffers), default=-1) + 1, np.int64)
     for buffer in buffers:
-        for step in range(buffer.first_step, buffer.last_step + 1):
-            live[step] += buffer.size_bytes
+        for life in buffer.lives:
+            used = np.maximum(life.high - life.low, 0)
+            live[life.first_event : life.last_event + 1] += used
     return live
 
 
 def lower_bound_bytes(buffers: Sequence[Buffer]) -> int:
-    """No plan has a smaller arena: the largest sum of what is alive at one step.
+    """No plan has a smaller arena: the most bytes in use at one event."""
+    live = live_bytes(buffers)
+    return int(live.max()) if len(live) else 0
 
-    Between two buffers lies what the common divisor of the alignments makes necessary; only the
-    topmost buffer of a step ends where it likes.
 
-    >>> lower_bound_bytes([Buffer("a", 0, 1, 10), Buffer("b", 1, 2, 5)])
-    21
+def gap_bytes(below: Life, above: Life) -> int | None:
+    """By how much the start of one buffer must lie above the start of another.
+
+    Then its bytes in use are above those of the other at every event. Less than the size of the
+    lower one where that is read while the upper one is written.
+
+    Args:
+        below: Life of the lower buffer.
+        above: Life of the upper buffer.
+
+    Returns:
+        ``offset(above) - offset(below)`` at least; None where they are never in use together.
+
+    >>> lives = [constant_buffer("a", 0, 1, 10).lives[0], constant_buffer("b", 1, 2, 5).lives[0]]
+    >>> gap_bytes(*lives)
+    10
     """
-    unit = gcd(*(b.alignment for b in buffers)) or 1
-    bound = 0
-    for step in range(max((b.last_step for b in buffers), default=-1) + 1):
-        sizes = [b.size_bytes for b in buffers if b.first_step <= step <= b.last_step]
-        rounded = [-(-size // unit) * unit for size in sizes]
-        slack = max((r - s for r, s in zip(rounded, sizes, strict=True)), default=0)
-        bound = max(bound, sum(rounded) - slack)
-    return bound
+    first = max(below.first_event, above.first_event)
+    last = min(below.last_event, above.last_event)
+    if first > last:
+        return None
+    high = below.high[first - below.first_event : last + 1 - below.first_event]
+    low = above.low[first - above.first_event : last + 1 - above.first_event]
+    gap = int((high - low).max())
+    return gap if gap > -_NOTHING // 2 else None
+
+
+def nothing_in_use(count: int) -> tuple[IntArray, IntArray]:
+    """``low`` and ``high`` of events at which no byte is in use."""
+    return np.full(count, _NOTHING, np.int64), np.full(count, -_NOTHING, np.int64)

@@ -1,139 +1,133 @@
-"""The plan of the arena: the buffers of a schedule, their offsets, and ``plan.json``."""
+"""The plan of the arena: the segments of a network, its buffers and their offsets."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from tinydet.compiler.memory.buffers import Buffer, Offset, live_bytes, lower_bound_bytes
-from tinydet.compiler.memory.planners import arena_bytes, plan_best
-from tinydet.compiler.memory.validator import find_clobbered, validate
-from tinydet.compiler.schedule import Schedule, make_schedule
-
-INPUT_SCRATCH = "preprocessing scratch"
-OUTPUT_SCRATCH = "boxes scratch"
+from tinydet.compiler.memory.buffers import Buffer, Offset, lower_bound_bytes
+from tinydet.compiler.memory.planners import arena_bytes
+from tinydet.compiler.memory.timeline import Timeline, make_timeline
+from tinydet.compiler.memory.validator import Layout, Turn, find_faults, validate_offsets
+from tinydet.compiler.schedule import Schedule, SegmentMaker, StepNumber, make_flow, overhead
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Plan:
     """Where everything lies in the arena.
 
     Attributes:
-        schedule: Steps and storages; storage ``k`` is buffer ``k``.
-        buffers: One per storage, then the scratch memory of the first and the last step,
-            where there is any.
+        schedule: What runs together.
+        timeline: The buffers, and when they are in use.
         offsets: One per buffer.
     """
 
     schedule: Schedule
-    buffers: tuple[Buffer, ...]
+    timeline: Timeline
     offsets: tuple[Offset, ...]
 
     @property
+    def buffers(self) -> tuple[Buffer, ...]:
+        """What was placed."""
+        return self.timeline.buffers
+
+    @cached_property
     def arena_bytes(self) -> int:
         """Size of the arena, the figure called activation RAM."""
         return arena_bytes(self.buffers, self.offsets)
 
     @property
     def lower_bound_bytes(self) -> int:
-        """The smallest arena that any plan of these buffers could have."""
+        """The smallest arena that any plan of these segments could have."""
         return lower_bound_bytes(self.buffers)
 
-    def scratch(self, name: str) -> tuple[Offset, int] | None:
-        """Offset and bytes of scratch memory, None where there is none.
+    @cached_property
+    def overhead(self) -> int:
+        """Estimated instructions that whole operators in turn would not take."""
+        flow = self.schedule.flow
+        return sum(overhead(flow, segment) for segment in self.schedule.segments)
 
-        Args:
-            name: ``INPUT_SCRATCH`` or ``OUTPUT_SCRATCH``.
-        """
-        for buffer, offset in zip(
-            self.buffers[len(self.schedule.storages) :],
-            self.offsets[len(self.schedule.storages) :],
-            strict=True,
-        ):
-            if buffer.name == name:
-                return offset, buffer.size_bytes
-        return None
-
+    @cached_property
     def tensor_offsets(self) -> dict[int, Offset]:
-        """Offset of every activation, by tensor index."""
+        """Offset of every activation in the arena, by tensor index.
+
+        The network's input is not among them where it is memory of the caller.
+        """
+        places = self.schedule.flow.storages.places
+        buffers = self.timeline.storage_buffers
         return {
-            tensor: offset
-            for storage, offset in zip(self.schedule.storages, self.offsets, strict=False)
-            for tensor in storage.tensors
+            tensor: self.offsets[buffers[place.storage]] + place.offset
+            for tensor, place in places.items()
+            if place.storage in buffers
         }
+
+    def scratch(self, step: StepNumber) -> tuple[Offset, int] | None:
+        """Offset and bytes of what a step works in, None where it needs nothing."""
+        buffer = self.timeline.scratch_buffers.get(step)
+        if buffer is None:
+            return None
+        return self.offsets[buffer], self.buffers[buffer].size_bytes
+
+    @property
+    def state(self) -> tuple[Offset, int] | None:
+        """What is kept between two rows that are fed; None where the input comes whole."""
+        buffer = self.timeline.state_buffer
+        return None if buffer is None else (self.offsets[buffer], self.buffers[buffer].size_bytes)
 
     def to_json(self) -> dict[str, Any]:
-        """The content of ``plan.json``: every number in bytes, steps counted from 0."""
-        tensors = self.schedule.graph.tensors
-        live = live_bytes(self.buffers)
-        storages = [s.tensors for s in self.schedule.storages]
-        return {
-            "arena_bytes": self.arena_bytes,
-            "lower_bound_bytes": self.lower_bound_bytes,
-            "whole_tensor_peak_bytes": whole_tensor_peak_bytes(self.schedule),
-            "buffers": [
-                {
-                    "name": buffer.name,
-                    "tensors": [tensors[t].name for t in storage],
-                    "offset": offset,
-                    "size_bytes": buffer.size_bytes,
-                    "first_step": buffer.first_step,
-                    "last_step": buffer.last_step,
-                }
-                for buffer, offset, storage in zip(
-                    self.buffers, self.offsets, [*storages, (), ()], strict=False
-                )
-            ],
-            "steps": [
-                {"step": step, "name": self.schedule.step_name(step), "live_bytes": live[step]}
-                for step in range(len(live))
-            ],
-        }
+        """The content of ``plan.json``: every number in bytes, events and steps from 0."""
+        from tinydet.compiler.memory.record import plan_record
+
+        return plan_record(self)
 
 
-def plan_memory(
-    schedule: Schedule, *, input_scratch_bytes: int = 0, output_scratch_bytes: int = 0
-) -> Plan:
-    """Place all tensors, and prove the result with the validator.
-
-    Args:
-        schedule: Lifetimes.
-        input_scratch_bytes: What scaling the image needs beside the inputs, in step 0.
-        output_scratch_bytes: What finding the boxes needs beside the outputs, in the last step.
-
-    Returns:
-        A plan that the validator found correct.
+def proven(plan: Plan) -> Plan:
+    """The plan, after the validator found it correct.
 
     Raises:
-        AssertionError: The validator found a fault: a bug of the planner.
+        AssertionError: It found a fault: a bug of the planner.
     """
-    buffers = schedule_buffers(schedule)
-    last = schedule.num_steps - 1
-    if input_scratch_bytes:
-        buffers.append(Buffer(INPUT_SCRATCH, 0, 0, input_scratch_bytes))
-    if output_scratch_bytes:
-        buffers.append(Buffer(OUTPUT_SCRATCH, last, last, output_scratch_bytes))
-    plan = Plan(schedule, tuple(buffers), tuple(plan_best(buffers)))
-    problems = validate(plan.buffers, plan.offsets) + find_clobbered(
-        schedule.graph,
-        plan.tensor_offsets(),
-        plan.arena_bytes,
-        plan.scratch(INPUT_SCRATCH),
-        plan.scratch(OUTPUT_SCRATCH),
-    )
+    problems = validate_offsets(plan.buffers, plan.offsets)
+    problems += find_faults(plan.schedule.graph, *turns_and_layout(plan))
     if problems:
         raise AssertionError("wrong memory plan: " + "; ".join(problems))
     return plan
 
 
-def schedule_buffers(schedule: Schedule) -> list[Buffer]:
-    """One buffer per storage of a schedule, in the same order."""
-    tensors = schedule.graph.tensors
-    return [
-        Buffer(tensors[s.tensors[0]].name, s.first_step, s.last_step, s.size_bytes)
-        for s in schedule.storages
+def turns_and_layout(plan: Plan) -> tuple[list[list[Turn]], Layout]:
+    """What runs and where everything lies, as the validator wants to be told."""
+    schedule, flow = plan.schedule, plan.schedule.flow
+    steps = [step.number for step in flow.steps]
+    segments = [
+        [
+            Turn(number, pace.lag, pace.every)
+            for number, pace in zip(steps[s.begin : s.end], s.paces, strict=True)
+        ]
+        for s in schedule.segments
     ]
+    scratch = {number: plan.scratch(number) for number in plan.timeline.scratch_buffers}
+    layout = Layout(
+        plan.arena_bytes,
+        plan.tensor_offsets,
+        schedule.rings,
+        {tensor: row.size_bytes for tensor, row in flow.layouts.items()},
+        {number: place for number, place in scratch.items() if place is not None},
+        plan.state,
+    )
+    return segments, layout
 
 
 def whole_tensor_peak_bytes(schedule: Schedule) -> int:
     """Most bytes alive at one step were every tensor to have its own place: the yardstick."""
-    plain = make_schedule(schedule.graph, in_place=False)
-    return max(live_bytes(schedule_buffers(plain)), default=0)
+    maker = SegmentMaker(make_flow(schedule.graph, shared=False))
+    positions = range(len(maker.flow.steps))
+    plain = Schedule(maker, tuple(maker.single(position) for position in positions))
+    timeline = make_timeline(plain)
+    whole = [
+        (b.first_event, b.last_event, b.size_bytes) for b in timeline.buffers if b.kind == "tensor"
+    ]
+    steps = timeline.event_steps.tolist()
+    alive: dict[int, int] = {}
+    for first, last, size in whole:
+        for step in range(steps[first], steps[last] + 1):
+            alive[step] = alive.get(step, 0) + size
+    return max(alive.values(), default=0)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,6 @@ from tinydet.targets.footprint import Footprint
 
 HERTZ_PER_MHZ = 1e6
 MAX_NAMED_CLASSES = 3
-FOOTPRINT_SIZES = tuple(f.name for f in fields(Footprint) if f.name != "core")
 Record = Mapping[str, Any]
 
 
@@ -87,8 +86,7 @@ def read_benchmarks(records: Sequence[Record]) -> Benchmarks:
 
 
 def _footprint(to: Benchmarks, subject: Subject, record: Record) -> None:
-    sizes = {name: int(record[name]) for name in FOOTPRINT_SIZES}
-    footprint = Footprint(core=record["core"], **sizes)
+    footprint = Footprint.from_record(record)
     to.footprints.append((subject, footprint))
     to.memory.append(
         MemoryFigures(

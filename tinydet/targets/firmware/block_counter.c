@@ -1,13 +1,15 @@
 /* Counts the instructions of an emulated Thumb program, called before each basic block.
  *
- * Given a watched function, the count is also split where that function gets control back: each
- * piece is what the function did up to and in one call. Nothing is added to the program, so the
- * pieces add up to the count without the split. */
+ * Given watched code, the count is also split where that code gets control back: each piece is what
+ * it did up to and in one call of a function outside. Nothing is added to the program, so the pieces
+ * add up to the count without the split. */
 #include <stdint.h>
 
 typedef struct {
-    uint64_t instructions;
-    uint64_t callee; /* address of the first block outside the watched function, 0: none */
+    uint64_t instructions; /* of the watched code and of what it calls */
+    uint64_t own; /* of the watched code alone */
+    uint64_t callee; /* address of the first block outside the watched code, 0: none */
+    uint64_t argument; /* register r0 there */
 } td_piece;
 
 typedef struct {
@@ -20,7 +22,9 @@ typedef struct {
     uint64_t watched_begin, watched_end;
     td_piece *pieces;
     uint64_t num_pieces, capacity;
-    uint64_t in_watched; /* 1 while the last block was one of the watched function */
+    uint64_t in_watched; /* 1 while the last block was one of the watched code */
+    int (*read_register)(void *engine, int number, void *value); /* uc_reg_read */
+    uint64_t argument_register; /* number of r0 */
 } td_block_counter;
 
 void td_count_block(void *engine, uint64_t address, uint32_t size, void *user_data);
@@ -35,16 +39,17 @@ static uint32_t td_count_thumb(const uint8_t *code, uint32_t size)
     return count;
 }
 
-static void td_split(td_block_counter *counter, uint64_t address)
+static void td_split(td_block_counter *counter, void *engine, uint64_t address)
 {
     uint64_t inside = address >= counter->watched_begin && address < counter->watched_end;
     if (inside && (!counter->in_watched) && counter->num_pieces < counter->capacity) {
-        counter->pieces[counter->num_pieces].instructions = 0;
-        counter->pieces[counter->num_pieces].callee = 0;
+        counter->pieces[counter->num_pieces] = (td_piece){0, 0, 0, 0};
         counter->num_pieces++;
     }
     if (!inside && counter->in_watched && counter->num_pieces) {
-        counter->pieces[counter->num_pieces - 1].callee = address;
+        td_piece *piece = &counter->pieces[counter->num_pieces - 1];
+        piece->callee = address;
+        (void)counter->read_register(engine, (int)counter->argument_register, &piece->argument);
     }
     counter->in_watched = inside;
 }
@@ -55,7 +60,6 @@ __declspec(dllexport)
 void td_count_block(void *engine, uint64_t address, uint32_t size, void *user_data)
 {
     td_block_counter *counter = user_data;
-    (void)engine;
     if (address < counter->code_begin || address + size > counter->code_end) {
         counter->blocks_outside++;
         return;
@@ -68,9 +72,11 @@ void td_count_block(void *engine, uint64_t address, uint32_t size, void *user_da
     uint32_t count = counter->known_count[offset / 2];
     counter->instructions += count;
     if (counter->watched_end) {
-        td_split(counter, address);
+        td_split(counter, engine, address);
         if (counter->num_pieces) {
-            counter->pieces[counter->num_pieces - 1].instructions += count;
+            td_piece *piece = &counter->pieces[counter->num_pieces - 1];
+            piece->instructions += count;
+            piece->own += counter->in_watched ? count : 0;
         }
     }
 }

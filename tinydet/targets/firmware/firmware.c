@@ -1,18 +1,29 @@
-/* Finds the objects of the one image that lies in the arena, then stops at td_finished. */
+/* Finds the objects of the one image that lies in the arena, then stops at td_finished.
+ *
+ * TD_INPUT_OUTSIDE: the model takes the image from outside of the arena; it lies in td_rgb then. */
 #include TD_MODEL_HEADER
 
 #define TD_STARTUP __attribute__((section(".td_startup"), used))
 
-/* Both are written from outside before the image starts: not cleared by the start-up. */
+/* All are written from outside before the image starts: not cleared by the start-up. */
 __attribute__((section(".td_arena"), aligned(64), used))
 uint8_t td_arena[TD_MODEL_MACRO(ARENA_BYTES)];
+#ifdef TD_INPUT_OUTSIDE
+__attribute__((section(".td_arena"), aligned(64), used))
+uint8_t td_rgb[TD_MODEL_MACRO(INPUT_HEIGHT) * TD_MODEL_MACRO(INPUT_WIDTH) * 3];
+#define TD_RGB td_rgb
+#else
+#define TD_RGB 0
+#endif
 __attribute__((section(".td_detections"), aligned(8), used))
 td_detection td_detections[TD_MODEL_MACRO(MAX_DETECTIONS)];
 __attribute__((section(".td_detections"), used)) int32_t td_num_detections;
 
 /* What is called from outside must not be dropped. */
 __attribute__((section(".td_startup.entries"), used)) static const void *const td_entries[] = {
+#ifndef TD_INPUT_OUTSIDE
     (const void *)TD_MODEL(input),
+#endif
     (const void *)TD_MODEL(run),
     (const void *)TD_MODEL(scores),
     (const void *)TD_MODEL(deltas),
@@ -61,7 +72,7 @@ TD_STARTUP __attribute__((noinline)) void td_finished(void)
 
 TD_STARTUP int main(void)
 {
-    td_num_detections = TD_MODEL(detect)(0, td_arena, td_detections,
+    td_num_detections = TD_MODEL(detect)(TD_RGB, td_arena, td_detections,
                                          TD_MODEL_MACRO(MAX_DETECTIONS));
     td_finished();
     return 0;

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tinydet.targets.base import CompiledModel
+from tinydet.targets.base import CompiledModel, require_image_in_arena
 from tinydet.targets.linux.boards import ARCHITECTURES, LinuxBoard
 from tinydet.targets.toolchain import Toolchain, model_macros, write_sources, zig_cc
 
@@ -30,7 +30,9 @@ def build_program(model: CompiledModel, board: LinuxBoard, folder: Path) -> Path
         MissingToolError: ziglang is not installed.
         BuildError: The C compiler refuses (disk full).
         OutputError: The folder cannot be written to.
+        UnsupportedError: The C cannot take whole images.
     """
+    require_image_in_arena(model, "a program for Linux")
     sources = [*write_sources(model, folder), *sorted(PROGRAM.glob("*.c"))]
     toolchain = Toolchain(
         f"zig cc for {board.architecture}",

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from tinydet.compiler.compile import CompiledFiles
 from tinydet.config.files import make_folder, write_text_atomically
+from tinydet.targets.adopt import adopt
+from tinydet.targets.base import require_image_in_arena
 from tinydet.targets.web.program import build_program, constant_bytes, with_score_threshold
 from tinydet.targets.web.render import render_page
 
@@ -53,8 +55,10 @@ def write_web_folder(files: CompiledFiles, folder: Path) -> WebFolder:
         MissingToolError: ziglang is not installed.
         BuildError: The C compiler refuses (disk full).
         OutputError: The folder cannot be written to.
+        UnsupportedError: The C cannot take whole images.
         ValueError: The network finds no boxes.
     """
+    require_image_in_arena(adopt(files), "a web page")
     make_folder(folder)
     # The first detections in falling score are the same for every threshold below them, so the
     # page may compute with the lowest and show those above the slider.

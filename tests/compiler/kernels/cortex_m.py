@@ -1,0 +1,129 @@
+"""The kernels on an emulated Cortex-M core, called like those of ``native.Native``.
+
+Each buffer ends right before an address that nothing is mapped to, so that reading or writing
+behind it faults; what must not change is compared afterwards. Instructions are counted.
+"""
+
+import ctypes
+
+import numpy as np
+
+from tests.compiler.kernels.native import (
+    KERNELS,
+    PATTERN,
+    WARNINGS,
+    fill_structure,
+    kernel_names,
+    kernel_sources,
+    structures,
+)
+from tinydet.targets.cortex_m import CORES, MEMORY
+from tinydet.targets.elf import read_image
+from tinydet.targets.emulator import Machine, build_block_counter
+from tinydet.targets.linker_script import linker_script
+from tinydet.targets.toolchain import FIRMWARE, Toolchain, arm_gcc, zig_cc
+
+SLOTS_BEGIN, SLOT_BYTES, NUM_SLOTS = 0x6000_0000, 1 << 20, 12  # unmapped memory between slots
+MAX_ARGUMENTS = 8
+_CALLER = """\
+#include "td_kernels.h"
+typedef void (*kernel)(uint32_t, uint32_t, uint32_t, uint32_t, uint32_t, uint32_t, uint32_t);
+int main(void);
+void call_kernel(const uint32_t *a);
+__attribute__((section(".td_startup"), used)) int main(void) { return 0; }
+__attribute__((section(".td_startup"), used)) void call_kernel(const uint32_t *a) {
+    ((kernel)(uintptr_t)a[0])(a[1], a[2], a[3], a[4], a[5], a[6], a[7]);
+}
+__attribute__((section(".td_startup.entries"), used)) const void *const kernels[] = {
+"""
+
+
+def link_kernels(folder, core, *flags, compiler="zig"):
+    """An image of all kernels; gives its path."""
+    caller = folder / "caller.c"
+    entries = "".join(f"    (const void *){name},\n" for name in kernel_names())
+    caller.write_text(f"{_CALLER}{entries}}};\n")
+    script = folder / "cortex_m.ld"
+    script.write_text(linker_script(MEMORY, "none", 65536))
+    linker = ("-nostdlib", f"-Wl,-T,{script}", "-Wl,--gc-sections", "-Wl,-e,td_reset")
+    options = ("-O2", "-fno-unwind-tables", "-fno-asynchronous-unwind-tables", *flags)
+    machine = CORES[core]
+    if compiler == "zig":
+        command = zig_cc("-target", "thumb-freestanding-eabihf", f"-mcpu={machine.zig}")
+        toolchain = Toolchain("zig cc", command, options, linker)
+    else:
+        command = arm_gcc("-mthumb", "-mfloat-abi=hard", *machine.gcc)
+        libraries = (*linker, "-lgcc")
+        toolchain = Toolchain(compiler, command, options, libraries, keeps_names=False)
+    sources = [FIRMWARE / "startup.c", FIRMWARE / "runtime.c", caller, *kernel_sources()]
+    return toolchain.build(sources, folder / "kernels.elf", [*WARNINGS, f"-I{KERNELS}"])
+
+
+class EmulatedKernels:
+    """Calls kernels of an image.
+
+    Attributes:
+        instructions: Executed in the last ``run``, all its calls together, with 20 or so for each
+            of the calls themselves.
+        stack_bytes: The deepest use of the stack in the last ``run``.
+    """
+
+    def __init__(self, image, core, folder):
+        self._image = read_image(image)
+        self._machine = Machine(self._image, core, build_block_counter(folder))
+        for slot in range(NUM_SLOTS):
+            self._machine._uc.mem_map(SLOTS_BEGIN + 2 * slot * SLOT_BYTES, SLOT_BYTES)
+        self._structures = structures(pointer=ctypes.c_uint32)
+        self.instructions = self.stack_bytes = 0
+
+    def has(self, function):
+        """Whether the image has a function, also a static one."""
+        return function in self._image.symbols
+
+    def run(self, function, params, inputs, output, ranges=((),), scratch_bytes=None):
+        """As ``native.Native.run``."""
+        if not isinstance(output, np.ndarray):
+            shape, dtype = output
+            output = np.full(shape, PATTERN, np.uint8).astype(dtype)
+        constant = []
+
+        def place(array):
+            end = SLOTS_BEGIN + (2 * len(constant) + 1) * SLOT_BYTES
+            content = np.ascontiguousarray(array).tobytes()
+            assert len(content) <= SLOT_BYTES
+            assert len(constant) < NUM_SLOTS - 1
+            self._machine.write(end - len(content), content)
+            constant.append((end - len(content), content))
+            return end - len(content)
+
+        name, values = params
+        if name is None:
+            first = place(values)
+        else:
+            structure = fill_structure(self._structures[name](), values, place)
+            first = place(np.frombuffer(bytes(structure), np.uint8))
+        pointers = [place(array) if isinstance(array, np.ndarray) else None for array in inputs]
+        untouched = list(constant)
+        target = place(output)
+        shared = [array or 0 for array in inputs if not isinstance(array, np.ndarray)]
+        pointers = [target + shared.pop(0) if p is None else p for p in pointers] + [target]
+        if scratch_bytes is not None:
+            pointers.append(place(np.full(scratch_bytes, PATTERN, np.uint8)))
+        self._call(function, [first, *pointers], ranges)
+        for address, content in untouched:
+            assert self._machine.read(address, len(content)) == content, "a constant was written to"
+        content = self._machine.read(target, output.nbytes)
+        return np.frombuffer(content, output.dtype).reshape(output.shape)
+
+    def _call(self, function, pointers, ranges):
+        self.instructions = self.stack_bytes = 0
+        address = self._image.symbols[function].address | 1
+        for begin_end in ranges:
+            arguments = [address, *pointers, *(int(n) for n in begin_end)]
+            words = np.zeros(MAX_ARGUMENTS, np.uint32)
+            words[: len(arguments)] = arguments
+            place = SLOTS_BEGIN + 2 * (NUM_SLOTS - 1) * SLOT_BYTES
+            self._machine.write(place, words.tobytes())
+            done = self._machine.call("call_kernel", place)
+            self.instructions += done.instructions
+            self.stack_bytes = max(self.stack_bytes, done.stack_bytes)

@@ -1,0 +1,120 @@
+"""Constants of convolutions as their kernel reads them."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.compiler.network_builder import NetworkBuilder
+from tinydet.compiler.codegen.packing import Quantization, pack_convolution
+from tinydet.compiler.kernel_scratch import SCRATCH_ALIGNMENT, scratch_bytes
+from tinydet.compiler.requant import Multiplier
+
+INT8 = (-128, 127)
+PLAIN = Quantization(0, INT8, INT8)
+seeds = st.integers(0, 2**32 - 1)
+
+
+def pack(weights, bias=None, quantization=PLAIN, factor=(2**30, -8), dilation_width=1):
+    factors = [Multiplier(*factor)] * len(weights)
+    return pack_convolution(weights, bias, factors, quantization, dilation_width)
+
+
+def unpacked(packed, shape, dilation_width):
+    """The weights, read as td_conv_block.h says."""
+    count, height, width, channels = shape
+    runs, length = (height, width * channels)
+    if dilation_width > 1:
+        runs, length = height * width, channels
+    per_run = 2 * math.ceil(length / 2)
+    pairs = packed.weights.reshape(-1, runs * per_run, 2)
+    result = np.zeros((2 * len(pairs), runs, length), int)
+    for run in range(runs):
+        for index in range(length):
+            fours = length - length % 4
+            place = index - index % 4 + [0, 2, 1, 3][index % 4] if index < fours else index
+            two = pairs[:, run * per_run + place]
+            if packed.is_joined:
+                both = two.astype(np.int8).view("<i2")[:, 0].astype(int)
+                first = (both + 128) % 256 - 128
+                result[0::2, run, index], result[1::2, run, index] = first, (both - first) // 256
+            else:
+                result[0::2, run, index], result[1::2, run, index] = two[:, 0], two[:, 1]
+    if count % 2:
+        assert not result[-2].any()
+        result = np.delete(result, -2, axis=0)
+    return result.reshape(shape)
+
+
+@given(
+    shape=st.tuples(st.integers(1, 7), st.integers(1, 3), st.integers(1, 3), st.integers(1, 13)),
+    dilation_width=st.integers(1, 2),
+    lowest=st.sampled_from([-128, -127]),
+    seed=seeds,
+)
+def test_every_weight_is_at_its_place(shape, dilation_width, lowest, seed):
+    """Whatever the shape; and only what fills up pairs is added."""
+    weights = np.random.default_rng(seed).integers(lowest, 128, shape).astype(np.int8)
+    packed = pack(weights, dilation_width=dilation_width)
+    np.testing.assert_array_equal(unpacked(packed, shape, dilation_width), weights)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 5])
+def test_channels_go_in_pairs(channels):
+    """Biases hold the zero point, factors are doubled, shifts count from 1; an odd one is last."""
+    weights = np.arange(channels * 3, dtype=np.int8).reshape(channels, 1, 1, 3)
+    bias = np.arange(100, 100 + channels, dtype=np.int32)
+    quantization = Quantization(-7, INT8, INT8)
+    rows = pack(weights, bias, quantization, (2**30 + 5, -3)).channels
+    numbers = [half for row in rows for half in ((row[0], *row[2:4]), (row[1], *row[4:6]))]
+    if channels % 2:
+        del numbers[-2]
+    expected = [
+        (int(100 + c + 7 * weights[c].sum()), 2 * (2**30 + 5) - 2**32, 2) for c in range(channels)
+    ]
+    assert numbers == expected
+
+
+def test_plain_only_where_the_short_way_is_exact():
+    """Any left shift, a factor of 0, another clamp, or sums beyond 2**30 need the general way."""
+    weights = np.ones((4, 1, 1, 8), np.int8)
+    assert pack(weights).is_plain
+    assert not pack(weights, factor=(2**30, 0)).is_plain
+    assert not pack(weights, factor=(0, 0)).is_plain
+    assert not pack(weights, quantization=Quantization(0, INT8, (-128, 126))).is_plain
+    # |sum| <= |bias| + 8 * 128
+    assert pack(weights, np.full(4, 2**30 - 1025, np.int32)).is_plain
+    assert not pack(weights, np.full(4, 2**30 - 1024, np.int32)).is_plain
+
+
+def test_joined_only_where_both_sums_can_be_told_apart():
+    """24 bits are left for the second channel; -128 has no room for the sign of the first."""
+    weights = np.ones((2, 1, 1, 20), np.int8)
+    assert pack(weights).is_joined
+    assert not pack(weights[..., :18]).is_joined  # too few to be worth it
+    limit = 2**23 - 20 * 128
+    assert pack(weights, np.array([2**29, limit - 1], np.int32)).is_joined
+    assert not pack(weights, np.array([0, limit], np.int32)).is_joined
+    weights[:, 0, 0, 3] = -1, -128
+    assert not pack(weights).is_joined
+    weights[:, 0, 0, 3] = 1, -128
+    assert pack(weights).is_joined
+    assert not pack(weights, factor=(2**30, 1)).is_joined
+
+
+@pytest.mark.parametrize("channels", [1, 4, 7])
+@pytest.mark.parametrize(("filter_size", "dilation"), [((1, 1), 1), ((3, 3), 1), ((3, 2), 2)])
+def test_scratch_holds_four_pixels(channels, filter_size, dilation):
+    """Two bytes for each value of four windows, runs in pairs, in whole units of alignment."""
+    net = NetworkBuilder(0)
+    x = net.image(9, 9, channels)
+    options = {"dilation_width": dilation, "padding": "SAME"}
+    graph = net.graph(net.conv(x, 5, filter_size, **options))
+    (op,) = graph.ops
+    height, width = filter_size
+    runs, length = (height, width * channels) if dilation == 1 else (height * width, channels)
+    needed = 4 * 2 * runs * (length + length % 2)
+    assert 0 <= scratch_bytes(graph, op) - needed < SCRATCH_ALIGNMENT
+    assert scratch_bytes(graph, op) % SCRATCH_ALIGNMENT == 0

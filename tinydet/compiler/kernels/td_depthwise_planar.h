@@ -1,0 +1,247 @@
+/* td_depthwise_planar.h: what the forms of td_depthwise_planar.c share, and the one in Arm DSP instructions
+ * (Cortex-M4, M7, M33). Not for callers.
+ *
+ * Rounding where all shifts are in [-22, -1], with s = -shift:
+ *     high = (sum * multiplier + 2**30) >> 31
+ *     output = clamp((high + (sum >> 31) + (1 << (s - 1)) + (output_offset << s)) >> s)
+ * is td_divide_by_power(high, s) + output_offset. Its sign is that of `high`; where only the sum is negative,
+ * high is 0, and one less does not change the quotient. The last two summands are one number per channel. */
+#ifndef TD_DEPTHWISE_PLANAR_H
+#define TD_DEPTHWISE_PLANAR_H
+
+#include "td_fixed_point.h"
+
+/* The input rows of one output row, each at the first window of channel 0. */
+typedef struct {
+    const int8_t *row[3];
+    int32_t channel_step[3]; /* bytes to the next channel; 0 outside the image */
+} planar_rows;
+
+/* (1 << (shift - 1)) + (output_offset << shift) */
+TD_INLINE int32_t planar_addend(int32_t output_offset, int32_t shift) {
+    return (2 * output_offset + 1) * (1 << (shift - 1));
+}
+
+#ifdef TD_DSP
+
+/* The assembler code knows this order. */
+typedef struct {
+    const td_depthwise_channel *channels, *channels_end;
+    int32_t fours_span;     /* bytes of the output from the first pixel to that behind the last four */
+    int32_t pixels_left;    /* behind the last four: 0 to 3 */
+    int32_t rounded_offset; /* 2 * output_offset + 1 */
+    int32_t input_step[2];  /* from behind the last window that was read to the next channel, rows 0 and 1 ... */
+    int32_t output_step;
+    int32_t last_input_step; /* ... and row 2 */
+    const int8_t *row[3];
+    int8_t *output;
+    int32_t output_channels;
+} planar_row_dsp;
+
+/* Sums are taken twice, by doubled weights and biases: SMMLAR then gives `high`, and the addend with it.
+ *
+ * Registers: r0-r2 the rows, r3 the output, r12 the output channels, lr twice the bias, r4-r7 the sums of four
+ * pixels, r8 and r9 four input values as (0, 2) and (1, 3), r10 and r11 weights (0, 2) and 1.
+ * Stack: weights of the rows at 0, 8 and 16, multiplier 24, addend 28, s 32, end of the fours 36, then
+ * planar_row_dsp up to last_input_step at 40. */
+#define TD_PLANAR_SPLIT                 \
+    "sxtb16 r9, r8, ror #8\n\t"       \
+    "sxtb16 r8, r8\n\t"
+
+/* Two pixels: the products of a row with stride 1. `s`: "lr" in row 0, else the sums themselves. */
+#define TD_PLANAR_TWO_1(a, b, w, v, s_a, s_b)    \
+    "smlad " a ", r8, " w ", " s_a "\n\t"        \
+    "smlad " b ", r9, " w ", " s_b "\n\t"        \
+    "smlabb " a ", r9, " v ", " a "\n\t"         \
+    "smlatb " b ", r8, " v ", " b "\n\t"
+
+/* The same with stride 2, but for the last tap of the second pixel. */
+#define TD_PLANAR_TWO_2(a, b, w, v, s_a, s_b)    \
+    "smlad " a ", r8, " w ", " s_a "\n\t"        \
+    "smlatb " b ", r8, " w ", " s_b "\n\t"       \
+    "smlabb " a ", r9, " v ", " a "\n\t"         \
+    "smlatb " b ", r9, " v ", " b "\n\t"
+
+#define TD_PLANAR_FOUR_1(row, weights, s_4, s_5, s_6, s_7)   \
+    "ldr.w r8, [" row "], #2\n\t"                            \
+    "ldrd r10, r11, [sp, #" weights "]\n\t"                  \
+    TD_PLANAR_SPLIT                                          \
+    TD_PLANAR_TWO_1("r4", "r5", "r10", "r11", s_4, s_5)      \
+    "ldr.w r8, [" row "], #2\n\t"                            \
+    TD_PLANAR_SPLIT                                          \
+    TD_PLANAR_TWO_1("r6", "r7", "r10", "r11", s_6, s_7)
+
+#define TD_PLANAR_FOUR_2(row, weights, s_4, s_5, s_6, s_7)   \
+    "ldr.w r8, [" row "], #4\n\t"                            \
+    "ldrd r10, r11, [sp, #" weights "]\n\t"                  \
+    TD_PLANAR_SPLIT                                          \
+    TD_PLANAR_TWO_2("r4", "r5", "r10", "r11", s_4, s_5)      \
+    "ldr.w r8, [" row "], #4\n\t"                            \
+    TD_PLANAR_SPLIT                                          \
+    "smlabt r5, r8, r10, r5\n\t"                             \
+    TD_PLANAR_TWO_2("r6", "r7", "r10", "r11", s_6, s_7)      \
+    "ldrsb.w r8, [" row "]\n\t"                              \
+    "smlabt r7, r8, r10, r7\n\t"
+
+#define TD_PLANAR_PAIR_1(row, weights, s_4, s_5)             \
+    "ldr.w r8, [" row "], #2\n\t"                            \
+    "ldrd r6, r7, [sp, #" weights "]\n\t"                    \
+    TD_PLANAR_SPLIT                                          \
+    TD_PLANAR_TWO_1("r4", "r5", "r6", "r7", s_4, s_5)
+
+/* Where one pixel is left, the byte behind its window may be missing. */
+#define TD_PLANAR_PAIR_2(row, weights, s_4, s_5)             \
+    "ldr.w r8, [" row "], #4\n\t"                            \
+    "ldrd r6, r7, [sp, #" weights "]\n\t"                    \
+    TD_PLANAR_SPLIT                                          \
+    TD_PLANAR_TWO_2("r4", "r5", "r6", "r7", s_4, s_5)        \
+    "cmp r11, #1\n\t"                                        \
+    "it hi\n\t"                                              \
+    "ldrsbhi.w r8, [" row "]\n\t"                            \
+    "smlabt r5, r8, r6, r5\n\t"
+
+#define TD_PLANAR_ROUND_POSITIVE(sum, multiplier, addend, free)              \
+    "smmlar " sum ", " sum ", " multiplier ", " addend "\n\t"
+
+#define TD_PLANAR_ROUND_SHIFTED(sum, multiplier, addend, free)               \
+    "add.w " free ", " addend ", " sum ", asr #31\n\t"                       \
+    "smmlar " sum ", " sum ", " multiplier ", " free "\n\t"
+
+#define TD_PLANAR_CLAMP(sum, shift)                                          \
+    "asr.w " sum ", " sum ", " shift "\n\t"                                  \
+    "ssat " sum ", #8, " sum "\n\t"
+
+#define TD_PLANAR_WEIGHTS(word, place)    \
+    "sxtb16 r4, " word "\n\t"           \
+    "sxtb16 r5, " word ", ror #8\n\t"   \
+    "sadd16 r4, r4, r4\n\t"               \
+    "sadd16 r5, r5, r5\n\t"               \
+    "strd r4, r5, [sp, #" place "]\n\t"
+
+#define TD_PLANAR_ROW(name, FOUR, PAIR, ROUND)                                                          \
+    __attribute__((naked, noinline, used)) static void name(                                            \
+        __attribute__((unused)) const planar_row_dsp *row) {                                            \
+        __asm__ volatile(                                                                               \
+            ".syntax unified\n\t"                                                                       \
+            "push {r4-r11, lr}\n\t"                                                                     \
+            "sub sp, sp, #76\n\t"                                                                       \
+            "ldm r0!, {r4-r11, lr}\n\t"                                                                 \
+            "add r12, sp, #40\n\t"                                                                      \
+            "stm r12, {r4-r11, lr}\n\t"                                                                 \
+            "ldr.w r12, [r0, #16]\n\t"                                                                  \
+            "ldm r0, {r0-r3}\n\t"                                                                       \
+            "1:\n\t" /* a channel */                                                                    \
+            "ldr r4, [sp, #40]\n\t"                                                                     \
+            "ldm r4!, {r5-r9}\n\t"                                                                      \
+            "str r4, [sp, #40]\n\t"                                                                     \
+            "lsl.w lr, r5, #1\n\t"                                                                      \
+            "asr.w r10, r7, #24\n\t"                                                                    \
+            TD_PLANAR_WEIGHTS("r7", "0")                                                                \
+            TD_PLANAR_WEIGHTS("r8", "8")                                                                \
+            TD_PLANAR_WEIGHTS("r9", "16")                                                               \
+            "ldr r7, [sp, #56]\n\t"                                                                     \
+            "sub.w r4, r10, #1\n\t"                                                                     \
+            "lsl.w r7, r7, r4\n\t"                                                                      \
+            "strd r6, r7, [sp, #24]\n\t"                                                                \
+            "ldr r4, [sp, #48]\n\t"                                                                     \
+            "add.w r11, r3, r4\n\t"                                                                     \
+            "strd r10, r11, [sp, #32]\n\t"                                                              \
+            "cmp r4, #0\n\t"                                                                            \
+            "beq.w 3f\n\t"                                                                              \
+            ".p2align 2\n\t"                                                                            \
+            "2:\n\t" /* four pixels */                                                                  \
+            FOUR("r0", "0", "lr", "lr", "lr", "lr")                                                     \
+            FOUR("r1", "8", "r4", "r5", "r6", "r7")                                                     \
+            FOUR("r2", "16", "r4", "r5", "r6", "r7")                                                    \
+            "ldrd r8, r9, [sp, #24]\n\t"                                                                \
+            "ldr.w r10, [sp, #32]\n\t"                                                                  \
+            ROUND("r4", "r8", "r9", "r11")                                                              \
+            ROUND("r5", "r8", "r9", "r11")                                                              \
+            ROUND("r6", "r8", "r9", "r11")                                                              \
+            ROUND("r7", "r8", "r9", "r11")                                                              \
+            "ldr.w r11, [sp, #36]\n\t"                                                                  \
+            TD_PLANAR_CLAMP("r4", "r10")                                                                \
+            TD_PLANAR_CLAMP("r5", "r10")                                                                \
+            TD_PLANAR_CLAMP("r6", "r10")                                                                \
+            TD_PLANAR_CLAMP("r7", "r10")                                                                \
+            "strb.w r4, [r3]\n\t"                                                                       \
+            "strb.w r5, [r3, r12]\n\t"                                                                  \
+            "strb.w r6, [r3, r12, lsl #1]\n\t"                                                          \
+            "add.w r3, r3, r12, lsl #1\n\t"                                                             \
+            "strb.w r7, [r3, r12]\n\t"                                                                  \
+            "add.w r3, r3, r12, lsl #1\n\t"                                                             \
+            "cmp r3, r11\n\t"                                                                           \
+            "bne.w 2b\n\t"                                                                              \
+            "3:\n\t"                                                                                    \
+            "ldr.w r11, [sp, #52]\n\t"                                                                  \
+            "cmp.w r11, #0\n\t"                                                                         \
+            "beq.w 5f\n\t"                                                                              \
+            "4:\n\t" /* two pixels, or one */                                                           \
+            PAIR("r0", "0", "lr", "lr")                                                                 \
+            PAIR("r1", "8", "r4", "r5")                                                                 \
+            PAIR("r2", "16", "r4", "r5")                                                                \
+            "ldrd r6, r7, [sp, #24]\n\t"                                                                \
+            "ldr.w r8, [sp, #32]\n\t"                                                                   \
+            ROUND("r4", "r6", "r7", "r9")                                                               \
+            ROUND("r5", "r6", "r7", "r9")                                                               \
+            TD_PLANAR_CLAMP("r4", "r8")                                                                 \
+            TD_PLANAR_CLAMP("r5", "r8")                                                                 \
+            "strb.w r4, [r3]\n\t"                                                                       \
+            "cmp.w r11, #1\n\t"                                                                         \
+            "it hi\n\t"                                                                                 \
+            "strbhi.w r5, [r3, r12]\n\t"                                                                \
+            "add.w r3, r3, r12, lsl #1\n\t"                                                             \
+            "subs.w r11, r11, #2\n\t"                                                                   \
+            "bgt.w 4b\n\t"                                                                              \
+            "5:\n\t"                                                                                    \
+            "ldrd r4, r5, [sp, #60]\n\t"                                                                \
+            "ldrd r6, r7, [sp, #68]\n\t"                                                                \
+            "add r0, r0, r4\n\t"                                                                        \
+            "add r1, r1, r5\n\t"                                                                        \
+            "add r2, r2, r7\n\t"                                                                        \
+            "add r3, r3, r6\n\t"                                                                        \
+            "ldrd r4, r5, [sp, #40]\n\t"                                                                \
+            "cmp r4, r5\n\t"                                                                            \
+            "bne.w 1b\n\t"                                                                              \
+            "add sp, sp, #76\n\t"                                                                       \
+            "pop {r4-r11, pc}\n\t");                                                                    \
+    }
+
+TD_PLANAR_ROW(planar_row_dsp_shifted_1, TD_PLANAR_FOUR_1, TD_PLANAR_PAIR_1, TD_PLANAR_ROUND_SHIFTED)
+TD_PLANAR_ROW(planar_row_dsp_shifted_2, TD_PLANAR_FOUR_2, TD_PLANAR_PAIR_2, TD_PLANAR_ROUND_SHIFTED)
+TD_PLANAR_ROW(planar_row_dsp_positive_1, TD_PLANAR_FOUR_1, TD_PLANAR_PAIR_1, TD_PLANAR_ROUND_POSITIVE)
+TD_PLANAR_ROW(planar_row_dsp_positive_2, TD_PLANAR_FOUR_2, TD_PLANAR_PAIR_2, TD_PLANAR_ROUND_POSITIVE)
+
+/* One output row, of rounding TD_ROUND_SHIFTED or TD_ROUND_POSITIVE. */
+TD_INLINE void planar_row_in_dsp(const td_depthwise_planar_params *p, const planar_rows *in, int8_t *output) {
+    const int32_t left = p->output_width % 4;
+    const int32_t read = p->output_width + left % 2; /* pixels computed: the odd one too */
+    const int32_t consumed = read * p->stride_width;
+    const planar_row_dsp row = {
+        .channels = p->channel,
+        .channels_end = p->channel + p->channels,
+        .fours_span = (p->output_width - left) * p->channels,
+        .pixels_left = left,
+        .rounded_offset = 2 * p->output_offset + 1,
+        .input_step = {in->channel_step[0] - consumed, in->channel_step[1] - consumed},
+        .output_step = 1 - read * p->channels,
+        .last_input_step = in->channel_step[2] - consumed,
+        .row = {in->row[0], in->row[1], in->row[2]},
+        .output = output,
+        .output_channels = p->channels,
+    };
+    if (p->stride_width == 1) {
+        if (p->rounding == TD_ROUND_POSITIVE) {
+            planar_row_dsp_positive_1(&row);
+        } else {
+            planar_row_dsp_shifted_1(&row);
+        }
+    } else if (p->rounding == TD_ROUND_POSITIVE) {
+        planar_row_dsp_positive_2(&row);
+    } else {
+        planar_row_dsp_shifted_2(&row);
+    }
+}
+
+#endif
+#endif /* TD_DEPTHWISE_PLANAR_H */

@@ -1,0 +1,191 @@
+"""Which operator executes how many instructions."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tinydet.targets.base import CompiledModel, ImageArray
+from tinydet.targets.benchmark.constants import ConstantTables
+from tinydet.targets.cortex_m import CortexMProgram, CortexMTarget
+from tinydet.targets.elf import read_image
+from tinydet.targets.emulator import TRACE_FUNCTION, Piece
+
+INPUT = "input rows"  # the step that brings rows of the image into the arena; no operator
+INPUT_PARAMETERS = "copy_input"  # by these the generated C says that it copies the input
+
+
+@dataclass(frozen=True)
+class StepCount:
+    """One step of the network.
+
+    Attributes:
+        op: Name of the source operator, or ``INPUT``.
+        instructions: Executed for it in all its calls, with what the generated functions do up to
+            each call (loops, conditions, addresses); an operator without code of its own has 0.
+        kernels: The functions it called, and how often; a step that runs row by row calls once a
+            row.
+        macs: Multiply-accumulate operations; 0 for an operator without weights.
+        weights_bytes: Constants in flash that it reads: weights, biases, factors, parameters. A
+            table that several steps share counts for each.
+    """
+
+    op: str
+    instructions: int
+    kernels: Mapping[str, int]
+    macs: int = 0
+    weights_bytes: int = 0
+
+    @property
+    def num_calls(self) -> int:
+        """Kernel calls."""
+        return sum(self.kernels.values())
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """Instruction counts of one inference; the same every time, on every machine.
+
+    Attributes:
+        core: The emulated core.
+        network_instructions: The network alone; the sum of the steps.
+        loop_instructions: The share of it that no kernel executes: loops and calls of the generated
+            functions.
+        boxes_instructions: Box selection on top of the network. Depends on what the image shows.
+        weights_bytes: Constants of the network in flash, each once.
+        boxes_weights_bytes: Other constants of the model: anchors, class names, gaps.
+        steps: In the order in which they begin.
+    """
+
+    core: str
+    network_instructions: int
+    loop_instructions: int
+    boxes_instructions: int
+    weights_bytes: int
+    boxes_weights_bytes: int
+    steps: tuple[StepCount, ...]
+
+    @property
+    def total_instructions(self) -> int:
+        """Image in place to detections."""
+        return self.network_instructions + self.boxes_instructions
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulate operations of the network."""
+        return sum(step.macs for step in self.steps)
+
+    def to_record(self) -> dict[str, Any]:
+        """JSON-ready mapping."""
+        totals = {"total_instructions": self.total_instructions, "macs": self.macs}
+        return asdict(self) | totals
+
+
+@dataclass
+class _Cost:
+    """What is known of a step while the calls are gone through."""
+
+    instructions: int = 0
+    kernels: Counter[str] = field(default_factory=Counter)
+    parameters: set[str] = field(default_factory=set)
+
+    def add(self, pieces: Sequence[Piece]) -> None:
+        self.instructions += sum(piece.instructions for piece in pieces)
+        self.kernels.update(piece.callee for piece in pieces if piece.callee)
+        self.parameters.update(piece.argument for piece in pieces if piece.argument)
+
+
+def benchmark(
+    target: CortexMTarget, model: CompiledModel, image_u8: ImageArray, folder: Path
+) -> Benchmark:
+    """Count the instructions of one inference.
+
+    The program is counted as it is, without any mark in it. What belongs to which operator is
+    learnt from a second build that calls ``td_trace`` behind every step and every row: as many
+    calls as the generated functions make between two marks there, they make for that operator here.
+
+    Args:
+        target: Core and compiler.
+        model: The generated C.
+        image_u8: Preprocessed image ``[H, W, 3]`` uint8.
+        folder: Where both builds go.
+
+    Returns:
+        The counts.
+
+    Raises:
+        RuntimeError: The two builds do not make the same calls.
+    """
+    program = target.build(model, folder / "plain")
+    marked_image = read_image(target.link(model, folder / "marked", "-DTD_TRACE"))
+    marked = CortexMProgram(marked_image, target.name, model, folder / "marked")
+    run = program.measure_run(image_u8)
+    detect = program.measure_detect(image_u8)
+    costs = _assign(run.pieces, marked.measure_run(image_u8).pieces)
+    tables = ConstantTables(model.sources[f"{model.name}.c"], program.image)
+    steps = tuple(
+        StepCount(
+            op,
+            cost.instructions,
+            dict(cost.kernels),
+            model.macs.get(op, 0),
+            tables.size_bytes(cost.parameters),
+        )
+        for op, cost in costs.items()
+    )
+    assert sum(step.instructions for step in steps) == run.instructions
+    weights_bytes = tables.size_bytes(set().union(*(cost.parameters for cost in costs.values())))
+    return Benchmark(
+        core=target.name,
+        network_instructions=run.instructions,
+        loop_instructions=sum(piece.own_instructions for piece in run.pieces),
+        boxes_instructions=detect.instructions - run.instructions,
+        weights_bytes=weights_bytes,
+        boxes_weights_bytes=tables.section_bytes - weights_bytes,
+        steps=steps,
+    )
+
+
+def _assign(pieces: Sequence[Piece], marked_pieces: Sequence[Piece]) -> dict[str, _Cost]:
+    """Give each call of the plain build to its operator.
+
+    Args:
+        pieces: Of the plain build.
+        marked_pieces: Of the build that marks the end of each row or operator.
+
+    Returns:
+        Operator -> cost, in the order in which they begin. What follows the last call is the last
+        operator's.
+
+    Raises:
+        RuntimeError: The two do not make the same calls.
+    """
+    costs: dict[str, _Cost] = {}
+    position = 0
+    calls: list[Piece] = []
+    for piece in marked_pieces:
+        if piece.callee != TRACE_FUNCTION:
+            calls += [piece] if piece.callee else []
+            continue
+        own = pieces[position : position + len(calls)]
+        if [_call(p) for p in own] != [_call(p) for p in calls]:
+            names = [p.callee for p in calls]
+            raise RuntimeError(f"the marked build calls {names} where the plain one does not")
+        position += len(calls)
+        calls = []
+        copies = [p for p in own if p.argument == INPUT_PARAMETERS]
+        if copies:
+            costs.setdefault(INPUT, _Cost()).add(copies)
+        kernels = [p for p in own if p.argument != INPUT_PARAMETERS]
+        costs.setdefault(piece.argument, _Cost()).add(kernels)
+    rest = pieces[position:]
+    if calls or any(p.callee for p in rest):
+        raise RuntimeError("the plain build makes other calls behind the last mark")
+    if costs:
+        list(costs.values())[-1].add(rest)
+    return costs
+
+
+def _call(piece: Piece) -> tuple[str, str]:
+    return piece.callee, piece.argument
