@@ -33,7 +33,7 @@ REQUESTS = st.builds(
 
 
 @given(graph=networks(), request=REQUESTS)
-@settings(max_examples=40)
+@settings(max_examples=20)
 def test_every_plan_is_correct(graph, request):
     """``plan_memory`` has the validator play it through."""
     plan = plan_memory(graph, request)
@@ -43,7 +43,7 @@ def test_every_plan_is_correct(graph, request):
 
 
 @given(graph=networks())
-@settings(max_examples=25)
+@settings(max_examples=12)
 def test_smaller_arenas_cost_more_and_every_limit_is_kept_or_out_of_reach(graph):
     ram, balanced, speed = (
         plan_memory(graph, PlanRequest(objective=o)) for o in ("ram", "balanced", "speed")
@@ -57,7 +57,7 @@ def test_smaller_arenas_cost_more_and_every_limit_is_kept_or_out_of_reach(graph)
 
 
 @given(graph=networks(most_blocks=3))
-@settings(max_examples=25)
+@settings(max_examples=12)
 def test_no_way_to_cut_needs_fewer_bytes_at_once_than_the_one_that_is_chosen(graph):
     """Against all ways to cut, one after the other."""
     maker = SegmentMaker(make_flow(graph))
