@@ -6,11 +6,13 @@
 Trains the rows of ablation_rows.yaml that the result file does not hold yet, one after the other,
 each in a process of its own, and adds each to the file as soon as it is measured; a row that was
 stopped goes on where it was. AP is that of the float model of the last epoch, on the validation
-images: no epoch is chosen by them.
+images: no epoch is chosen by them. A row with ``images`` trains on so many of them, in as many
+more epochs: as many are seen.
 """
 
 import argparse
 import csv
+import hashlib
 import json
 import os
 import subprocess
@@ -28,6 +30,7 @@ HERE = Path(__file__).parent
 BASE, ROWS = HERE / "ablation_base.yaml", HERE / "ablation_rows.yaml"
 MEASURED = "measured.json"  # in the folder of a row
 EMA_MOMENTUM = 0.999
+TRAINING_IMAGES = 1668
 
 
 def main() -> None:
@@ -74,9 +77,11 @@ def measure(row: dict[str, Any], parsed: argparse.Namespace, folder: Path) -> No
     from tinydet.pipeline.train_stage import train_stage
 
     run = folder_of(parsed, row["run"]) if "run" in row else folder
-    config = configuration(row, parsed)
     for path in (run, folder):
         path.mkdir(parents=True, exist_ok=True)
+    data = part_of(parsed.data, row["images"], folder) if "images" in row else parsed.data
+    epochs = round(parsed.epochs * TRAINING_IMAGES / row.get("images", TRAINING_IMAGES))
+    config = configuration(row, parsed, data, epochs)
     saved = run / "saved_models"
     if not (saved / "last_model.keras").is_file():
         train_stage(Run(config, run, RunLog(run)))
@@ -91,21 +96,46 @@ def measure(row: dict[str, Any], parsed: argparse.Namespace, folder: Path) -> No
     print(figures, flush=True)
 
 
-def configuration(row: dict[str, Any], parsed: argparse.Namespace) -> UserConfig:
+def part_of(data: Path, images: int, folder: Path) -> Path:
+    """A data set of links to all validation images and to so many training images.
+
+    A smaller part is within a larger one: they are taken in the order of the hashes of their names.
+    """
+    part = folder / "data"
+    names = sorted(
+        (path.stem for path in (data / "images" / "train").iterdir()),
+        key=lambda name: hashlib.sha256(name.encode()).hexdigest(),
+    )[:images]
+    for kind, suffix in (("images", ".jpg"), ("labels", ".txt")):
+        (part / kind / "train").mkdir(parents=True, exist_ok=True)
+        for name in names:
+            link = part / kind / "train" / f"{name}{suffix}"
+            source = data.resolve() / kind / "train" / link.name
+            if source.exists() and not link.is_symlink():
+                link.symlink_to(source)
+        if not (part / kind / "val").is_symlink():
+            (part / kind / "val").symlink_to(data.resolve() / kind / "val")
+    (part / "data.yaml").write_bytes((data / "data.yaml").read_bytes())
+    return part
+
+
+def configuration(
+    row: dict[str, Any], parsed: argparse.Namespace, data: Path, epochs: int
+) -> UserConfig:
     """The base with the changes of a row."""
-    warm_up = max(1, min(3, parsed.epochs // 5))
+    warm_up = max(1, min(3, parsed.epochs // 5)) * epochs // parsed.epochs
     schedule = "training.callbacks.LRWarmupCosineDecay"
     overrides = [
         f"training.model.pretrained_weights={parsed.weights}",
-        f"training.epochs={parsed.epochs}",
-        f"training.validation_period={parsed.epochs}",
+        f"training.epochs={epochs}",
+        f"training.validation_period={epochs}",
         f"training.ema_momentum={EMA_MOMENTUM}",
         f"general.global_seed={parsed.seed}",
         f"{schedule}.warmup_steps={warm_up}",
-        f"{schedule}.decay_steps={parsed.epochs - warm_up}",
+        f"{schedule}.decay_steps={epochs - warm_up}",
         *row.get("overrides", []),
     ]
-    environment = {**os.environ, "COCO_PERSON": str(parsed.data)}
+    environment = {**os.environ, "COCO_PERSON": str(data)}
     return load_config(BASE, overrides, environment).config
 
 
@@ -166,7 +196,7 @@ def add_row(
     rows = [r for r in known if (r["row"], r["seed"]) != key]
     rows.append({"row": name, "seed": parsed.seed, **row, **figures})
     command = f"python benchmarks/ablation.py coco-person --epochs {parsed.epochs} ..."
-    write_result(stem, command, {"epochs": parsed.epochs, "images": 1668, "rows": rows})
+    write_result(stem, command, {"epochs": parsed.epochs, "images": TRAINING_IMAGES, "rows": rows})
 
 
 if __name__ == "__main__":

@@ -112,7 +112,7 @@ def assign_plainly():
     Gives one entry per anchor: the index of the ground truth row it learns, "background" or None.
     """
 
-    def assign(rows, anchors, positive_iou, negative_iou):
+    def assign(rows, anchors, positive_iou, negative_iou, anchors_per_object=1):
         objects = [i for i, row in enumerate(rows) if row[5] == 1]
         regions = [i for i, row in enumerate(rows) if row[5] == 2]
         iou = {
@@ -120,11 +120,12 @@ def assign_plainly():
             for i in objects
             for a, anchor in enumerate(anchors)
         }
-        claims = {}  # anchor -> objects whose best anchor it is
+        claims = {}  # anchor -> objects that it is one of the best anchors of
         for i in objects:
-            best = max(range(len(anchors)), key=lambda a, i=i: (iou[i, a], -a))
-            if iou[i, best] > 0:
-                claims.setdefault(best, []).append(i)
+            ranked = sorted(range(len(anchors)), key=lambda a, i=i: (-iou[i, a], a))
+            for best in ranked[:anchors_per_object]:
+                if iou[i, best] > 0:
+                    claims.setdefault(best, []).append(i)
         result = []
         for a, anchor in enumerate(anchors):
             candidates = claims.get(a, objects)

@@ -44,7 +44,9 @@ def test_equals_plain_loops(assign_plainly):
     @given(
         st.lists(st.lists(rows, min_size=ROWS, max_size=ROWS), min_size=BATCH, max_size=BATCH),
         st.lists(boxes(-4, 14, 1), min_size=ANCHORS, max_size=ANCHORS),
-        st.sampled_from([(0.5, 0.25), (0.5, 0.5), (0.75, 0.125), (1.0, 0.0)]),
+        st.sampled_from(
+            [(0.5, 0.25), (0.5, 0.5), (0.75, 0.125), (1.0, 0.0), (0.5, 0.25, 3), (1.0, 0.5, 99)]
+        ),
     )
     def check(images, anchor_boxes, thresholds):
         anchors = np.array(anchor_boxes, np.float32) / GRID

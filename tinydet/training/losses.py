@@ -31,6 +31,7 @@ class DetectionLoss(keras.losses.Loss):  # type: ignore[misc]  # keras ships no 
         anchors: ``[NA, 4]``.
         positive_iou: See ``match``.
         negative_iou: See ``match``.
+        anchors_per_object: See ``match``.
         focal_gamma: Exponent that plays down the easy anchors; 0 is plain cross-entropy.
         focal_alpha: Weight of the positives' class loss against that of the background.
         quality: In [0, 1], how much of the score of a positive tells how well its box fits, so
@@ -56,6 +57,7 @@ class DetectionLoss(keras.losses.Loss):  # type: ignore[misc]  # keras ships no 
         *,
         positive_iou: float = 0.5,
         negative_iou: float = 0.4,
+        anchors_per_object: int = 1,
         focal_gamma: float = 2.0,
         focal_alpha: float = 1.0,
         quality: float = 0.0,
@@ -70,6 +72,7 @@ class DetectionLoss(keras.losses.Loss):  # type: ignore[misc]  # keras ships no 
         self.anchors = np.asarray(anchors, np.float32)
         self.positive_iou = positive_iou
         self.negative_iou = negative_iou
+        self.anchors_per_object = anchors_per_object
         self.focal_gamma = focal_gamma
         self.focal_alpha = focal_alpha
         self.quality = quality
@@ -83,7 +86,9 @@ class DetectionLoss(keras.losses.Loss):  # type: ignore[misc]  # keras ships no 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """The loss of a batch, a scalar."""
         anchors = ops.convert_to_tensor(self.anchors)
-        targets = match(y_true, anchors, self.positive_iou, self.negative_iou)
+        targets = match(
+            y_true, anchors, self.positive_iou, self.negative_iou, self.anchors_per_object
+        )
         positive = ops.cast(targets.positive, "float32")
         negative = ops.cast(targets.negative, "float32")
         count = ops.maximum(self.sum_over(ops.sum(positive)), 1.0)

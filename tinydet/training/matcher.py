@@ -25,13 +25,19 @@ class Assignment(NamedTuple):
     boxes: Any
 
 
-def match(ground_truth: Any, anchors: Any, positive_iou: float, negative_iou: float) -> Assignment:
+def match(
+    ground_truth: Any,
+    anchors: Any,
+    positive_iou: float,
+    negative_iou: float,
+    anchors_per_object: int = 1,
+) -> Assignment:
     """Assign objects to anchors by IoU.
 
     An anchor is positive for the object it overlaps most if that IoU is at least
-    ``positive_iou``. Every object also takes its own best anchor, however low the IoU above 0, and
-    even where another object overlaps that anchor more; only an object whose best anchor is also
-    the best anchor of another goes without it if the other overlaps it more. Anchors whose best
+    ``positive_iou``. Every object also takes its own best anchors, however low the IoU above 0, and
+    even where another object overlaps such an anchor more; only where an anchor is among the best
+    of several objects the one that overlaps it most has it. Anchors whose best
     IoU lies between the thresholds, or of whose area more than half lies inside one ignored
     region, learn nothing, unless they are positive. Of equals the first object or anchor is taken.
 
@@ -41,6 +47,7 @@ def match(ground_truth: Any, anchors: Any, positive_iou: float, negative_iou: fl
         anchors: ``[NA, 4]``.
         positive_iou: In (0, 1].
         negative_iou: In [0, positive_iou].
+        anchors_per_object: How many best anchors an object takes.
 
     Returns:
         The assignment.
@@ -56,13 +63,13 @@ def match(ground_truth: Any, anchors: Any, positive_iou: float, negative_iou: fl
     matched = ops.argmax(iou, axis=1)
 
     num_anchors = anchors.shape[0]
-    best_anchor = ops.argmax(iou, axis=2)
+    best_anchors = ops.top_k(iou, min(anchors_per_object, num_anchors))[1][..., None]
     is_best = ops.logical_and(
-        ops.equal(best_anchor[..., None], ops.arange(num_anchors, dtype=best_anchor.dtype)),
+        ops.any(ops.equal(best_anchors, ops.arange(num_anchors, dtype=best_anchors.dtype)), axis=2),
         iou > 0,  # an object that no anchor touches has no best one
     )
     forced = ops.any(is_best, axis=1)
-    # Two objects with the same best anchor: the one that overlaps it more.
+    # Several objects with the same best anchor: the one that overlaps it most.
     matched = ops.where(forced, ops.argmax(ops.where(is_best, iou, -2.0), axis=1), matched)
 
     positive = ops.logical_or(best_iou >= positive_iou, forced)

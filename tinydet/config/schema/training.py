@@ -111,6 +111,8 @@ class LossSection(Section):
     Attributes:
         positive_iou: Anchors that overlap an object by at least this IoU are positive.
         negative_iou: Anchors below this IoU with every object are background.
+        anchors_per_object: So many of the anchors that overlap an object most are positive however
+            little they do.
         focal_gamma: How strongly easy anchors are played down.
         focal_alpha: Weight of the positive anchors in the class loss.
         quality: How much of a positive anchor's score tells how well its box fits (0 to 1): its
@@ -125,6 +127,7 @@ class LossSection(Section):
 
     positive_iou: Share | None = None
     negative_iou: Share | None = None
+    anchors_per_object: Count | None = None
     focal_gamma: NotNegative | None = None
     focal_alpha: NotNegative | None = None
     quality: Share | None = None
