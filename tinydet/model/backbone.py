@@ -5,7 +5,8 @@ from typing import Any
 
 import keras
 
-from tinydet.errors import ModelFileError
+from tinydet.errors import ModelFileError, near_name
+from tinydet.pretrained import LISTED, NAMES
 
 TAPS = ("block_5_add", "block_12_add", "out_relu")  # C3, C4, C5
 IMAGENET = "imagenet"
@@ -47,10 +48,12 @@ def build_backbone(
 
 def _load_weights(backbone: Any, alpha: float, pretrained_weights: str) -> None:
     if pretrained_weights != IMAGENET and not Path(pretrained_weights).is_file():
+        hint = near_name(pretrained_weights, (IMAGENET, *NAMES))
         raise ModelFileError(
             pretrained_weights,
             "there is no such weights file",
-            "Correct training.model.pretrained_weights (imagenet, None, or a file).",
+            f"Correct training.model.pretrained_weights (imagenet, None, {LISTED}, or a file)."
+            f"{hint}",
         )
     try:
         if pretrained_weights == IMAGENET:

@@ -9,6 +9,7 @@ from keras import layers
 
 from tinydet.model.backbone import build_backbone
 from tinydet.model.fpn import BlockBuilder, build_head, build_pyramid
+from tinydet.model.trained_start import detector_to_start_from, start_from_detector
 
 OUTPUT_LAYER = "class_logits_and_box_deltas"
 PRIOR_PROBABILITY = 0.01  # of an object at an anchor before training; keeps the first steps calm
@@ -35,7 +36,9 @@ def build_detector(  # noqa: PLR0913 - every number of the network is a paramete
         width: Input width, pixels, a multiple of 32.
         num_classes: Without the background.
         alpha: Width multiplier of the backbone.
-        pretrained_weights: See ``build_backbone``.
+        pretrained_weights: Of the backbone, see ``build_backbone``; or a trained detector to start
+            the whole network from: a ``.keras`` file or a name of ``tinydet.pretrained``, see
+            ``start_from_detector``.
         anchors_per_cell: Predictions per feature map cell.
         fpn_channels: Width of the pyramid and of the heads.
         head_depth: Depthwise-separable blocks per head.
@@ -51,10 +54,13 @@ def build_detector(  # noqa: PLR0913 - every number of the network is a paramete
 
     Raises:
         ModelFileError: ``pretrained_weights`` cannot be loaded.
+        UnsupportedError: They are those of a detector with another ``alpha`` or ``fpn_channels``.
     """
+    start = detector_to_start_from(pretrained_weights, height, width)
     inputs = keras.Input((height, width, 3), name="image")
     blocks = BlockBuilder(batch_norm_momentum)
-    taps = build_backbone(inputs, alpha, pretrained_weights, batch_norm_momentum)
+    backbone_weights = None if start else pretrained_weights
+    taps = build_backbone(inputs, alpha, backbone_weights, batch_norm_momentum)
     pyramid = build_pyramid(taps, fpn_channels, blocks)
     num_scores = 1 + num_classes
     outputs = {
@@ -80,7 +86,10 @@ def build_detector(  # noqa: PLR0913 - every number of the network is a paramete
     class_logits = layers.Concatenate(axis=1, name="class_logits")(rows["class"])
     box_deltas = layers.Concatenate(axis=1, name="box_deltas")(rows["box"])
     joined = layers.Concatenate(axis=2, name=OUTPUT_LAYER)([class_logits, box_deltas])
-    return keras.Model(inputs, joined, name=_model_name(height, width, alpha))
+    model = keras.Model(inputs, joined, name=_model_name(height, width, alpha))
+    if start:
+        start_from_detector(model, start)
+    return model
 
 
 def split_outputs(model: keras.Model) -> keras.Model:

@@ -1,10 +1,11 @@
 """The training stage of a run."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tinydet.config.detector_spec import DETECTOR_FILE, DetectorSpec
+from tinydet.config.detector_spec import DETECTOR_FILE, DetectorSpec, load_detector_spec
 from tinydet.config.files import atomic_path
 from tinydet.config.schema import UserConfig
 from tinydet.data.augment import make_augmentation
@@ -36,7 +37,7 @@ def train_stage(run: Run) -> Path:
     seed = _seed(run)
     seed_everything(seed, config.general.deterministic_ops)
     options = _options(config, seed)
-    model, spec = _model_and_spec(config, training.class_names)
+    model, spec = _model_and_spec(config, training.class_names, run.log.say)
     if group.is_first:
         # After the model: weights that cannot be loaded should not cost a look at every image.
         check_part(run, "train", training)
@@ -120,23 +121,32 @@ def _options(config: UserConfig, seed: int) -> Any:
     )
 
 
-def _model_and_spec(config: UserConfig, class_names: tuple[str, ...]) -> tuple[Any, DetectorSpec]:
+def _model_and_spec(
+    config: UserConfig, class_names: tuple[str, ...], say: Callable[[str], None]
+) -> tuple[Any, DetectorSpec]:
     """A new network, or the one to train further, and what it is for."""
     section = config.training
     if section.model is None:
         return _model_to_train_further(config, class_names)
-    return new_model_and_spec(config, class_names)
+    return new_model_and_spec(config, class_names, say)
 
 
 def new_model_and_spec(
-    config: UserConfig, class_names: tuple[str, ...]
+    config: UserConfig, class_names: tuple[str, ...], say: Callable[[str], None] | None = None
 ) -> tuple[Any, DetectorSpec]:
     """The network of a configuration, not trained yet, and what it is for.
 
+    Args:
+        config: With ``training.model``.
+        class_names: What it will know, in order.
+        say: Told in one line what is taken from a trained detector, where one is named.
+
     Raises:
+        ModelFileError: ``pretrained_weights`` cannot be loaded.
+        UnsupportedError: They are those of a detector of another width.
         ValueError: There is no ``training.model``.
     """
-    from tinydet.model import build_detector
+    from tinydet.model import build_detector, detector_to_start_from, start_from_detector
     from tinydet.training.recipes import RECIPES
 
     section = config.training
@@ -150,12 +160,14 @@ def new_model_and_spec(
         anchors=config.anchor_spec(),
         postprocess=config.postprocess_spec(),
     )
+    weights = section.model.pretrained_weights
+    start = detector_to_start_from(weights, preprocess.height, preprocess.width)
     model = build_detector(
         preprocess.height,
         preprocess.width,
         len(class_names),
         alpha=section.model.alpha,
-        pretrained_weights=section.model.pretrained_weights,
+        pretrained_weights=None if start else weights,
         anchors_per_cell=len(spec.anchors.aspect_ratios) + 1,
         fpn_channels=section.model.fpn_channels,
         head_depth=section.model.head_depth,
@@ -163,7 +175,18 @@ def new_model_and_spec(
         batch_norm_momentum=section.batch_norm_momentum,
         dropout=section.dropout or 0.0,
     )
+    if start is not None:
+        same = _class_names_of(start) == class_names
+        started = start_from_detector(model, start, same_classes=same)
+        if say is not None:
+            say(str(started))
     return model, spec
+
+
+def _class_names_of(model_path: Path) -> tuple[str, ...] | None:
+    """What a detector knows, by its ``detector.json``; None where there is none."""
+    beside = model_path.with_name(DETECTOR_FILE)
+    return load_detector_spec(beside).class_names if beside.is_file() else None
 
 
 def _model_to_train_further(

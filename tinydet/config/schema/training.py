@@ -91,7 +91,9 @@ class ModelSection(Section):
     Attributes:
         alpha: Width multiplier of the backbone.
         input_shape: ``(height, width, 3)``, pixels.
-        pretrained_weights: ``imagenet``, a weights file, or None for a random start.
+        pretrained_weights: ``imagenet`` or a weights file for the backbone; ``person``,
+            ``person_192``, ``person_256`` or a ``.keras`` detector of another run for the whole
+            network; None for a random start.
         anchors: Recipe of the anchor grid.
         fpn_channels: Width of the pyramid and of the heads.
         head_depth: Separable blocks of each head.

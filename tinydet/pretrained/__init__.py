@@ -1,0 +1,86 @@
+"""Trained detectors that come with the package, by name.
+
+Each name has a folder with ``NAME.tflite`` (int8), ``NAME.keras`` (float), the ``detector.json`` of
+both, and ``README.md``, the model card: what it was trained on, what it reaches, its limits. All are
+made by ``benchmarks/pretrained.py``.
+"""
+
+from math import sqrt
+from pathlib import Path
+
+# Name -> side of its square input, pixels; the larger one last.
+INPUT_SIDES_PX = {"person_192": 192, "person_256": 256}
+DEFAULT = "person_256"
+PERSON = "person"  # the default; as a start of training the one with the nearest input size
+NAMES = (PERSON, *INPUT_SIDES_PX)
+LISTED = ", ".join(NAMES)
+INT8, FLOAT = ".tflite", ".keras"
+FOLDER = Path(__file__).parent
+
+
+def is_pretrained(name: str) -> bool:
+    """Whether a text names a detector of the package, with or without ``.tflite`` or ``.keras``.
+
+    >>> is_pretrained("person_192"), is_pretrained("person_192.keras"), is_pretrained("cat")
+    (True, True, False)
+    """
+    return _name_and_suffix(name)[0] in NAMES
+
+
+def pretrained_model(name: str, suffix: str = INT8) -> Path:
+    """The model file of a detector of the package; ``detector.json`` is beside it.
+
+    Args:
+        name: One of ``NAMES``; one that ends in ``.tflite`` or ``.keras`` means this file.
+        suffix: ``INT8`` or ``FLOAT``, of a name without one.
+
+    Raises:
+        KeyError: There is no such detector.
+
+    >>> pretrained_model("person").name, pretrained_model("person_192", FLOAT).name
+    ('person_256.tflite', 'person_192.keras')
+    """
+    stem, given = _name_and_suffix(name)
+    stem = DEFAULT if stem == PERSON else stem
+    if stem not in INPUT_SIDES_PX:
+        raise KeyError(name)
+    return FOLDER / stem / f"{stem}{given or suffix}"
+
+
+def model_path(model: str | Path, suffix: str = INT8) -> Path:
+    """The path of a model that is given by path or by the name of a detector of the package.
+
+    Whatever exists under the name in the current folder comes before the package's.
+
+    Args:
+        model: Path or name.
+        suffix: See ``pretrained_model``.
+    """
+    if is_pretrained(str(model)) and not Path(model).exists():
+        return pretrained_model(str(model), suffix)
+    return Path(model)
+
+
+def start_for(name: str, height: int, width: int) -> Path:
+    """The float model to start a training from.
+
+    Args:
+        name: One of ``NAMES``; ``person`` is the one with the nearest input size.
+        height: Input height of the network to train, pixels.
+        width: Input width, pixels.
+
+    >>> start_for("person", 192, 224).name, start_for("person", 416, 416).name
+    ('person_192.keras', 'person_256.keras')
+    """
+    if name == PERSON:
+        side = sqrt(height * width)
+        # Of two that are equally near the larger: it has learnt the finer details.
+        name = min(reversed(INPUT_SIDES_PX), key=lambda near: abs(INPUT_SIDES_PX[near] - side))
+    return pretrained_model(name, FLOAT)
+
+
+def _name_and_suffix(text: str) -> tuple[str, str]:
+    for suffix in (INT8, FLOAT):
+        if text.endswith(suffix):
+            return text.removesuffix(suffix), suffix
+    return text, ""
