@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from embedded_tables import boards_table, embedded_table, host_table
+from pretrained_card import pretrained_table
 from quantization_table import quantization_table
 from record import RESULTS
 
@@ -30,6 +31,8 @@ def main() -> None:
     results = {path.stem: json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))}
     accuracy = {k: r for k, r in results.items() if "int8_per_channel" in r["figures"]}
     parts = [HEAD, accuracy_table(accuracy), training_table(accuracy)]
+    if "pretrained" in results:
+        parts.append(pretrained_table(results["pretrained"]["figures"], table))
     if "training_throughput" in results:
         parts.append(training_throughput(results["training_throughput"]))
     parts.extend(ablation_table(r["figures"]) for k, r in results.items() if "ablation" in k)

@@ -64,22 +64,6 @@ def evaluate(parsed: argparse.Namespace) -> None:
     )
 
 
-def predict(parsed: argparse.Namespace) -> int:
-    """Find objects; exit status 2 where a file could not be read."""
-    from tinydet.pipeline.commands import predict_with
-
-    summary, complete = predict_with(
-        parsed.model,
-        parsed.source if len(parsed.source) > 1 else parsed.source[0],
-        parsed.output,
-        score_threshold=parsed.score,
-        class_names=parsed.classes,
-        max_frames=parsed.max_frames,
-    )
-    say(summary)
-    return 0 if complete else UNREADABLE
-
-
 def data_check(parsed: argparse.Namespace) -> int:
     """Check a data set; exit status 2 where an image cannot be read."""
     from tinydet.data.check import check_dataset, format_check

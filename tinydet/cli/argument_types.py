@@ -1,7 +1,12 @@
 """What the words of the command line stand for."""
 
 import argparse
+from pathlib import Path
 
+from tinydet.pretrained import FLOAT, INT8, model_path
+
+# Repeated here so that ``tinydet --help`` imports no stage; a test compares the two.
+MODEL_SUFFIXES = (".keras", ".h5", ".hdf5", ".tflite")
 KIB = 1024
 UNITS = {"": 1, "B": 1, "K": KIB, "KB": KIB, "KIB": KIB, "M": KIB**2, "MB": KIB**2, "MIB": KIB**2}
 
@@ -13,6 +18,35 @@ def class_list(text: str) -> list[str]:
     ['person', 'traffic light']
     """
     return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def detector(text: str) -> Path:
+    """A model file, the folder of a run, or a detector of the package by its name (int8).
+
+    What does not exist is left to the command, whose error says what it would do with it.
+
+    >>> detector("person_192").name, detector("mine.keras").name
+    ('person_192.tflite', 'mine.keras')
+    """
+    return model_path(text, INT8)
+
+
+def float_detector(text: str) -> Path:
+    """The same for commands that work on the float model.
+
+    >>> float_detector("person_192").name
+    'person_192.keras'
+    """
+    return model_path(text, FLOAT)
+
+
+def is_model(text: str) -> bool:
+    """Whether a word means a model rather than images.
+
+    >>> is_model("mine.tflite"), is_model("person"), is_model("photo.jpg")
+    (True, True, False)
+    """
+    return text.lower().endswith(MODEL_SUFFIXES) or model_path(text) != Path(text)
 
 
 def input_size(text: str) -> tuple[int, int]:

@@ -1,12 +1,12 @@
 """The commands of the command line that compile: parse, call one function, print; no logic."""
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinydet.cli.actions import say
-from tinydet.cli.argument_types import class_list, count, input_size, size_bytes
+from tinydet.cli.argument_types import class_list, count, detector, input_size, size_bytes
 from tinydet.cli.output_option import add_output
+from tinydet.pretrained import LISTED
 
 if TYPE_CHECKING:
     from tinydet.cli.parser import Commands
@@ -20,14 +20,14 @@ COMPILERS = ("zig", "arm-none-eabi-gcc")
 OBJECTIVES = ("balanced", "ram", "speed")
 INPUT_MODES = ("image", "caller", "rows")
 CORE_DEFAULT = "(default: cortex-m7)"
-MODEL_HELP = "int8 .tflite file, also a published one, or the folder of a run"
+MODEL_HELP = f"int8 .tflite file, also a published one, the folder of a run, or one of {LISTED}"
 CLASSES_HELP = "names, for a model without detector.json"
 
 
 def add_compile(commands: "Commands") -> None:
     """``tinydet compile``."""
     parser = commands.add_parser("compile", help="translate an int8 .tflite to plain C")
-    parser.add_argument("model", type=Path, help=MODEL_HELP)
+    parser.add_argument("model", type=detector, help=MODEL_HELP)
     parser.add_argument(
         "--target", choices=TARGETS, default="cortex-m7", help=f"what to build for {CORE_DEFAULT}"
     )
@@ -53,7 +53,7 @@ def add_footprint(commands: "Commands") -> None:
     parser = commands.add_parser(
         "footprint", help="RAM, flash, boards that fit: of a model, or before training"
     )
-    parser.add_argument("model", type=Path, nargs="?", help=f"{MODEL_HELP} (default: none yet)")
+    parser.add_argument("model", type=detector, nargs="?", help=f"{MODEL_HELP} (default: none yet)")
     parser.add_argument(
         "--target", choices=CORES, default="cortex-m7", help=f"emulated core {CORE_DEFAULT}"
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinydet.cli.actions import say
-from tinydet.cli.argument_types import count
+from tinydet.cli.argument_types import count, detector
 from tinydet.cli.compiling import (
     CORE_DEFAULT,
     CORES,
@@ -29,7 +29,7 @@ def add_deploy(commands: "Commands") -> None:
     parser = commands.add_parser(
         "deploy", help="firmware project, program on a Linux board, or web page"
     )
-    parser.add_argument("model", type=Path, help=MODEL_HELP)
+    parser.add_argument("model", type=detector, help=MODEL_HELP)
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--board", help="name of a board, as STM32H747I-DISCO or mps2-an500")
     where.add_argument("--target", choices=(WEB,), help="a page for any browser")
@@ -79,7 +79,7 @@ def add_benchmark(commands: "Commands") -> None:
     parser = commands.add_parser(
         "benchmark", help="exact instruction count per operator, or time on a board"
     )
-    parser.add_argument("model", type=Path, help=MODEL_HELP)
+    parser.add_argument("model", type=detector, help=MODEL_HELP)
     parser.add_argument(
         "--target", choices=CORES, default="cortex-m7", help=f"emulated core {CORE_DEFAULT}"
     )

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from tinydet.cli import actions, compiling, deploying, quantizing, tuning
-from tinydet.cli.argument_types import class_list, input_shape
+from tinydet.cli import actions, compiling, deploying, predicting, quantizing, tuning
+from tinydet.cli.argument_types import class_list, detector, input_shape
 from tinydet.cli.output_option import add_output
+from tinydet.pretrained import LISTED
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction["Parser"]
@@ -17,6 +18,7 @@ EXIT_USER_ERROR = 2
 OVERRIDES_HELP = "Words of the form key.sub=value are laid over the configuration."
 DATA_HELP = "data set: a folder, a YOLO data.yaml, or a COCO json; the format is recognised"
 NAMES_HELP = "class names, separated by commas (default: all of the data set)"
+MODEL_HELP = f".keras or .tflite file, also a published one, or one of {LISTED}"
 MODEL_NAMES_HELP = "class names of a model without detector.json, separated by commas"
 
 
@@ -42,6 +44,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """
     parsed, rest = build_parser().parse_known_args(arguments)
     takes_overrides = hasattr(parsed, "overrides")
+    if hasattr(parsed, "words_go_to"):  # further words of a list, after an option
+        getattr(parsed, parsed.words_go_to).extend(w for w in rest if not w.startswith("-"))
+        rest = [w for w in rest if w.startswith("-")]
     unknown = [w for w in rest if not takes_overrides or w.startswith("-") or "=" not in w]
     if unknown:
         form = " (an override has the form key.sub=value)" if takes_overrides else ""
@@ -69,7 +74,7 @@ def build_parser() -> Parser:
         tuning.add_tune,
         quantizing.add_quantize,
         _evaluate,
-        _predict,
+        predicting.add_predict,
         compiling.add_compile,
         compiling.add_footprint,
         deploying.add_benchmark,
@@ -130,7 +135,8 @@ def _train(commands: "Commands") -> None:
     parser.add_argument(
         "--pretrained",
         metavar="WEIGHTS",
-        help="imagenet (downloaded once), a weights file, or None (default: imagenet)",
+        help=f"imagenet (downloaded once), a trained detector ({LISTED}, or a .keras file), a "
+        "weights file of the backbone, or None (default: imagenet)",
     )
     parser.add_argument(
         "--output",
@@ -144,7 +150,7 @@ def _train(commands: "Commands") -> None:
 
 def _evaluate(commands: "Commands") -> None:
     parser = commands.add_parser("evaluate", help="measure AP of a .keras or .tflite model")
-    parser.add_argument("model", type=Path, help=".keras or .tflite file, also a published one")
+    parser.add_argument("model", type=detector, help=MODEL_HELP)
     parser.add_argument("--data", type=Path, required=True, help=DATA_HELP)
     parser.add_argument(
         "--split", choices=("train", "val", "test"), help="part of the data set (default: its val)"
@@ -157,17 +163,6 @@ def _evaluate(commands: "Commands") -> None:
     _add_choice(parser, "--engine", engines, "fast or reference kernels, or the compiled C")
     add_output(parser, "evaluation_run")
     parser.set_defaults(command=actions.evaluate, parser=parser)
-
-
-def _predict(commands: "Commands") -> None:
-    parser = commands.add_parser("predict", help="find objects in images, a video or a camera")
-    parser.add_argument("model", type=Path, help=".keras or .tflite file")
-    parser.add_argument("source", nargs="+", help="images, a folder, a video file, or camera:0")
-    parser.add_argument("--score", type=float, help="score threshold (default: that of the model)")
-    parser.add_argument("--classes", type=class_list, metavar="NAMES", help=MODEL_NAMES_HELP)
-    parser.add_argument("--max-frames", type=int, help="stop a video or camera after so many")
-    add_output(parser, "predictions")
-    parser.set_defaults(command=actions.predict, parser=parser)
 
 
 def _data(commands: "Commands") -> None:

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinydet.cli.actions import say
+from tinydet.cli.argument_types import float_detector
 from tinydet.cli.output_option import add_output
+from tinydet.pretrained import LISTED
 
 if TYPE_CHECKING:
     from tinydet.cli.parser import Commands
@@ -27,7 +29,7 @@ CHOICES = {
 def add_quantize(commands: "Commands") -> None:
     """``tinydet quantize``."""
     parser = commands.add_parser("quantize", help="make the int8 .tflite of a float model")
-    parser.add_argument("model", type=Path, help=".keras file")
+    parser.add_argument("model", type=float_detector, help=f".keras file, or one of {LISTED}")
     parser.add_argument(
         "--images",
         type=Path,

@@ -16,7 +16,8 @@ from tinydet.config.detector_spec import (
     PostprocessSpec,
     load_detector_spec,
 )
-from tinydet.errors import ModelFileError, UnsupportedError
+from tinydet.errors import ModelFileError, UnsupportedError, near_name
+from tinydet.pretrained import LISTED, NAMES, model_path
 
 Engine = Literal["litert", "litert-ref"]
 ImageArray = npt.NDArray[np.uint8]
@@ -56,7 +57,7 @@ class Detector(Protocol):
 
 
 def load_detector(
-    path: Path,
+    path: str | Path,
     spec: DetectorSpec | None = None,
     *,
     num_threads: int = 1,
@@ -65,7 +66,8 @@ def load_detector(
     """Load a float (.keras, .h5) or quantized (.tflite) detector.
 
     Args:
-        path: The model file.
+        path: The model file, or the name of a detector of the package, as ``person_192`` (int8;
+            see ``tinydet.pretrained``).
         spec: What the model was trained for; None reads ``detector.json`` beside the model. A
             foreign .tflite has none: give the class names and preprocessing it was made with.
         num_threads: Threads the network itself may use, per call (.tflite only).
@@ -80,7 +82,7 @@ def load_detector(
         UnsupportedError: The kind of file, or an operator of it, is not supported.
         MissingToolError: A Keras model is given and Keras is not installed.
     """
-    path = Path(path)
+    path = model_path(path)
     check_suffix(path)
     if not path.is_file():
         raise ModelFileError(path, "there is no such file", "Correct the path of the model.")
@@ -105,7 +107,8 @@ def check_suffix(path: Path) -> None:
             str(path),
             f"a model file with suffix {path.suffix!r}",
             ", ".join(KERAS_SUFFIXES + TFLITE_SUFFIXES),
-            "Give a Keras model or a .tflite file.",
+            f"Give a Keras model or a .tflite file, or a detector of the package ({LISTED})."
+            f"{near_name(str(path), NAMES)}",
         )
 
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from tinydet.config.detector_spec import PostprocessSpec, PreprocessSpec
 from tinydet.config.files import write_text_atomically
-from tinydet.errors import DataError, UnsupportedError
+from tinydet.errors import DataError, ModelFileError, UnsupportedError, near_name
 from tinydet.pipeline.provenance import package_versions
+from tinydet.pretrained import LISTED, NAMES
 
 if TYPE_CHECKING:
     from tinydet.compiler.compile import CompiledFiles
@@ -55,6 +56,7 @@ def int8_model(path: Path) -> Path:
 
     Raises:
         DataError: The folder holds none.
+        ModelFileError: There is neither a file nor a folder.
         UnsupportedError: It is another kind of file.
     """
     if path.is_dir():
@@ -66,6 +68,13 @@ def int8_model(path: Path) -> Path:
                 "Give an int8 .tflite file, or the folder of a run that quantized its model.",
             )
         return model
+    if not path.suffix and not path.exists():
+        raise ModelFileError(
+            path,
+            "there is no such file or folder",
+            "Give an int8 .tflite file, the folder of a run, or a detector of the package "
+            f"({LISTED}).{near_name(str(path), NAMES)}",
+        )
     if path.suffix.lower() != ".tflite":
         raise UnsupportedError(
             str(path),

@@ -13,9 +13,10 @@ from tinydet.config.loader import load_config
 from tinydet.config.schema import UserConfig
 from tinydet.config.template import render_template
 from tinydet.data.dataset import available_splits, load_dataset
-from tinydet.errors import DataError, UnsupportedError
+from tinydet.errors import DataError, ModelFileError, UnsupportedError, near_name
 from tinydet.pipeline.quantization import LAYER_REPORT_FILE, check_drop, quantize_configured
 from tinydet.pipeline.train_stage import require_training_tools
+from tinydet.pretrained import LISTED, NAMES
 
 
 def quantize_model(
@@ -46,6 +47,7 @@ def quantize_model(
 
     Raises:
         DataError: There are no images.
+        ModelFileError: There is no model.
         AccuracyError: int8 loses more; the report is written all the same.
         UnsupportedError: The options do not go together.
     """
@@ -60,6 +62,10 @@ def quantize_model(
         )
     if not images.exists():
         raise DataError(images, "does not exist", "Give a folder of images.")
+    if not model_path.is_file():
+        remedy = f"Give a .keras file, or a detector of the package ({LISTED})."
+        hint = near_name(str(model_path), NAMES)
+        raise ModelFileError(model_path, "there is no such file", remedy + hint)
     spec = load_detector_spec(model_path.with_name(DETECTOR_FILE))
     with tempfile.TemporaryDirectory() as folder:
         config = _config(model_path, images, spec, options, Path(folder))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tinydet.config.detector_spec import PostprocessSpec
 from tinydet.errors import UnsupportedError
-from tinydet.inference import Detector
+from tinydet.inference import Detector, load_detector
 from tinydet.prediction.job import Job
 from tinydet.prediction.result import Prediction, PredictionReport
 from tinydet.prediction.sources import ImageFiles, Source, resolve_source
@@ -15,7 +15,7 @@ __all__ = ["Prediction", "PredictionReport", "Source", "predict"]
 
 
 def predict(
-    detector: Detector,
+    detector: Detector | str | Path,
     source: Source,
     *,
     output: Path | None = None,
@@ -32,7 +32,8 @@ def predict(
     these files and is told in the report.
 
     Args:
-        detector: The model.
+        detector: The model, its file, or the name of a detector of the package, as
+            ``person_192``.
         source: See ``tinydet.prediction.sources.resolve_source``. A folder is searched with all
             folders below it, but not the output folder.
         output: Folder for the results, created; None writes nothing.
@@ -53,6 +54,8 @@ def predict(
     """
     if max_frames is not None and max_frames < 1:
         raise UnsupportedError("max_frames", str(max_frames), "1 or more", "Choose one of these.")
+    if isinstance(detector, (str, Path)):
+        detector = load_detector(detector)
     thresholds = postprocess or detector.spec.postprocess
     if score_threshold is not None:
         if not 0 <= score_threshold <= 1:

@@ -1,8 +1,8 @@
 """Trained detectors that come with the package, by name.
 
-Each name has a folder with ``NAME.tflite`` (int8), ``NAME.keras`` (float), the ``detector.json`` of
-both, and ``README.md``, the model card: what it was trained on, what it reaches, its limits. All are
-made by ``benchmarks/pretrained.py``.
+Each name has a folder with ``NAME.tflite`` (int8), ``NAME.keras`` (float), the ``detector.json``
+of both, and ``README.md``, the model card: what it was trained on, what it reaches, its limits.
+All are made by ``benchmarks/pretrained.py``.
 """
 
 from math import sqrt

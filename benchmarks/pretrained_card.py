@@ -1,0 +1,192 @@
+"""The model cards and the table of the detectors that come with the package."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tinydet.config.detector_spec import DETECTOR_FILE
+from tinydet.config.files import write_text_atomically
+from tinydet.pretrained import FLOAT, FOLDER, INPUT_SIDES_PX, INT8
+from tinydet.report import markdown
+
+Table = Callable[[list[str], list[list[str]]], str]
+CARD_FILE = "README.md"
+AP = {"AP@0.4": "ap@0.40", "AP@0.5": "ap@0.50", "COCO AP": "coco_ap"}
+KINDS = {"float": FLOAT, "int8": INT8}
+TAGS = ("object-detection", "person-detection", "ssd", "mobilenetv2", "tflite", "int8")
+
+
+def write_card(name: str, figures: dict[str, Any], configuration: str) -> Path:
+    """Write the model card of one detector beside its files.
+
+    Args:
+        name: Of the detector.
+        figures: See ``benchmarks/pretrained.py``.
+        configuration: What decided how it trained, as YAML.
+    """
+    folder, side, own = FOLDER / name, INPUT_SIDES_PX[name], figures["models"][name]
+    sections = [
+        f"# Person detector, {side} x {side}\n\nSSD MobileNetV2 FPN-lite, alpha 0.35. Finds people "
+        f"in photos and camera images and gives a box and a score for each. Comes with tinydet "
+        f"under the name `{name}`.\n",
+        f"## Use\n\n{_use(name)}",
+        f"## Files\n\n{_files(folder, name)}",
+        f"## Accuracy\n\n{_accuracy(own)}",
+        f"## Training images\n\n{_images(figures['licences'])}",
+        f"## Limits\n\n{_limits(side, own['int8'])}",
+        f"## How it was trained\n\n{_training(own['training'], figures['data'], configuration)}",
+    ]
+    front = yaml.safe_dump(_front_matter(name, own), sort_keys=False)
+    path = folder / CARD_FILE
+    write_text_atomically(path, f"---\n{front}---\n\n" + "\n".join(sections))
+    return path
+
+
+def pretrained_table(figures: dict[str, Any], table: Table) -> str:
+    """Accuracy and size of the shipped files.
+
+    Args:
+        figures: See ``benchmarks/pretrained.py``.
+        table: From heads and rows to Markdown.
+    """
+    rows = [
+        [
+            name,
+            kind,
+            *(_percent(own[kind][key]) for key in AP.values()),
+            _percent(own["published_int8_ap@0.40"]) if kind == "int8" else "",
+            f"{own[kind]['size_bytes'] / 1e6:.2f}",
+        ]
+        for name, own in figures["models"].items()
+        for kind in KINDS
+    ]
+    heads = ["detector", "file", *AP, "published int8 file, AP@0.4", "file, MB"]
+    first = next(iter(figures["models"].values()))
+    note = (
+        f"\nThe files as they are shipped, on the {first['images']} validation images of "
+        f"`{figures['data']}`; trained on {first['training']['images']} images of the same source. "
+        "The published files were trained on all of COCO train; measured on the same images.\n"
+    )
+    return "## Pretrained detectors\n\n" + table(heads, rows) + note
+
+
+def _use(name: str) -> str:
+    return (
+        "```sh\n"
+        f"tinydet predict {name} photo.jpg            # boxes, with the int8 file\n"
+        f"tinydet deploy {name} --board BOARD         # firmware or a program for a board\n"
+        f"tinydet train DATA --pretrained {name}      # as a start for data of your own\n"
+        "```\n\n"
+        f'In Python: `tinydet.predict("{name}", "photo.jpg")`, '
+        f'`tinydet.load_detector("{name}")`.\n'
+    )
+
+
+def _files(folder: Path, name: str) -> str:
+    rows = [
+        [markdown.code(path.name), f"{path.stat().st_size:,}", markdown.code(_sha256(path)), what]
+        for path, what in (
+            (folder / f"{name}{INT8}", "int8: uint8 pixels in, scores, deltas and anchors out"),
+            (folder / f"{name}{FLOAT}", "float: any Keras 3 loads it; kernels held in 16 bits"),
+            (folder / DETECTOR_FILE, "class, preprocessing, anchors, thresholds, provenance"),
+        )
+    ]
+    return markdown.table(["file", "bytes", "SHA-256", ""], rows, [False, True])
+
+
+def _accuracy(own: dict[str, Any]) -> str:
+    rows = [
+        [kind, *(_percent(own[kind][key]) for key in AP.values())] for kind in ("float", "int8")
+    ]
+    rows.append(["published int8 file", _percent(own["published_int8_ap@0.40"]), "", ""])
+    int8 = own["int8"]
+    return (
+        f"On {own['images']} images with {own['objects']:,} people that it was not trained on. "
+        "Percent; all-point interpolation, NMS IoU 0.5, score threshold 0.001.\n\n"
+        + markdown.table(["", *AP], rows, [False, True, True, True])
+        + "\nThese images are from COCO val2017, too, and were looked at when the best epoch and "
+        "the recipe were chosen. None of the figures is an AP on COCO val. The published file, "
+        "the model zoo's of the same network and input size, was trained on all of COCO train.\n\n"
+        f"At the score threshold it comes with, {int8['score_of_best_f1']:g} (the best F1 on these "
+        f"images at IoU 0.4), the int8 file finds {_percent(int8['recall'])} % of the people, and "
+        f"{_percent(int8['precision'])} % of its boxes are people.\n"
+    )
+
+
+def _images(licences: dict[str, int]) -> str:
+    total = sum(licences.values())
+    unknown = licences.get("not listed", 0)
+    listed = total - unknown
+    non_commercial = sum(count for name, count in licences.items() if "-NC" in name)
+    rows = [[markdown.escape(name), f"{count:,}"] for name, count in licences.items()]
+    return (
+        f"{total:,} photos of COCO 2017 **val** (not train), by many photographers of Flickr; "
+        "the list with their licences is `training_images.tsv` in the folder above (an image is "
+        "`http://images.cocodataset.org/val2017/IMAGE.jpg`). The annotations are those of the COCO "
+        "consortium, CC BY 4.0.\n\n"
+        + markdown.table(["licence", "images"], rows, [False, True])
+        + f"\n{non_commercial:,} of the {listed:,} with a listed licence "
+        f"({100 * non_commercial / listed:.0f} %) allow non-commercial use only"
+        + (f"; {unknown:,}, without people, are not listed" if unknown else "")
+        + ".\n\n**To a commercial user**: the licences are those of the photos, not of this file, "
+        "and no photo can be had back from it. Whether a network trained on photos is bound by "
+        "their licences is not settled and differs between countries; tinydet's licence cannot "
+        "answer it. If that is a risk you do not take, train on images that you may use: "
+        "`configs/` has the recipe, and `pretrained_weights: imagenet` or `None` the start (the "
+        "backbone here began with ImageNet weights, whose photos pose the same question).\n"
+    )
+
+
+def _limits(side: int, int8: dict[str, Any]) -> str:
+    return (
+        "- It knows people and nothing else: no faces, no identity, no pose.\n"
+        f"- It sees every image stretched to {side} x {side} pixels, and people far away are "
+        "mostly missed: in photos of 448 pixels, COCO AP of people below 32 x 32 pixels is "
+        f"{_percent(int8['coco_ap_small'])} %, of larger ones up to 96 x 96 "
+        f"{_percent(int8['coco_ap_medium'])} %, of those above {_percent(int8['coco_ap_large'])} "
+        "%.\n"
+        "- COCO shows everyday scenes from eye level. How well it does from above, through a "
+        "fisheye, at night or in infrared, and for people of looks or dress that are rare "
+        "there, was not measured: test it on images of your own place before you rely on it.\n"
+        "- Not for decisions on which somebody's safety depends.\n"
+    )
+
+
+def _training(facts: dict[str, Any], data: str, configuration: str) -> str:
+    minutes = f", {facts['minutes']:.0f} minutes" if "minutes" in facts else ""
+    return (
+        f"{facts['images']:,} images of `{data}`, {facts['epochs']} epochs{minutes}, seed "
+        f"{facts['seed']}, recipe `{facts['recipe']}`; versions in `{DETECTOR_FILE}`. The "
+        f"configuration:\n\n```yaml\n{configuration}```\n"
+    )
+
+
+def _front_matter(name: str, own: dict[str, Any]) -> dict[str, Any]:
+    """What model hubs read. No licence: see the section on the training images."""
+    metrics = [
+        {"type": "map", "name": f"AP at IoU {key.partition('@')[2]}", "value": round(value, 4)}
+        for key, value in own["int8"].items()
+        if key.startswith("ap@")
+    ]
+    result = {
+        "task": {"type": "object-detection"},
+        "dataset": {"type": "coco", "name": "part of COCO val2017"},
+        "metrics": metrics,
+    }
+    return {
+        "pipeline_tag": "object-detection",
+        "library_name": "tinydet",
+        "tags": list(TAGS),
+        "model-index": [{"name": name, "results": [result]}],
+    }
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}"
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
