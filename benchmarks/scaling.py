@@ -78,7 +78,7 @@ def _batches(parsed, images):  # type: ignore[no-untyped-def]
     from tinydet.pipeline.datasets import load_training
     from tinydet.training.batches import TrainingBatches
 
-    environment = {**os.environ, "COCO_PERSON": str(parsed.data)}
+    environment = {**os.environ, "COCO": str(parsed.data)}
     config = load_config(CONFIG, (), environment).config
     samples = load_training(config.dataset)[0].samples[:768]
     return TrainingBatches(
@@ -132,7 +132,7 @@ def processes(parsed: argparse.Namespace) -> dict[str, object]:
                 *("training.model.pretrained_weights=None", f"general.processes={count}"),
                 *("training.validation_period=2", "training.callbacks={}"),
             ]
-            environment = {**os.environ, "COCO_PERSON": str(data)}
+            environment = {**os.environ, "COCO": str(data)}
             subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
             text = (folder / "logs/metrics/train_metrics.csv").read_text().splitlines()
             last = dict(zip(text[0].split(","), text[-1].split(","), strict=True))

@@ -12,7 +12,7 @@ import numpy as np
 from tinydet.config.files import write_bytes_atomically
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
-COMPRESSED_FROM = 2000  # values; the chunks of smaller ones would take more than they save
+COMPRESSED_FROM = 2000  # values; a table of chunks takes more than smaller ones save
 TIME = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can say: the same file from the same weights
 
 
@@ -43,6 +43,18 @@ def write_small_keras_file(source: Path, destination: Path) -> Path:
     return destination
 
 
+def _compression(values: np.ndarray) -> dict[str, Any]:
+    """Bytes of the same place beside each other (exponents are alike), deflated in one piece."""
+    if values.size < COMPRESSED_FROM:
+        return {}
+    return {
+        "compression": "gzip",
+        "compression_opts": 9,
+        "shuffle": True,
+        "chunks": values.shape,
+    }
+
+
 def _small_weights(content: bytes) -> bytes:
     result = io.BytesIO()
     with (
@@ -56,9 +68,7 @@ def _small_weights(content: bytes) -> bytes:
             if isinstance(item, h5py.Dataset):
                 values = item[()]
                 values = values.astype(np.float16) if values.ndim > 1 else values
-                options = {"compression": "gzip", "compression_opts": 9, "shuffle": True}
-                options = options if values.size >= COMPRESSED_FROM else {}
-                made = small.create_dataset(name, data=values, **options)
+                made = small.create_dataset(name, data=values, **_compression(values))
             else:
                 made = small.require_group(name)
             made.attrs.update(item.attrs)

@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=16, help="steps per round")
     parsed = parser.parse_args()
-    environment = {**os.environ, "COCO_PERSON": str(parsed.data)}
+    environment = {**os.environ, "COCO": str(parsed.data)}
     overrides = ["training.model.pretrained_weights=None"]
     config = load_config(parsed.config, overrides, environment).config
 
