@@ -64,7 +64,7 @@ def test_overrides_come_last_and_in_order(tmp_path: Path) -> None:
     assert config.evaluation.iou_thresholds == (0.5, 0.75)
     assert config.run_folder == Path("out/2031/${DATA_ROOT}")
     assert config.quantization.max_images is None
-    assert config.anchor_spec().smallest == (0.06, 0.09)
+    assert config.anchor_spec().smallest == (0.09, 0.126)
     assert config.training.loss.given() == {"focal_gamma": 0.25}
     assert config.postprocess_spec().score_threshold == 0.7
     assert config.prediction_postprocess_spec().score_threshold == 0.2

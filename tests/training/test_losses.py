@@ -15,7 +15,7 @@ from tinydet.training.recipes import RECIPES
 
 # On a grid, so that equal overlaps are equal in float32 as well as in the oracle.
 ANCHORS = np.round(make_anchors(32, 64, (0.2, 0.3)) * 32) / np.float32(32)
-THRESHOLDS = {"positive_iou": 0.5, "negative_iou": 0.25}
+THRESHOLDS = {"positive_iou": 0.5, "negative_iou": 0.25, "anchors_per_object": 1}
 RECT = [0.25, 0.125, 0.75, 0.875]
 
 
