@@ -88,11 +88,11 @@ def resolved_yaml(config: UserConfig) -> str:
 
 
 class _ExactDumper(yaml.SafeDumper):
-    """Writes unusual line breaks escaped; in other styles they come back as a plain one."""
+    """Quotes what would come back changed: unusual line breaks, an opening bracket (a tuple)."""
 
 
 def _write_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    exotic = any(character in text for character in LINE_BREAKS)
+    exotic = any(character in text for character in LINE_BREAKS) or text.startswith("(")
     style = '"' if exotic else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
