@@ -27,6 +27,7 @@ SHORT = (
     "training.callbacks={}",
     "quantization.max_images=2",
     "general.device=cpu",
+    "postprocessing.plot_metrics=False",  # 80 pictures, twice
 )
 
 

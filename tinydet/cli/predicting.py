@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from tinydet.cli.actions import UNREADABLE, say
 from tinydet.cli.argument_types import class_list, detector, is_model
 from tinydet.cli.output_option import add_output
-from tinydet.pretrained import DEFAULT, LISTED
+from tinydet.errors import ModelFileError, near_name
+from tinydet.pretrained import DEFAULT, LISTED, NAMES
 
 if TYPE_CHECKING:
     from tinydet.cli.parser import Commands
@@ -58,11 +59,19 @@ def _model_and_sources(parsed: argparse.Namespace) -> tuple[Path, list[str]]:
     """The model, the default one where none is named, and what to look at."""
     words = [word for word in (parsed.model, *parsed.source) if word is not None]
     if not is_model(words[0]):
+        _refuse_misspelt(words[0])
         _note(f"No model named: using {DEFAULT}, which comes with tinydet and finds people")
         return detector(DEFAULT), words
     if len(words) == 1:
         parsed.parser.error("the following arguments are required: source")
     return detector(words[0]), words[1:]
+
+
+def _refuse_misspelt(word: str) -> None:
+    hint = near_name(word, NAMES)
+    if hint and word.isidentifier() and not Path(word).exists():
+        remedy = f"Give images, or a model before them: a file, or one of {LISTED}.{hint}"
+        raise ModelFileError(word, "is neither a file nor a detector of the package", remedy)
 
 
 def _note(text: str) -> None:
