@@ -8,7 +8,8 @@ from PIL import Image
 from tests.compiler.small_detector import small_detector, small_spec
 from tinydet.cli import compiling, deploying
 from tinydet.config.detector_spec import DETECTOR_FILE
-from tinydet.errors import TinydetError, UnsupportedError
+from tinydet.config.template import render_template
+from tinydet.errors import ConfigError, TinydetError, UnsupportedError
 from tinydet.inference import load_detector
 from tinydet.pipeline import compile_commands
 from tinydet.pipeline.int8_model import CompileOptions
@@ -120,6 +121,22 @@ def test_choices_are_those_of_the_package():
 
 
 @pytest.mark.slow
-def test_footprint_before_training(capsys):
-    run("footprint", "--alpha", "0.35", "--input", "192", "--classes", "1")
-    assert "From random weights" in capsys.readouterr().out
+def test_footprint_before_training_is_that_of_the_configured_network(tmp_path, capsys):
+    """A pyramid of half the width takes about half of the flash; options come before the file."""
+    flash = []
+    for channels in (128, 64):
+        config = tmp_path / "user_config.yaml"
+        text = render_template(class_names=["cat", "dog"])
+        wider = f"training:\n  model:\n    fpn_channels: {channels}\n"
+        config.write_text(text.replace("training:\n  model:\n", wider), encoding="utf-8")
+        run("footprint", "--config", str(config), "--input", "224")
+        printed = capsys.readouterr().out
+        assert "From random weights" in printed
+        flash.append(float(printed.split("weights flash")[1].split()[0]))
+    assert 0.4 < flash[1] / flash[0] < 0.8
+
+
+def test_footprint_before_training_names_what_it_does_not_support():
+    for option, value in (("--alpha", "0.4"), ("--input", "200")):
+        with pytest.raises(ConfigError, match="supported"):
+            run("footprint", option, value)

@@ -49,32 +49,19 @@ def is_model(text: str) -> bool:
     return text.lower().endswith(MODEL_SUFFIXES) or model_path(text) != Path(text)
 
 
-def input_size(text: str) -> tuple[int, int]:
-    """A side, or height and width.
-
-    Returns:
-        ``(height, width)``, pixels.
+def input_shape(text: str) -> str:
+    """A side, or height and width, as the configuration writes the input shape.
 
     Raises:
         argparse.ArgumentTypeError: It is neither.
 
-    >>> input_size("192"), input_size("192x416")
-    ((192, 192), (192, 416))
+    >>> input_shape("192"), input_shape("192x416")
+    ('(192, 192, 3)', '(192, 416, 3)')
     """
     sides = text.lower().split("x")
     if len(sides) > 2 or not all(side.isdecimal() for side in sides):
         raise argparse.ArgumentTypeError(f"{text!r} is neither a side nor HEIGHTxWIDTH, in pixels")
-    return int(sides[0]), int(sides[-1])
-
-
-def input_shape(text: str) -> str:
-    """A side, or height and width, as the configuration writes the input shape.
-
-    >>> input_shape("192x416")
-    '(192, 416, 3)'
-    """
-    height, width = input_size(text)
-    return f"({height}, {width}, 3)"
+    return f"({sides[0]}, {sides[-1]}, 3)"
 
 
 def count(text: str) -> int:

@@ -1,10 +1,11 @@
 """The commands of the command line that compile: parse, call one function, print; no logic."""
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinydet.cli.actions import say
-from tinydet.cli.argument_types import class_list, count, detector, input_size, size_bytes
+from tinydet.cli.argument_types import class_list, count, detector, input_shape, size_bytes
 from tinydet.cli.output_option import add_output
 from tinydet.pretrained import LISTED
 
@@ -57,17 +58,22 @@ def add_footprint(commands: "Commands") -> None:
     parser.add_argument(
         "--target", choices=CORES, default="cortex-m7", help=f"emulated core {CORE_DEFAULT}"
     )
-    parser.add_argument("--alpha", type=float, default=0.35, help="before training: 0.35 to 1.0")
     parser.add_argument(
-        "--input", type=input_size, default=(192, 192), help="before training: px, or HEIGHTxWIDTH"
+        "--config", type=Path, metavar="FILE", help="before training: user_config.yaml"
+    )
+    parser.add_argument("--alpha", type=float, help="before training: 0.35 to 1.0 (default: 0.35)")
+    parser.add_argument(
+        "--input",
+        type=input_shape,
+        metavar="SIZE",
+        help="before training: px, or HEIGHTxWIDTH (default: 192)",
     )
     parser.add_argument(
         "--classes",
         type=count,
-        default=1,
         dest="num_classes",
         metavar="COUNT",
-        help="before training: how many (default: 1)",
+        help="before training: how many (default: those of the configuration, else 1)",
     )
     add_input_mode(parser)
     add_compile_options(parser, names_option="--class-names")
@@ -81,11 +87,12 @@ def _footprint(parsed: argparse.Namespace) -> None:
     if parsed.model:
         say(footprint_of_model(parsed.model, target=parsed.target, options=options))
         return
+    given = {"training.model.alpha": parsed.alpha, "training.model.input_shape": parsed.input}
+    overrides = [f"{key}={value}" for key, value in given.items() if value is not None]
     say(
         footprint_before_training(
-            alpha=parsed.alpha,
-            height=parsed.input[0],
-            width=parsed.input[1],
+            parsed.config,
+            overrides,
             num_classes=parsed.num_classes,
             target=parsed.target,
             options=options,

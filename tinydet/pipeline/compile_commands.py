@@ -3,15 +3,9 @@
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from tinydet.config.detector_spec import (
-    ALPHAS,
-    DETECTOR_FILE,
-    SIDES_PX,
-    DetectorSpec,
-    PreprocessSpec,
-)
+from tinydet.config.detector_spec import DetectorSpec
 from tinydet.errors import UnsupportedError
 from tinydet.pipeline.int8_model import (
     CompileOptions,
@@ -21,6 +15,7 @@ from tinydet.pipeline.int8_model import (
     write_record,
 )
 from tinydet.pipeline.train_stage import require_training_tools
+from tinydet.pipeline.untrained import configured_network, untrained_int8
 
 if TYPE_CHECKING:
     from tinydet.compiler.compile import CompiledFiles
@@ -30,7 +25,6 @@ C_ENGINES = ("c", "cortex-m4", "cortex-m7", "cortex-m33")
 TARGETS = ("host", "cortex-m4", "cortex-m7", "cortex-m33")
 FOOTPRINT_FILE, BENCHMARK_FILE = "footprint.json", "benchmark.json"
 BENCHMARK_PICTURE_FILE = "benchmark.png"
-NUM_NOISE_IMAGES = 4  # calibrate a model of random weights; no weight or byte depends on them
 
 
 def compile_to_c(
@@ -76,32 +70,34 @@ def footprint_of_model(model: Path, *, target: str, options: CompileOptions) -> 
 
 
 def footprint_before_training(
+    config_file: Path | None,
+    overrides: Sequence[str],
     *,
-    alpha: float,
-    height: int,
-    width: int,
-    num_classes: int,
+    num_classes: int | None,
     target: str,
     options: CompileOptions,
 ) -> str:
     """RAM and flash of a network that is not trained yet, as text.
 
-    The network is built with random weights and quantized on noise. Layout and sizes are those of
-    a trained one, except that training may leave constant channels, which take no memory.
+    Args:
+        config_file: Says which network; None takes the defaults of ``tinydet init``.
+        overrides: What differs from it, ``key=value``.
+        num_classes: None takes the classes that the configuration names.
+        target: A Cortex-M target.
+        options: How the C is made.
 
     Raises:
+        ConfigError: There is no such network.
         MissingToolError: TensorFlow or Keras is not installed.
-        UnsupportedError: There is no such network.
     """
-    _require_one_of("--alpha", alpha, ALPHAS)
-    _require_one_of("--input", height, SIDES_PX)
-    _require_one_of("--input", width, SIDES_PX)
     require_training_tools("a footprint before training")
-    names = tuple(f"class {index}" for index in range(num_classes))
-    preprocess = PreprocessSpec(height=height, width=width)
-    spec = DetectorSpec(class_names=names, alpha=alpha, preprocess=preprocess)
-    with tempfile.TemporaryDirectory() as folder:
-        model_path = _random_model(spec, Path(folder))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        config = configured_network(config_file, overrides, folder)
+        names = config.dataset.class_names or ("class 0",)
+        if num_classes is not None:
+            names = tuple(f"class {index}" for index in range(num_classes))
+        model_path = untrained_int8(config, names, folder)
         text = footprint_of_model(model_path, target=target, options=options)
     return f"{text}\nFrom random weights: training can only make channels constant, which saves."
 
@@ -209,32 +205,3 @@ def _footprint_text(footprint: "Footprint") -> str:
 
     fits = format_fits([fit(board, footprint) for board in load_boards()])
     return f"{format_footprint(footprint)}\n\n{fits}"
-
-
-def _noise(spec: PreprocessSpec, seed: int) -> Any:
-    import numpy as np
-
-    return np.random.default_rng(seed).integers(0, 256, (spec.height, spec.width, 3), np.uint8)
-
-
-def _random_model(spec: DetectorSpec, folder: Path) -> Path:
-    """An int8 model of random weights, with its ``detector.json``."""
-    from PIL import Image
-
-    from tinydet.model.detector import build_detector
-    from tinydet.quantization import quantize
-
-    height, width = spec.input_size
-    path = folder / "random.keras"
-    build_detector(height, width, spec.num_classes, alpha=spec.alpha or 0.35).save(path)
-    spec.save(folder / DETECTOR_FILE)
-    images = [folder / f"noise_{index}.png" for index in range(NUM_NOISE_IMAGES)]
-    for index, image in enumerate(images):
-        Image.fromarray(_noise(spec.preprocess, index)).save(image)
-    return quantize(path, images, folder / "quantized")
-
-
-def _require_one_of(option: str, value: float, supported: Sequence[float]) -> None:
-    if value not in supported:
-        listed = ", ".join(map(str, supported))
-        raise UnsupportedError(option, str(value), listed, "Choose one of these.")

@@ -2,16 +2,14 @@
 
 import json
 import os
+import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from tinydet.config.files import write_text_atomically
-from tinydet.config.loader import load_config
 from tinydet.config.schema import UserConfig
-
-NUM_NOISE_IMAGES = 4  # calibrate a model of random weights; no byte of its arena depends on them
 
 
 class ArenaSizes:
@@ -62,26 +60,12 @@ def arena_of_untrained(config_file: Path, num_classes: int) -> int:
     Returns:
         Bytes of the arena, made as small as the compiler can.
     """
-    import tempfile
-
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
-    from PIL import Image
+    from tinydet.pipeline.int8_model import CompileOptions, compile_int8
+    from tinydet.pipeline.untrained import configured_network, untrained_int8
 
-    from tinydet.config.detector_spec import DETECTOR_FILE
-    from tinydet.pipeline.int8_model import CompileOptions, compile_int8, network_image
-    from tinydet.pipeline.train_stage import new_model_and_spec
-    from tinydet.quantization import quantize
-
-    override = ["training.model.pretrained_weights=None"]
-    config = load_config(config_file, override).config
     names = tuple(f"class {index}" for index in range(num_classes))
-    model, spec = new_model_and_spec(config, names)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        model.save(folder / "random.keras")
-        spec.save(folder / DETECTOR_FILE)
-        images = [folder / f"noise_{index}.png" for index in range(NUM_NOISE_IMAGES)]
-        for image in images:
-            Image.fromarray(network_image(None, spec.preprocess)).save(image)
-        path = quantize(folder / "random.keras", images, folder / "quantized")
+    with tempfile.TemporaryDirectory() as folder:
+        config = configured_network(config_file, (), Path(folder))
+        path = untrained_int8(config, names, Path(folder))
         return compile_int8(path, CompileOptions(optimize="ram")).plan.arena_bytes
