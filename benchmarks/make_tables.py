@@ -11,6 +11,7 @@ from embedded_tables import boards_table, embedded_table, host_table
 from pretrained_card import pretrained_table
 from quantization_table import quantization_table
 from record import RESULTS
+from scaling_tables import scaling_tables
 
 from tinydet.config.files import write_text_atomically
 
@@ -35,12 +36,19 @@ def main() -> None:
         parts.append(pretrained_table(results["pretrained"]["figures"], table))
     if "training_throughput" in results:
         parts.append(training_throughput(results["training_throughput"]))
-    parts.extend(ablation_table(r["figures"]) for k, r in results.items() if "ablation" in k)
+    ablations = [r["figures"] for k, r in results.items() if "ablation" in k]
+    parts.extend(ablation_table(figures) for figures in ablations)
+    parts.extend(
+        training_images_table(figures)
+        for figures in ablations
+        if any("images" in row for row in figures["rows"])
+    )
     parts.extend(
         quantization_table(k, r["figures"], table)
         for k, r in results.items()
         if k.startswith("quantization_")
     )
+    parts.extend(scaling_tables(results, table))
     parts.append(evaluation_throughput(accuracy))
     if "embedded" in results:
         figures = results["embedded"]["figures"]
@@ -110,25 +118,49 @@ def training_table(results: dict[str, Any]) -> str:
 
 
 ABLATION_FIGURES = ("ap@0.40", "ap@0.50", "ap@0.75", "coco_ap")
+ABLATION_HEADS = ("AP@0.4", "AP@0.5", "AP@0.75", "COCO AP")
 
 
 def ablation_table(figures: dict[str, Any]) -> str:
     """What one change of the recipe each is worth, best first."""
-    bases = {row["seed"]: row for row in figures["rows"] if row["row"] == "base"}
+    measured = [row for row in figures["rows"] if "images" not in row]
+    # Long runs compare whole recipes: there is no base among them.
+    reference = "base" if any(row["row"] == "base" for row in measured) else "published"
+    references = {row["seed"]: row for row in measured if row["row"] == reference}
     rows = []
-    for row in sorted(figures["rows"], key=lambda row: -row["ap@0.40"]):
-        base = bases.get(row["seed"])
-        gain = "" if base in (None, row) else f"{100 * (row['ap@0.40'] - base['ap@0.40']):+.1f}"
-        values = [f"{100 * row[name]:.1f}" for name in ABLATION_FIGURES]
-        rows.append([row["row"], row["change"], str(row["seed"]), *values, gain])
-    heads = ["row", "change", "seed", "AP@0.4", "AP@0.5", "AP@0.75", "COCO AP", "AP@0.4 over base"]
+    for row in sorted(measured, key=lambda row: -row["ap@0.40"]):
+        other = references.get(row["seed"])
+        gain = "" if other in (None, row) else f"{100 * (row['ap@0.40'] - other['ap@0.40']):+.1f}"
+        rows.append([row["row"], row["change"], str(row["seed"]), *ablation_figures(row), gain])
+    heads = ["row", "change", "seed", *ABLATION_HEADS, f"AP@0.4 over {reference}"]
     note = (
         f"\nPerson detector at 192, alpha 0.35: {figures['epochs']} epochs of {figures['images']} "
-        "images each, one change each against `benchmarks/ablation_base.yaml`, weights of the last "
-        "epoch as they are. So short a budget favours what starts fast: see "
+        "images each, changes against `benchmarks/ablation_base.yaml`, weights of the last "
+        "epoch as they are. A short budget favours what starts fast: see "
         "[training.md](training.md).\n"
     )
-    return f"## Ablation of the recipe, {figures['epochs']} epochs\n\n{table(heads, rows)}{note}"
+    return f"## Recipes, {figures['epochs']} epochs\n\n{table(heads, rows)}{note}"
+
+
+def training_images_table(figures: dict[str, Any]) -> str:
+    """AP against the number of training images."""
+    counts = {
+        row.get("images", figures["images"]): row
+        for row in figures["rows"]
+        if "images" in row or row["row"] == "base"
+    }
+    rows = [
+        [str(count), f"{figures['epochs'] * figures['images'] / count:.0f}", *ablation_figures(row)]
+        for count, row in sorted(counts.items())
+    ]
+    heads = ["training images", "passes over them", *ABLATION_HEADS]
+    note = "\nThe base of the table above; as many images are seen in each row.\n"
+    return f"## Number of training images\n\n{table(heads, rows)}{note}"
+
+
+def ablation_figures(row: dict[str, Any]) -> list[str]:
+    """The cells below ``ABLATION_HEADS``."""
+    return [f"{100 * row[name]:.1f}" for name in ABLATION_FIGURES]
 
 
 def training_throughput(result: dict[str, Any]) -> str:
