@@ -112,6 +112,7 @@ quantization:
   quantization_input_type: uint8
   quantization_output_type: float
   granularity: per_channel
+  optimize: True
   max_images: 200
 
 evaluation:
