@@ -25,7 +25,8 @@ from tinydet.quantization import QuantizationOptions
 from tinydet.quantization.agreement import simulation_agreement
 from tinydet.quantization.preparation import prepare_network
 
-WAYS: dict[str, dict[str, Any]] = {
+PLAIN = {"quantization_type": "PTQ", "optimize": False, "calibration_method": "minmax"}
+WAYS: dict[str, dict[str, Any]] = {  # what differs from plain
     "min-max": {},
     "percentile": {"calibration_method": "percentile"},
     "least squared error": {"calibration_method": "mse"},
@@ -69,6 +70,7 @@ def main() -> None:
             for way, changes in WAYS.items():
                 section = config.quantization.model_copy(
                     update={
+                        **PLAIN,
                         **changes,
                         "granularity": granularity,
                         "max_images": parsed.max_images,

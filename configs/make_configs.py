@@ -96,6 +96,7 @@ training:
       hold_steps: 0
       decay_steps: @DECAY@
       end_lr: 0.00001
+  ema_momentum: 0.999
   validation_period: 2
   num_workers: 2                   # threads that prepare images: as many as cores
 

@@ -20,6 +20,7 @@ SETTINGS = {
     "training.epochs": EPOCHS,
     "training.batch_size": 16,
     "training.batch_norm_momentum": 0.95,
+    "training.ema_momentum": "None",
     "training.callbacks.LRWarmupCosineDecay.initial_lr": 0.001,
     "training.callbacks.LRWarmupCosineDecay.warmup_steps": 1,
     "training.callbacks.LRWarmupCosineDecay.max_lr": 0.005,
