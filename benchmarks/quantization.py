@@ -1,19 +1,21 @@
 """AP of every way to quantize a finished run, on its validation set.
 
-    python benchmarks/quantization.py coco_person_192_a035 RUN
+    python benchmarks/quantization.py coco_person_192_a035 RUN [WAY ...]
 
 Float, and for both granularities: plain, other calibration methods, optimized, and trained on with
-roundings. Also how near the training network is to the int8 file it becomes.
+roundings. Also how near the training network is to the int8 file it becomes. Rows of ways that are
+not named stay as they are in the result file, where they are of the same float model.
 """
 
 import argparse
+import json
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from record import write_result
+from record import RESULTS, write_result
 
 from tinydet.config.detector_spec import load_detector_spec
 from tinydet.config.loader import load_config
@@ -33,6 +35,11 @@ WAYS: dict[str, dict[str, Any]] = {  # what differs from plain
     "min-max, optimized": {"optimize": True},
     "percentile, optimized": {"optimize": True, "calibration_method": "percentile"},
     "QAT": {"optimize": True, "quantization_type": "QAT"},
+    "percentile, QAT": {
+        "optimize": True,
+        "calibration_method": "percentile",
+        "quantization_type": "QAT",
+    },
 }
 
 
@@ -41,8 +48,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", help="of the result file")
     parser.add_argument("run", type=Path, help="run folder")
+    parser.add_argument("ways", nargs="*", default=[], help=f"of {', '.join(WAYS)}; none: all")
     parser.add_argument("--max-images", type=int, default=100, help="calibration images")
-    parsed = parser.parse_args()
+    parsed = parser.parse_intermixed_args()
+    ways = parsed.ways or list(WAYS)
+    if not set(ways) <= set(WAYS):
+        parser.error(f"ways are {', '.join(WAYS)}")
     config = load_config(parsed.run / "config.yaml").config
     float_model = parsed.run / "saved_models" / "best_model.keras"
     spec = load_detector_spec(float_model.with_name("detector.json"))
@@ -64,14 +75,15 @@ def main() -> None:
         figures = {f"ap@{iou}": value.mean for iou, value in result.ap.items()}
         return {**figures, "coco_ap": result.coco["ap"]}
 
-    rows: list[dict[str, Any]] = []
+    before = measure(float_model)
+    rows = [row for row in rows_of(parsed.name, before) if row["way"] not in ways]
     with tempfile.TemporaryDirectory() as scratch:
         for granularity in ("per_channel", "per_tensor"):
-            for way, changes in WAYS.items():
+            for way in ways:
                 section = config.quantization.model_copy(
                     update={
                         **PLAIN,
-                        **changes,
+                        **WAYS[way],
                         "granularity": granularity,
                         "max_images": parsed.max_images,
                     }
@@ -92,13 +104,20 @@ def main() -> None:
         "images": len(dataset),
         "calibration_images": parsed.max_images,
         "qat": config.quantization.quantization_aware.model_dump(),
-        "float": measure(float_model),
-        "int8": rows,
+        "float": before,
+        "int8": sorted(rows, key=lambda row: (row["granularity"], list(WAYS).index(row["way"]))),
         "simulation": simulation_agreement(prepared, images=16),
         "numpy": np.__version__,
     }
     command = f"python benchmarks/quantization.py {parsed.name} RUN"
     write_result(f"quantization_{parsed.name}", command, figures)
+
+
+def rows_of(name: str, float_figures: dict[str, Any]) -> list[dict[str, Any]]:
+    """What the result file holds of the same float model."""
+    path = RESULTS / f"quantization_{name}.json"
+    figures = json.loads(path.read_text())["figures"] if path.is_file() else {}
+    return figures["int8"] if figures.get("float") == float_figures else []
 
 
 if __name__ == "__main__":
