@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from tinydet.config.detector_spec import DetectorSpec
@@ -13,11 +14,19 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 @pytest.fixture
 def float_model(tmp_path):
+    """Random weights, with the statistics of its own activations: else they fade to nothing."""
+    import keras
+
     from tinydet.model import build_detector
+    from tinydet.training.batch_norm_statistics import reestimate_batch_norm
 
     path = tmp_path / "float" / "best_model.keras"
     path.parent.mkdir()
-    build_detector(192, 192, len(CLASS_NAMES)).save(path)
+    keras.utils.set_random_seed(0)
+    model = build_detector(192, 192, len(CLASS_NAMES))
+    noise = np.random.default_rng(0).uniform(-1, 1, (2, 4, 192, 192, 3)).astype(np.float32)
+    reestimate_batch_norm(model, noise)
+    model.save(path)
     DetectorSpec(class_names=CLASS_NAMES).save(path.with_name("detector.json"))
     return path
 

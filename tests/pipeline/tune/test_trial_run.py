@@ -1,5 +1,6 @@
 """A trial is a process: watched by its table of metrics, stopped, gone on with, and heard."""
 
+import shlex
 import sys
 
 import pytest
@@ -9,7 +10,7 @@ from tinydet.pipeline.tune import trial_run
 from tinydet.pipeline.tune.trial_run import run_trial, validation_ap
 
 SUMMARY = '{"evaluation": [{"model": "m", "ap": {"0.40": {"mean": 0.37}, "0.50": {"mean": 0.2}}}]}'
-PROGRAM = """#!{python}
+PROGRAM = """
 import pathlib, sys, time
 folder, behaviour = pathlib.Path({folder!r}), {behaviour!r}
 (folder / "arguments.txt").write_text(" ".join(sys.argv[1:]))
@@ -37,12 +38,11 @@ def trial(tmp_path, monkeypatch):
     folder = tmp_path / "trial"
 
     def run(behaviour, on_epoch=lambda *_: False):
-        program = tmp_path / "program"
-        program.write_text(
-            PROGRAM.format(
-                python=sys.executable, folder=str(folder), behaviour=behaviour, summary=SUMMARY
-            )
-        )
+        script, program = tmp_path / "program.py", tmp_path / "program"
+        script.write_text(PROGRAM.format(folder=str(folder), behaviour=behaviour, summary=SUMMARY))
+        # A shell between them: "#!" cannot name an interpreter whose path holds blanks.
+        words = shlex.join([sys.executable, str(script)])
+        program.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
         program.chmod(0o755)
         with monkeypatch.context() as patched:
             patched.setattr(trial_run.sys, "executable", str(program))
