@@ -70,8 +70,9 @@ def measure(row: dict[str, Any], parsed: argparse.Namespace, folder: Path) -> No
     Every run keeps the running average of the weights beside them, which does not touch the
     training, so that rows may tell what the average or other statistics of the same run are worth.
     """
+    from validation_ap import ap_figures, validation_of
+
     from tinydet.config.detector_spec import load_detector_spec
-    from tinydet.inference import load_detector
     from tinydet.pipeline.context import Run
     from tinydet.pipeline.log import RunLog
     from tinydet.pipeline.train_stage import train_stage
@@ -88,7 +89,7 @@ def measure(row: dict[str, Any], parsed: argparse.Namespace, folder: Path) -> No
     spec = load_detector_spec(saved / "detector.json")
     model_path = folder / "measured.keras"
     finished_model(row, config, saved, spec).save(model_path)
-    figures = accuracy(load_detector(model_path, spec), model_path, config)
+    figures = ap_figures(validation_of(config, spec).result(model_path))
     with (run / "logs" / "metrics" / "train_metrics.csv").open(encoding="utf-8") as file:
         seconds = [float(epoch["seconds"]) for epoch in csv.DictReader(file)]
     figures["minutes"] = round(sum(seconds) / 60, 1)
@@ -162,27 +163,6 @@ def finished_model(row: dict[str, Any], config: UserConfig, saved: Path, spec: A
         steps = range(row["batch_norm_batches"])
         reestimate_batch_norm(model, (batches.batch(0, step)[0] for step in steps))
     return model
-
-
-def accuracy(detector: Any, model_path: Path, config: UserConfig) -> dict[str, Any]:
-    """AP on the validation images."""
-    from tinydet.evaluation import EvaluationSettings, evaluate
-    from tinydet.pipeline.datasets import load_evaluation
-
-    dataset, data_path = load_evaluation(config.dataset, detector.spec.class_names)
-    result = evaluate(
-        detector,
-        dataset,
-        model_path=model_path,
-        data_path=data_path,
-        run_folder=None,
-        settings=EvaluationSettings(
-            postprocess=config.evaluation_postprocess_spec(),
-            iou_thresholds=config.evaluation.iou_thresholds,
-        ),
-    )
-    figures: dict[str, Any] = {f"ap@{iou}": value.mean for iou, value in result.ap.items()}
-    return {**figures, "coco_ap": result.coco["ap"]}
 
 
 def add_row(

@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from record import write_result
+from validation_ap import ap_figures, validation_of
 
 from tinydet.config.detector_spec import load_detector_spec
 from tinydet.config.loader import load_config
-from tinydet.evaluation import EvaluationSettings, evaluate
-from tinydet.inference import load_detector
-from tinydet.pipeline.datasets import calibration_images, load_evaluation
+from tinydet.pipeline.datasets import calibration_images
 from tinydet.quantization import QuantizationOptions, quantize
 
 GRANULARITIES = ("per_channel", "per_tensor")
@@ -34,30 +33,18 @@ def main() -> None:
     config = load_config(parsed.run / "config.yaml").config
     float_model = parsed.run / "saved_models" / "best_model.keras"
     spec = load_detector_spec(float_model.with_name("detector.json"))
-    dataset, data_path = load_evaluation(config.dataset, spec.class_names)
+    validation = validation_of(config, spec)
     images = calibration_images(config.dataset)
-    settings = EvaluationSettings(
-        postprocess=config.evaluation_postprocess_spec(),
-        iou_thresholds=config.evaluation.iou_thresholds,
-    )
 
     def measure(path: Path) -> dict[str, Any]:
-        result = evaluate(
-            load_detector(path, spec),
-            dataset,
-            model_path=path,
-            data_path=data_path,
-            run_folder=None,
-            settings=settings,
-        )
+        result = validation.result(path)
         return {
-            **{f"ap@{iou}": value.mean for iou, value in result.ap.items()},
-            "coco_ap": result.coco["ap"],
+            **ap_figures(result),
             "images_per_second": round(result.images_per_second, 1),
             "size_bytes": path.stat().st_size,
         }
 
-    figures: dict[str, Any] = {"images": len(dataset), "float": measure(float_model)}
+    figures: dict[str, Any] = {"images": len(validation.dataset), "float": measure(float_model)}
     with tempfile.TemporaryDirectory() as folder:
         for granularity in GRANULARITIES:
             options = QuantizationOptions(

@@ -20,6 +20,7 @@ import yaml
 from pretrained_card import write_card
 from record import write_result
 from small_keras_file import write_small_keras_file
+from validation_ap import ap_figures
 
 from tinydet.config.detector_spec import DETECTOR_FILE, DetectorSpec, load_detector_spec
 from tinydet.config.files import write_text_atomically
@@ -97,8 +98,7 @@ def measure(path: Path, spec: DetectorSpec, dataset: Dataset) -> dict[str, Any]:
     if best is None:
         raise SystemExit(f"{path}: it finds nothing")
     return {
-        **{f"ap@{iou}": value.mean for iou, value in result.ap.items()},
-        "coco_ap": result.coco["ap"],
+        **ap_figures(result),
         **{f"coco_ap_{size}": result.coco[f"ap_{size}"] for size in ("small", "medium", "large")},
         "score_of_best_f1": round(best.score, 2),
         "precision": best.precision,

@@ -16,12 +16,10 @@ from typing import Any
 
 import numpy as np
 from record import RESULTS, write_result
+from validation_ap import ap_figures, validation_of
 
 from tinydet.config.detector_spec import load_detector_spec
 from tinydet.config.loader import load_config
-from tinydet.evaluation import EvaluationSettings, evaluate
-from tinydet.inference import load_detector
-from tinydet.pipeline.datasets import load_evaluation
 from tinydet.pipeline.quantization import calibration_images, quantize_configured
 from tinydet.quantization import QuantizationOptions
 from tinydet.quantization.agreement import simulation_agreement
@@ -57,25 +55,8 @@ def main() -> None:
     config = load_config(parsed.run / "config.yaml").config
     float_model = parsed.run / "saved_models" / "best_model.keras"
     spec = load_detector_spec(float_model.with_name("detector.json"))
-    dataset, data_path = load_evaluation(config.dataset, spec.class_names)
-    settings = EvaluationSettings(
-        postprocess=config.evaluation_postprocess_spec(),
-        iou_thresholds=config.evaluation.iou_thresholds,
-    )
-
-    def measure(path: Path) -> dict[str, Any]:
-        result = evaluate(
-            load_detector(path, spec),
-            dataset,
-            model_path=path,
-            data_path=data_path,
-            run_folder=None,
-            settings=settings,
-        )
-        figures = {f"ap@{iou}": value.mean for iou, value in result.ap.items()}
-        return {**figures, "coco_ap": result.coco["ap"]}
-
-    before = measure(float_model)
+    validation = validation_of(config, spec)
+    before = ap_figures(validation.result(float_model))
     rows = [row for row in rows_of(parsed.name, before) if row["way"] not in ways]
     with tempfile.TemporaryDirectory() as scratch:
         for granularity in ("per_channel", "per_tensor"):
@@ -95,13 +76,13 @@ def main() -> None:
                     settled, float_model, spec, (folder, folder / "training"), print
                 )
                 seconds = round(time.monotonic() - start, 1)
-                figures = measure(path)
+                figures = ap_figures(validation.result(path))
                 rows.append({"granularity": granularity, "way": way, "seconds": seconds, **figures})
                 print(rows[-1], flush=True)
     options = QuantizationOptions(max_images=parsed.max_images)
     prepared = prepare_network(float_model, calibration_images(config), options, spec)
     figures = {
-        "images": len(dataset),
+        "images": len(validation.dataset),
         "calibration_images": parsed.max_images,
         "qat": config.quantization.quantization_aware.model_dump(),
         "float": before,

@@ -21,8 +21,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from record import write_result
+
+if TYPE_CHECKING:
+    from tinydet.data.decoded_images import DecodedImages
+    from tinydet.training.batches import TrainingBatches
 
 HERE = Path(__file__).parent
 CONFIG = HERE.parent / "configs" / "coco_person_192_a035.yaml"
@@ -72,7 +77,7 @@ def pipeline(parsed: argparse.Namespace) -> dict[str, object]:
     } | {"rounds": rounds, "largest_image_side": LARGEST_SIDE}
 
 
-def _batches(parsed, images):  # type: ignore[no-untyped-def]
+def _batches(parsed: argparse.Namespace, images: "DecodedImages") -> "TrainingBatches":
     from tinydet.config.loader import load_config
     from tinydet.data.augment import make_augmentation
     from tinydet.pipeline.datasets import load_training

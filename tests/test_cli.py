@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.command_line import tinydet
 from tinydet import cli
 from tinydet.cli import actions
 from tinydet.data.generate import generate_dataset
@@ -49,15 +50,6 @@ options:
 Start with 'tinydet init DATA', edit user_config.yaml, and 'tinydet run --config user_config.yaml';
 or see it all with 'tinydet demo'.
 """
-
-
-def tinydet(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:
-    """Run a command in this process; exit status, standard output, standard error."""
-    try:
-        status = cli.main([str(word) for word in words])
-    except SystemExit as stop:
-        status = int(stop.code or 0)
-    return status, *capsys.readouterr()
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.command_line import tinydet
 from tinydet import cli
 from tinydet.cli import argument_types
 from tinydet.inference.detector import KERAS_SUFFIXES, TFLITE_SUFFIXES
@@ -15,14 +16,6 @@ from tinydet.pretrained import DEFAULT, pretrained_model
 
 NOTE = f"No model named: using {DEFAULT}"
 EXIF_ORIENTATION, TURNED = 0x0112, 6  # to be turned by 90 degrees clockwise
-
-
-def tinydet(capsys, *words):
-    try:
-        status = cli.main([str(word) for word in words])
-    except SystemExit as stop:
-        status = int(stop.code or 0)
-    return status, *capsys.readouterr()
 
 
 @pytest.fixture(scope="module")
