@@ -114,6 +114,7 @@ quantization:
   quantization_output_type: float
   granularity: per_channel
   optimize: True
+  calibration_method: percentile
   max_images: 200
 
 evaluation:

@@ -16,6 +16,7 @@ from tinydet.quantization.ranges.methods import (
     rounding_error,
     whole_range,
 )
+from tinydet.quantization.ranges.network_outputs import OutputValues
 from tinydet.quantization.ranges.shared import shared_ranges
 
 PIXELS = (-1.0, 1.0)
@@ -100,7 +101,7 @@ def test_ranges_of_a_network(method):
         values = np.concatenate([run[by_name[name]].ravel() for run in runs])
         whole = (min(0.0, float(values.min())), max(0.0, float(values.max())))
         low, high = ranges[by_name[name]]
-        if method == "minmax" or name in ("logits", "deltas"):
+        if method == "minmax" and name in ("expand", "project"):
             assert (low, high) == pytest.approx(whole, rel=1e-6)
         else:
             assert whole[0] <= low <= 0 <= high <= whole[1]
@@ -114,3 +115,67 @@ def test_a_tensor_of_zeros_has_a_range():
     ranges = calibrate_ranges(network, seen, "percentile", PIXELS)
     low, high = ranges[layer.output]
     assert low == 0 < high
+
+
+def background_and_objects(seed, num_scores, images=4):
+    """Logits of anchors that are sure of the background, but for one in fifty; and deltas."""
+    rng = np.random.default_rng(seed)
+    for _ in range(images):
+        logits = rng.normal(-6, 2, (1, 600, num_scores)).astype(np.float32)
+        logits[..., 0] *= -1
+        objects = rng.random(600) < 0.02
+        logits[0, objects] = rng.normal(0, 1, (objects.sum(), num_scores))
+        deltas = rng.normal(0, np.where(objects, 0.5, 3.0)[:, None], (600, 4))
+        yield logits, deltas.astype(np.float32)[None], objects
+
+
+def score_error(logits, low, high):
+    """Of scores from rounded logits, largest; scores by their definition."""
+    scale = (high - low) / 255
+    zero_point = np.round(-low / scale)
+    rounded = (np.clip(np.round(logits / scale) + zero_point, 0, 255) - zero_point) * scale
+
+    def scores(values):
+        powers = np.exp(values.astype(np.float64))
+        return (powers / powers.sum(-1, keepdims=True))[..., 1:]
+
+    return np.abs(scores(rounded) - scores(logits))
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10_000), num_scores=st.sampled_from([2, 3, 8]))
+def test_range_of_logits_gives_finer_scores_and_no_false_object(seed, num_scores):
+    outputs = OutputValues()
+    shown = list(background_and_objects(seed, num_scores))
+    for logits, deltas, _ in shown:
+        outputs.add(logits, deltas)
+    logits = np.concatenate([logits for logits, *_ in shown])
+    whole = (float(min(0, logits.min())), float(max(0, logits.max())))
+    low, high = outputs.logit_range(whole)
+    assert whole[0] <= low <= 0 <= high <= whole[1]
+    found, before = score_error(logits, low, high), score_error(logits, *whole)
+    assert np.square(found).sum() <= np.square(before).sum()
+    assert found.max() < 1 / 16
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_range_of_deltas_is_that_of_anchors_with_a_score(seed):
+    outputs = OutputValues()
+    expected = [0.0]
+    for logits, deltas, _ in background_and_objects(seed, 2):
+        outputs.add(logits, deltas)
+        score = 1 / (1 + np.exp(logits[..., 0] - logits[..., 1]))
+        expected.extend(deltas[score >= 1 / 512].ravel())
+    assert outputs.delta_range == pytest.approx((min(expected), max(expected)))
+
+
+def test_without_any_score_the_deltas_keep_their_range():
+    outputs = OutputValues()
+    logits = np.zeros((1, 5, 2), np.float32)
+    logits[..., 0] = 40
+    outputs.add(logits, np.ones((1, 5, 4), np.float32))
+    assert outputs.delta_range is None
+    low, high = outputs.logit_range((0.0, 40.0))
+    assert low == 0
+    assert 6 < high <= 40

@@ -14,6 +14,7 @@ def render_template(
     training_path: str = "data/train",
     class_names: Sequence[str] = ("person",),
     project_name: str = "my_detector",
+    anchors: str = "compact",
 ) -> str:
     """A complete configuration for ``chain_tqe``, with a comment on every choice.
 
@@ -21,6 +22,7 @@ def render_template(
         training_path: Folder, ``data.yaml`` or COCO json of the labelled images.
         class_names: Names in label order, without background, at least one.
         project_name: Title of the run.
+        anchors: ``compact`` or ``published``.
 
     Returns:
         YAML text; ``load_config`` takes it without a warning.
@@ -31,6 +33,7 @@ def render_template(
         ("@PROJECT_NAME@", _quoted(project_name)),
         ("@TRAINING_PATH@", _quoted(training_path)),
         ("@CLASS_NAMES@", f"[{names}]"),
+        ("@ANCHORS@", f"{anchors:15}"),
     ):
         text = text.replace(mark, value)
     return text

@@ -13,10 +13,12 @@ from tinydet.config.loader import LoadedConfig, load_config
 from tinydet.config.template import render_template
 from tinydet.data.dataset import available_splits, load_dataset
 from tinydet.errors import DataError, OutputError, UnsupportedError
+from tinydet.pipeline.anchor_choice import anchors_for
 from tinydet.pipeline.detector_of import spec_for
 from tinydet.pipeline.modes import resume, run
 from tinydet.pipeline.train_stage import require_training_tools
 
+INPUT_SIZE = (192, 192)  # of the template
 RESULTS = ("config.yaml", "data", "logs", "evaluation", "predictions")
 
 
@@ -158,10 +160,12 @@ def predict_with(
 
 
 def _template_for(data: Path | None) -> str:
+    """The defaults, for a data set where one is given."""
     if data is None:
         return render_template()
     dataset = load_dataset(data)
-    return render_template(training_path=str(data), class_names=dataset.class_names)
+    anchors = anchors_for(dataset, *INPUT_SIZE)
+    return render_template(str(data), dataset.class_names, anchors=anchors)
 
 
 def _with_warnings(loaded: LoadedConfig) -> LoadedConfig:

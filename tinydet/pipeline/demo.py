@@ -10,14 +10,13 @@ from tinydet.report import write_report
 IMAGES, EPOCHS = 600, 20
 # From random weights (nothing is downloaded) in few epochs: small batches for more steps, a high
 # learning rate, moving averages that keep up with it, and pictures changed little, because the
-# generated ones vary by themselves. The published anchors, because the objects are large.
+# generated ones vary by themselves.
 SETTINGS = {
     "operation_mode": "chain_tqe",
     "general.project_name": "demo",
     "postprocessing.IoU_eval_thresh": 0.5,
     "evaluation.iou_thresholds": [0.5],
     "training.model.pretrained_weights": "None",
-    "training.model.anchors": "published",
     "training.epochs": EPOCHS,
     "training.batch_size": 16,
     "training.batch_norm_momentum": 0.95,

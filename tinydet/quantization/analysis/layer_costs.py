@@ -1,9 +1,9 @@
 """Which layer the error of the outputs comes from.
 
 Every layer is rounded alone, its weights and its output, all others stay float; what class logits
-and box deltas are off then is the cost of this layer. Errors of different layers hardly depend on
-each other, so the costs add up to about the error of the whole network, and their shares say where
-it comes from.
+and box deltas are off then, within their ranges, is the cost of this layer. Errors of different
+layers hardly depend on each other, so the costs add up to about the error of the whole network, and
+their shares say where it comes from.
 """
 
 from collections.abc import Mapping, Sequence
@@ -74,8 +74,9 @@ def layer_costs(
     exact = {network.input: batch}
     for layer in steps:
         exact[layer.output] = compute(layer, [exact[t] for t in layer.inputs], rounded=False)
-    outputs = network.logits_and_deltas
-    variances = [float(tf.math.reduce_variance(exact[t])) or 1.0 for t in outputs]
+    # Beyond its range an output makes no difference to a box (ranges/network_outputs.py).
+    within = {t: tf.clip_by_value(exact[t], *ranges[t]) for t in network.logits_and_deltas}
+    variances = {t: float(tf.math.reduce_variance(y)) or 1.0 for t, y in within.items()}
     costs = {}
     for number, layer in enumerate(track(steps, "Rounding each layer alone")):
         changed = {layer.output: compute(layer, [exact[t] for t in layer.inputs], rounded=True)}
@@ -84,8 +85,11 @@ def layer_costs(
                 inputs = [changed.get(t, exact[t]) for t in later.inputs]
                 changed[later.output] = compute(later, inputs, rounded=False)
         errors = [
-            float(tf.reduce_mean(tf.square(changed.get(t, exact[t]) - exact[t]))) / variance
-            for t, variance in zip(outputs, variances, strict=True)
+            float(tf.reduce_mean(tf.square(tf.clip_by_value(changed[t], *ranges[t]) - wanted)))
+            / variances[t]
+            if t in changed
+            else 0.0
+            for t, wanted in within.items()
         ]
         costs[layer.output] = sum(errors) / len(errors)
     return costs

@@ -20,6 +20,7 @@ from tinydet.quantization.flatbuffer import (
 )
 from tinydet.quantization.folded_network import FoldedNetwork
 from tinydet.quantization.options import TensorType
+from tinydet.quantization.ranges.shared import shared_ranges
 
 LOWEST_CODE, HIGHEST_CODE = -128, 127
 
@@ -31,6 +32,14 @@ class Int8Tensor:
     index: int
     scale: float
     zero_point: int
+
+    @property
+    def reach(self) -> tuple[float, float]:
+        """The values that round to the lowest and to the highest code."""
+        return (
+            (LOWEST_CODE - 0.5 - self.zero_point) * self.scale,
+            (HIGHEST_CODE + 0.5 - self.zero_point) * self.scale,
+        )
 
 
 @dataclass
@@ -55,8 +64,7 @@ class TensorErrors:
         """Take in one image."""
         scale, zero_point = tensor.scale, tensor.zero_point
         rounded = (codes.astype(np.float32) - zero_point) * scale
-        low = (LOWEST_CODE - 0.5 - zero_point) * scale
-        high = (HIGHEST_CODE + 0.5 - zero_point) * scale
+        low, high = tensor.reach
         self.signal += float(np.square(real, dtype=np.float64).sum())
         self.noise += float(np.square(real - rounded, dtype=np.float64).sum())
         self.values += real.size
@@ -94,6 +102,9 @@ def measure_errors(
 ) -> dict[int, TensorErrors]:
     """Run both on the same images and compare every activation.
 
+    Logits and deltas are compared within their ranges: what lies beyond is cut off on purpose
+    (``ranges/network_outputs.py``).
+
     Args:
         float_network: What the int8 file was rounded from.
         int8_content: The file.
@@ -105,6 +116,10 @@ def measure_errors(
     """
     pairs = match_tensors(float_network, int8_content)
     errors = {tensor: TensorErrors() for tensor in pairs}
+    ends = set(float_network.logits_and_deltas)
+    cut = {
+        tensor for group in shared_ranges(float_network) if ends & set(group) for tensor in group
+    }
     runs = zip(
         run_with_tensors(float_network.content(), images),
         run_with_tensors(int8_content, _network_inputs(images, input_type)),
@@ -112,7 +127,10 @@ def measure_errors(
     )
     for real, code in track(runs, "Comparing layers", total=len(images)):
         for tensor, int8_tensor in pairs.items():
-            errors[tensor].add(real(tensor), code(int8_tensor.index), int8_tensor)
+            values = real(tensor)
+            if tensor in cut:
+                values = np.clip(values, *int8_tensor.reach)
+            errors[tensor].add(values, code(int8_tensor.index), int8_tensor)
     return errors
 
 

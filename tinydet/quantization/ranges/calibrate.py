@@ -11,6 +11,7 @@ from tinydet.quantization.folded_network import SOFTMAX, FoldedNetwork, Range
 from tinydet.quantization.options import CalibrationMethod
 from tinydet.quantization.ranges.histogram import Histogram
 from tinydet.quantization.ranges.methods import METHODS, whole_range
+from tinydet.quantization.ranges.network_outputs import OutputValues
 from tinydet.quantization.ranges.shared import computed_of, shared_ranges
 
 SMALLEST_WIDTH = 1e-6  # of a range: a tensor that is 0 on every image still needs a scale
@@ -34,14 +35,17 @@ def calibrate_ranges(
 
     Returns:
         Tensor -> ``(lowest, highest)``, which contain 0. Tensors between which nothing is computed
-        have the same range. Logits and deltas keep every value, whatever the method: the largest
-        logits are the objects.
+        have the same range. That of logits and deltas does not depend on the method: see
+        ``network_outputs``.
     """
     groups = [(group, computed_of(network, group)) for group in shared_ranges(network)]
-    wholes = _extremes(network, [computed for _, computed in groups], images)
+    outputs = OutputValues()
+    wholes = _extremes(network, [computed for _, computed in groups], images, outputs)
     histograms = [Histogram(low, high) for low, high in wholes]
-    outputs = _network_outputs(network)
-    refined = [METHODS[method] is not whole_range and not outputs & set(g) for g, _ in groups]
+    logits, deltas = network.logits_and_deltas
+    refined = [
+        METHODS[method] is not whole_range and not {logits, deltas} & set(g) for g, _ in groups
+    ]
     if any(refined):
         content = network.content()
         for tensor in run_with_tensors(content, track(images, "Counting values")):
@@ -53,21 +57,24 @@ def calibrate_ranges(
     for (group, _), histogram, wanted in zip(groups, histograms, refined, strict=True):
         found = METHODS[method](histogram) if wanted and len(histogram.counts) else None
         low, high = found or whole_range(histogram)
+        if logits in group:
+            low, high = outputs.logit_range((low, high))
+        elif deltas in group:
+            low, high = outputs.delta_range or (low, high)
         ranges.update(dict.fromkeys(group, (low, max(high, low + SMALLEST_WIDTH))))
     ranges[network.input] = input_range
     scores = {layer.output for layer in network.layers if layer.kind == SOFTMAX}
     return {**ranges, **dict.fromkeys(scores, SCORE_RANGE)}
 
 
-def _network_outputs(network: FoldedNetwork) -> set[int]:
-    """The outputs and what a softmax takes."""
-    logits = [i for layer in network.layers if layer.kind == SOFTMAX for i in layer.inputs]
-    return {*network.outputs, *logits}
-
-
 def _extremes(
-    network: FoldedNetwork, tensors: Sequence[tuple[int, ...]], images: Iterable[FloatArray]
+    network: FoldedNetwork,
+    tensors: Sequence[tuple[int, ...]],
+    images: Iterable[FloatArray],
+    outputs: OutputValues,
 ) -> list[Range]:
+    """The extremes of each group of tensors; logits and deltas are looked at on the way."""
+    logits, deltas = network.logits_and_deltas
     low, high = np.full(len(tensors), np.inf), np.full(len(tensors), -np.inf)
     for tensor in run_with_tensors(network.content(), track(images, "Calibrating")):
         for number, indices in enumerate(tensors):
@@ -75,4 +82,5 @@ def _extremes(
                 values = tensor(index)
                 low[number] = min(low[number], values.min())
                 high[number] = max(high[number], values.max())
+        outputs.add(tensor(logits), tensor(deltas))
     return [(float(a), float(b)) for a, b in zip(low, high, strict=True)]

@@ -77,12 +77,21 @@ def rounding_error(
         counts: ``[N]`` how often each occurs.
         ends: Range of the codes.
     """
+    return float((counts * (round_to_codes(values, ends) - values) ** 2).sum())
+
+
+def round_to_codes(values: npt.NDArray[np.floating], ends: Range) -> npt.NDArray[np.floating]:
+    """The nearest of the 256 values that the codes of a range stand for.
+
+    >>> round_to_codes(np.float32([-3, 0.4, 1.6, 900]), (0.0, 255.0)).tolist()
+    [0.0, 0.0, 2.0, 255.0]
+    """
     scale = (ends[1] - ends[0]) / LEVELS
     if scale == 0:
-        return float((counts * values**2).sum())
+        return np.zeros_like(values)
     zero_point = np.round(-ends[0] / scale)
     codes = np.clip(np.round(values / scale) + zero_point, 0, LEVELS)
-    return float((counts * ((codes - zero_point) * scale - values) ** 2).sum())
+    return np.asarray((codes - zero_point) * scale, values.dtype)
 
 
 METHODS: dict[CalibrationMethod, Callable[[Histogram], Range]] = {
