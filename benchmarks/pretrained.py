@@ -1,12 +1,15 @@
-"""Makes the detectors that come with the package from two finished runs, and measures them.
+"""Makes the detectors that come with the package from finished runs, and measures them.
 
     tinydet run --config configs/coco_person_192_a035.yaml hydra.run.dir=RUN_192
     tinydet run --config configs/coco_person_256_a035.yaml hydra.run.dir=RUN_256
     python benchmarks/pretrained.py --run-192 RUN_192 --run-256 RUN_256 DATASET
 
-DATASET is what they were trained on: labelled images with ``ATTRIBUTION.tsv``, the licence of each.
-Writes ``tinydet/pretrained``: float and int8 files, ``detector.json``, model cards, the list of the
-training images. All figures are those of the files as they are shipped, on the validation images.
+Of several run folders after an option each started from the detector of the one before
+(``training.model.pretrained_weights=RUN/saved_models/best_model.keras``), and that of the last one
+is shipped; the model cards say how each was trained. DATASET is what they were trained on: labelled
+images with ``ATTRIBUTION.tsv``, the licence of each. Writes ``tinydet/pretrained``: float and int8
+files, ``detector.json``, model cards, the list of the training images. All figures are those of the
+files as they are shipped, on the validation images.
 """
 
 import argparse
@@ -40,24 +43,27 @@ def main() -> None:
     """Convert, measure, write the files and results/pretrained.json."""
     parser = argparse.ArgumentParser(description=__doc__)
     for side in INPUT_SIDES_PX.values():
-        parser.add_argument(f"--run-{side}", type=Path, required=True, help="run folder")
+        parser.add_argument(
+            f"--run-{side}", type=Path, required=True, nargs="+", help="run folders, in order"
+        )
     parser.add_argument("data", type=Path, help="data set the two were trained on")
     parsed = parser.parse_args()
     licences = write_training_images(parsed.data)
     figures: dict[str, Any] = {"data": parsed.data.name, "licences": licences, "models": {}}
     configurations = {}
     for name, side in INPUT_SIDES_PX.items():
-        run = getattr(parsed, f"run_{side}")
-        figures["models"][name] = make(name, run, parsed.data)
-        configurations[name] = configuration(run)
+        runs = getattr(parsed, f"run_{side}")
+        figures["models"][name] = make(name, runs, parsed.data)
+        configurations[name] = [configuration(run, runs[:place]) for place, run in enumerate(runs)]
     command = f"python benchmarks/pretrained.py --run-192 RUN --run-256 RUN {parsed.data.name}"
     write_result("pretrained", command, figures)
-    for name, text in configurations.items():
-        write_card(name, figures, text)
+    for name, texts in configurations.items():
+        write_card(name, figures, texts)
 
 
-def make(name: str, run: Path, data: Path) -> dict[str, Any]:
+def make(name: str, runs: list[Path], data: Path) -> dict[str, Any]:
     """Write the files of one detector and measure them."""
+    run = runs[-1]
     trained = run / "saved_models" / "best_model.keras"
     quantized = run / "quantized_models" / "quantized_model.tflite"
     spec = without_paths(load_detector_spec(quantized.with_name(DETECTOR_FILE)))
@@ -74,7 +80,7 @@ def make(name: str, run: Path, data: Path) -> dict[str, Any]:
         "float": measure(float_model, spec, dataset),
         "int8": measure(int8_model, spec, dataset),
         "published_int8_ap@0.40": PUBLISHED_AP[name],
-        "training": training_facts(run, spec),
+        "training": [training_facts(run) for run in runs],
     }
     # People who try it want neither every doubtful box nor only the sure ones.
     threshold = figures["int8"]["score_of_best_f1"]
@@ -120,16 +126,18 @@ def _without_paths(value: Any) -> Any:
     return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
 
 
-def configuration(run: Path) -> str:
-    """What decided how a run trained, as YAML."""
+def configuration(run: Path, before: list[Path]) -> str:
+    """What decided how a run trained, as YAML; it may go on from runs before it."""
     content = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
+    if before:
+        content["training"]["model"]["pretrained_weights"] = "the detector above"
     chosen = {key: _without_paths(content[key]) for key in CONFIG_SECTIONS if key in content}
     return yaml.safe_dump(chosen, sort_keys=False, allow_unicode=True, width=100)
 
 
-def training_facts(run: Path, spec: DetectorSpec) -> dict[str, Any]:
+def training_facts(run: Path) -> dict[str, Any]:
     """What it took to train."""
-    made = spec.provenance
+    made = load_detector_spec(run / "saved_models" / DETECTOR_FILE).provenance
     facts = {
         "images": made["data"]["training_images"],
         "epochs": made["epochs"],

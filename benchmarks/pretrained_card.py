@@ -19,13 +19,13 @@ KINDS = {"float": FLOAT, "int8": INT8}
 TAGS = ("object-detection", "person-detection", "ssd", "mobilenetv2", "tflite", "int8")
 
 
-def write_card(name: str, figures: dict[str, Any], configuration: str) -> Path:
+def write_card(name: str, figures: dict[str, Any], configurations: list[str]) -> Path:
     """Write the model card of one detector beside its files.
 
     Args:
         name: Of the detector.
         figures: See ``benchmarks/pretrained.py``.
-        configuration: What decided how it trained, as YAML.
+        configurations: What decided how each of its trainings went, as YAML.
     """
     folder, side, own = FOLDER / name, INPUT_SIDES_PX[name], figures["models"][name]
     sections = [
@@ -37,7 +37,11 @@ def write_card(name: str, figures: dict[str, Any], configuration: str) -> Path:
         f"## Accuracy\n\n{_accuracy(own)}",
         f"## Training images\n\n{_images(figures['licences'])}",
         f"## Limits\n\n{_limits(side, own['int8'])}",
-        f"## How it was trained\n\n{_training(own['training'], figures['data'], configuration)}",
+        "## How it was trained\n\n"
+        + "\n".join(
+            _training(facts, figures["data"], configuration)
+            for facts, configuration in zip(own["training"], configurations, strict=True)
+        ),
     ]
     front = yaml.safe_dump(_front_matter(name, own), sort_keys=False)
     path = folder / CARD_FILE
@@ -67,8 +71,9 @@ def pretrained_table(figures: dict[str, Any], table: Table) -> str:
     first = next(iter(figures["models"].values()))
     note = (
         f"\nThe files as they are shipped, on the {first['images']} validation images of "
-        f"`{figures['data']}`; trained on {first['training']['images']} images of the same source. "
-        "The published files were trained on all of COCO train; measured on the same images.\n"
+        f"`{figures['data']}`; trained on {first['training'][0]['images']} images of the same "
+        "source. The published files were trained on all of COCO train; measured on the same "
+        "images.\n"
     )
     return "## Pretrained detectors\n\n" + table(heads, rows) + note
 
