@@ -2,7 +2,7 @@
 
     tinydet run --config configs/coco_person_192_a035.yaml hydra.run.dir=RUN_192
     tinydet run --config configs/coco_person_256_a035.yaml hydra.run.dir=RUN_256
-    python benchmarks/pretrained.py --run-192 RUN_192 --run-256 RUN_256 DATASET
+    python benchmarks/pretrained.py DATASET --run-192 RUN_192 --run-256 RUN_256
 
 Of several run folders after an option each started from the detector of the one before
 (``training.model.pretrained_weights=RUN/saved_models/best_model.keras``), and that of the last one
@@ -55,7 +55,7 @@ def main() -> None:
         runs = getattr(parsed, f"run_{side}")
         figures["models"][name] = make(name, runs, parsed.data)
         configurations[name] = [configuration(run, runs[:place]) for place, run in enumerate(runs)]
-    command = f"python benchmarks/pretrained.py --run-192 RUN --run-256 RUN {parsed.data.name}"
+    command = f"python benchmarks/pretrained.py {parsed.data.name} --run-192 RUN --run-256 RUN"
     write_result("pretrained", command, figures)
     for name, texts in configurations.items():
         write_card(name, figures, texts)
