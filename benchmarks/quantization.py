@@ -32,7 +32,6 @@ WAYS: dict[str, dict[str, Any]] = {  # what differs from plain
     "least squared error": {"calibration_method": "mse"},
     "min-max, optimized": {"optimize": True},
     "percentile, optimized": {"optimize": True, "calibration_method": "percentile"},
-    "QAT": {"optimize": True, "quantization_type": "QAT"},
     "percentile, QAT": {
         "optimize": True,
         "calibration_method": "percentile",
