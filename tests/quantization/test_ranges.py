@@ -130,7 +130,7 @@ def background_and_objects(seed, num_scores, images=4):
 
 
 def score_error(logits, low, high):
-    """Of scores from rounded logits, largest; scores by their definition."""
+    """What rounding the logits does to each score; scores by their definition."""
     scale = (high - low) / 255
     zero_point = np.round(-low / scale)
     rounded = (np.clip(np.round(logits / scale) + zero_point, 0, 255) - zero_point) * scale
