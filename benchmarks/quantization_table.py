@@ -30,7 +30,7 @@ def quantization_table(name: str, figures: dict[str, Any], table: Table) -> str:
     heads = ["weights", "way", "AP@0.4", "AP@0.5", "AP@0.75", "COCO AP"]
     heads += ["against float, AP@0.4", "seconds"]
     qat, near = figures["qat"], figures["simulation"]
-    layers, logits, deltas = near["layers"], near["logits"], near["deltas"]
+    layers, scores, deltas = near["layers"], near["scores"], near["deltas"]
     note = (
         f"\n`{name}`: {figures['images']} images, {figures['calibration_images']} for calibration. "
         f"QAT: {qat['epochs']} epochs, learning rate {qat['learning_rate']:g}, from the optimized "
@@ -40,7 +40,8 @@ def quantization_table(name: str, figures: dict[str, Any], table: Table) -> str:
         f"layer {layers['equal']:.1%} of the values equal "
         f"({layers['equal_in_the_worst_layer']:.1%} in the worst layer), none differs by more "
         f"than {layers['largest_difference']:.0f} step; end to end "
-        f"{logits['at_most_one_step']:.1%} of the logits and {deltas['at_most_one_step']:.1%} of "
-        "the deltas differ by at most one step.\n"
+        "99 of 100 scores (of those that are not 0) differ by at most "
+        f"{scores['99_percent_at_most']:.3f}, box deltas by {deltas['99_percent_at_most']:.2f} of "
+        "the anchor's side.\n"
     )
     return "## Ways to quantize\n\n" + table(heads, rows) + note
