@@ -54,7 +54,7 @@ def main() -> None:
     for name, side in INPUT_SIDES_PX.items():
         runs = getattr(parsed, f"run_{side}")
         figures["models"][name] = make(name, runs, parsed.data)
-        configurations[name] = [configuration(run, runs[:place]) for place, run in enumerate(runs)]
+        configurations[name] = [configuration(run, goes_on=run != runs[0]) for run in runs]
     command = f"python benchmarks/pretrained.py {parsed.data.name} --run-192 RUN --run-256 RUN"
     write_result("pretrained", command, figures)
     for name, texts in configurations.items():
@@ -126,10 +126,10 @@ def _without_paths(value: Any) -> Any:
     return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
 
 
-def configuration(run: Path, before: list[Path]) -> str:
-    """What decided how a run trained, as YAML; it may go on from runs before it."""
+def configuration(run: Path, goes_on: bool) -> str:
+    """What decided how a run trained, as YAML; it may go on from the run before it."""
     content = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
-    if before:
+    if goes_on:
         content["training"]["model"]["pretrained_weights"] = "the detector above"
     chosen = {key: _without_paths(content[key]) for key in CONFIG_SECTIONS if key in content}
     return yaml.safe_dump(chosen, sort_keys=False, allow_unicode=True, width=100)

@@ -85,7 +85,7 @@ def _batches(parsed: argparse.Namespace, images: "DecodedImages") -> "TrainingBa
 
     environment = {**os.environ, "COCO": str(parsed.data)}
     config = load_config(CONFIG, (), environment).config
-    samples = load_training(config.dataset)[0].samples[:768]
+    samples = load_training(config.dataset)[0].samples[:NUM_SUBSET]
     return TrainingBatches(
         samples,
         make_augmentation(config.data_augmentation),

@@ -1,7 +1,5 @@
 """Anchors of a new configuration follow the objects of the data set."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -11,14 +9,14 @@ from tinydet.boxes import iou_matrix
 from tinydet.config.loader import load_config
 from tinydet.data.dataset import load_dataset
 from tinydet.pipeline.anchor_choice import anchors_for
-from tinydet.pipeline.commands import write_template
+from tinydet.pipeline.commands import INPUT_SIZE, write_template
 
 
 @pytest.fixture
-def labelled(tmp_path: Path):  # type: ignore[no-untyped-def]  # a function
+def labelled(tmp_path):
     """Write 40 images, each with a square object of the given sides in turn."""
 
-    def write(*sides: float) -> Path:
+    def write(*sides):
         for kind in ("images", "labels"):
             (tmp_path / "data" / kind).mkdir(parents=True)
         for index in range(40):
@@ -42,7 +40,7 @@ def labelled(tmp_path: Path):  # type: ignore[no-untyped-def]  # a function
         ((), 192, "compact"),
     ],
 )
-def test_large_objects_take_the_large_anchors(labelled, sides, side_px, expected) -> None:  # type: ignore[no-untyped-def]
+def test_large_objects_take_the_large_anchors(labelled, sides, side_px, expected):
     dataset = load_dataset(labelled(*sides))
     assert anchors_for(dataset, side_px, side_px) == expected
     boxes = np.concatenate([sample.boxes for sample in dataset.samples])
@@ -52,8 +50,9 @@ def test_large_objects_take_the_large_anchors(labelled, sides, side_px, expected
 
 
 @pytest.mark.parametrize(("side", "name"), [(0.4, "published"), (0.08, "compact")])
-def test_init_writes_the_choice(labelled, tmp_path: Path, side: float, name: str) -> None:  # type: ignore[no-untyped-def]
+def test_init_writes_the_choice(labelled, tmp_path, side, name):
     path = write_template(tmp_path / "user_config.yaml", labelled(side), force=False)
     assert f"    anchors: {name}" in path.read_text(encoding="utf-8")
     loaded = load_config(path)
     assert not loaded.warnings
+    assert loaded.config.training.model.input_shape[:2] == INPUT_SIZE

@@ -14,6 +14,7 @@ from tinydet.inference import detect, load_detector
 from tinydet.quantization import QuantizationOptions, quantize
 from tinydet.quantization.analysis import LAYER_REPORT_FILE, costliest, load_layer_report
 from tinydet.quantization.flatbuffer import pack_model, parse_model
+from tinydet.quantization.ranges.network_outputs import OutputValues
 from tinydet.quantization.verify import verify_quantized
 
 CHOICES = [
@@ -173,8 +174,12 @@ def test_broken_contracts_are_named(tmp_path, save_float_model, calibration_imag
 
 @pytest.mark.slow
 @pytest.mark.parametrize("order", permutations(["scores", "deltas", "anchors"]))
-def test_published_three_output_layout(tmp_path, save_float_model, calibration_images, order):
+def test_published_three_output_layout(
+    tmp_path, save_float_model, calibration_images, order, monkeypatch
+):
     """Three outputs in any order, dynamic batch, anchors from TILE: the same scores and boxes."""
+    # The converter's own calibration, of the published file, covers all logits.
+    monkeypatch.setattr(OutputValues, "logit_range", lambda _self, whole: whole)
     path, spec = save_float_model(3)
     options = QuantizationOptions(output_type="int8")
     two_outputs = quantize(path, calibration_images, tmp_path / "out", options=options)
@@ -183,9 +188,7 @@ def test_published_three_output_layout(tmp_path, save_float_model, calibration_i
     images = inputs_u8(calibration_images, spec)
     scores, boxes = load_detector(two_outputs, spec).outputs(images)
     published_scores, published_boxes = load_detector(published, spec).outputs(images)
-    # Its logits are in coarser steps: the converter's own calibration covers all of them.
-    np.testing.assert_allclose(published_scores, scores, atol=0.1)
-    assert np.abs(published_scores - scores).mean() < 1 / 256
+    np.testing.assert_allclose(published_scores, scores, atol=2 / 256)
     assert np.abs(published_boxes - boxes).max() < 0.05  # its anchors are rounded to int8
     assert np.abs(published_boxes - boxes).mean() < 0.01
 

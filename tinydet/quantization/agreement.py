@@ -36,7 +36,7 @@ def simulation_agreement(prepared: PreparedNetwork, images: int) -> dict[str, An
     tensors = match_tensors(network, content)
     rounded = network_to_train(prepared)
     logits, deltas = network.logits_and_deltas
-    (scores,) = (layer.output for layer in network.layers if layer.inputs == (logits,))
+    scores = network.scores
     num_scores = network.shape(logits)[-1]
     ends: dict[int, list[Any]] = {scores: [], deltas: []}
     layers: dict[int, list[Any]] = {}

@@ -98,11 +98,19 @@ class FoldedNetwork:
         return tuple(layer for layer in self.layers if layer.kernel is not None)
 
     @property
+    def scores(self) -> int:
+        """The tensor of class scores: what the softmax gives."""
+        return self._softmax.output
+
+    @property
     def logits_and_deltas(self) -> tuple[int, int]:
         """The tensors of class logits (what the softmax takes) and of box deltas."""
-        scores = next(layer for layer in self.layers if layer.kind == SOFTMAX)
-        (deltas,) = (tensor for tensor in self.outputs if tensor != scores.output)
-        return scores.inputs[0], deltas
+        (deltas,) = (tensor for tensor in self.outputs if tensor != self.scores)
+        return self._softmax.inputs[0], deltas
+
+    @property
+    def _softmax(self) -> Layer:
+        return next(layer for layer in self.layers if layer.kind == SOFTMAX)
 
     def content(self) -> bytes:
         """The network as it is now, as the content of a ``.tflite``."""

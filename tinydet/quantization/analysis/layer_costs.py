@@ -74,8 +74,12 @@ def layer_costs(
     exact = {network.input: batch}
     for layer in steps:
         exact[layer.output] = compute(layer, [exact[t] for t in layer.inputs], rounded=False)
-    # Beyond its range an output makes no difference to a box (ranges/network_outputs.py).
-    within = {t: tf.clip_by_value(exact[t], *ranges[t]) for t in network.logits_and_deltas}
+
+    def cut(output: int, values: Any) -> Any:
+        """Beyond its range an output makes no difference to a box (ranges/network_outputs.py)."""
+        return tf.clip_by_value(values, *ranges[output])
+
+    within = {t: cut(t, exact[t]) for t in network.logits_and_deltas}
     variances = {t: float(tf.math.reduce_variance(y)) or 1.0 for t, y in within.items()}
     costs = {}
     for number, layer in enumerate(track(steps, "Rounding each layer alone")):
@@ -85,10 +89,8 @@ def layer_costs(
                 inputs = [changed.get(t, exact[t]) for t in later.inputs]
                 changed[later.output] = compute(later, inputs, rounded=False)
         errors = [
-            float(tf.reduce_mean(tf.square(tf.clip_by_value(changed[t], *ranges[t]) - wanted)))
+            float(tf.reduce_mean(tf.square(cut(t, changed.get(t, exact[t])) - wanted)))
             / variances[t]
-            if t in changed
-            else 0.0
             for t, wanted in within.items()
         ]
         costs[layer.output] = sum(errors) / len(errors)

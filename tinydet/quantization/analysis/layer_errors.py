@@ -155,9 +155,8 @@ def match_tensors(float_network: FoldedNetwork, int8_content: bytes) -> dict[int
             by_name[tensor_name(tensor)] = Int8Tensor(index, *code)
     wanted = {layer.output: float_network.name(layer.output) for layer in float_network.layers}
     _, deltas = float_network.logits_and_deltas
-    scores = next(t for t in float_network.outputs if t != deltas)
     for tensor, index in _int8_outputs(model, graph).items():
-        name = {"scores": scores, "deltas": deltas}[tensor]
+        name = {"scores": float_network.scores, "deltas": deltas}[tensor]
         code = scale_and_zero_point(graph.tensors[index])
         if code is not None:
             wanted[name] = f"output {tensor}"

@@ -7,7 +7,7 @@ import numpy as np
 from tinydet.boxes import FloatArray
 from tinydet.progress import track
 from tinydet.quantization.activations import run_with_tensors
-from tinydet.quantization.folded_network import SOFTMAX, FoldedNetwork, Range
+from tinydet.quantization.folded_network import FoldedNetwork, Range
 from tinydet.quantization.options import CalibrationMethod
 from tinydet.quantization.ranges.histogram import Histogram
 from tinydet.quantization.ranges.methods import METHODS, whole_range
@@ -62,9 +62,7 @@ def calibrate_ranges(
         elif deltas in group:
             low, high = outputs.delta_range or (low, high)
         ranges.update(dict.fromkeys(group, (low, max(high, low + SMALLEST_WIDTH))))
-    ranges[network.input] = input_range
-    scores = {layer.output for layer in network.layers if layer.kind == SOFTMAX}
-    return {**ranges, **dict.fromkeys(scores, SCORE_RANGE)}
+    return {**ranges, network.input: input_range, network.scores: SCORE_RANGE}
 
 
 def _extremes(

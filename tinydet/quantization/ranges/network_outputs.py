@@ -49,7 +49,7 @@ class OutputValues:
             self.delta_range = min(low, float(seen.min())), max(high, float(seen.max()))
         for kind in (logits[0][is_seen], logits[0][~is_seen]):
             step = -(-len(kind) // MOST_ANCHORS) or 1
-            self._logits.append(kind[::step])
+            self._logits.append(kind[::step].copy())  # a view would keep all anchors in memory
             self._weights.append(np.full(len(self._logits[-1]), float(step)))
 
     def logit_range(self, whole: Range) -> Range:
