@@ -3,6 +3,9 @@
 import difflib
 from collections.abc import Iterable, Sequence
 
+MAX_LINE = 600  # characters of one line of a message
+MAX_FOUND = 2400  # of all lines that say what was found
+
 
 class TinydetError(Exception):
     """Base of every error the command line prints as one line instead of a traceback."""
@@ -46,10 +49,17 @@ class FaultError(TinydetError):
         where: Path (with the line where that helps), key or option.
         found: What is wrong there, without a full stop.
         remedy: What to do about it, a full sentence.
+
+    What comes from a file is shortened and its control characters are escaped, so that no message
+    is longer than a screen or changes the terminal.
+
+    Attributes:
+        found: As above, as it is shown.
     """
 
     def __init__(self, where: object, found: str, remedy: str) -> None:
-        super().__init__(f"{where}: {found}. {remedy}")
+        self.found = "\n".join(readable(line, MAX_LINE) for line in found[:MAX_FOUND].split("\n"))
+        super().__init__(f"{readable(where, MAX_LINE)}: {self.found}. {readable(remedy, MAX_LINE)}")
 
 
 class DataError(FaultError):
@@ -132,3 +142,23 @@ def near_name(name: str, known: Iterable[str]) -> str:
     """
     matches = difflib.get_close_matches(name, list(known), n=1)
     return f" Did you mean '{matches[0]}'?" if matches else ""
+
+
+def readable(value: object, most: int = 200) -> str:
+    r"""Text of any origin as it can be shown: one line, no control characters, not too long.
+
+    Args:
+        value: A name, a path, a value of a file.
+        most: Characters that are shown; of a longer text the middle is left out.
+
+    >>> readable("x\x1b[31mred"), readable("a" * 30, 12)
+    ('x\\x1b[31mred', 'aaaa ... aaa')
+    """
+    text = str(value)
+    if len(text) > most:
+        head = (most - 4) // 2
+        text = f"{text[:head]} ... {text[head + 5 - most :]}"
+    if text.isprintable():
+        return text
+    shown = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return "".join(shown)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tinydet.data.images import list_images, read_image, read_image_size
+from tinydet.data.image_files import list_images
+from tinydet.data.images import read_image, read_image_size
 from tinydet.errors import DataError
 
 HEIGHT, WIDTH = 32, 48
@@ -116,9 +117,9 @@ def test_truncated_file(tmp_path, suffix):
     ("content", "found"),
     [
         pytest.param(b"", "is an empty file", id="empty"),
-        pytest.param(b"hello\n", "is no JPEG, PNG, WebP or BMP image", id="text"),
-        pytest.param(b"\xff\xd8\xff", "is no JPEG|cannot be decoded|truncated", id="start"),
-        pytest.param(b"GIF89a" + bytes(40), "is no JPEG, PNG, WebP or BMP image", id="gif"),
+        pytest.param(b"hello\n", "is no image of a known format", id="text"),
+        pytest.param(b"\xff\xd8\xff", "is no image|cannot be decoded|truncated", id="start"),
+        pytest.param(b"8BPS" + bytes(40), "is no image of a known format", id="psd"),
     ],
 )
 def test_fake_image(tmp_path, content, found):
@@ -139,7 +140,7 @@ def test_missing_image(tmp_path):
 
 def test_listing_is_sorted_recursive_and_knows_images(tmp_path):
     names = ["b.JPG", "a b/ü.png", "a b/z.jpeg", "c.webp", "d.bmp"]
-    others = ["notes.txt", ".hidden.jpg", ".thumbs/x.jpg", "e.gif", "jpg"]
+    others = ["notes.txt", ".hidden.jpg", ".thumbs/x.jpg", "e.psd", "jpg"]
     for name in names + others:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()

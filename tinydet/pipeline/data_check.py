@@ -4,8 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tinydet.data.check import CHECK_FILE, check_dataset
+from tinydet.data.check import check_dataset
 from tinydet.data.dataset import Dataset
+from tinydet.data.image_files import CHECK_FILE
 from tinydet.errors import DataError
 from tinydet.pipeline.context import Run
 

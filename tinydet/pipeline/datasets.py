@@ -4,8 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from tinydet.config.schema.basics import DatasetSection
-from tinydet.data.dataset import Dataset, available_splits, load_dataset, split_by_name
-from tinydet.data.images import is_image_name, list_images
+from tinydet.data.dataset import Dataset, available_splits, load_dataset
+from tinydet.data.image_files import is_image_name, list_images
+from tinydet.data.splits import split_by_name
 from tinydet.errors import DataError
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tinydet.data.images import IMAGE_SUFFIXES, decode_image, read_bytes
+from tinydet.data.image_files import image_suffixes
+from tinydet.data.images import decode_image, read_bytes
 from tinydet.errors import DataError, UnsupportedError
 from tinydet.targets.base import CompiledModel
 from tinydet.targets.linux.boards import LinuxBoard
@@ -18,7 +19,6 @@ from tinydet.targets.linux.ssh import Answer, stream_from
 from tinydet.targets.linux.ssh_host import RemoteError, SshHost
 
 FOLDER_ON_BOARD = "tinydet"  # below the home folder
-IMAGES_TO_SEND = (*IMAGE_SUFFIXES, ".ppm", ".pgm", ".pnm")
 SIGNAL_BASE = 128  # exit status of a shell whose command ended by signal n: this + n
 NOT_EXECUTABLE = (126, 127)
 # Exit statuses of the program, see program/main.c.
@@ -48,11 +48,11 @@ class Source:
 
     def __post_init__(self) -> None:
         for image in self.images:
-            if image.suffix.lower() not in IMAGES_TO_SEND:
+            if image.suffix.lower() not in image_suffixes():
                 raise UnsupportedError(
                     str(image),
                     image.suffix or "a file without suffix",
-                    ", ".join(IMAGES_TO_SEND),
+                    ", ".join(image_suffixes()),
                     "Convert it to PNG.",
                 )
 
