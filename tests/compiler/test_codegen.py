@@ -13,7 +13,7 @@ from tests.compiler import reference_interpreter
 from tests.compiler.generated_library import STRICT, ZIG_CC, GeneratedLibrary, compile_files
 from tests.compiler.network_builder import NetworkBuilder
 from tests.compiler.random_networks import networks
-from tests.fuzz_seed import SAY, SEED
+from tests.fuzz_seed import SEED
 from tinydet.compiler.codegen import GeneratedModel, generate
 from tinydet.compiler.codegen.c_text import array, comment, float32, is_c_name, string
 from tinydet.compiler.codegen.kernel_files import kernel_sources, needed_files
@@ -284,7 +284,6 @@ def test_walks_read_what_numpy_broadcasts(dimensions, drop):
 @pytest.mark.parametrize("input_mode", ["image", "caller", "rows"])
 def test_random_networks_in_every_plan(tmp_path, objective, input_mode):
     """Residual sums, taps, several readers, odd sizes: see ``random_networks``; others each day."""
-    print(SAY)
     request = PlanRequest(objective=objective, input_mode=input_mode)
     number = 0
 
