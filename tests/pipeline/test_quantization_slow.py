@@ -18,7 +18,7 @@ def float_model(tmp_path):
     import keras
 
     from tinydet.model import build_detector
-    from tinydet.training.batch_norm_statistics import reestimate_batch_norm
+    from tinydet.training.batch_norm import reestimate_batch_norm
 
     path = tmp_path / "float" / "best_model.keras"
     path.parent.mkdir()

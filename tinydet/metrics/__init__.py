@@ -4,7 +4,7 @@ A detection hits an object of its class when their IoU reaches a threshold and n
 a higher score has hit it before; ``matching`` states the law in full.
 """
 
-from tinydet.metrics.confusion import confusion_matrix, image_agreement
+from tinydet.metrics.confusion import confusion_matrix, image_f1
 from tinydet.metrics.curves import (
     BestF1,
     PrecisionRecall,
@@ -24,7 +24,7 @@ __all__ = [
     "average_precision",
     "best_f1",
     "confusion_matrix",
-    "image_agreement",
+    "image_f1",
     "match_detections",
     "mean_ap",
     "pooled_curve",
