@@ -25,7 +25,9 @@ cat                  50.0      50.0      50.0      50.5      66.7       100.0   
 dog                  50.0      50.0      50.0      50.5      66.7       100.0     50.0       0.50
 bird                    -         -         -         -         -           -        -          -
 mean of classes      50.0      50.0      50.0      50.5
-COCO: AP 50.5, AP50 50.5, AP75 50.5; small -, medium 50.5, large -; recall 50.0"""
+COCO: AP 50.5, AP50 50.5, AP75 50.5; small -, medium 50.5, large -; recall 50.0
+95 % interval, as 4 other images might give: AP@0.40 0.0 to 100.0, AP@0.50 0.0 to 100.0, \
+AP@0.75 0.0 to 100.0"""
 
 COMPARISON_TEXT = """\
 AP in percent     float   int8   points
