@@ -87,8 +87,9 @@ class ApAtIou:
         mean: Over the classes that have objects.
         per_class: Class name to AP.
         draws: ``mean`` for each draw of images of the bootstrap (``tinydet.metrics.bootstrap``),
-            None for one without an object; empty in results of earlier versions. The draws are the same for every detector that
-            is evaluated on the same images, so the differences of two lists are draws as well.
+            None for one without an object; empty in results of earlier versions. The draws are
+            the same for every detector that is evaluated on the same images, so the differences
+            of two lists are draws as well.
     """
 
     mean: float | None
