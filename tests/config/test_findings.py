@@ -101,7 +101,10 @@ def test_all_findings_at_once_in_file_order(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("override", "sentence"),
     [
-        ("general.model_path=a/model.onnx", "(.onnx) is not supported (supported: .keras, .h5)"),
+        (
+            "general.model_path=a/model.onnx",
+            "(.onnx) is not supported (supported: .keras, .h5, .hdf5)",
+        ),
         ("general.model_path=a.keras", "general.model_path: a second model beside training.model"),
         ("general.model_path=https://a.b/c.h5", "supported: a path on this machine"),
         ("training.resume_training_from=old", "a second model beside training.model"),

@@ -24,7 +24,7 @@ from tinydet.metrics import (
     best_f1,
     confusion_matrix,
     draw_images,
-    image_agreement,
+    image_f1,
     match_detections,
     mean_ap,
     pooled_curve,
@@ -122,11 +122,9 @@ class ScoredImages:
         return Confusion(labels, matrix.tolist(), self.working_score, self.headline_iou)
 
     @cached_property
-    def agreement(self) -> DoubleArray:
+    def image_f1(self) -> DoubleArray:
         """F1 of each image by itself, at ``working_score``."""
-        return image_agreement(
-            self.matches, self.ground_truth, self.working_score, self.headline_iou
-        )
+        return image_f1(self.matches, self.ground_truth, self.working_score, self.headline_iou)
 
 
 def _known(value: float) -> float | None:

@@ -5,7 +5,7 @@ a higher score has hit it before; ``matching`` states the law in full.
 """
 
 from tinydet.metrics.bootstrap import Interval, draw_images, interval_of, resampled_ap
-from tinydet.metrics.confusion import confusion_matrix, image_agreement
+from tinydet.metrics.confusion import confusion_matrix, image_f1
 from tinydet.metrics.curves import (
     BestF1,
     PrecisionRecall,
@@ -27,7 +27,7 @@ __all__ = [
     "best_f1",
     "confusion_matrix",
     "draw_images",
-    "image_agreement",
+    "image_f1",
     "interval_of",
     "match_detections",
     "mean_ap",

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from tinydet.boxes import Detections
-from tinydet.evaluation.lost_images import LOST_IMAGES_FILE, lost_images, save_lost_images
 from tinydet.evaluation.result import EvaluationSettings
 from tinydet.evaluation.scoring import ScoredImages
+from tinydet.evaluation.sheets import LOST_IMAGES_FILE, lost_images, save_lost_images
 
 
 @pytest.fixture
@@ -43,13 +43,13 @@ def test_nothing_lost_draws_nothing_and_removes_an_old_sheet(score_with, tmp_pat
 
 def test_the_image_with_most_added_mistakes_comes_first(score_with, monkeypatch):
     drawn = []
-    from tinydet.evaluation import lost_images as module
+    from tinydet.evaluation import sheets as module
 
     def note(scored, index):
         drawn.append((scored, index))
         return np.zeros((30, 40, 3), np.uint8)
 
-    monkeypatch.setattr(module, "draw_agreement", note)
+    monkeypatch.setattr(module, "draw_tile", note)
     before = score_with((2, 1, 1, 0))
     after = score_with((2, 0, 1, 0), (0, 0, 1, 3))  # loses 0, 1, 1 and 3
     sheet = lost_images(before, after)

@@ -114,7 +114,7 @@ def test_a_result_never_stands_beside_pictures_of_another_run(
     def fail(_scored):
         raise OutputError("worst_images.png", "cannot be written", "Free some space.")
 
-    monkeypatch.setattr("tinydet.evaluation.worst_images.worst_images", fail)
+    monkeypatch.setattr("tinydet.evaluation.sheets.worst_images", fail)
     with pytest.raises(OutputError):
         evaluate_scenes(run_folder=tmp_path)
     assert not (tmp_path / "evaluation/fake_model/result.json").exists()

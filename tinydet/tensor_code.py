@@ -10,7 +10,7 @@ from tinydet.boxes import FloatArray
 from tinydet.config.detector_spec import PreprocessSpec
 
 AnyArray = npt.NDArray[Any]
-NUM_PIXEL_VALUES = 256
+PIXELS = np.arange(256, dtype=np.float64)
 # A pixel that is half a step away from two codes is as well served by either; rounding noise of
 # the stored float32 scale must not push it over that limit.
 NEAREST_LIMIT = 0.5 + 1e-3
@@ -69,16 +69,24 @@ def pixel_codes(code: TensorCode, preprocess: PreprocessSpec) -> AnyArray:
     >>> pixel_codes(TensorCode(np.dtype(np.int8), 2 / 255, 10), double)[[0, 1, 3, 255]]
     array([ 10,  10,  12, 127], dtype=int8)
     """
-    pixels = np.arange(NUM_PIXEL_VALUES, dtype=np.float64)
-    real = preprocess.scale * pixels + preprocess.offset
+    real = preprocess.scale * PIXELS + preprocess.offset
     if code.is_float:
         return real.astype(code.dtype)
     limits = np.iinfo(code.dtype)
-    identity: AnyArray = (pixels + limits.min).astype(code.dtype)
-    if not code.scale:
-        return identity
+    if not code.scale or takes_pixels(code, preprocess):
+        return (PIXELS + limits.min).astype(code.dtype)
     wanted = real / code.scale + code.zero_point
-    if np.max(np.abs(wanted - identity)) <= NEAREST_LIMIT:
-        return identity
     codes: AnyArray = np.clip(np.round(wanted), limits.min, limits.max).astype(code.dtype)
     return codes
+
+
+def takes_pixels(code: TensorCode, preprocess: PreprocessSpec) -> bool:
+    """Whether a pixel (int8: the pixel - 128) is as good a code of its real value as any other.
+
+    Args:
+        code: Of an int8 or uint8 input, scale > 0.
+        preprocess: Its ``scale`` and ``offset`` are used.
+    """
+    wanted = (preprocess.scale * PIXELS + preprocess.offset) / code.scale + code.zero_point
+    identity = PIXELS + np.iinfo(code.dtype).min
+    return bool(np.max(np.abs(wanted - identity)) <= NEAREST_LIMIT)

@@ -11,7 +11,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from tinydet.boxes import Detections
-from tinydet.evaluation.coco import coco_figures
+from tinydet.evaluation.coco_figures import coco_figures
 from tinydet.metrics import GroundTruth
 
 NAMES = ("cat", "dog", "bird")

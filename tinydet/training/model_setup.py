@@ -1,16 +1,77 @@
-"""Making a model ready for training steps."""
+"""Making a model ready for training steps: seeds, frozen layers, optimizer, kernels."""
+
+from collections.abc import Mapping
+from typing import Any
 
 import keras
+import numpy as np
 
 from tinydet.config.frozen_layers import SUPPORTED, parse_frozen_layers
-from tinydet.errors import UnsupportedError
+from tinydet.errors import UnsupportedError, near_name
+from tinydet.training.batch_norm import use_fused_batch_norm
 from tinydet.training.distribution import ProcessGroup
-from tinydet.training.distribution.agreement import share_gradients
-from tinydet.training.distribution.batch_norm import synchronize_batch_norm
-from tinydet.training.fused_batch_norm import use_fused_batch_norm
-from tinydet.training.optimizer import make_optimizer
 from tinydet.training.options import TrainingOptions
 from tinydet.training.precision import use_precision, with_loss_scale
+from tinydet.training.synchronization import share_gradients, synchronize_batch_norm
+
+WHERE = "training.optimizer"
+
+
+def make_optimizer(name: str, arguments: Mapping[str, Any]) -> keras.optimizers.Optimizer:
+    """Any optimizer of Keras.
+
+    Args:
+        name: Its class name, in upper or lower case.
+        arguments: As its constructor takes them.
+
+    Raises:
+        UnsupportedError: No such optimizer, or arguments it does not take.
+    """
+    known = {
+        key: value
+        for key, value in vars(keras.optimizers).items()
+        if isinstance(value, type)
+        and issubclass(value, keras.optimizers.Optimizer)
+        and key not in ("Optimizer", "LossScaleOptimizer")  # the base, and a wrapper of another
+    }
+    found = {key.lower(): key for key in known}.get(name.lower())
+    if found is None:
+        raise UnsupportedError(
+            WHERE, name, ", ".join(sorted(known)), "Correct the name." + near_name(name, known)
+        )
+    try:
+        return known[found](**arguments)
+    except (TypeError, ValueError) as error:
+        raise UnsupportedError(
+            f"{WHERE}.{found}",
+            ", ".join(f"{key}={value!r}" for key, value in arguments.items()),
+            f"the arguments of keras.optimizers.{found}",
+            f"Correct them: {' '.join(str(error).split())}.",
+        ) from None
+
+
+class SeedLayers(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships no types
+    """Starts every random layer anew in each epoch, from (seed, epoch, place of the layer).
+
+    Keras keeps the state of its random layers neither in weights files nor in model files.
+
+    Args:
+        seed: Of the run, >= 0.
+    """
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self.seed = seed
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002 - Keras' signature
+        """Set the state of every random layer."""
+        for place, layer in enumerate(self.model.layers):
+            generator = getattr(layer, "seed_generator", None)
+            if generator is not None:
+                drawn = np.random.SeedSequence([self.seed, epoch, place]).generate_state(1)
+                # The low 31 bits fit the type of the state in every backend.
+                generator.state.assign([int(drawn[0]) & 0x7FFFFFFF, 0])
+
 
 FROZEN_LAYERS = "training.frozen_layers"
 

@@ -6,16 +6,14 @@ import json
 import os
 import time
 from collections.abc import Callable
-from importlib import metadata
 from pathlib import Path
 
 from tinydet.config.files import make_folder, write_text_atomically
 from tinydet.data.dataset import Dataset
 from tinydet.errors import DataError
-from tinydet.evaluation.coco import coco_figures
+from tinydet.evaluation.coco_figures import coco_figures
 from tinydet.evaluation.examples import examples
 from tinydet.evaluation.file_names import unique_paths
-from tinydet.evaluation.model_kind import model_kind
 from tinydet.evaluation.result import (
     RESULT_FILE,
     DataFacts,
@@ -24,8 +22,9 @@ from tinydet.evaluation.result import (
     ModelFacts,
 )
 from tinydet.evaluation.scoring import ScoredImages
-from tinydet.inference import Detector, detect_files
+from tinydet.inference import Detector, detect_files, model_kind
 from tinydet.progress import track
+from tinydet.versions import installed_versions
 
 EVALUATION_FOLDER = "evaluation"
 CURVES_FOLDER = "precision_vs_recall_curves"
@@ -104,7 +103,7 @@ def evaluate(
         confusion=scored.confusion,
         images_per_second=len(rows) / seconds,
         seconds=seconds,
-        versions=_versions(),
+        versions=installed_versions(PACKAGES),
     )
     if run_folder is not None:
         _write(result, scored, run_folder, model_path.stem)
@@ -147,16 +146,6 @@ def _data_facts(scored: ScoredImages, path: Path) -> DataFacts:
     return DataFacts(str(path), len(scored.samples), boxes, ignored)
 
 
-def _versions() -> dict[str, str]:
-    versions = {}
-    for name in PACKAGES:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return versions
-
-
 def _write(result: EvaluationResult, scored: ScoredImages, run_folder: Path, stem: str) -> None:
     from tinydet.drawing import save_image
     from tinydet.evaluation.charts import (
@@ -165,7 +154,7 @@ def _write(result: EvaluationResult, scored: ScoredImages, run_folder: Path, ste
         precision_recall_figure,
         save_figure,
     )
-    from tinydet.evaluation.worst_images import worst_images
+    from tinydet.evaluation.sheets import worst_images
 
     folder = make_folder(run_folder / EVALUATION_FOLDER / stem)
     # An older result must not stand beside newer pictures if the writing is cut short.

@@ -13,9 +13,9 @@ from tinydet.errors import DataError, ModelFileError, OutputError, UnsupportedEr
 from tinydet.inference import detect, load_detector
 from tinydet.quantization import QuantizationOptions, quantize
 from tinydet.quantization.analysis import LAYER_REPORT_FILE, costliest, load_layer_report
-from tinydet.quantization.flatbuffer import pack_model, parse_model
+from tinydet.quantization.contract import verify_quantized
 from tinydet.quantization.ranges.network_outputs import OutputValues
-from tinydet.quantization.verify import verify_quantized
+from tinydet.quantization.tflite_file import pack_model, parse_model
 
 CHOICES = [
     ("per_channel", "uint8", "float"),
@@ -201,7 +201,7 @@ def convert_published(path, spec, calibration_images, order):
     import tensorflow as tf
 
     from tinydet.inference.decoding import spec_anchors
-    from tinydet.model.detector import split_outputs
+    from tinydet.model.network import split_outputs
 
     model = split_outputs(keras.models.load_model(path))
     anchors = spec_anchors(spec)[None]

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from tinydet.training.fused_batch_norm import use_fused_batch_norm
+from tinydet.training.batch_norm import use_fused_batch_norm
 
 
 def build():

@@ -13,8 +13,8 @@ from tinydet.errors import ModelFileError
 from tinydet.inference import load_detector
 from tinydet.inference.decoding import spec_anchors
 from tinydet.inference.output_layout import BOX_COLUMNS
-from tinydet.inference.tensor_code import TensorCode, pixel_codes
-from tinydet.quantization.flatbuffer import (
+from tinydet.quantization.options import QuantizationOptions, TensorType
+from tinydet.quantization.tflite_file import (
     NUMPY_TYPES,
     constant,
     only_graph,
@@ -24,7 +24,7 @@ from tinydet.quantization.flatbuffer import (
     tensor_name,
     type_name,
 )
-from tinydet.quantization.options import QuantizationOptions, TensorType
+from tinydet.tensor_code import TensorCode, takes_pixels
 
 TENSOR_TYPES: dict[TensorType, str] = {"float": "FLOAT32", "int8": "INT8", "uint8": "UINT8"}
 FLOAT_TAIL = ("DEQUANTIZE", "DEQUANTIZE", "CONCATENATION")
@@ -118,11 +118,8 @@ def input_matches_rescaling(code: TensorCode, preprocess: PreprocessSpec) -> boo
         code: Type, scale and zero point of the input.
         preprocess: Its rescaling.
     """
-    identity = np.arange(256) + np.iinfo(code.dtype).min
-    return bool(
-        abs(code.scale / preprocess.scale - 1) < INPUT_SCALE_TOLERANCE
-        and np.array_equal(pixel_codes(code, preprocess), identity)
-    )
+    is_near = abs(code.scale / preprocess.scale - 1) < INPUT_SCALE_TOLERANCE
+    return is_near and takes_pixels(code, preprocess)
 
 
 def _tail_tensors(model: Any, graph: Any) -> set[int]:

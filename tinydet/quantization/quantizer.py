@@ -10,7 +10,7 @@ from tinydet.quantization.agreement import simulation_agreement
 from tinydet.quantization.analysis import LAYER_REPORT_FILE, write_layer_report
 from tinydet.quantization.export import export_int8
 from tinydet.quantization.options import QuantizationOptions
-from tinydet.quantization.preparation import PreparedNetwork, prepare_network
+from tinydet.quantization.prepared_network import PreparedNetwork, prepare_network
 from tinydet.quantization.quantization_aware import after_training, network_to_train
 
 AGREEMENT_IMAGES = 4

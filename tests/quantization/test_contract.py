@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tinydet.config.detector_spec import PreprocessSpec
-from tinydet.inference.tensor_code import TensorCode
-from tinydet.quantization.verify import input_matches_rescaling
+from tinydet.quantization.contract import input_matches_rescaling
+from tinydet.tensor_code import TensorCode
 
 UNIT = PreprocessSpec(scale=1 / 255, offset=0.0)
 SYMMETRIC = PreprocessSpec(scale=1 / 127.5, offset=-1.0)

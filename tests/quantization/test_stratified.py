@@ -5,7 +5,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinydet.quantization.selection import stratified
+from tinydet.quantization.calibration import stratified
 
 
 @given(

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinydet.config.detector_spec import PreprocessSpec
-from tinydet.inference.tensor_code import TensorCode, pixel_codes
+from tinydet.tensor_code import TensorCode, pixel_codes
 
 DTYPES = {np.uint8: (0, 255), np.int8: (-128, 127)}
 
