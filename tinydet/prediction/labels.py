@@ -81,7 +81,7 @@ def label_images(
     target = folder / LABELS_FILE if output is None else output
     if target.exists():
         raise UnsupportedError(
-            target, "an existing file", "a new one", "Move it away or name another output."
+            str(target), "an existing file", "a new one", "Move it away or name another output."
         )
     postprocess = detector.spec.postprocess.model_copy(update={"score_threshold": ignore_score})
     report = predict(detector, folder, postprocess=postprocess, draw=False)
@@ -104,7 +104,8 @@ def label_images(
 def _coco(
     predictions: list[Prediction], folder: Path, detector: Detector, object_score: float
 ) -> dict[str, Any]:
-    images, annotations = [], []
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
     for image_id, prediction in enumerate(predictions, start=1):
         height, width = prediction.height, prediction.width
         name = prediction.path.relative_to(folder).as_posix()
