@@ -71,12 +71,22 @@ class ModelFacts:
 
 @dataclass(frozen=True)
 class DataFacts:
-    """On which images it was evaluated: counted objects and ignored ones."""
+    """On which images it was evaluated.
+
+    Attributes:
+        path: As given.
+        images: Number of images.
+        boxes: Objects that count.
+        ignored_boxes: Objects that do not.
+        digest: Of file names and labels: what was evaluated on the same images has the same;
+            empty in results of earlier versions.
+    """
 
     path: str
     images: int
     boxes: int
     ignored_boxes: int
+    digest: str = ""
 
 
 @dataclass(frozen=True)
