@@ -33,9 +33,9 @@ Recipe = Literal["tinydet", "published"]
 IouLoss = Literal["giou", "diou"]
 SIDES = ", ".join(map(str, SIDES_PX))
 
-# By name: "published" depends on the input size (smallest 0.26 of the side at 192 px); "wide" covers
-# objects from an eighth of the side to the whole image, with a second square nearly twice as large
-# as the first; "compact" begins at two cells of the first feature map at 192 px: smaller anchors
+# By name: "published" depends on the input size (smallest 0.26 of the side at 192 px); "wide" goes
+# from a seventh of the side to the whole image, with a second square nearly twice as large as the
+# first; "compact" begins at two cells of the first feature map at 192 px: smaller anchors
 # lie mostly between two cells.
 ANCHOR_PRESETS = {
     "published": AnchorSpec(),
