@@ -65,14 +65,14 @@ def evaluate(parsed: argparse.Namespace) -> None:
 
 
 def data_check(parsed: argparse.Namespace) -> int:
-    """Check a data set; exit status 2 where an image cannot be read."""
+    """Check a data set; exit status 2 where an image cannot be read or nothing is to train on."""
     from tinydet.data.check import check_dataset, format_check
     from tinydet.data.dataset import load_dataset
 
     dataset = load_dataset(parsed.data, parsed.classes, parsed.split)
     report = check_dataset(dataset, parsed.output)
     say(format_check(report))
-    return UNREADABLE if report["unreadable"] else 0
+    return UNREADABLE if report["unreadable"] or not report["has_train_part"] else 0
 
 
 def data_generate(parsed: argparse.Namespace) -> None:

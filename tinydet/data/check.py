@@ -55,10 +55,11 @@ def check_dataset(
             and the size, but not what is damaged within. None decodes all.
 
     Returns:
-        JSON-ready report: ``format``, ``class_names``; ``parts`` (images of each part that the
-        data set has); counts ``images``, ``decoded``, ``boxes`` (ignored included),
-        ``ignored_boxes``, ``negatives`` (readable or not, without a box); ``classes`` (``name``,
-        ``boxes``, ``ignored``, ``images`` with that class); ``unreadable`` (``path``, ``fault``);
+        JSON-ready report: ``format``, ``class_names``; ``has_train_part`` (or no parts at all);
+        ``parts`` (images of each part that was read); counts ``images``, ``decoded``, ``boxes``
+        (ignored included), ``ignored_boxes``, ``negatives`` (readable or not, without a box);
+        ``classes`` (``name``, ``boxes``, ``ignored``, ``images`` with that class); ``unreadable``
+        (``path``, ``fault``);
         ``findings`` (``kind``, ``meaning``, ``count``, ``examples``), of the reader and of the
         images; ``duplicate_images`` (groups of paths with the same pixels); ``image_sizes`` and
         ``box_sizes`` (quantiles, COCO size classes), None where nothing could be measured.
@@ -126,6 +127,7 @@ def _report(dataset: Dataset, checks: Sequence[ImageCheck], findings: Findings) 
     return {
         "format": dataset.format,
         "class_names": list(dataset.class_names),
+        "has_train_part": not dataset.splits or "train" in dataset.splits,
         "parts": {part: len(images) for part, images in dataset.parts.items() if part},
         "images": len(samples),
         "decoded": sum(bool(check.digest) for check in checks),
@@ -161,8 +163,8 @@ def format_check(report: dict[str, Any]) -> str:
     if report["parts"]:
         shares = ", ".join(f"{count} {part}" for part, count in report["parts"].items())
         lines.append(f"parts: {shares}")
-    if report["parts"] and "train" not in report["parts"]:
-        lines.append("WARNING: there is no train part, nothing to train on")
+    if not report["has_train_part"]:
+        lines.append("WARNING: there is no train part: nothing to train on")
     if not report["boxes"]:
         lines.append("WARNING: there is not one box: a detector cannot be trained on this")
     names = [readable(c["name"], MAX_NAME) for c in report["classes"]]

@@ -1,7 +1,7 @@
 """A labelled data set, or several, in any of the usual formats, recognised by itself."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from tinydet.data.findings import Findings
 from tinydet.data.readers.annotations import Annotations
 from tinydet.data.readers.parts import SPLITS
 from tinydet.data.readers.recognition import recognise
-from tinydet.errors import DataError, readable
+from tinydet.errors import DataError
 
 DataPaths = Path | str | Sequence[Path | str]
 REMEDY_FOR_NUMBERS = "Give class_names, or a classes.txt in each."
@@ -49,6 +49,7 @@ class Dataset:
         format: Label format: ``YOLO``, ``COCO``, ``Pascal VOC``, ``TFS``, ``labelme``, ...
         findings: What was dropped or mended while reading.
         parts: Part (``train``, ``val``, ``test``; ``""`` where there are none) to its images.
+        splits: All parts that the data set has, also those not read.
         are_numbered: No file names the classes.
         has_open_classes: The label files list no classes, ``class_names`` are those seen.
     """
@@ -58,6 +59,7 @@ class Dataset:
     format: str
     findings: Findings
     parts: Mapping[str, Sequence[Path]] = field(default_factory=dict)
+    splits: tuple[str, ...] = ()
     are_numbered: bool = False
     has_open_classes: bool = False
 
@@ -103,8 +105,25 @@ def load_dataset(
     if len(paths) == 1:
         annotations = _read(paths[0], class_names, split, image_folder)
         return _dataset(annotations, class_names, paths[0])
-    sets = [_dataset(_read(one, class_names, split, image_folder), None, one) for one in paths]
+    sets = [load_all_classes(one, class_names, split, image_folder) for one in paths]
     return join_datasets(sets, class_names)
+
+
+def load_all_classes(
+    path: Path,
+    names_of_numbers: Sequence[str] | None = None,
+    split: str | None = None,
+    image_folder: Path | None = None,
+) -> Dataset:
+    """One of several data sets that are to be joined, with all of its classes.
+
+    Args:
+        path: See ``load_dataset``.
+        names_of_numbers: Names of the classes, for labels that are numbers without names anywhere.
+        split: See ``load_dataset``.
+        image_folder: See ``load_dataset``.
+    """
+    return _dataset(_read(path, names_of_numbers, split, image_folder), None, path)
 
 
 def available_splits(path: DataPaths) -> tuple[str, ...]:
@@ -151,7 +170,10 @@ def join_datasets(datasets: Sequence[Dataset], class_names: Sequence[str] | None
     findings.drop("absent_classes")
     formats = " + ".join(dict.fromkeys(d.format for d in datasets))
     numbered = all(d.are_numbered for d in datasets)
-    joined = Dataset(names, tuple(samples.values()), formats, findings, parts, numbered, are_open)
+    splits = tuple(split for split in SPLITS if any(split in d.splits for d in datasets))
+    joined = Dataset(
+        names, tuple(samples.values()), formats, findings, parts, splits, numbered, are_open
+    )
     _count_classes(joined)
     return joined
 
@@ -178,6 +200,7 @@ def _read(
             f"It has: {', '.join(source.splits)}. Give the path of the images you mean.",
         )
     annotations = source.read(split if source.splits else None, class_names)
+    annotations.splits = source.splits
     annotations.findings.include(findings)
     if not annotations.paths:
         missing = annotations.findings.examples.get("missing_images", [])
@@ -206,6 +229,7 @@ def _dataset(annotations: Annotations, class_names: Sequence[str] | None, where:
         annotations.format,
         annotations.findings,
         annotations.parts,
+        annotations.splits,
         annotations.are_numbered,
         annotations.open_classes,
     )
@@ -227,14 +251,8 @@ def _count_classes(dataset: Dataset) -> None:
             dataset.findings.add("similar_classes", name)
 
 
-def without_unreadable(dataset: Dataset, unreadable: Mapping[Path, str]) -> Dataset:
-    """The data set without the images that cannot be read, which are counted.
-
-    Args:
-        dataset: Not changed.
-        unreadable: Image file to why it cannot be read.
-    """
-    for path, fault in unreadable.items():
-        dataset.findings.add("unreadable_images", f"{readable(path)}: {fault}")
-    samples = tuple(s for s in dataset.samples if s.path not in unreadable)
-    return replace(dataset, samples=samples)
+def without_images(dataset: Dataset, left_out: Collection[Path]) -> Dataset:
+    """The data set without some of its images, as those that cannot be read."""
+    if not left_out:
+        return dataset
+    return replace(dataset, samples=tuple(s for s in dataset.samples if s.path not in left_out))

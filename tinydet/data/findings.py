@@ -28,7 +28,6 @@ KINDS = {
     "repeated_images": "images listed more than once, their boxes joined",
     "shared_labels": "label files that two images of the same name but another suffix share",
     "second_labels": "label files beside the image, unused, since labels/ has one of that image",
-    "unreadable_images": "images that cannot be read, left out",
     "mended_images": "JPEG files without their end, read as far as they go",
     "undecodable_pictures": "pictures of a kind that cannot be decoded here, left out; convert "
     "them to JPEG or PNG (for HEIC: pip install 'tinydet[heic]')",
@@ -41,7 +40,7 @@ KINDS = {
     "other_shapes": "points, lines and masks without a box, not used",
     "rotated_boxes": "rotated boxes, read as the upright box around them",
     "keypoints": "labels with keypoints; the box is used, the keypoints are not",
-    "other_files": "files in the folders of labels that are no labels, unused",
+    "other_files": "other files in the folders of labels, unused",
     "cancelled_labels": "labels that the annotator cancelled, or second opinions, not used",
     "root_categories": "categories that only group others and have no box, no classes",
     "similar_classes": "class names that differ in upper case or blanks only; they stay apart",

@@ -134,6 +134,7 @@ def _end_added(content: bytes) -> ImageArray | None:
     """
     if not content.startswith(START_OF_JPEG):
         return None
+    content = content.rstrip(b"\xff")  # half of the end marker
     try:
         pixels = _decode(content + END_OF_JPEG)
         other = _decode(content + b"\x5a" * (1024 + pixels.size // 8) + END_OF_JPEG)

@@ -3,15 +3,17 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+MOST_BYTES = 120  # of a name: systems take 255 with all that is put before and after it
+
 
 def safe_file_name(name: str) -> str:
-    """A class name as a file name.
+    """A class name as a file name, the end of a long one left out.
 
     >>> safe_file_name("traffic light"), safe_file_name("a/b: c"), safe_file_name("..")
     ('traffic light', 'a_b_ c', '__')
     """
     kept = "".join(c if c.isalnum() or c in " -_()+" else "_" for c in name).strip()
-    return kept or "_"
+    return kept.encode()[:MOST_BYTES].decode(errors="ignore").strip() or "_"
 
 
 def unique_paths(folder: Path, names: Sequence[str], suffix: str) -> list[Path]:

@@ -14,6 +14,7 @@ from tinydet.config.template import render_template
 from tinydet.data.dataset import available_splits, load_dataset
 from tinydet.errors import DataError, OutputError, UnsupportedError
 from tinydet.pipeline.anchor_choice import anchors_for
+from tinydet.pipeline.datasets import training_split
 from tinydet.pipeline.detector_of import spec_for
 from tinydet.pipeline.modes import resume, run
 from tinydet.pipeline.train_stage import require_training_tools
@@ -163,7 +164,7 @@ def _template_for(data: Path | None) -> str:
     """The defaults, for a data set where one is given."""
     if data is None:
         return render_template()
-    dataset = load_dataset(data)
+    dataset = load_dataset(data, split=training_split(data))
     anchors = anchors_for(dataset, *INPUT_SIZE)
     return render_template(str(data), dataset.class_names, anchors=anchors)
 

@@ -11,6 +11,7 @@ from tinydet.config.files import make_folder, write_text_atomically
 from tinydet.config.loader import load_config, resolved_yaml
 from tinydet.config.schema import UserConfig
 from tinydet.data.augment import validate_augmentation
+from tinydet.data.dataset import DataPaths, data_paths
 from tinydet.errors import ConfigError, DataError, TinydetError
 from tinydet.pipeline.board_stages import benchmark_stage, deploy_stage, unknown_boards
 from tinydet.pipeline.context import Run
@@ -109,7 +110,7 @@ def _folder_of(run_folder_or_file: Path) -> Path:
 
 def missing_files(config: UserConfig) -> list[str]:
     """Inputs of the operation mode that do not exist, one sentence each."""
-    named: dict[str, object] = {}
+    named: dict[str, DataPaths | None] = {}
     if not config.trains or config.training.model is None:
         named["general.model_path"] = config.general.model_path
     # A camera or a pattern is no file: the prediction says itself what it cannot find.
@@ -118,8 +119,9 @@ def missing_files(config: UserConfig) -> list[str]:
             named[f"dataset.{name}"] = getattr(config.dataset, name)
     return [
         f"{key}: {path} does not exist. Correct the path."
-        for key, path in named.items()
-        if path is not None and not Path(str(path)).exists()
+        for key, paths in named.items()
+        for path in (() if paths is None else data_paths(paths))
+        if not path.exists()
     ]
 
 

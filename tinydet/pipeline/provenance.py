@@ -4,7 +4,7 @@ import platform
 from typing import Any
 
 from tinydet.config.schema import UserConfig
-from tinydet.data.dataset import Dataset
+from tinydet.data.dataset import Dataset, data_paths
 from tinydet.versions import installed_versions
 
 PACKAGES = (
@@ -33,7 +33,7 @@ def provenance(
     return {
         "data": {
             "name": config.dataset.name,
-            "training_path": str(config.dataset.training_path),
+            "training_path": " + ".join(map(str, data_paths(config.dataset.training_path or ()))),
             "training_images": len(training),
             "validation_images": len(validation),
         },

@@ -25,6 +25,7 @@ def train_stage(run: Run) -> Path:
     require_training_tools("training")
     config, section = run.config, run.config.training
     training, validation = datasets.load_training(config.dataset)
+    datasets.require_boxes(training, config.dataset)
 
     from tinydet.pipeline.devices import use_device
     from tinydet.training import seed_everything, train
@@ -40,8 +41,10 @@ def train_stage(run: Run) -> Path:
     model, spec = _model_and_spec(config, training.class_names, run.log.say)
     if group.is_first:
         # After the model: weights that cannot be loaded should not cost a look at every image.
-        check_part(run, "train", training)
-        check_part(run, "validation", validation)
+        # Several processes must train on the same images: there all must be readable.
+        strict = cluster is not None
+        training = check_part(run, "train", training, strict=strict)
+        validation = check_part(run, "validation", validation, strict=strict)
     spec = spec.model_copy(update={"provenance": provenance(config, seed, training, validation)})
     run.log.say(
         f"Training {model.name}: {model.count_params():,} parameters, {len(training)} images, "

@@ -8,6 +8,7 @@ from tinydet.config.detector_spec import AspectRatio, ColorMode, Interpolation
 from tinydet.config.schema.values import (
     Count,
     File,
+    Files,
     Flag,
     Loose,
     Number,
@@ -79,7 +80,8 @@ class DatasetSection(Section):
         name: Label only.
         format: What the user says the labels are; they are recognised by themselves.
         class_names: Names in label order, without the background; None where the set tells them.
-        training_path: Folder, ``data.yaml`` or COCO json.
+        training_path: Folder, ``data.yaml``, COCO json, zip file, ...; or a list of them, whose
+            classes are joined by name.
         validation_path: The same; None splits ``training_path``.
         validation_split: Share of the training set used for validation, in (0, 1).
         test_path: Evaluation set.
@@ -88,6 +90,8 @@ class DatasetSection(Section):
         seed: Of the splits.
         train_images_path: Folder of the images of a COCO json; None searches beside the json.
         val_images_path: The same for validation.
+        strict: An image that cannot be read ends the run; else it is left out and told.
+        allow_no_boxes: Train also where no image has a box.
         check_image_files: Taken for compatibility; files are always checked.
         download_data: Taken for compatibility; nothing is downloaded.
         exclude_unlabeled: Taken for compatibility; images without boxes are kept as negatives.
@@ -97,8 +101,8 @@ class DatasetSection(Section):
     name: Text = "unnamed"
     format: Annotated[DatasetFormat, choice(DatasetFormat)] | None = None
     class_names: Texts | None = None
-    training_path: File | None = None
-    validation_path: File | None = None
+    training_path: Files | None = None
+    validation_path: Files | None = None
     validation_split: Annotated[Number, Field(gt=0, lt=1)] = 0.2
     test_path: File | None = None
     quantization_path: File | None = None
@@ -106,6 +110,8 @@ class DatasetSection(Section):
     seed: Annotated[Whole, Field(ge=0)] = 123
     train_images_path: File | None = None
     val_images_path: File | None = None
+    strict: Flag = False
+    allow_no_boxes: Flag = False
     check_image_files: Flag = True
     download_data: Annotated[bool, fixed(False, "Download the data yourself.")] = False
     exclude_unlabeled: Annotated[

@@ -27,6 +27,7 @@ class Annotations:
         ignored: 1 for crowd and difficult boxes.
         findings: What was met while reading.
         open_classes: The label files do not list the classes, ``class_names`` are those seen.
+        splits: All parts that the data set has, also those not read.
         parts: Part (``""`` where there are none) to its images; parts may share some.
         are_numbered: No file names the classes, ``class_names`` are made of their numbers.
     """
@@ -41,6 +42,7 @@ class Annotations:
     findings: Findings = field(default_factory=Findings)
     open_classes: bool = False
     are_numbered: bool = False
+    splits: tuple[str, ...] = ()
     parts: dict[str, list[Path]] = field(default_factory=dict)
     _index_of: dict[Path, int] = field(default_factory=dict)
     _first_part: list[str] = field(default_factory=list)
@@ -110,7 +112,7 @@ class LabelFaults:
         """
         self.count += 1
         if len(self.shown) < MAX_SHOWN:
-            self.shown.append(f"  {readable(place, 120)}: {readable(what, 120)}")
+            self.shown.append(f"  {readable(place, 120)}: {readable(what, 180)}")
 
     def raise_if_any(self) -> None:
         """End the reading if there was a fault.

@@ -99,7 +99,8 @@ def _class_names(
         category, category_id = entries[index], str(ids[index])
         name = _name(category)
         is_root = category.get("supercategory") in (None, "", "none") and name in groups
-        if is_root and category_id not in used and len(entries) > 1:
+        is_chosen = category_id in used or name in reading.wanted
+        if is_root and not is_chosen and len(entries) > 1:
             reading.boxes.findings.add("root_categories", name)
             continue
         if category_id in names or name in names.values():

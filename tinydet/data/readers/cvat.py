@@ -81,7 +81,7 @@ def read_cvat(reading: Reading) -> None:
                 reading.boxes.findings.add("partless_images", name)
             continue
         size = text_number(image.get("height")), text_number(image.get("width"))
-        if reading.start_image(name, size):
+        if reading.start_image(name, size, image.get("subset") or ""):
             for index, shape in enumerate(image, 1):
                 _add_shape(f"{reading.file}: {name}, shape {index}", shape, reading)
 

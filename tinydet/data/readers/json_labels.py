@@ -80,7 +80,12 @@ def find_json(path: Path) -> TableSource | None:
         if kind:  # the first labelme file tells what the others are: there is one per image
             kinds.setdefault(kind.format, []).append(file)
     chosen = next((kind for kind in KINDS if kind.format in kinds), None)
-    return _source(path, chosen, kinds[chosen.format]) if chosen else None
+    if chosen is None:
+        return None
+    source = _source(path, chosen, kinds.pop(chosen.format))
+    for file in (file for others in kinds.values() for file in others):
+        source.findings.add("other_files", file)
+    return source
 
 
 def _source(path: Path, kind: JsonKind, files: list[Path]) -> TableSource:
@@ -90,6 +95,9 @@ def _source(path: Path, kind: JsonKind, files: list[Path]) -> TableSource:
         for part, of_part in parts.items():
             instances = [f for f in of_part if f.stem.lower().startswith("instances")]
             parts[part] = instances or of_part
+            for file in of_part if instances else ():
+                if file not in instances:
+                    findings.add("other_files", file)
     return TableSource(
         path, parts, kind.format, kind.read, kind.folders, kind.one_per_image, findings
     )

@@ -38,14 +38,17 @@ class ListedImages:
         """From here on names are relative to one of these folders, most likely first."""
         self._folders = [folder for folder in dict.fromkeys(folders) if folder.is_dir()]
 
-    def find(self, name: str, part: str | None = None) -> Path | None:
+    def find(self, name: str, part: str | None = None, below: str = "") -> Path | None:
         """The image file, None where there is none (counted).
 
         Args:
             name: As the label file writes it.
             part: Of the data set, that the image is listed for.
+            below: A folder that the name may leave out.
         """
-        path = self._as_it_stands(name)
+        path = self._as_it_stands(f"{below}/{name}") if below else None
+        if path is None:
+            path = self._as_it_stands(name)
         if path is None:
             path = self._by_tail(name, part)
         if path is not None:
@@ -70,8 +73,10 @@ class ListedImages:
         candidates: list[tuple[int, Path]] = []
         for wanted in names_of(tail):
             for path in self._index().get(wanted, ()):
-                if part in (None, *self._parts_of(path)) or not self._parts_of(path):
-                    candidates.append((_common_end([*tail[:-1], wanted], path.parts), path))
+                parts = self._parts_of(path)
+                if part is None or part in parts or not parts:
+                    length = _common_end([*tail[:-1], wanted], path.parts)
+                    candidates.append((2 * length + (part in parts), path))
             if candidates:
                 break
         best = max((length for length, _ in candidates), default=0)
@@ -107,7 +112,7 @@ def path_parts(name: str) -> list[str]:
     >>> path_parts("C:\\data\\a b.jpg"), path_parts("/data/local-files/?d=set/a%20b.jpg")
     (['C:', 'data', 'a b.jpg'], ['set', 'a b.jpg'])
     >>> path_parts("https://host/x/a.jpg?width=3")
-    (['https:', 'host', 'x', 'a.jpg'])
+    ['https:', 'host', 'x', 'a.jpg']
     """
     if "?d=" in name:
         name = unquote(name.partition("?d=")[2])

@@ -39,7 +39,7 @@ class NamedBoxes:
         """Add classes in this order; from here on the classes are those that are listed."""
         self._annotations.open_classes = False
         for name in class_names:
-            self._index_of.setdefault(name, len(self._index_of))
+            self._class_id(name)
 
     def image(self, path: Path, label_size: tuple[float | None, float | None] | None) -> None:
         """Start an image.
@@ -82,9 +82,13 @@ class NamedBoxes:
         elif corners[2] < corners[0] or corners[3] < corners[1]:
             self.faults.add(place, f"its box {corners} has its maximum below its minimum")
         else:
-            class_id = self._index_of.setdefault(name, len(self._index_of))
             fractions = self._frame.fractions(corners) if self._frame else corners
-            self._annotations.add_box(class_id, fractions, ignored)
+            self._annotations.add_box(self._class_id(name), fractions, ignored)
+
+    def _class_id(self, name: str) -> int:
+        # JSON can spell half a character, which no file name and no terminal takes.
+        whole = name.encode("utf-8", "backslashreplace").decode()
+        return self._index_of.setdefault(whole, len(self._index_of))
 
     def shape(self, place: object, class_name: object, points: Sequence[Point] | None) -> None:
         """Add the box around a polygon (counted)."""

@@ -88,7 +88,7 @@ def _labels_only(path: Path, image_folder: Path | None) -> Source | None:
     """A folder of VOC's xml files whose images the user names."""
     if image_folder is None or not path.is_dir() or not any(path.glob("*.xml")):
         return None
-    return None if find_cvat(path) else VocSource(path, {"": VocPart(image_folder, path)})
+    return None if find_cvat(path) else VocSource(path, {"": [VocPart(image_folder, path)]})
 
 
 def _with_images(source: Source, image_folder: Path | None, findings: Findings) -> Source:
@@ -97,7 +97,10 @@ def _with_images(source: Source, image_folder: Path | None, findings: Findings) 
     if isinstance(source, TableSource):
         return replace(source, image_folder=image_folder)
     if isinstance(source, VocSource):
-        parts = {part: place._replace(images=image_folder) for part, place in source.parts.items()}
+        parts = {
+            part: [place._replace(images=image_folder) for place in places]
+            for part, places in source.parts.items()
+        }
         return replace(source, parts=parts)
     findings.add("unused_image_folders", image_folder)
     return source

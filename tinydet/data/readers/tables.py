@@ -32,26 +32,32 @@ class Reading(NamedTuple):
         part: Of the data set that is read; ``""`` where it has none.
         images: Finds the images by name.
         boxes: Takes images, boxes and faults.
+        wanted: Classes that the user chose; empty for all.
     """
 
     file: Path
     part: str
     images: ListedImages
     boxes: NamedBoxes
+    wanted: Sequence[str] = ()
 
     def start_image(
-        self, name: object, label_size: tuple[float | None, float | None] | None
+        self,
+        name: object,
+        label_size: tuple[float | None, float | None] | None,
+        below: str = "",
     ) -> bool:
         """Find an image by its name and start it; False where it does not exist (counted).
 
         Args:
             name: As the label file writes it.
             label_size: See ``NamedBoxes.image``.
+            below: A folder that the name may leave out.
         """
         if not isinstance(name, str) or not name:
             self.boxes.faults.add(self.file, "an image without a name")
             return False
-        path = self.images.find(name, self.part or None)
+        path = self.images.find(name, self.part or None, below)
         if path is None:
             return False
         self.boxes.image(path, label_size)
@@ -87,7 +93,7 @@ class TableSource:
         """Parts it has."""
         return tuple(part for part in self.files if part)
 
-    def read(self, split: str | None, class_names: Sequence[str] | None) -> Annotations:  # noqa: ARG002
+    def read(self, split: str | None, class_names: Sequence[str] | None) -> Annotations:
         """See ``Source.read``."""
         boxes = NamedBoxes(self.format, self.root)
         boxes.findings.include(self.findings)
@@ -97,7 +103,7 @@ class TableSource:
         for part, file in track(chosen, "reading labels") if len(chosen) > LONG else chosen:
             boxes.start_part(part)
             images.look_in([self.image_folder] if self.image_folder else self.folders(file))
-            self.read_file(Reading(file, part, images, boxes))
+            self.read_file(Reading(file, part, images, boxes, class_names or ()))
         if split is None or len(self.files) == 1:  # else the others are of other parts
             for path in images.unlisted():
                 if self.one_per_image:

@@ -1,10 +1,10 @@
 """Formats that are not read: recognised, named, and how to convert them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tinydet.data.image_files import is_image_name
-from tinydet.data.input_files import open_input, read_json
+from tinydet.data.input_files import open_input, read_json, text_number
 from tinydet.errors import DataError
 
 MOST_FILES = 2000  # looked at, of a folder without labels of a known format
@@ -75,7 +75,7 @@ def _advice(file: Path) -> Advice | None:
         if suffix == ".json":
             return json_advice(read_json(file, 64 << 20))
         if suffix == ".txt":
-            return _text_advice(file)
+            return text_advice(_first_words(file))
         if suffix == ".csv":
             return _csv_advice(file)
     except DataError:
@@ -114,16 +114,20 @@ def json_advice(content: object) -> Advice | None:
     return None
 
 
-def _text_advice(file: Path) -> Advice | None:
-    with open_input(file) as stream:
-        words = stream.read(START_BYTES).decode("utf-8", "replace").split("\n")[0].split()
-    if len(words) in KITTI_COLUMNS and not _is_number(words[0]) and all(map(_is_number, words[1:])):
-        return _is_a("a KITTI label file"), FIFTYONE.format(
-            type="fiftyone.types.KITTIDetectionDataset"
-        )
-    if len(words) in DOTA_COLUMNS and all(map(_is_number, words[:8])) and not _is_number(words[8]):
+def text_advice(words: Sequence[str]) -> Advice | None:
+    """What a label line is that is no YOLO line, and how to convert it."""
+    numbers = [text_number(word) is not None for word in words]
+    if len(words) in KITTI_COLUMNS and not numbers[0] and all(numbers[1:]):
+        convert = FIFTYONE.format(type="fiftyone.types.KITTIDetectionDataset")
+        return _is_a("a KITTI label file"), convert
+    if len(words) in DOTA_COLUMNS and all(numbers[:8]) and not numbers[8]:
         return _is_a("a DOTA label file"), "Convert it to YOLO, for instance with Ultralytics."
     return None
+
+
+def _first_words(file: Path) -> list[str]:
+    with open_input(file) as stream:
+        return stream.read(START_BYTES).decode("utf-8", "replace").partition("\n")[0].split()
 
 
 def _csv_advice(file: Path) -> Advice | None:
@@ -135,11 +139,3 @@ def _csv_advice(file: Path) -> Advice | None:
         found = "holds one class per image and no boxes (classification)"
         return found, "A detector needs labelled boxes: export the set for object detection."
     return None
-
-
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True

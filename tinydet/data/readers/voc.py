@@ -59,7 +59,7 @@ class VocSource:
     """
 
     root: Path
-    parts: dict[str, VocPart]
+    parts: dict[str, list[VocPart]]
     format: str = field(default=FORMAT)
 
     @property
@@ -71,13 +71,12 @@ class VocSource:
         """See ``Source.read``."""
         boxes = NamedBoxes(FORMAT, self.root)
         used: set[Path] = set()
-        for part, place in self.parts.items():
-            if split in (None, part):
-                boxes.start_part(part)
+        for part, places in self.parts.items():
+            boxes.start_part(part)
+            for place in places if split in (None, part) else ():
                 used.update(_read_part(place, boxes))
         if split is None and self.splits:
-            folders = {p.images for p in self.parts.values()}
-            count_partless(self.root, used, boxes.findings) if len(folders) == 1 else None
+            count_partless(self.root, used, boxes.findings)
         return boxes.done()
 
 
@@ -96,12 +95,12 @@ def find_voc(path: Path) -> VocSource | None:
         place = _with_label_folder(root)
         if place:
             return VocSource(path, _parts_by_lists(root, place) or _parts_below(place))
-    found = {part: _beside(fs[0]) for part, fs in part_folders(path).items() if len(fs) == 1}
-    parts = {part: place for part, place in found.items() if place}
+    found = {part: list(filter(None, map(_beside, fs))) for part, fs in part_folders(path).items()}
+    parts = {part: places for part, places in found.items() if places}
     if parts:
         return VocSource(path, parts)
     place = _beside(path)
-    return VocSource(path, {"": place}) if place else None
+    return VocSource(path, {"": [place]}) if place else None
 
 
 def _with_label_folder(root: Path) -> VocPart | None:
@@ -122,16 +121,20 @@ def _beside(folder: Path) -> VocPart | None:
     return None
 
 
-def _parts_below(place: VocPart) -> dict[str, VocPart]:
+def _parts_below(place: VocPart) -> dict[str, list[VocPart]]:
     """Parts by folders below both the images and the labels, else one part."""
     labels = part_folders(place.labels)
     images = part_folders(place.images)
-    if images and images.keys() == labels.keys():
-        return {part: VocPart(images[part][0], labels[part][0]) for part in images}
-    return {"": place}
+    same = images.keys() == labels.keys()
+    if images and same and all(len(images[p]) == len(labels[p]) for p in images):
+        return {
+            part: [VocPart(image, label) for image, label in zip(fs, labels[part], strict=True)]
+            for part, fs in images.items()
+        }
+    return {"": [place]}
 
 
-def _parts_by_lists(root: Path, place: VocPart) -> dict[str, VocPart]:
+def _parts_by_lists(root: Path, place: VocPart) -> dict[str, list[VocPart]]:
     """Parts by ``ImageSets/Main``; ``trainval`` trains where there is no ``train``."""
     folder = subfolder(root, ["imagesets"])
     folder = (subfolder(folder, ["main"]) or folder) if folder else None
@@ -146,7 +149,7 @@ def _parts_by_lists(root: Path, place: VocPart) -> dict[str, VocPart]:
         if stem in files and part:
             lists.setdefault(part, files[stem])
     return {
-        part: VocPart(place.images, place.labels, (lists[part],))
+        part: [VocPart(place.images, place.labels, (lists[part],))]
         for part in SPLITS
         if part in lists
     }

@@ -13,6 +13,7 @@ from tinydet.data.readers.annotations import Annotations, LabelFaults
 from tinydet.data.readers.label_folders import LabelFolders, part_images
 from tinydet.data.readers.listed_images import ListedImages
 from tinydet.data.readers.parts import count_partless
+from tinydet.data.readers.unsupported import text_advice
 from tinydet.data.readers.yolo_rows import LongRows, Row, parse_row
 from tinydet.errors import DataError, readable
 from tinydet.progress import track
@@ -21,8 +22,8 @@ FORMAT = "YOLO"
 LONG = 5000  # images from which on reading takes seconds and shows its progress
 MOST_CLASSES = 100_000  # a larger class id without a list of names is a damaged line
 AMBIGUOUS = (
-    "polygons or boxes with keypoints? All such lines could be either. Say so in data.yaml: "
-    "'kpt_shape: [number, 2 or 3]' for keypoints, 'task: segment' for polygons"
+    "polygons or boxes with keypoints? The lines could be either: write "
+    "'kpt_shape: [number, 2 or 3]' or 'task: segment' in data.yaml"
 )
 
 
@@ -149,6 +150,9 @@ def read_text_labels(path: Path, reading: LabelReading) -> list[Row]:
 
     Returns:
         The rows that can be read.
+
+    Raises:
+        DataError: It is a label file of another tool.
     """
     rows: list[Row] = []
     try:
@@ -165,6 +169,9 @@ def read_text_labels(path: Path, reading: LabelReading) -> list[Row]:
             values = _numbers(words)
             class_id, box, is_polygon = parse_row(values, reading.num_keypoint_values)
         except ValueError as error:
+            advice = text_advice(words)
+            if advice:
+                raise DataError(path, *advice) from None
             reading.faults.add(place, str(error))
             continue
         if is_polygon:
