@@ -15,7 +15,7 @@ from tinydet.data.readers.tables import (
     image_folders,
     label_tables,
 )
-from tinydet.errors import DataError
+from tinydet.errors import DataError, readable
 
 OPEN_IMAGES, TABLE, LISTED = "Open Images CSV", "CSV", "list of boxes"
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
@@ -59,7 +59,7 @@ def _folders(file: Path) -> Iterator[Path]:
 
 
 def _rows(file: Path) -> Iterator[tuple[int, Row]]:
-    """Line number and columns by their name in lower case; RetinaNet's file has no header.
+    """Line number and columns by their name in lower case, that of the header first.
 
     Raises:
         DataError: It is no text or no table.
@@ -68,26 +68,36 @@ def _rows(file: Path) -> Iterator[tuple[int, Row]]:
         text = io.TextIOWrapper(stream, "utf-8-sig", newline="")
         try:
             reader = csv.reader(text)
-            header: Sequence[str] = [word.strip().lower() for word in next(reader, [])]
-            first = header
-            if len(header) == len(RETINANET) and is_image_name(header[0]):
-                text.seek(0)
-                reader, header = csv.reader(text), RETINANET
+            first = next(reader, [])
+            header: Sequence[str] = [word.strip().lower() for word in first]
+            if len(header) == len(RETINANET) and is_image_name(header[0]):  # it has no header
+                header = RETINANET
+                yield 1, dict(zip(header, first, strict=True))
+            else:
+                yield 0, dict(zip(header, header, strict=True))
             for words in reader:
                 if words:
                     yield reader.line_num, dict(zip(header, words, strict=False))
-            if not first:
-                return
         except (csv.Error, UnicodeDecodeError) as error:
-            raise DataError(file, f"is no table ({error})", "Save it as CSV in UTF-8.") from None
+            found = f"is no table ({readable(error)})"
+            raise DataError(file, found, "Save it as CSV in UTF-8.") from None
 
 
 def _header(file: Path) -> set[str]:
     try:
-        row = next(_rows(file), None)
+        return set(next(_rows(file))[1])
     except DataError:
         return set()
-    return set(row[1]) if row else set()
+
+
+def _by_image(file: Path, keys: Sequence[str]) -> dict[str, list[tuple[int, Row]]]:
+    """The rows of each image, which is named in the first of these columns that is not empty."""
+    of_image: dict[str, list[tuple[int, Row]]] = {}
+    for line, row in _rows(file):
+        if line:
+            image = next((row[key] for key in keys if row.get(key)), "")
+            of_image.setdefault(image, []).append((line, row))
+    return of_image
 
 
 def _is_open_images(file: Path) -> bool:
@@ -104,10 +114,7 @@ def _is_table(file: Path) -> bool:
 def read_open_images(reading: Reading) -> None:
     """Read a table of boxes as fractions; groups of objects are ignored boxes."""
     names = _class_descriptions(reading.file)
-    of_image: dict[str, list[tuple[int, Row]]] = {}
-    for line, row in _rows(reading.file):
-        of_image.setdefault(row.get("imageid", ""), []).append((line, row))
-    for image, rows in of_image.items():
+    for image, rows in _by_image(reading.file, ("imageid",)).items():
         if not reading.start_image(image if is_image_name(image) else f"{image}.jpg", None):
             continue
         for line, row in rows:
@@ -128,11 +135,7 @@ def _class_descriptions(file: Path) -> dict[str, str]:
 
 def read_table(reading: Reading) -> None:
     """Read a table of boxes in pixels."""
-    of_image: dict[str, list[tuple[int, Row]]] = {}
-    for line, row in _rows(reading.file):
-        name = next((row[key] for key in IMAGE_KEYS if row.get(key)), "")
-        of_image.setdefault(name, []).append((line, row))
-    for image, rows in of_image.items():
+    for image, rows in _by_image(reading.file, IMAGE_KEYS).items():
         first = rows[0][1]
         size = text_number(first.get("height")), text_number(first.get("width"))
         if not reading.start_image(image, size):

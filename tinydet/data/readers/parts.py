@@ -2,7 +2,8 @@
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 from tinydet.data.findings import Findings
@@ -95,10 +96,26 @@ def count_partless(root: Path, used: Iterable[Path], findings: Findings) -> None
         used: Image files and folders of the parts.
         findings: Counts the others.
     """
-    known = {os.path.realpath(place) for place in used}
+    real = cache(os.path.realpath)  # of folders: it asks the system for each part of a path
+    folders, images = set(), set()
+    for place in used:
+        if place.is_dir():
+            folders.add(real(str(place)))
+        else:
+            images.add((real(str(place.parent)), place.name))
     for image in list_images(root):
-        real = os.path.realpath(image)
-        while real not in known and len(real) > 1 and os.path.dirname(real) != real:
-            real = os.path.dirname(real)
-        if real not in known:
+        folder = real(str(image.parent))
+        is_used = (folder, image.name) in images or any(
+            parent in folders for parent in _with_parents(folder)
+        )
+        if not is_used:
             findings.add("partless_images", image)
+
+
+def _with_parents(folder: str) -> Iterator[str]:
+    while True:
+        yield folder
+        above = os.path.dirname(folder)
+        if above == folder:
+            return
+        folder = above

@@ -12,12 +12,17 @@ from tinydet.data.readers.archives import is_zip, unpack
 from tinydet.data.readers.csv_labels import find_csv
 from tinydet.data.readers.cvat import find_cvat
 from tinydet.data.readers.json_labels import find_json
-from tinydet.data.readers.parts import children
-from tinydet.data.readers.tables import TableSource
+from tinydet.data.readers.parts import IMAGE_FOLDERS, children, part_of_folder, split_of
+from tinydet.data.readers.tables import LABEL_FOLDERS, TableSource
 from tinydet.data.readers.unsupported import refuse_unsupported
 from tinydet.data.readers.voc import VocPart, VocSource, find_voc
-from tinydet.data.readers.yolo_layout import find_label_files, find_yolo_yaml
-from tinydet.errors import DataError
+from tinydet.data.readers.yolo_layout import (
+    YAML_STEMS,
+    YAML_SUFFIXES,
+    find_label_files,
+    find_yolo_yaml,
+)
+from tinydet.errors import DataError, readable
 
 LOOKED_FOR = (
     "a YOLO data.yaml, images/ with labels/, image files with .txt files of the same name; "
@@ -72,16 +77,50 @@ def recognise(path: Path, image_folder: Path | None = None) -> tuple[Source, Fin
 
 
 def _find(path: Path) -> Source | None:
-    for _ in range(MAX_WRAPPED + 1):
-        for find in FINDERS:
-            source = find(path)
-            if source is not None:
-                return source
-        inner = children(path) if path.is_dir() else []
-        if len(inner) != 1 or not inner[0].is_dir():
-            return None
+    place = _unwrapped(path)
+    return next(filter(None, (find(place) for find in FINDERS)), None)
+
+
+def _unwrapped(path: Path) -> Path:
+    """The folder of the data set: zip files and exports often wrap it in folders of no meaning.
+
+    Raises:
+        DataError: There are several data sets in it.
+    """
+    for _ in range(MAX_WRAPPED):
+        if not path.is_dir():
+            return path
+        entries = [entry for entry in children(path) if not _is_note(entry)]
+        folders = [entry for entry in entries if entry.is_dir() and not _has_meaning(entry.name)]
+        described = [folder for folder in folders if _is_described(folder)]
+        if _is_described(path):
+            return path
+        if len(described) > 1:
+            names = ", ".join(readable(folder.name, 40) for folder in described[:5])
+            found = f"holds {len(described)} data sets ({names})"
+            raise DataError(path, found, "Give one of them, or a list: 'training_path: [a, b]'.")
+        if len(described) != 1 and len(folders) != len(entries):
+            return path
+        inner = described or folders
+        if len(inner) != 1:
+            return path
         path = inner[0]
-    return None
+    return path
+
+
+def _is_described(folder: Path) -> bool:
+    return any((folder / f"{s}{end}").is_file() for s in YAML_STEMS for end in YAML_SUFFIXES)
+
+
+def _is_note(entry: Path) -> bool:
+    return entry.is_file() and entry.name.lower().startswith(("readme", "license"))
+
+
+def _has_meaning(name: str) -> bool:
+    """Whether a folder is not a data set but a piece of one."""
+    lower = name.lower()
+    pieces = (*IMAGE_FOLDERS, *LABEL_FOLDERS, "imagesets")
+    return lower in pieces or part_of_folder(lower) is not None or split_of(lower) is not None
 
 
 def _labels_only(path: Path, image_folder: Path | None) -> Source | None:
