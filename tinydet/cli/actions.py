@@ -21,10 +21,15 @@ def run(parsed: argparse.Namespace) -> None:
     """Execute a configuration, or go on with a killed run."""
     from tinydet.pipeline.commands import run_config, run_resumed
 
+    overrides = _with_strict(parsed)
     if parsed.resume:
-        run_resumed(parsed.resume, parsed.overrides)
+        run_resumed(parsed.resume, overrides)
     else:
-        run_config(parsed.config, parsed.overrides)
+        run_config(parsed.config, overrides)
+
+
+def _with_strict(parsed: argparse.Namespace) -> list[str]:
+    return [*(["dataset.strict=true"] if parsed.strict else []), *parsed.overrides]
 
 
 def train(parsed: argparse.Namespace) -> None:
@@ -43,7 +48,7 @@ def train(parsed: argparse.Namespace) -> None:
             "training.model.pretrained_weights": parsed.pretrained,
             "hydra.run.dir": parsed.output,
         },
-        parsed.overrides,
+        _with_strict(parsed),
     )
 
 

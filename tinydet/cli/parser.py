@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     Commands = argparse._SubParsersAction["Parser"]
 
 EXIT_USER_ERROR = 2
+STRICT_HELP = "end where an image cannot be read, instead of leaving it out and saying so"
 OVERRIDES_HELP = "Words of the form key.sub=value are laid over the configuration."
 DATA_HELP = "data set: a folder, a YOLO data.yaml, or a COCO json; the format is recognised"
 NAMES_HELP = "class names, separated by commas (default: all of the data set)"
@@ -113,6 +114,7 @@ def _run(commands: "Commands") -> None:
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--config", type=Path, metavar="FILE", help="user_config.yaml")
     source.add_argument("--resume", type=Path, metavar="RUN_FOLDER", help="go on with a killed run")
+    parser.add_argument("--strict", action="store_true", help=STRICT_HELP)
     parser.epilog = OVERRIDES_HELP
     parser.set_defaults(command=actions.run, parser=parser, overrides=[])
 
@@ -144,6 +146,7 @@ def _train(commands: "Commands") -> None:
         metavar="RUN_FOLDER",
         help="where everything goes (default: experiments_outputs/DATE_TIME)",
     )
+    parser.add_argument("--strict", action="store_true", help=STRICT_HELP)
     parser.epilog = OVERRIDES_HELP
     parser.set_defaults(command=actions.train, parser=parser, overrides=[])
 
