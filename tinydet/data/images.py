@@ -39,6 +39,7 @@ DECODE_ERRORS = (
     ArithmeticError,
     EOFError,
     MemoryError,
+    RuntimeError,
     struct.error,
     zlib.error,
     Image.DecompressionBombError,

@@ -1,5 +1,6 @@
 """labelme and AnyLabeling: one json per image with its shapes, in pixels."""
 
+import os
 from pathlib import PureWindowsPath
 from typing import Any
 
@@ -33,7 +34,7 @@ def read_labelme(reading: Reading) -> None:
     same_stem = f"{reading.file.stem}{PureWindowsPath(name).suffix}"
     # A renamed pair keeps the old name inside: what lies beside the labels comes first.
     beside = reading.file.parent / same_stem
-    if not reading.start_image(same_stem if beside.is_file() else name, size):
+    if not reading.start_image(same_stem if os.path.isfile(beside) else name, size):
         return
     for index, shape in enumerate(content["shapes"], 1):
         place = f"{reading.file}: shape {index}"

@@ -122,13 +122,13 @@ def _from_darknet(file: Path) -> YoloSource | None:
     for part, keys in PART_KEYS.items():
         given = next((content[key] for key in keys if content.get(key)), None)
         place = _place(given, file.parent, file, findings) if given else None
-        if place is not None and place.exists():
+        if place is not None and os.path.exists(place):
             parts[part] = [place]
     parts = parts or part_folders(file.parent)
     if not parts:
         return None
     names = _place(content.get("names") or "obj.names", file.parent, file, findings)
-    known = _class_list(names) if names.is_file() else None
+    known = _class_list(names) if os.path.isfile(names) else None
     return YoloSource(file.parent, parts, known, ".txt", read_text_labels, findings=findings)
 
 
@@ -213,7 +213,7 @@ def _parts(file: Path, content: Entries, findings: Findings) -> dict[str, list[P
         given = next((content[key] for key in keys if content.get(key)), None)
         entries = _entries(given, part, file) if given else []
         for place in [_place(entry, root, file, findings) for entry in entries]:
-            if place.exists():
+            if os.path.exists(place):
                 parts.setdefault(part, []).append(place)
             else:
                 findings.add("missing_parts", place)
