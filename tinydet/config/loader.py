@@ -11,15 +11,17 @@ import yaml
 
 from tinydet.config.generations import fill_run_folder, fill_thresholds, unify
 from tinydet.config.interpolation import Interpolator, escape
-from tinydet.config.overrides import apply_overrides
+from tinydet.config.overrides import Change, apply_overrides
 from tinydet.config.requirements import check_requirements
 from tinydet.config.schema import UserConfig
 from tinydet.config.schema.values import Section
+from tinydet.config.template import render_template
 from tinydet.config.traps import defuse
 from tinydet.config.validation import validate
-from tinydet.config.yaml_reader import read_yaml
+from tinydet.config.yaml_reader import parse_yaml, read_yaml
 from tinydet.errors import ConfigError
 
+DEFAULTS = "defaults"  # how findings call the configuration that ``tinydet init`` writes
 LINE_BREAKS = "\r\x85\u2028\u2029"
 
 
@@ -29,26 +31,28 @@ class LoadedConfig:
 
     Attributes:
         config: The checked values.
-        path: File it was read from.
+        path: File it was read from; None: the defaults of ``tinydet init``.
         warnings: One sentence each, in file order.
     """
 
     config: UserConfig
-    path: Path
+    path: Path | None
     warnings: list[str] = field(default_factory=list)
 
 
 def load_config(
-    path: Path,
-    overrides: Sequence[str] = (),
+    path: str | Path | None,
+    overrides: Sequence[Change] = (),
     environment: Mapping[str, str] = os.environ,
     now: datetime | None = None,
 ) -> LoadedConfig:
     """Read and check a configuration.
 
     Args:
-        path: The YAML file, of either published generation.
-        overrides: ``key.sub=value``, laid over the file in order.
+        path: The YAML file, of either published generation; None begins with the defaults of
+            ``tinydet init``.
+        overrides: Words ``key.sub=value``, or mappings of such keys to Python values, laid over
+            the file in order.
         environment: Values for ``${VARIABLE}``.
         now: Time for ``${now:%Y_%m_%d}``; None is the current time.
 
@@ -58,7 +62,8 @@ def load_config(
     Raises:
         ConfigError: Everything that is wrong with it, one line each, in file order.
     """
-    document = read_yaml(path)
+    path = None if path is None else Path(path)
+    document = parse_yaml(DEFAULTS, render_template()) if path is None else read_yaml(path)
     apply_overrides(document, overrides)
     unify(document)
     fill_run_folder(document)

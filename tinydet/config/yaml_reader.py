@@ -27,8 +27,19 @@ def read_yaml(path: Path) -> Document:
     Raises:
         ConfigError: The file is missing, unreadable, no YAML, or no mapping.
     """
-    name = path.name
-    text = _read_text(path)
+    return parse_yaml(path.name, _read_text(path))
+
+
+def parse_yaml(name: str, text: str) -> Document:
+    """The document of a YAML text; see ``read_yaml``.
+
+    Args:
+        name: For findings.
+        text: The YAML.
+
+    Raises:
+        ConfigError: It is no YAML, or no mapping.
+    """
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:

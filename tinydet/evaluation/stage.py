@@ -6,7 +6,6 @@ import json
 import os
 import time
 from collections.abc import Callable
-from importlib import metadata
 from pathlib import Path
 
 from tinydet.config.files import make_folder, write_text_atomically
@@ -26,6 +25,7 @@ from tinydet.evaluation.result import (
 from tinydet.evaluation.scoring import ScoredImages
 from tinydet.inference import Detector, detect_files
 from tinydet.progress import track
+from tinydet.versions import installed_versions
 
 EVALUATION_FOLDER = "evaluation"
 CURVES_FOLDER = "precision_vs_recall_curves"
@@ -104,7 +104,7 @@ def evaluate(
         confusion=scored.confusion,
         images_per_second=len(rows) / seconds,
         seconds=seconds,
-        versions=_versions(),
+        versions=installed_versions(*PACKAGES),
     )
     if run_folder is not None:
         _write(result, scored, run_folder, model_path.stem)
@@ -145,16 +145,6 @@ def _data_facts(scored: ScoredImages, path: Path) -> DataFacts:
     ignored = sum(int(truth.ignored.sum()) for truth in scored.ground_truth)
     boxes = sum(len(truth) for truth in scored.ground_truth) - ignored
     return DataFacts(str(path), len(scored.samples), boxes, ignored)
-
-
-def _versions() -> dict[str, str]:
-    versions = {}
-    for name in PACKAGES:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return versions
 
 
 def _write(result: EvaluationResult, scored: ScoredImages, run_folder: Path, stem: str) -> None:
