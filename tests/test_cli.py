@@ -12,7 +12,6 @@ import pytest
 
 from tests.command_line import tinydet
 from tinydet import cli
-from tinydet.cli import actions
 from tinydet.data.generate import generate_dataset
 from tinydet.errors import ConfigError, TinydetError
 
@@ -39,7 +38,7 @@ positional arguments:
               exact instruction count per operator, or time on a board
     deploy    firmware project, program on a Linux board, or web page
     data      check or generate a data set
-    report    write report.html of a run folder anew
+    report    write report.html of a run folder again
     demo      generate a data set, train, quantize, evaluate, predict, report
     doctor    show versions, backend and tools found
 
@@ -115,7 +114,7 @@ def test_the_reference_is_not_stale() -> None:
     ],
 )
 def test_overrides_stand_anywhere(words: list[str], expected: list[str]) -> None:
-    assert cli.parse(words).overrides == expected
+    assert cli.parse(words).given["overrides"] == expected
 
 
 @pytest.mark.parametrize(
@@ -152,7 +151,7 @@ def test_wrong_words_are_one_line(
         (TinydetError("it is wrong. Mend it."), 2, "tinydet: it is wrong. Mend it.\n"),
         (ConfigError(["a: one.", "b: two."]), 2, "tinydet: a: one.\ntinydet: b: two.\n"),
         (KeyboardInterrupt(), 130, "tinydet: stopped.\n"),
-        (KeyboardInterrupt("stopped. Go on with: x"), 130, "tinydet: stopped. Go on with: x\n"),
+        (KeyboardInterrupt("stopped. Resume with: x"), 130, "tinydet: stopped. Resume with: x\n"),
         (
             OSError(errno.ENOSPC, "No space left on device", "run/x"),
             2,
@@ -168,10 +167,10 @@ def test_errors_and_exit_status(
     status: int,
     text: str,
 ) -> None:
-    def fail(_: object) -> None:
+    def fail() -> None:
         raise error
 
-    monkeypatch.setattr(actions, "doctor", fail)
+    monkeypatch.setattr("tinydet.commands.doctor.doctor", fail)
     before = signal.getsignal(signal.SIGINT)
     try:
         assert tinydet(capsys, "doctor") == (status, "", text)
@@ -183,10 +182,10 @@ def test_errors_and_exit_status(
 def test_our_own_bugs_keep_their_traceback(
     monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    def fail(_: object) -> None:
+    def fail() -> None:
         raise error
 
-    monkeypatch.setattr(actions, "doctor", fail)
+    monkeypatch.setattr("tinydet.commands.doctor.doctor", fail)
     with pytest.raises(type(error), match="bug"):
         cli.main(["doctor"])
 
@@ -341,7 +340,7 @@ def test_unreadable_images_are_listed(
         (["report", "nowhere"], "nowhere: is no folder"),
         (["report", "leer"], "leer: holds no result of a run"),
         (["run", "--resume", "leer"], "leer: holds no config.yaml, so it is no run"),
-        (["run", "--resume", "leer", "a=1"], "overrides cannot be given with it (a=1)"),
+        (["run", "--resume", "leer", "a=1"], "nothing can be changed with it (a=1)"),
         (["evaluate", "no.tflite", "--data", "DATA"], "no.tflite: there is no such file"),
         (["evaluate", "file", "--data", "DATA"], "file: a model file with suffix '' is not supp"),
         (["evaluate", "fake.tflite", "--data", "DATA"], "fake.tflite: is no .tflite file"),

@@ -10,7 +10,7 @@ from PIL import Image
 
 from tests.command_line import tinydet
 from tinydet import cli
-from tinydet.cli import argument_types
+from tinydet.commands import predict as command
 from tinydet.inference.detector import KERAS_SUFFIXES, TFLITE_SUFFIXES
 from tinydet.pretrained import DEFAULT, pretrained_model
 
@@ -80,23 +80,23 @@ def test_a_folder_of_photos_of_all_kinds(capsys, tmp_path):
         (["a.jpg", "--score", "0.3", "b.jpg"], None, ["a.jpg", "b.jpg"]),
         (["m.tflite", "a.jpg"], "m.tflite", ["a.jpg"]),
         (["M.KERAS", "--score", "0.3", "a.jpg", "b.jpg"], "M.KERAS", ["a.jpg", "b.jpg"]),
-        (["person_192", "person"], "person_192.tflite", ["person"]),
+        (["person_192", "person"], "person_192", ["person"]),
         (["person_192.keras", "a.jpg"], "person_192.keras", ["a.jpg"]),
-        (["person", "--output", "o", "a.jpg"], f"{DEFAULT}.tflite", ["a.jpg"]),
+        (["person", "--output", "o", "a.jpg"], "person", ["a.jpg"]),
     ],
 )
 def test_what_is_the_model_and_what_the_source(capsys, monkeypatch, words, model, sources):
     seen = []
 
-    def predict_with(model_path, source, *_, **__):
-        seen.append((model_path.name, source if isinstance(source, list) else [source]))
-        return "", True
+    def predict(model, source, **_):
+        seen.append((model, source if isinstance(source, list) else [source]))
+        return command.PredictResult((), (), 0, 0, (), False, None, "")
 
-    monkeypatch.setattr("tinydet.pipeline.commands.predict_with", predict_with)
+    monkeypatch.setattr(command, "predict", predict)
     status, _, err = tinydet(capsys, "predict", *words)
     assert status == 0
     assert (err == "") == (model is not None)
-    assert seen == [(model or f"{DEFAULT}.tflite", sources)]
+    assert seen == [(model or DEFAULT, sources)]
 
 
 @pytest.mark.parametrize("is_folder", [False, True])
@@ -151,7 +151,7 @@ def test_every_command_takes_the_names(words, suffix):
 
 
 def test_the_suffixes_of_models_are_those_that_can_be_loaded():
-    assert set(argument_types.MODEL_SUFFIXES) == {*KERAS_SUFFIXES, *TFLITE_SUFFIXES}
+    assert set(command.MODEL_SUFFIXES) == {*KERAS_SUFFIXES, *TFLITE_SUFFIXES}
 
 
 @pytest.mark.usefixtures("photos")

@@ -8,8 +8,8 @@ from tinydet.anchors import make_anchors
 from tinydet.boxes import iou_matrix
 from tinydet.config.loader import load_config
 from tinydet.data.dataset import load_dataset
-from tinydet.pipeline.anchor_choice import anchors_for
-from tinydet.pipeline.commands import INPUT_SIZE, write_template
+from tinydet.commands.init import init
+from tinydet.pipeline.first_config import INPUT_SIZE, anchors_for
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import pytest
 from tinydet.config.loader import load_config
 from tinydet.config.template import render_template
 from tinydet.errors import DataError, UnsupportedError
-from tinydet.pipeline.tune.budget import fitted_schedule
-from tinydet.pipeline.tune.space import Range, default_space, read_space
+from tinydet.search.budget import fitted_schedule
+from tinydet.search.space import Range, default_space, read_space
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from PIL import Image
 from tinydet.config.loader import load_config
 from tinydet.config.template import render_template
 from tinydet.errors import ConfigError, DataError, UnsupportedError
-from tinydet.pipeline.tune import SearchSpace, TuneOptions, study, tune
-from tinydet.pipeline.tune.memory import ArenaSizes
-from tinydet.pipeline.tune.report import draw_trials
-from tinydet.pipeline.tune.space import Range
+from tinydet.search import SearchSpace, TuneOptions, study, tune
+from tinydet.search.memory import ArenaSizes
+from tinydet.search.report import draw_trials
+from tinydet.search.space import Range
 
 RATE, WIDTH = "training.callbacks.LRWarmupCosineDecay.max_lr", "training.model.alpha"
 SPACE = SearchSpace({RATE: Range(1e-3, 1e-2, True), WIDTH: (0.35, 0.5, 1.0)})
@@ -156,7 +156,7 @@ def test_wrong_keys_and_modes_are_told_before_anything_runs(search, trials):
 
 
 def test_arena_sizes_are_computed_once(tmp_path, generated, monkeypatch):
-    monkeypatch.setattr("tinydet.pipeline.tune.memory.get_context", lambda _: None)
+    monkeypatch.setattr("tinydet.search.memory.get_context", lambda _: None)
     calls = []
 
     class Pool:
@@ -173,7 +173,7 @@ def test_arena_sizes_are_computed_once(tmp_path, generated, monkeypatch):
             done.set_result(123_456)
             return done
 
-    monkeypatch.setattr("tinydet.pipeline.tune.memory.ProcessPoolExecutor", Pool)
+    monkeypatch.setattr("tinydet.search.memory.ProcessPoolExecutor", Pool)
     path = tmp_path / "c.yaml"
     path.write_text(render_template(training_path=str(generated), class_names=("a",)))
     config = load_config(path).config

@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from tinydet.errors import DataError
-from tinydet.pipeline.tune import trial_run
-from tinydet.pipeline.tune.trial_run import run_trial, validation_ap
+from tinydet.search import trial_run
+from tinydet.search.trial_run import run_trial, validation_ap
 
 SUMMARY = '{"evaluation": [{"model": "m", "ap": {"0.40": {"mean": 0.37}, "0.50": {"mean": 0.2}}}]}'
 PROGRAM = """

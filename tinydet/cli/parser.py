@@ -136,14 +136,14 @@ def _add_option(parser: Any, option: Option) -> None:
     settings["type"] = KINDS[option.kind]
     if option.choices:
         settings["choices"] = option.choices
-    if option.metavar:
-        settings["metavar"] = option.metavar
+    else:
+        settings["metavar"] = option.metavar or option.word.lstrip("-").upper().replace("-", "_")
     if option.many:
         settings["nargs"] = "+"
     if option.word.startswith("-"):
         parser.add_argument(option.word, dest=option.name, required=option.required, **settings)
         return
-    settings.setdefault("metavar", option.word)
+    settings["metavar"] = option.word
     if not option.required:
         settings["nargs"] = "?"
     parser.add_argument(option.name, **settings)
