@@ -8,15 +8,15 @@ from tinydet.compiler.memory.buffers import (
     live_bytes,
     lower_bound_bytes,
 )
-from tinydet.compiler.memory.plan import Plan, proven, whole_tensor_peak_bytes
+from tinydet.compiler.memory.plan import InputMode, Plan, proven, whole_tensor_peak_bytes
 from tinydet.compiler.memory.planners import arena_bytes, plan_best, plan_greedy
 from tinydet.compiler.memory.planning import (
-    InputMode,
     Objective,
     PlanRequest,
     plan_memory,
     with_output_scratch,
 )
+from tinydet.compiler.memory.record import plan_record
 from tinydet.compiler.memory.validator import find_faults, validate_offsets
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "plan_best",
     "plan_greedy",
     "plan_memory",
+    "plan_record",
     "proven",
     "validate_offsets",
     "whole_tensor_peak_bytes",

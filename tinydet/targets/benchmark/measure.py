@@ -6,11 +6,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tinydet.targets.base import CompiledModel, ImageArray
+from tinydet.compiler import CompiledDetector
+from tinydet.targets.base import ImageArray
 from tinydet.targets.benchmark.constants import ConstantTables
-from tinydet.targets.cortex_m import CortexMProgram, CortexMTarget
-from tinydet.targets.elf import read_image
+from tinydet.targets.cortex_m import CortexMTarget
 from tinydet.targets.emulator import TRACE_FUNCTION, Piece
+from tinydet.targets.footprint import Footprint, footprint_of
 
 INPUT = "input rows"  # the step that brings rows of the image into the arena; no operator
 INPUT_PARAMETERS = "copy_input"  # by these the generated C says that it copies the input
@@ -56,6 +57,7 @@ class Benchmark:
         weights_bytes: Constants of the network in flash, each once.
         boxes_weights_bytes: Other constants of the model: anchors, class names, gaps.
         steps: In the order in which they begin.
+        footprint: Memory of the program that was counted.
     """
 
     core: str
@@ -65,6 +67,7 @@ class Benchmark:
     weights_bytes: int
     boxes_weights_bytes: int
     steps: tuple[StepCount, ...]
+    footprint: Footprint
 
     @property
     def total_instructions(self) -> int:
@@ -79,7 +82,7 @@ class Benchmark:
     def to_record(self) -> dict[str, Any]:
         """JSON-ready mapping."""
         totals = {"total_instructions": self.total_instructions, "macs": self.macs}
-        return asdict(self) | totals
+        return asdict(self) | totals | {"footprint": self.footprint.to_record()}
 
 
 @dataclass
@@ -97,9 +100,9 @@ class _Cost:
 
 
 def benchmark(
-    target: CortexMTarget, model: CompiledModel, image_u8: ImageArray, folder: Path
+    target: CortexMTarget, detector: CompiledDetector, image_u8: ImageArray, folder: Path
 ) -> Benchmark:
-    """Count the instructions of one inference.
+    """Count the instructions of one inference, and measure the memory of the same program.
 
     The program is counted as it is, without any mark in it. What belongs to which operator is
     learnt from a second build that calls ``td_trace`` behind every step and every row: as many
@@ -107,7 +110,7 @@ def benchmark(
 
     Args:
         target: Core and compiler.
-        model: The generated C.
+        detector: The detector.
         image_u8: Preprocessed image ``[H, W, 3]`` uint8.
         folder: Where both builds go.
 
@@ -117,19 +120,18 @@ def benchmark(
     Raises:
         RuntimeError: The two builds do not make the same calls.
     """
-    program = target.build(model, folder / "plain")
-    marked_image = read_image(target.link(model, folder / "marked", "-DTD_TRACE"))
-    marked = CortexMProgram(marked_image, target.name, model, folder / "marked")
+    program = target.build(detector, folder / "plain")
+    marked = target.build(detector, folder / "marked", "-DTD_TRACE")
     run = program.measure_run(image_u8)
     detect = program.measure_detect(image_u8)
     costs = _assign(run.pieces, marked.measure_run(image_u8).pieces)
-    tables = ConstantTables(model.sources[f"{model.name}.c"], program.image)
+    tables = ConstantTables(detector.sources[f"{detector.name}.c"], program.image)
     steps = tuple(
         StepCount(
             op,
             cost.instructions,
             dict(cost.kernels),
-            model.macs.get(op, 0),
+            detector.macs.get(op, 0),
             tables.size_bytes(cost.parameters),
         )
         for op, cost in costs.items()
@@ -144,6 +146,7 @@ def benchmark(
         weights_bytes=weights_bytes,
         boxes_weights_bytes=tables.section_bytes - weights_bytes,
         steps=steps,
+        footprint=footprint_of(program, detect.stack_bytes),
     )
 
 

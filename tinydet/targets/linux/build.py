@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from tinydet.targets.base import CompiledModel, require_image_in_arena
+from tinydet.compiler import CompiledDetector
+from tinydet.targets.base import require_image_in_arena
 from tinydet.targets.linux.boards import ARCHITECTURES, LinuxBoard
 from tinydet.targets.toolchain import Toolchain, model_macros, write_sources, zig_cc
 
@@ -12,14 +13,14 @@ THIRD_PARTY = Path(__file__).parent / "third_party"
 SYSTEM_MACROS = ("-D_GNU_SOURCE", f"-I{PROGRAM}", f"-isystem{THIRD_PARTY}")
 
 
-def build_program(model: CompiledModel, board: LinuxBoard, folder: Path) -> Path:
+def build_program(detector: CompiledDetector, board: LinuxBoard, folder: Path) -> Path:
     """Make the program that runs a model on a Linux board, with its weights and class names.
 
     It needs nothing there but the kernel: libc is linked in. The first build for an architecture
     takes about a minute, because zig then compiles that libc.
 
     Args:
-        model: The generated C, with ``detect_image``.
+        detector: The detector, with ``detect_image``.
         board: Chooses architecture and processor.
         folder: Gets sources and program; created.
 
@@ -32,14 +33,14 @@ def build_program(model: CompiledModel, board: LinuxBoard, folder: Path) -> Path
         OutputError: The folder cannot be written to.
         UnsupportedError: The C cannot take whole images.
     """
-    require_image_in_arena(model, "a program for Linux")
-    sources = [*write_sources(model, folder), *sorted(PROGRAM.glob("*.c"))]
+    require_image_in_arena(detector, "a program for Linux")
+    sources = [*write_sources(detector, folder), *sorted(PROGRAM.glob("*.c"))]
     toolchain = Toolchain(
         f"zig cc for {board.architecture}",
         zig_cc("-target", ARCHITECTURES[board.architecture].zig_target),
         (f"-mcpu={board.compiler_cpu}", "-O2"),
         ("-static", "-s", "-Wl,--gc-sections"),
     )
-    program = folder / f"{model.name}-{board.architecture}"
+    program = folder / f"{detector.name}-{board.architecture}"
     program.unlink(missing_ok=True)  # one that is being run must not change under its user
-    return toolchain.build(sources, program, [*model_macros(model, folder), *SYSTEM_MACROS])
+    return toolchain.build(sources, program, [*model_macros(detector, folder), *SYSTEM_MACROS])

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tinydet.compiler import CompiledDetector
 from tinydet.data.images import IMAGE_SUFFIXES, decode_image, read_bytes
 from tinydet.errors import DataError, UnsupportedError
-from tinydet.targets.base import CompiledModel
 from tinydet.targets.linux.boards import LinuxBoard
 from tinydet.targets.linux.build import build_program
 from tinydet.targets.linux.install import board_folder, install, probe
@@ -116,7 +116,7 @@ class Deployment:
 
 
 def deploy_linux(
-    model: CompiledModel,
+    detector: CompiledDetector,
     board: LinuxBoard,
     host: SshHost,
     *,
@@ -131,7 +131,7 @@ def deploy_linux(
     The program gets its name on the board when all of it has arrived and been compared.
 
     Args:
-        model: The generated C.
+        detector: The detector.
         board: What to compile for.
         host: How to reach it.
         build_folder: Of this machine, for sources and program.
@@ -151,10 +151,10 @@ def deploy_linux(
     """
     folder = board_folder(folder_on_board)
     kernel, free_kib = probe(host, board, folder)
-    program = build_program(model, board, build_folder)
+    program = build_program(detector, board, build_folder)
     content = program.read_bytes()
-    was_there = install(host, content, folder / model.name, free_kib=free_kib)
-    path = str(folder / model.name)
+    was_there = install(host, content, folder / detector.name, free_kib=free_kib)
+    path = str(folder / detector.name)
     results: list[Record] = []
     for record in run_program(host, path, source or Source()):
         results.append(record)

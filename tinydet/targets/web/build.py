@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from tinydet.compiler.compile import CompiledFiles
+from tinydet.compiler import CompiledDetector
 from tinydet.config.files import make_folder, write_text_atomically
-from tinydet.targets.adopt import adopt
 from tinydet.targets.base import require_image_in_arena
-from tinydet.targets.web.program import build_program, constant_bytes, with_score_threshold
+from tinydet.targets.web.program import build_program, constant_bytes
 from tinydet.targets.web.render import render_page
 
 PAGE_FILE = "index.html"
@@ -37,14 +36,14 @@ class WebFolder:
         return self.page_bytes - -(-4 * self.weights_bytes // 3)
 
 
-def write_web_folder(files: CompiledFiles, folder: Path) -> WebFolder:
+def write_web_folder(detector: CompiledDetector, folder: Path) -> WebFolder:
     """Write a page that finds objects in camera and image files, in any browser, offline.
 
     The C is compiled to WebAssembly and embedded, so that the page also works from ``file://``.
     For the same pixels its detections are those of the C on this machine, bit for bit.
 
     Args:
-        files: The detector in C. Its score threshold is where the slider of the page stands at
+        detector: The detector. Its score threshold is where the slider of the page stands at
             first; lower ones can be set there down to 0.05.
         folder: Where ``index.html`` goes; created. What else lies there is left alone.
 
@@ -56,16 +55,15 @@ def write_web_folder(files: CompiledFiles, folder: Path) -> WebFolder:
         BuildError: The C compiler refuses (disk full).
         OutputError: The folder cannot be written to.
         UnsupportedError: The C cannot take whole images.
-        ValueError: The network finds no boxes.
     """
-    require_image_in_arena(adopt(files), "a web page")
+    require_image_in_arena(detector, "a web page")
     make_folder(folder)
     # The first detections in falling score are the same for every threshold below them, so the
     # page may compute with the lowest and show those above the slider.
-    lowest_score = min(files.spec.postprocess.score_threshold, LOWEST_SCORE)
-    program = build_program(with_score_threshold(files, lowest_score))
+    lowest_score = min(detector.spec.postprocess.score_threshold, LOWEST_SCORE)
+    program = build_program(detector.with_score_threshold(lowest_score))
     weights_bytes = constant_bytes(program)
     page = folder / PAGE_FILE
-    text = render_page(files, program, lowest_score=lowest_score, weights_bytes=weights_bytes)
+    text = render_page(detector, program, lowest_score=lowest_score, weights_bytes=weights_bytes)
     write_text_atomically(page, text)
     return WebFolder(page, page.stat().st_size, len(program), weights_bytes)

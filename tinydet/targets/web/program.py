@@ -2,13 +2,10 @@
 
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
-from tinydet.compiler.codegen import generate
+from tinydet.compiler import CompiledDetector
 from tinydet.compiler.codegen.detection import ASPECT_RATIOS
-from tinydet.compiler.compile import CompiledFiles
-from tinydet.targets.adopt import adopt
 from tinydet.targets.toolchain import Toolchain, model_macros, write_sources, zig_cc
 
 PAGE_FOLDER = Path(__file__).parent / "page"
@@ -21,33 +18,11 @@ DATA_SECTION = 11
 HEADER_BYTES = 8  # magic number and version
 
 
-def with_score_threshold(files: CompiledFiles, score_threshold: float) -> CompiledFiles:
-    """The same detector with another score threshold compiled in.
-
-    Args:
-        files: The detector in C.
-        score_threshold: In [0, 1].
-
-    Returns:
-        The detector; ``folder`` is None, as these C files are written nowhere.
-
-    Raises:
-        ValueError: The network finds no boxes.
-    """
-    detector = files.model.detector
-    if detector is None:
-        raise ValueError(f"{files.name} is a network without box selection")
-    postprocess = files.spec.postprocess.model_copy(update={"score_threshold": score_threshold})
-    spec = files.spec.model_copy(update={"postprocess": postprocess})
-    model = replace(files.model, detector=replace(detector, spec=spec))
-    return replace(files, model=model, spec=spec, sources=generate(model), folder=None)
-
-
-def build_program(files: CompiledFiles) -> bytes:
+def build_program(detector: CompiledDetector) -> bytes:
     """Compile a detector to WebAssembly.
 
     Args:
-        files: The detector in C.
+        detector: The detector.
 
     Returns:
         The module. It exports its memory and the functions of ``detector.c``. The same input and
@@ -56,15 +31,13 @@ def build_program(files: CompiledFiles) -> bytes:
     Raises:
         MissingToolError: ziglang is not installed.
         BuildError: The C compiler refuses (disk full).
-        ValueError: The network finds no boxes.
     """
-    model = adopt(files)
     toolchain = Toolchain("zig cc", zig_cc(*MACHINE), SMALL_AND_FAST, LINK_FLAGS)
-    aspect_ratio = ASPECT_RATIOS[files.spec.preprocess.aspect_ratio]
+    aspect_ratio = ASPECT_RATIOS[detector.spec.preprocess.aspect_ratio]
     with tempfile.TemporaryDirectory(prefix="tinydet-web-") as name:
         folder = Path(name)
-        sources = [*write_sources(model, folder), PAGE_FOLDER / "detector.c"]
-        macros = [*model_macros(model, folder), f"-DTD_WEB_ASPECT_RATIO={aspect_ratio}"]
+        sources = [*write_sources(detector, folder), PAGE_FOLDER / "detector.c"]
+        macros = [*model_macros(detector, folder), f"-DTD_WEB_ASPECT_RATIO={aspect_ratio}"]
         return toolchain.build(sources, folder / "detector.wasm", macros).read_bytes()
 
 
