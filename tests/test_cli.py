@@ -129,6 +129,11 @@ def test_overrides_stand_anywhere(words: list[str], expected: list[str]) -> None
         (["train", "d", "--input", "big"], "'big' is neither a side nor HEIGHTxWIDTH"),
         (["train", "d", "--input", "1x2x3"], "'1x2x3' is neither"),
         (["data", "bake"], "invalid choice: 'bake'"),
+        (["train", "d", "--epochs", "0"], "argument --epochs: '0' is not a positive integer"),
+        (["quantize", "m", "--images", "d", "--max-images", "x"], "'x' is not a positive integer"),
+        (["predict", "a.jpg", "--score", "nan"], "'nan' is not a number"),
+        (["data", "generate", "x", "--seed", "0.5"], "'0.5' is not an integer"),
+        (["compile", "m", "--ram-limit", "much"], "'much' is not a size such as 128K"),
     ],
 )
 def test_wrong_words_are_one_line(
@@ -288,8 +293,8 @@ def test_an_empty_or_missing_file_is_said(
     [
         ("9 0.5 0.5 0.1 0.1\n", "class"),
         ("0 nan 0.5 0.1 0.1\n", "a value is not finite"),
-        ("0 0.5 0.5 0.1\n", ""),
-        ("\x00\x01binary", ""),
+        ("0 0.5 0.5 0.1\n", "4 values"),
+        ("\x00\x01binary", "1 value"),
     ],
     ids=["class id out of range", "NaN", "four columns", "binary"],
 )
@@ -351,10 +356,8 @@ def test_unreadable_images_are_listed(
         (["predict", "fake.tflite", "DATA", "--classes", "a"], "fake.tflite: is no .tflite file"),
         (["predict", "no.keras", "DATA"], "no.keras: there is no such file"),
         (["quantize", "no.keras", "--images", "nowhere"], "nowhere: does not exist"),
-        (["quantize", "m.keras", "--images", "DATA", "--max-images", "0"], "--max-images: 0 is"),
         (["train", "nowhere"], "nowhere: does not exist"),
         (["train", "DATA", "--alpha", "0.4"], "supported: 0.35, 0.5, 0.75, 1.0"),
-        (["train", "DATA", "--epochs", "0"], "training.epochs"),
         (["train", "DATA", "--classes", "ball, cat"], "has no class 'cat'"),
         (["train", "DATA", "--output", "file/x"], "file/x: cannot be written"),
     ],

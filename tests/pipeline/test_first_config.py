@@ -6,9 +6,9 @@ from PIL import Image
 
 from tinydet.anchors import make_anchors
 from tinydet.boxes import iou_matrix
+from tinydet.commands.init import init
 from tinydet.config.loader import load_config
 from tinydet.data.dataset import load_dataset
-from tinydet.commands.init import init
 from tinydet.pipeline.first_config import INPUT_SIZE, anchors_for
 
 
@@ -51,7 +51,7 @@ def test_large_objects_take_the_large_anchors(labelled, sides, side_px, expected
 
 @pytest.mark.parametrize(("side", "name"), [(0.4, "published"), (0.08, "compact")])
 def test_init_writes_the_choice(labelled, tmp_path, side, name):
-    path = write_template(tmp_path / "user_config.yaml", labelled(side), force=False)
+    path = init(labelled(side), tmp_path / "user_config.yaml").path
     assert f"    anchors: {name}" in path.read_text(encoding="utf-8")
     loaded = load_config(path)
     assert not loaded.warnings

@@ -6,8 +6,7 @@ import pytest
 from tinydet.config.loader import load_config
 from tinydet.config.template import render_template
 from tinydet.errors import DataError, UnsupportedError
-from tinydet.search.budget import fitted_schedule
-from tinydet.search.space import Range, default_space, read_space
+from tinydet.search.space import Range, default_space, fitted_schedule, read_space
 
 
 @pytest.fixture
@@ -105,8 +104,8 @@ def test_the_learning_rate_of_the_optimizer_where_there_is_no_schedule(config_of
 @pytest.mark.parametrize("epochs", [1, 2, 10, 50, 200])
 def test_a_schedule_ends_with_a_shorter_training(config_of, epochs):
     config = config_of()
-    config = config_of(f"training.epochs={epochs}", *fitted_schedule(config.training, epochs))
+    config = config_of(f"training.epochs={epochs}", fitted_schedule(config.training, epochs))
     [arguments] = config.training.callbacks.values()
     steps = [arguments.get(key, 0) for key in ("warmup_steps", "hold_steps", "decay_steps")]
     assert sum(steps) == epochs
-    assert fitted_schedule(config.training, epochs) == []
+    assert fitted_schedule(config.training, epochs) == {}

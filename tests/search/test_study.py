@@ -8,10 +8,12 @@ import optuna
 import pytest
 from PIL import Image
 
+from tinydet.commands.tune import tune
 from tinydet.config.loader import load_config
 from tinydet.config.template import render_template
 from tinydet.errors import ConfigError, DataError, UnsupportedError
-from tinydet.search import SearchSpace, TuneOptions, study, tune
+from tinydet.search import SearchSpace, TuneOptions, study
+from tinydet.search import search as search_in
 from tinydet.search.memory import ArenaSizes
 from tinydet.search.report import draw_trials
 from tinydet.search.space import Range
@@ -41,7 +43,7 @@ def trials(monkeypatch):
     monkeypatch.setattr(study, "run_trial", run)
     monkeypatch.setattr(study, "draw_trials", lambda *_: None)  # as slow as all the rest
     monkeypatch.setattr(
-        ArenaSizes, "arena_bytes", lambda _, config, __: ARENA_BYTES[config.training.model.alpha]
+        ArenaSizes, "arena_bytes", lambda _, config: ARENA_BYTES[config.training.model.alpha]
     )
     return done
 
@@ -54,7 +56,8 @@ def search(generated, tmp_path):
 
     def run(*overrides, space=SPACE, **options):
         output = tmp_path / "tuning"
-        return tune(path, overrides, space, output, TuneOptions(**options)), output
+        search_in(path, overrides, space, output, TuneOptions(**options))
+        return output
 
     return run
 
@@ -64,8 +67,8 @@ def rows(output):
         return list(csv.DictReader(file))
 
 
-def test_best_yaml_is_the_best_trial_with_the_epochs_of_the_configuration(search, trials):
-    text, output = search("training.batch_size=8", trials=12, epochs=10)
+def test_best_yaml_is_the_best_trial_with_the_epochs_of_the_configuration(search, trials, tmp_path):
+    output = search("training.batch_size=8", trials=12, epochs=10)
     assert len(trials) == 12
     assert {epochs for _, _, epochs, _ in trials} == {10}
     finished = [row for row in rows(output) if row["state"] == "complete"]
@@ -76,7 +79,12 @@ def test_best_yaml_is_the_best_trial_with_the_epochs_of_the_configuration(search
     assert config.operation_mode == "chain_tqe"
     assert config.training.callbacks["LRWarmupCosineDecay"]["max_lr"] == float(best[RATE])
     assert config.training.model.alpha == float(best[WIDTH])
-    assert f"{float(best['ap']):.2%}" in text
+    found = tune(tmp_path / "user_config.yaml", output, trials=12, epochs=10)
+    assert len(trials) == 12  # nothing is left to run
+    assert found.best_ap == float(best["ap"])
+    assert found.best_values[RATE] == float(best[RATE])
+    assert f"Best AP {float(best['ap']):.2%}, trial {best['trial']} of 12:" in str(found)
+    assert found.to_dict()["best_file"] == str(output / "best.yaml")
 
 
 def test_the_picture(tmp_path):
@@ -95,14 +103,14 @@ def test_the_picture(tmp_path):
 
 @pytest.mark.usefixtures("trials")
 def test_bad_trials_are_stopped_early(search):
-    _, output = search(trials=25, epochs=10)
+    output = search(trials=25, epochs=10)
     stopped = [row for row in rows(output) if row["state"] == "pruned"]
     assert stopped
     assert all(0 < int(row["epochs"]) < 10 for row in stopped)
 
 
 def test_networks_above_the_limit_are_not_trained(search, trials):
-    _, output = search(trials=10, epochs=2, ram_limit_bytes=200_000)
+    output = search(trials=10, epochs=2, ram_limit_bytes=200_000)
     assert {width for _, width, *_ in trials} <= {0.35, 0.5}
     assert len(trials) == 10
     assert all(int(row["arena_bytes"]) <= 200_000 for row in rows(output) if row["ap"])
@@ -129,7 +137,7 @@ def test_a_search_goes_on_and_its_interrupted_trial_first(search, trials, monkey
     with pytest.raises(KeyboardInterrupt):
         search(trials=5, epochs=2)
     monkeypatch.setattr(study, "run_trial", run)
-    _, output = search(trials=5, epochs=2)
+    output = search(trials=5, epochs=2)
     assert len(trials) == 5
     assert trials[3][3] == begun[0]  # in its folder, where its epochs are
     assert sum(row["state"] in ("complete", "pruned") for row in rows(output)) == 5
@@ -167,8 +175,8 @@ def test_arena_sizes_are_computed_once(tmp_path, generated, monkeypatch):
 
         def __exit__(self, *_): ...
 
-        def submit(self, _, config_file, num_classes):
-            calls.append((config_file, num_classes))
+        def submit(self, _, config, num_classes):
+            calls.append((config, num_classes))
             done = Future()
             done.set_result(123_456)
             return done
@@ -180,8 +188,8 @@ def test_arena_sizes_are_computed_once(tmp_path, generated, monkeypatch):
     wide = load_config(path, ["training.model.alpha=0.5", "training.epochs=3"]).config
     for _ in range(2):
         sizes = ArenaSizes(tmp_path / "arenas.json", 4)
-        assert sizes.arena_bytes(config, path) == 123_456
+        assert sizes.arena_bytes(config) == 123_456
     assert len(calls) == 1
-    sizes.arena_bytes(wide, path)
+    sizes.arena_bytes(wide)
     assert len(calls) == 2
     assert len(json.loads((tmp_path / "arenas.json").read_text())) == 2

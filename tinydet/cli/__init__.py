@@ -13,7 +13,7 @@ from importlib import import_module
 from tinydet.cli.parser import EXIT_USER_ERROR, build_parser, parse
 from tinydet.errors import TinydetError
 
-__all__ = ["build_parser", "main", "parse"]
+__all__ = ["build_parser", "execute", "main", "parse"]
 
 EXIT_INTERRUPTED = 130
 # What the system refuses for reasons that the user can mend: space, permission.
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_USER_ERROR
     try:
         parsed = parse(arguments)
-        status = _execute(parsed)
+        status = execute(parsed)
         sys.stdout.flush()
     except TinydetError as error:
         return _complain(str(error))
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
-def _execute(parsed: argparse.Namespace) -> int:
+def execute(parsed: argparse.Namespace) -> int:
     """Call the function of a command and print its result; with --json nothing but that."""
     module, _, name = parsed.command.function.partition(":")
     function = getattr(import_module(module), name)

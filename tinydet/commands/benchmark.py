@@ -129,7 +129,7 @@ def benchmark(
             be reached.
     """
     from tinydet.deployment import benchmark as measures
-    from tinydet.deployment.deploy import board_of
+    from tinydet.deployment.deploy import FOLDER_ON_BOARD, board_of
     from tinydet.targets import Board
     from tinydet.targets.linux import LinuxBoard, SshHost
 
@@ -176,7 +176,7 @@ def benchmark(
             found,
             output,
             ssh,
-            folder=folder or measures.FOLDER_ON_BOARD,
+            folder=folder or FOLDER_ON_BOARD,
             image=image,
             delegate=delegate,
         )

@@ -78,7 +78,6 @@ def demo(output: str | Path = "demo") -> DemoResult:
     data, run_folder = output / "data", output / "run"
     data_file = generate_dataset(data, images=IMAGES)
     trained = train_with(data_file, {**VALUES, "hydra.run.dir": run_folder})
-    predictions = predict(
-        trained.model, str(data / "images" / "val"), output=run_folder / "predictions"
-    )
+    model = run_folder / "quantized_models" / "quantized_model.tflite"
+    predictions = predict(model, str(data / "images" / "val"), output=run_folder / "predictions")
     return DemoResult(data, trained, predictions, write_report(run_folder))

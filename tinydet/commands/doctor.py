@@ -1,8 +1,5 @@
 """``tinydet doctor``: what is installed and what works on this machine."""
 
-import os
-import platform
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -51,6 +48,10 @@ class Diagnosis(Result):
 
 def doctor() -> Diagnosis:
     """Describe the installation: versions, training backend, devices and tools."""
+    import os
+    import platform
+    import shutil
+
     from tinydet.versions import package_versions
 
     return Diagnosis(

@@ -23,7 +23,7 @@ CONTEXTS = {
     "imageless": "Linux boards with --host, without images",
     "camera": "Linux boards with --camera",
 }
-NOT_GIVEN = (None, (), [], False)
+NOT_GIVEN: tuple[object, ...] = (None, (), [], False)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tinydet.commands.options import Command, Option, output_option
-from tinydet.errors import ModelFileError, near_name
+from tinydet.errors import DataError, ModelFileError, near_name
 from tinydet.pretrained import DEFAULT, LISTED, NAMES, model_path
 from tinydet.result import UNREADABLE, Result
 
@@ -173,9 +173,9 @@ def predict(
 
 
 def predict_words(
-    model: str | None,
     source: Sequence[str],
     *,
+    model: str | None = None,
     output: Path,
     score_threshold: float | None = None,
     class_names: Sequence[str] | None = None,
@@ -186,7 +186,7 @@ def predict_words(
     if is_model(words[0]):
         model, words = words[0], words[1:]
         if not words:
-            raise ModelFileError("source", "is not given", "Name images after the model.")
+            raise DataError("source", "is not given", "Name images after the model.")
     else:
         _refuse_misspelt(words[0])
         model = DEFAULT

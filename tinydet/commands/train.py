@@ -112,7 +112,9 @@ def train(
     )
 
 
-def train_with(data: Path, values: Mapping[str, Any], overrides: "Sequence[Change]" = ()) -> Any:
+def train_with(
+    data: Path, values: Mapping[str, Any], overrides: "Sequence[Change]" = ()
+) -> "RunResult":
     """Run the defaults for a data set, with these values laid over; None leaves the default."""
     from tinydet.pipeline import execute
     from tinydet.pipeline.first_config import facts_of, fitted_defaults

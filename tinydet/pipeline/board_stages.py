@@ -20,16 +20,17 @@ if TYPE_CHECKING:
 BENCHMARK_FOLDER, DEPLOYMENT_FOLDER = "benchmarking", "deployment"
 STEDGEAI_FILE = "stedgeai.json"
 OBJECTIVES: "dict[str, Objective]" = {"balanced": "balanced", "ram": "ram", "time": "speed"}
+Keys = dict[str, tuple[object, str]]  # key -> its value, and the boards that it applies to
 MICROCONTROLLERS, LINUX_BOARDS = "microcontroller boards", "Linux boards"
 
 
 def board_findings(config: UserConfig) -> list[str]:
     """Boards that nobody knows and keys that do not apply to them, one sentence each."""
-    findings = []
+    findings: list[str] = []
     section, deployment = config.benchmarking, config.deployment
     setup = deployment.hardware_setup
     if config.benchmarks and section.board is not None:
-        keys = {
+        keys: Keys = {
             "benchmarking.via": (section.via, MICROCONTROLLERS),
             "benchmarking.clock_mhz": (section.clock_mhz, MICROCONTROLLERS),
             "benchmarking.host": (section.host, LINUX_BOARDS),
@@ -46,7 +47,7 @@ def board_findings(config: UserConfig) -> list[str]:
     return findings
 
 
-def _board_findings(key: str, name: str, keys: dict[str, tuple[object, str]]) -> list[str]:
+def _board_findings(key: str, name: str, keys: Keys) -> list[str]:
     from tinydet.targets import Board
 
     try:

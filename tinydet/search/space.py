@@ -152,7 +152,7 @@ def fitted_schedule(training: TrainingSection, epochs: int) -> dict[str, int]:
     Returns:
         Key -> value for every number of epochs in the schedule; none where nothing changes.
     """
-    values = {}
+    values: dict[str, int] = {}
     for name, arguments in training.callbacks.items():
         steps = {key: arguments[key] for key in (WARMUP, HOLD, DECAY) if key in arguments}
         if DECAY not in steps or epochs == training.epochs:

@@ -1,6 +1,5 @@
 """The commands for boards, on a small detector and the emulated core."""
 
-import argparse
 import json
 from pathlib import Path
 
@@ -8,12 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.command_line import run as tinydet
 from tests.compiler.small_detector import small_detector, small_spec
-from tinydet.cli import deploying
 from tinydet.config.detector_spec import DETECTOR_FILE
+from tinydet.deployment.benchmark import gdb_address
+from tinydet.deployment.deploy import board_of
 from tinydet.errors import TinydetError
-from tinydet.pipeline import deploy_commands
-from tinydet.pipeline.deploy_commands import board_of, gdb_address
 from tinydet.targets import load_boards
 from tinydet.targets.linux import load_linux_boards
 
@@ -33,15 +32,6 @@ def picture(tmp_path: Path) -> Path:
     path = tmp_path / "picture.png"
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (50, 40, 3), np.uint8)).save(path)
     return path
-
-
-def tinydet(*words: object) -> None:
-    parser = argparse.ArgumentParser()
-    commands = parser.add_subparsers(required=True)
-    deploying.add_benchmark(commands)
-    deploying.add_deploy(commands)
-    parsed = parser.parse_args(list(map(str, words)))
-    parsed.command(parsed)
 
 
 def test_one_command_from_a_run_to_boxes_of_an_emulated_board(
@@ -89,7 +79,7 @@ def test_a_board_that_is_not_there_is_counted_on_its_core(
     ("words", "message"),
     [
         (["deploy", "RUN", "--board", "STM32H747"], "--board: 'STM32H747'.*Did you mean"),
-        (["deploy", "RUN", "--board", "mps2-an500", "--host", "me@box"], "a microcontroller"),
+        (["deploy", "RUN", "--board", "mps2-an500", "--host", "me@box"], "only to Linux boards"),
         (["deploy", "nowhere.onnx", "--board", "mps2-an500"], "suffix '.onnx'"),
         (["deploy", ".", "--board", "mps2-an500"], r"holds no quantized_models"),
         (["benchmark", "RUN", "--via", "gdb://localhost:1"], "--board: no board"),
@@ -131,18 +121,3 @@ def test_addresses_of_gdb_servers() -> None:
     for wrong in ("", "gdb://", "gdb://host", "gdb://host:0", "gdb://host:x", "host:1"):
         with pytest.raises(TinydetError, match="--via"):
             gdb_address(wrong)
-
-
-def test_options_of_linux_come_from_the_words() -> None:
-    words = ["deploy", "m", "--board", "b", "--host", "me@box", "--port", "2222"]
-    words += ["--folder", "there", "--images", "a.png", "b.png", "--max-frames", "3"]
-    parser = argparse.ArgumentParser()
-    deploying.add_deploy(parser.add_subparsers())
-    options = deploying._linux(parser.parse_args(words))
-    assert options == deploy_commands.LinuxOptions(
-        host="me@box",
-        port=2222,
-        folder="there",
-        images=(Path("a.png"), Path("b.png")),
-        max_frames=3,
-    )

@@ -1,18 +1,18 @@
-import argparse
 import json
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from tests.command_line import run
 from tests.compiler.small_detector import small_detector, small_spec
-from tinydet.cli import compiling, deploying
+from tinydet.commands import compile as command
+from tinydet.commands.evaluate import C_ENGINES
 from tinydet.config.detector_spec import DETECTOR_FILE
 from tinydet.config.template import render_template
-from tinydet.errors import TinydetError, UnsupportedError
+from tinydet.deployment.compiling import compiled_detector
+from tinydet.errors import TinydetError
 from tinydet.inference import load_detector
-from tinydet.pipeline import compile_commands
-from tinydet.pipeline.int8_model import CompileOptions
 from tinydet.targets import CORES
 
 
@@ -23,16 +23,6 @@ def model_path(tmp_path):
     path.write_bytes(small_detector())
     small_spec().save(path.with_name(DETECTOR_FILE))
     return path
-
-
-def run(*words):
-    parser = argparse.ArgumentParser()
-    commands = parser.add_subparsers(required=True)
-    compiling.add_compile(commands)
-    compiling.add_footprint(commands)
-    deploying.add_benchmark(commands)
-    parsed = parser.parse_args(list(map(str, words)))
-    parsed.command(parsed)
 
 
 def test_compile_writes_c_image_and_footprint(model_path, tmp_path, capsys):
@@ -79,7 +69,7 @@ def test_benchmark_counts_each_operator(model_path, tmp_path, capsys):
 
 @pytest.mark.parametrize("engine", ["c", "cortex-m33"])
 def test_engines_in_c_give_what_litert_gives(model_path, tmp_path, engine):
-    detector = compile_commands.compiled_detector(model_path, small_spec(), engine, tmp_path / "e")
+    detector = compiled_detector(model_path, small_spec(), engine, tmp_path / "e")
     images = np.random.default_rng(1).integers(0, 256, (2, 32, 48, 3), np.uint8)
     reference = load_detector(model_path, engine="litert-ref").outputs(images)
     for found, expected in zip(detector.outputs(images), reference, strict=True):
@@ -109,15 +99,9 @@ def test_numbers_that_are_none(words, capsys):
     assert repr(words[1]) in capsys.readouterr().err
 
 
-def test_the_host_has_no_footprint(model_path):
-    with pytest.raises(UnsupportedError, match=r"'host'.*cortex-m7"):
-        compile_commands.footprint_of_model(model_path, target="host", options=CompileOptions())
-
-
 def test_choices_are_those_of_the_package():
-    assert tuple(CORES) == compiling.CORES
-    assert compiling.TARGETS == compile_commands.TARGETS
-    assert set(compile_commands.C_ENGINES) == {"c", *CORES}
+    assert tuple(CORES) == command.CORES
+    assert set(C_ENGINES) == {"c", *CORES}
 
 
 @pytest.mark.slow
