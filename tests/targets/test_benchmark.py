@@ -113,7 +113,7 @@ def test_builds_that_differ_are_no_benchmark(plain):
 
 
 def test_constants_of_an_operator_are_those_its_parameters_point_at(stand_in, tmp_path):
-    """Parameters, a table they name, one that this names; each once, and no table of others."""
+    """Parameters and the tables that they point at, each once, and no table of others."""
     body = stand_in.MODEL.replace(
         "static const int8_t weights[3] = {10, 50, 55};",
         """\
@@ -138,6 +138,7 @@ void td_heads_of(const td_tables *params, const uint8_t *cells, int8_t *scores, 
 """
     )
     model = stand_in.model(body, **{"kernels.c": kernels})
+    model = replace(model, tables={"params": ("more", "weights")})
     found = benchmark(CortexMTarget(), model, stand_in.random_images(1)[0], tmp_path)
     assert [step.weights_bytes for step in found.steps] == [0, 8 + 80 + 3]
     assert found.weights_bytes == 91
