@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinydet.config.files import write_text_atomically
-from tinydet.errors import UnsupportedError, near_name
+from tinydet.errors import UnsupportedError
 from tinydet.pipeline.int8_model import (
     CompileOptions,
     compile_int8,
@@ -333,17 +333,11 @@ def board_of(name: str, where: str = "--board") -> "Board | LinuxBoard":
     Raises:
         UnsupportedError: There is none.
     """
-    from tinydet.targets import load_boards
+    from tinydet.targets import find_board, load_boards
     from tinydet.targets.linux import load_linux_boards
 
     boards: list[Board | LinuxBoard] = [*load_boards(), *load_linux_boards()]
-    for board in boards:
-        if board.name.lower() == name.lower():
-            return board
-    names = [board.name for board in boards]
-    raise UnsupportedError(
-        where, repr(name), ", ".join(names), f"Choose one of these.{near_name(name, names)}"
-    )
+    return find_board(name, boards, where)
 
 
 def gdb_address(via: str) -> tuple[str, int]:
