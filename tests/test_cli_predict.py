@@ -11,7 +11,7 @@ from PIL import Image
 from tests.command_line import tinydet
 from tinydet.commands import predict as command
 from tinydet.deployment.compiling import int8_model
-from tinydet.inference.detector import KERAS_SUFFIXES, TFLITE_SUFFIXES
+from tinydet.config.detector_spec import KERAS_SUFFIXES, TFLITE_SUFFIXES
 from tinydet.pretrained import DEFAULT, INT8, model_path, pretrained_model
 
 NOTE = f"No model named: using {DEFAULT}"

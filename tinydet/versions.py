@@ -1,7 +1,24 @@
-"""Versions of the packages that a result depends on."""
+"""Which packages made a result."""
 
 import platform
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
+
+
+def installed_versions(packages: Iterable[str]) -> dict[str, str]:
+    """Versions of the packages that are installed, by name.
+
+    Args:
+        packages: Names in the package index, as ``"ai-edge-litert"``.
+    """
+    found = {}
+    for package in packages:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
 
 PACKAGES = (
     "tinydet",
@@ -10,28 +27,13 @@ PACKAGES = (
     "numpy",
     "ai-edge-litert",
     "opencv-python-headless",
-    "pycocotools",
     "ziglang",
     "unicorn",
     "pyelftools",
 )
 
 
-def package_versions(*packages: str) -> dict[str, str | None]:
-    """Versions by package name, ``python`` first; None for what is not installed.
-
-    Args:
-        packages: Names; none given takes ``PACKAGES``.
-    """
-    versions: dict[str, str | None] = {"python": platform.python_version()}
-    for package in packages or PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            versions[package] = None
-    return versions
-
-
-def installed_versions(*packages: str) -> dict[str, str]:
-    """The same without what is not installed."""
-    return {name: found for name, found in package_versions(*packages).items() if found}
+def package_versions() -> dict[str, str | None]:
+    """Versions of Python and of all packages that matter; None for what is not installed."""
+    absent: dict[str, str | None] = dict.fromkeys(PACKAGES)
+    return {"python": platform.python_version(), **absent, **installed_versions(PACKAGES)}

@@ -323,7 +323,7 @@ def test_the_arena_is_not_larger_than_the_tensors_alone_need():
 def test_anchors_of_a_grid_take_little_flash():
     files = small_compiled()
     assert ".corners = 0," in files.sources["small.c"]
-    assert ".levels = levels," in files.sources["small.c"]
+    assert ".levels = small_levels," in files.sources["small.c"]
 
 
 def test_the_header_of_a_detector_is_clean_c_plus_plus(tmp_path):

@@ -18,7 +18,7 @@ from tinydet.config.detector_spec import (
     PreprocessSpec,
 )
 from tinydet.inference.decoding import spec_anchors
-from tinydet.inference.tensor_code import TensorCode
+from tinydet.tensor_code import TensorCode
 
 HEIGHT, WIDTH = 32, 48
 THRESHOLD_CODE = 60

@@ -33,7 +33,7 @@ from tinydet.compiler.tflite_reader import read_tflite
 from tinydet.config.detector_spec import DETECTOR_FILE, DetectorSpec, load_detector_spec
 from tinydet.errors import ModelFileError
 from tinydet.inference.decoding import matching_anchors
-from tinydet.inference.tensor_code import TensorCode, pixel_codes
+from tinydet.tensor_code import TensorCode, takes_pixels
 
 # Boxes that suppression sorts at a time. More save passes over the scores, fewer save time where
 # only the best are needed; the lower number is taken where the arena would grow for the higher.
@@ -106,7 +106,6 @@ def compile_detector(
     scores, deltas = (_code(graph.tensors[index]) for index in graph.outputs)
     return CompiledDetector(
         name=options.name,
-        sources={},
         spec=spec,
         plan=plan,
         scores=scores,
@@ -164,8 +163,7 @@ def _check_pixels(graph: Graph, spec: DetectorSpec, where: str) -> None:
     tensor = graph.tensors[graph.inputs[0]]
     if tensor.dtype != "uint8" or tensor.quantization is None:
         return  # of other types the passes and the generator speak
-    codes = pixel_codes(_code(tensor), spec.preprocess)
-    if not np.array_equal(codes, np.arange(len(codes))):
+    if not takes_pixels(_code(tensor), spec.preprocess):
         raise ModelFileError(
             where,
             f"its input (scale {tensor.scale:.6g}, zero point {tensor.zero_point}) does not take "

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from tinydet.compiler.codegen import AnchorTable, DetectorPart, GeneratedModel, 
 from tinydet.compiler.memory import InputMode, Plan, plan_record
 from tinydet.config.detector_spec import DETECTOR_FILE, DetectorSpec
 from tinydet.config.files import make_folder, write_text_atomically
-from tinydet.inference.tensor_code import TensorCode
+from tinydet.tensor_code import TensorCode
 
 PLAN_FILE = "plan.json"
 ARENA_PICTURE_FILE = "arena.png"
@@ -24,7 +24,6 @@ class CompiledDetector:
 
     Attributes:
         name: Start of its C functions, as ``person``; its files are ``person.c``, ``person.h``.
-        sources: File name -> text: all ``.c`` and ``.h`` files.
         spec: Class names, preprocessing, and the thresholds that are compiled in.
         plan: Where everything lies in the arena.
         scores: Code of the class scores ``[NA, 1 + num_classes]`` that the network leaves.
@@ -34,10 +33,12 @@ class CompiledDetector:
         macs: Operator -> multiply-accumulate operations, of those that have weights.
         where: The model file, for messages.
         model_sha256: Of that file.
+        sources: File name -> text: all ``.c`` and ``.h`` files.
+        tables: Parameters of a kernel -> the constant tables that they point at, all by their
+            names in C.
     """
 
     name: str
-    sources: Mapping[str, str]
     spec: DetectorSpec
     plan: Plan
     scores: TensorCode
@@ -47,6 +48,8 @@ class CompiledDetector:
     macs: Mapping[str, int]
     where: str
     model_sha256: str
+    sources: Mapping[str, str] = field(default_factory=dict)
+    tables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def macro_prefix(self) -> str:
@@ -98,7 +101,8 @@ class CompiledDetector:
 
     def with_sources(self) -> "CompiledDetector":
         """The same with the C files of what it says."""
-        return replace(self, sources=generate(self.model))
+        code = generate(self.model)
+        return replace(self, sources=code.files, tables=code.tables)
 
     def with_score_threshold(self, score_threshold: float) -> "CompiledDetector":
         """The same detector with another score threshold compiled in, in [0, 1]."""

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from tinydet.config.files import write_text_atomically
 from tinydet.deployment.compiling import network_image
-from tinydet.errors import UnsupportedError, near_name
 from tinydet.result import Result
 
 if TYPE_CHECKING:
@@ -245,14 +244,8 @@ def board_of(name: str, where: str = "--board") -> "Board | LinuxBoard":
     Raises:
         UnsupportedError: There is none.
     """
-    from tinydet.targets import load_boards
+    from tinydet.targets import find_board, load_boards
     from tinydet.targets.linux import load_linux_boards
 
     boards: list[Board | LinuxBoard] = [*load_boards(), *load_linux_boards()]
-    for board in boards:
-        if board.name.lower() == name.lower():
-            return board
-    names = [board.name for board in boards]
-    raise UnsupportedError(
-        where, repr(name), ", ".join(names), f"Choose one of these.{near_name(name, names)}"
-    )
+    return find_board(name, boards, where)

@@ -24,7 +24,6 @@ from tinydet.targets.emulator import (
     RAM_BYTES,
     Call,
     Machine,
-    TracePoint,
     build_block_counter,
 )
 from tinydet.targets.linker_script import MemoryMap, MemoryRegion, linker_script
@@ -141,19 +140,6 @@ class CortexMProgram:
         return self._machine().call(
             f"{self._name}_detect", *image, self._arena, self._found, self.detector.max_detections
         )
-
-    def trace(self, image_u8: ImageArray) -> list[TracePoint]:
-        """What each step of a build with ``-DTD_TRACE`` computed.
-
-        Returns:
-            Operators and all bytes of their outputs, in the order in which they began; empty for
-            another build.
-        """
-        outputs: dict[str, list[bytes]] = {}
-        image = self._place_image(image_u8)
-        for point in self._machine().trace(f"{self._name}_run", *image, self._arena):
-            outputs.setdefault(point.op, []).append(point.output)
-        return [TracePoint(op, b"".join(rows)) for op, rows in outputs.items()]
 
     def image_address(self) -> int:
         """Where the program expects the input image."""

@@ -1,17 +1,16 @@
 """Which operator executes how many instructions."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tinydet.compiler import CompiledDetector
 from tinydet.targets.base import ImageArray
-from tinydet.targets.benchmark.constants import ConstantTables
-from tinydet.targets.cortex_m import CortexMTarget
+from tinydet.targets.cortex_m import CortexMProgram, CortexMTarget
 from tinydet.targets.emulator import TRACE_FUNCTION, Piece
-from tinydet.targets.footprint import Footprint, footprint_of
+from tinydet.targets.footprint import WEIGHTS, Footprint, footprint_of
 
 INPUT = "input rows"  # the step that brings rows of the image into the arena; no operator
 INPUT_PARAMETERS = "copy_input"  # by these the generated C says that it copies the input
@@ -125,28 +124,41 @@ def benchmark(
     run = program.measure_run(image_u8)
     detect = program.measure_detect(image_u8)
     costs = _assign(run.pieces, marked.measure_run(image_u8).pieces)
-    tables = ConstantTables(detector.sources[f"{detector.name}.c"], program.image)
+    constants = program.image.sections[WEIGHTS]
     steps = tuple(
         StepCount(
             op,
             cost.instructions,
             dict(cost.kernels),
             detector.macs.get(op, 0),
-            tables.size_bytes(cost.parameters),
+            _constant_bytes(program, cost.parameters),
         )
         for op, cost in costs.items()
     )
     assert sum(step.instructions for step in steps) == run.instructions
-    weights_bytes = tables.size_bytes(set().union(*(cost.parameters for cost in costs.values())))
+    parameters = set().union(*(cost.parameters for cost in costs.values()))
+    weights_bytes = _constant_bytes(program, parameters)
     return Benchmark(
         core=target.name,
         network_instructions=run.instructions,
         loop_instructions=sum(piece.own_instructions for piece in run.pieces),
         boxes_instructions=detect.instructions - run.instructions,
         weights_bytes=weights_bytes,
-        boxes_weights_bytes=tables.section_bytes - weights_bytes,
+        boxes_weights_bytes=constants.size_bytes - weights_bytes,
         steps=steps,
         footprint=footprint_of(program, detect.stack_bytes),
+    )
+
+
+def _constant_bytes(program: CortexMProgram, parameters: Set[str]) -> int:
+    """Bytes of parameters in flash and of the tables that they point at, each once."""
+    section, symbols = program.image.sections[WEIGHTS], program.image.symbols
+    tables = program.detector.tables
+    names = parameters | {table for name in parameters for table in tables.get(name, ())}
+    return sum(
+        symbols[name].size_bytes
+        for name in names
+        if name in symbols and 0 <= symbols[name].address - section.address < section.size_bytes
     )
 
 

@@ -11,9 +11,9 @@ from tinydet.compiler import CompiledDetector
 from tinydet.errors import ModelFileError
 from tinydet.targets.linux import timing
 from tinydet.targets.linux.boards import LinuxBoard
-from tinydet.targets.linux.build import build_program
 from tinydet.targets.linux.deploy import (
     FOLDER_ON_BOARD,
+    build_program,
     check_end,
     command_path,
     portable_image,

@@ -1,4 +1,4 @@
-"""Putting the program on a board and running it there."""
+"""A detector as one static program for a Linux board: making it, putting it there, running it."""
 
 import json
 import shlex
@@ -11,12 +11,17 @@ from typing import Any
 from tinydet.compiler import CompiledDetector
 from tinydet.data.images import IMAGE_SUFFIXES, decode_image, read_bytes
 from tinydet.errors import DataError, UnsupportedError
-from tinydet.targets.linux.boards import LinuxBoard
-from tinydet.targets.linux.build import build_program
+from tinydet.targets.base import require_image_in_arena
+from tinydet.targets.linux.boards import ARCHITECTURES, LinuxBoard
 from tinydet.targets.linux.install import board_folder, install, probe
 from tinydet.targets.linux.ssh import Answer, stream_from
 from tinydet.targets.linux.ssh_host import RemoteError, SshHost
+from tinydet.targets.toolchain import Toolchain, model_macros, write_sources, zig_cc
 
+PROGRAM = Path(__file__).parent / "program"
+THIRD_PARTY = Path(__file__).parent / "third_party"
+# What POSIX and Linux have beside C11; headers of others are not ours to warn about.
+SYSTEM_MACROS = ("-D_GNU_SOURCE", f"-I{PROGRAM}", f"-isystem{THIRD_PARTY}")
 FOLDER_ON_BOARD = "tinydet"  # below the home folder
 IMAGES_TO_SEND = (*IMAGE_SUFFIXES, ".ppm", ".pgm", ".pnm")
 SIGNAL_BASE = 128  # exit status of a shell whose command ended by signal n: this + n
@@ -90,6 +95,39 @@ def portable_image(path: Path) -> bytes:
     except DataError:
         return content
     return b"P6 %d %d 255\n" % (pixels.shape[1], pixels.shape[0]) + pixels.tobytes()
+
+
+def build_program(detector: CompiledDetector, board: LinuxBoard, folder: Path) -> Path:
+    """Make the program that runs a model on a Linux board, with its weights and class names.
+
+    It needs nothing there but the kernel: libc is linked in. The first build for an architecture
+    takes about a minute, because zig then compiles that libc.
+
+    Args:
+        detector: The detector, with ``detect_image``.
+        board: Chooses architecture and processor.
+        folder: Gets sources and program; created.
+
+    Returns:
+        The program, named like the model.
+
+    Raises:
+        MissingToolError: ziglang is not installed.
+        BuildError: The C compiler refuses (disk full).
+        OutputError: The folder cannot be written to.
+        UnsupportedError: The C cannot take whole images.
+    """
+    require_image_in_arena(detector, "a program for Linux")
+    sources = [*write_sources(detector, folder), *sorted(PROGRAM.glob("*.c"))]
+    toolchain = Toolchain(
+        f"zig cc for {board.architecture}",
+        zig_cc("-target", ARCHITECTURES[board.architecture].zig_target),
+        (f"-mcpu={board.compiler_cpu}", "-O2"),
+        ("-static", "-s", "-Wl,--gc-sections"),
+    )
+    program = folder / f"{detector.name}-{board.architecture}"
+    program.unlink(missing_ok=True)  # one that is being run must not change under its user
+    return toolchain.build(sources, program, [*model_macros(detector, folder), *SYSTEM_MACROS])
 
 
 @dataclass(frozen=True)
@@ -184,16 +222,12 @@ def run_program(
     if not arguments:
         return
     script = f"{shlex.join([command_path(program), *arguments])}; exit $?"
-    with closing(_lines(host, script, source)) as lines:
+    with closing(stream_from(host, script, source.stream())) as lines:
         for line in lines:
             if isinstance(line, Answer):
                 check_end(host, program, line)
             elif line.startswith("{"):
                 yield json.loads(line)
-
-
-def _lines(host: SshHost, script: str, source: Source) -> Any:
-    return stream_from(host, script, source.stream())
 
 
 def command_path(program: str) -> str:
