@@ -293,8 +293,8 @@ def test_an_empty_or_missing_file_is_said(
     [
         ("9 0.5 0.5 0.1 0.1\n", "class"),
         ("0 nan 0.5 0.1 0.1\n", "a value is not finite"),
-        ("0 0.5 0.5 0.1\n", "4 values"),
-        ("\x00\x01binary", "1 value"),
+        ("0 0.5 0.5 0.1\n", "4 numbers"),
+        ("\x00\x01binary", "is no number"),
     ],
     ids=["class id out of range", "NaN", "four columns", "binary"],
 )

@@ -10,8 +10,8 @@ from PIL import Image
 
 from tests.command_line import tinydet
 from tinydet.commands import predict as command
-from tinydet.deployment.compiling import int8_model
 from tinydet.config.detector_spec import KERAS_SUFFIXES, TFLITE_SUFFIXES
+from tinydet.deployment.compiling import int8_model
 from tinydet.pretrained import DEFAULT, INT8, model_path, pretrained_model
 
 NOTE = f"No model named: using {DEFAULT}"

@@ -48,9 +48,7 @@ def test_a_file_of_choices_and_ranges(read):
         assert values["training.batch_size"] in (8, 16, 24, 32)
         assert isinstance(values["training.batch_size"], int)
         assert 1e-4 <= values["training.optimizer.Adam.learning_rate"] <= 0.01
-        assert (
-            space.overrides(values)[0] == f"training.model.alpha={values['training.model.alpha']}"
-        )
+        assert values["training.model.alpha"] in (0.35, 0.5)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +87,7 @@ def test_the_default_space_is_made_of_keys_that_the_configuration_takes(config_o
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
     for _ in range(8):
         values = space.suggest(study.ask())
-        config = config_of(*space.overrides(values))
+        config = config_of(values)
         [schedule] = config.training.callbacks
         key = f"training.callbacks.{schedule}.max_lr"
         assert config.training.callbacks[schedule]["max_lr"] == values[key]

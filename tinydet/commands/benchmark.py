@@ -133,9 +133,6 @@ def benchmark(
     from tinydet.targets import Board
     from tinydet.targets.linux import LinuxBoard, SshHost
 
-    if board is None and (via or host):
-        remedy = "Name the board that is measured."
-        raise UnsupportedError("--board", "no board", "the name of a board", remedy)
     if clock_mhz is not None and clock_mhz <= 0:
         raise UnsupportedError("--clock-mhz", str(clock_mhz), "above 0", "Correct it.")
     found = None if board is None else board_of(board)

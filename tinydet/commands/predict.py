@@ -143,14 +143,14 @@ def predict(
     from tinydet.prediction.sources import FrameStream, resolve_source
 
     contexts = set()
-    if isinstance(detector, (str, Path)):
-        path = model_path(detector)
-        contexts |= set() if is_described(path) else {"undescribed"}
-        COMMAND.check(contexts, class_names=class_names)
-        detector = load_detector(path, spec_for(path, class_names))
+    if isinstance(detector, (str, Path)) and not is_described(model_path(detector)):
+        contexts.add("undescribed")
     if max_frames is not None and isinstance(resolve_source(source), FrameStream):
         contexts.add("frames")
     COMMAND.check(contexts, class_names=class_names, max_frames=max_frames)
+    if isinstance(detector, (str, Path)):
+        path = model_path(detector)
+        detector = load_detector(path, spec_for(path, class_names))
     report = prediction.predict(
         detector,
         source,
