@@ -13,7 +13,7 @@ import pytest
 
 from tests.compiler.sample_networks import detector, every_operator
 from tests.compiler.tflite_writer import write_tflite
-from tinydet.compiler.passes import optimize
+from tinydet.compiler.passes import lower
 from tinydet.compiler.tflite_reader import read_tflite
 from tinydet.errors import TinydetError
 
@@ -64,7 +64,7 @@ def outcome(content, number):
     try:
         graph = read_tflite(content, "m.tflite")
         # The elimination of channels takes most of the time of a file that is accepted.
-        optimize(graph, "m.tflite", remove_channels=number % 50 == 0)
+        lower(graph, "m.tflite", remove_channels=number % 50 == 0)
     except TinydetError:
         accepted = False
     except Exception as error:

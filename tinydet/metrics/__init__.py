@@ -8,7 +8,6 @@ from tinydet.metrics.confusion import confusion_matrix, image_f1
 from tinydet.metrics.curves import (
     BestF1,
     PrecisionRecall,
-    average_precision,
     best_f1,
     mean_ap,
     pooled_curve,
@@ -21,7 +20,6 @@ __all__ = [
     "GroundTruth",
     "Matches",
     "PrecisionRecall",
-    "average_precision",
     "best_f1",
     "confusion_matrix",
     "image_f1",
