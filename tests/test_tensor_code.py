@@ -29,6 +29,22 @@ def test_no_code_is_nearer(dtype, scale, zero_point_share, rescale, offset):
         assert taken <= nearest + 3e-3 * scale
 
 
+@given(
+    dtype=st.sampled_from(list(DTYPES)),
+    stretch=st.floats(-0.02, 0.02),
+    shift=st.floats(-0.02, 0.02),
+)
+def test_no_code_is_nearer_where_pixels_nearly_fit(dtype, stretch, shift):
+    """By up to five codes; what is off by more than half a code does not go in as it is."""
+    low, high = DTYPES[dtype]
+    scale, zero_point = 1 / 127.5, low + 127
+    spec = PreprocessSpec(scale=(1 + stretch) * scale, offset=shift - 127 * scale)
+    chosen = pixel_codes(TensorCode(np.dtype(dtype), scale, zero_point), spec)
+    pixels = np.arange(256)
+    wanted = (spec.scale * pixels + spec.offset) / scale + zero_point
+    assert np.abs(chosen - np.clip(wanted, low, high)).max() <= 0.5 + 2e-3
+
+
 def test_half_way_pixels_go_in_as_they_are():
     """The usual rescaling puts every pixel half a step between two codes, whatever zero point."""
     spec = PreprocessSpec(scale=1 / 127.5, offset=-1)

@@ -126,7 +126,7 @@ def test_all_findings_at_once_in_file_order(tmp_path: Path) -> None:
         ("training.optimizer=Adam(learning_rate=1)", "Write 'optimizer: {Adam:"),
         ("training.optimizer={Adam: {}, SGD: {}}", "Write 'optimizer: {Adam:"),
         ("training.frozen_layers=(a:b)", "slices and indices"),
-        ("training.model.anchors=big", "supported: published, compact"),
+        ("training.model.anchors=big", "supported: published, wide, compact"),
         ("training.model.anchors.smallest=(1, 2, 3)", "at most 2 values"),
         ("training.model.anchors={smallest: (1, 2)}", "Put it in brackets"),
         ("data_augmentation={random_contrast: {factor: (-1, 1)}}", "Put it in brackets"),

@@ -9,7 +9,7 @@ from tinydet.config.detector_spec import DetectorSpec
 from tinydet.data.generate import CLASS_NAMES, generate_dataset
 from tinydet.pipeline.quantize_command import quantize_model
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture

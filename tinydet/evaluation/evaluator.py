@@ -1,12 +1,15 @@
 """The evaluation of one detector: run it on every image, take the figures, write the files."""
 
 import csv
+import hashlib
 import io
 import json
 import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+import numpy as np
 
 from tinydet.config.files import make_folder, write_text_atomically
 from tinydet.data.dataset import Dataset
@@ -143,7 +146,12 @@ def _model_facts(detector: Detector, path: Path) -> ModelFacts:
 def _data_facts(scored: ScoredImages, path: Path) -> DataFacts:
     ignored = sum(int(truth.ignored.sum()) for truth in scored.ground_truth)
     boxes = sum(len(truth) for truth in scored.ground_truth) - ignored
-    return DataFacts(str(path), len(scored.samples), boxes, ignored)
+    digest = hashlib.sha256()
+    for sample, truth in zip(scored.samples, scored.ground_truth, strict=True):
+        digest.update(sample.path.name.encode(errors="surrogateescape"))
+        for array in (truth.boxes, truth.class_ids, truth.ignored):
+            digest.update(np.ascontiguousarray(array).tobytes())
+    return DataFacts(str(path), len(scored.samples), boxes, ignored, digest.hexdigest()[:16])
 
 
 def _write(result: EvaluationResult, scored: ScoredImages, run_folder: Path, stem: str) -> None:

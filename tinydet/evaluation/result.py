@@ -8,10 +8,11 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
+import numpy as np
 from pydantic import Field
 
 from tinydet.config.detector_spec import PostprocessSpec
-from tinydet.metrics import BestF1
+from tinydet.metrics import BestF1, Interval, interval_of
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
@@ -73,20 +74,45 @@ class ModelFacts:
 
 @dataclass(frozen=True)
 class DataFacts:
-    """On which images it was evaluated: counted objects and ignored ones."""
+    """On which images it was evaluated.
+
+    Attributes:
+        path: As given.
+        images: Number of images.
+        boxes: Objects that count.
+        ignored_boxes: Objects that do not.
+        digest: Of file names and labels: what was evaluated on the same images has the same;
+            empty in results of earlier versions.
+    """
 
     path: str
     images: int
     boxes: int
     ignored_boxes: int
+    digest: str = ""
 
 
 @dataclass(frozen=True)
 class ApAtIou:
-    """AP at one IoU, fractions; None for a class without ground truth."""
+    """AP at one IoU, fractions; None for a class without ground truth.
+
+    Attributes:
+        mean: Over the classes that have objects.
+        per_class: Class name to AP.
+        draws: ``mean`` for each draw of images of the bootstrap (``tinydet.metrics.bootstrap``),
+            None for one without an object; empty in results of earlier versions. The draws are
+            the same for every detector that is evaluated on the same images, so the differences
+            of two lists are draws as well.
+    """
 
     mean: Fraction | None
     per_class: dict[str, Fraction | None]
+    draws: tuple[Fraction | None, ...] = ()
+
+    @property
+    def interval(self) -> Interval | None:
+        """95 % interval of ``mean``: what another set of such images might have given."""
+        return interval_of(np.array(self.draws, np.float64))
 
 
 @dataclass(frozen=True)
@@ -109,7 +135,7 @@ class EvaluationResult:
         class_names: In index order.
         settings: Thresholds and engine.
         ap: By IoU with two decimals, as ``"0.40"``; the first is the headline.
-        coco: See ``tinydet.evaluation.coco.coco_figures``.
+        coco: See ``tinydet.evaluation.coco_figures``.
         f1_best: By class name: threshold with the best F1 at the headline IoU; None where no
             object was found.
         confusion: At the headline IoU.
