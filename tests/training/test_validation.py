@@ -11,7 +11,8 @@ from tinydet.data.preprocess import boxes_to_network
 from tinydet.inference import detect
 from tinydet.inference.decoding import spec_anchors
 from tinydet.inference.keras_detector import KerasDetector
-from tinydet.metrics import GroundTruth, average_precision
+from tinydet.metrics import GroundTruth
+from tinydet.metrics.curves import average_precision
 from tinydet.training.batches import ground_truth_rows
 from tinydet.training.losses import DetectionLoss
 from tinydet.training.validation import Validation, ValidationCallback
