@@ -8,7 +8,7 @@ from tinydet.inference.detector import (
     detect_files,
     load_detector,
 )
-from tinydet.inference.input_size import read_input_size
+from tinydet.inference.input_size import read_input_size, read_rescaling
 from tinydet.inference.keras_detector import load_keras_model
 
 __all__ = [
@@ -20,4 +20,5 @@ __all__ = [
     "load_detector",
     "load_keras_model",
     "read_input_size",
+    "read_rescaling",
 ]

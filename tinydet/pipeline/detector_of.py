@@ -19,7 +19,8 @@ def spec_of(config: UserConfig, model_path: Path) -> DetectorSpec:
 
     Args:
         config: Preprocessing and class names of a model without ``detector.json``.
-        model_path: The model; its input size is read from it.
+        model_path: The model; its input size is read from it, and the rescaling where it is not
+            in the configuration.
 
     Raises:
         ModelFileError: The model cannot be read, its classes are not known, or they are not
@@ -29,14 +30,15 @@ def spec_of(config: UserConfig, model_path: Path) -> DetectorSpec:
     beside = model_path.with_name(DETECTOR_FILE)
     if beside.is_file():
         return _agreeing(model_path, load_detector_spec(beside), names, "dataset.class_names")
-    from tinydet.inference import read_input_size
+    from tinydet.inference import read_input_size, read_rescaling
 
     size = read_input_size(model_path)
     if names is None:
         names = _names_of_data(config, model_path)
+    told = read_rescaling(model_path) if config.preprocessing.rescaling is None else None
     return DetectorSpec(
         class_names=names,
-        preprocess=config.preprocess_spec(size),
+        preprocess=config.preprocess_spec(size, told),
         anchors=config.anchor_spec(),
         postprocess=config.postprocess_spec(),
     )
