@@ -1,7 +1,7 @@
 """``user_config.yaml`` to a checked configuration, with every finding at once."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -131,6 +131,19 @@ def resolved_yaml(config: UserConfig) -> str:
     return yaml.dump(
         _plain(config), Dumper=_ExactDumper, sort_keys=False, allow_unicode=True, width=100
     )
+
+
+def written_values(config: UserConfig) -> dict[str, Any]:
+    """Every value of a configuration by its dotted key, as in the resolved file."""
+    return dict(_flat(_plain(config), ""))
+
+
+def _flat(values: dict[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, dict) and value:
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
 
 
 class _ExactDumper(yaml.SafeDumper):

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from tinydet.config.detector_spec import AspectRatio, ColorMode, Interpolation
+from tinydet.config.detector_spec import UNNAMED_PROJECT, AspectRatio, ColorMode, Interpolation
 from tinydet.config.schema.values import (
     Count,
     File,
@@ -50,7 +50,7 @@ class GeneralSection(Section):
             or ``srun`` tell of some, those instead.
     """
 
-    project_name: Text = "<unnamed>"
+    project_name: Text = UNNAMED_PROJECT
     model_type: Annotated[ModelType, choice(ModelType)] = "ssd_mobilenet_v2_fpnlite"
     model_path: File | None = None
     logs_dir: Text = "logs"
