@@ -18,7 +18,7 @@ from tinydet.config.schema import UserConfig
 from tinydet.config.schema.values import Section
 from tinydet.config.traps import defuse
 from tinydet.config.validation import validate
-from tinydet.config.without_meaning import set_aside
+from tinydet.config.without_meaning import is_without_meaning, set_aside
 from tinydet.config.yaml_reader import read_yaml
 from tinydet.errors import ConfigError
 
@@ -90,7 +90,11 @@ def check_document(
     defuse(document)
     fill_thresholds(document)
     config = validate(document)
-    wrong = [finding[:2] for finding in document.findings if is_needed(document, finding[2])]
+    wrong = [
+        (line, sentence)
+        for line, sentence, key in document.findings
+        if is_needed(document, key) and not is_without_meaning(key)
+    ]
     if wrong:
         raise ConfigError(_in_order(wrong))
     ignored: list[str] = []

@@ -4,7 +4,7 @@ Their values are never read, so that nothing in them can stop a run. One line at
 names those that were written.
 """
 
-from tinydet.config.document import Document, Scalar, dotted
+from tinydet.config.document import Document, Key, Scalar, dotted
 
 # Why they have no meaning here, and what to do instead -> keys, or sections with all below them.
 WITHOUT_MEANING: dict[str, tuple[str, ...]] = {
@@ -103,6 +103,11 @@ OFF_ONLY = {
 }
 OFF = ("", "false", "none", "null", "~", "0", "no", "off")
 KEYS = frozenset(key for keys in WITHOUT_MEANING.values() for key in keys)
+
+
+def is_without_meaning(key: Key) -> bool:
+    """Whether a key, or a section above it, stands in the table."""
+    return any(dotted(key[:length]) in KEYS for length in range(1, len(key) + 1))
 
 
 def set_aside(document: Document) -> None:
