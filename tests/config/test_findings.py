@@ -98,7 +98,10 @@ def test_all_findings_at_once_in_file_order(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("override", "sentence"),
     [
-        ("general.model_path=a/model.onnx", "(.onnx) is not supported (supported: .keras, .h5)"),
+        (
+            "general.model_path=a/model.onnx",
+            "(.onnx) is not supported (supported: .keras, .h5, .hdf5)",
+        ),
         ("general.model_path=a.keras", "general.model_path: a second model beside training.model"),
         ("general.model_path=https://a.b/c.h5", "supported: a path on this machine"),
         ("training.resume_training_from=old", "a second model beside training.model"),
@@ -120,7 +123,7 @@ def test_all_findings_at_once_in_file_order(tmp_path: Path) -> None:
         ("training.optimizer=Adam(learning_rate=1)", "Write 'optimizer: {Adam:"),
         ("training.optimizer={Adam: {}, SGD: {}}", "Write 'optimizer: {Adam:"),
         ("training.frozen_layers=(a:b)", "slices and indices"),
-        ("training.model.anchors=big", "supported: published, compact"),
+        ("training.model.anchors=big", "supported: published, wide, compact"),
         ("training.model.anchors.smallest=(1, 2, 3)", "at most 2 values"),
         ("training.model.anchors={smallest: (1, 2)}", "Put it in brackets"),
         ("data_augmentation={random_contrast: {factor: (-1, 1)}}", "Put it in brackets"),

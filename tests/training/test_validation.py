@@ -8,8 +8,8 @@ import pytest
 from tinydet.config.detector_spec import PostprocessSpec, PreprocessSpec
 from tinydet.data.images import read_image
 from tinydet.data.preprocess import boxes_to_network
+from tinydet.inference import detect
 from tinydet.inference.decoding import spec_anchors
-from tinydet.inference.detector import detect
 from tinydet.inference.keras_detector import KerasDetector
 from tinydet.metrics import GroundTruth, average_precision
 from tinydet.training.batches import ground_truth_rows

@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from tinydet.errors import UnsupportedError
+from tinydet.errors import UnsupportedError, readable
 
 Key: TypeAlias = "tuple[str | int, ...]"  # as ("training", "model", "alpha") or (..., 0)
 Value: TypeAlias = "Scalar | list[Value] | dict[str, Value]"
 
+MAX_SENTENCE = 2000  # characters; every key of the largest section is listed in fewer
 OVERRIDE_LINE = 1_000_000_000  # overrides are reported after every line of the file
 
 
@@ -101,8 +102,8 @@ class Document:
             return
         origin = self.origin(key)
         where = f"{origin.source} {origin.key}".strip()
-        sentence = str(UnsupportedError(where, found, supported, remedy))
-        self.findings.append((origin.line, sentence, key))
+        sentence = str(UnsupportedError(where, readable(found), supported, remedy))
+        self.findings.append((origin.line, readable(sentence, MAX_SENTENCE), key))
 
     def lose(self, key: Key, found: str, supported: str, remedy: str) -> None:
         """Add a finding about a key whose value cannot be read at all."""

@@ -22,6 +22,7 @@ from tinydet.config.without_meaning import is_without_meaning, set_aside
 from tinydet.config.yaml_reader import read_yaml
 from tinydet.errors import ConfigError
 
+SCREEN = 3500  # characters of all findings together; the rest is counted
 LINE_BREAKS = "\r\x85\u2028\u2029"
 
 
@@ -124,7 +125,10 @@ def _tell(document: Document, ignored: list[str]) -> None:
 
 def _in_order(sentences: list[tuple[int, str]]) -> list[str]:
     ordered = sorted(sentences, key=lambda pair: pair[0])
-    return list(dict.fromkeys(sentence for _, sentence in ordered))
+    unique = list(dict.fromkeys(sentence for _, sentence in ordered))
+    shown = [s for n, s in enumerate(unique) if n == 0 or sum(map(len, unique[: n + 1])) < SCREEN]
+    rest = len(unique) - len(shown)
+    return [*shown, *([f"... and {rest} more."] if rest else [])]
 
 
 def resolved_yaml(config: UserConfig) -> str:

@@ -1,5 +1,6 @@
 """What an operation mode needs: sections, keys, and the kind of model file."""
 
+from tinydet.config.detector_spec import KERAS_SUFFIXES, TFLITE_SUFFIXES
 from tinydet.config.document import Document, Key
 from tinydet.config.schema.user_config import (
     BENCHMARKING_MODES,
@@ -9,20 +10,19 @@ from tinydet.config.schema.user_config import (
     TRAINING_MODES,
 )
 
-KERAS_SUFFIXES = (".keras", ".h5")
 MODEL_SUFFIXES: dict[str, tuple[str, ...]] = {
     "training": KERAS_SUFFIXES,
     "chain_tqe": KERAS_SUFFIXES,
     "chain_tqeb": KERAS_SUFFIXES,
-    "evaluation": (*KERAS_SUFFIXES, ".tflite"),
-    "prediction": (*KERAS_SUFFIXES, ".tflite"),
+    "evaluation": (*KERAS_SUFFIXES, *TFLITE_SUFFIXES),
+    "prediction": (*KERAS_SUFFIXES, *TFLITE_SUFFIXES),
     "quantization": KERAS_SUFFIXES,
     "chain_eqe": KERAS_SUFFIXES,
     "chain_eqeb": KERAS_SUFFIXES,
     "chain_qb": KERAS_SUFFIXES,
     "chain_qd": KERAS_SUFFIXES,
-    "benchmarking": (".tflite",),
-    "deployment": (".tflite",),
+    "benchmarking": TFLITE_SUFFIXES,
+    "deployment": TFLITE_SUFFIXES,
 }
 MODEL_TYPE: dict[Key, str] = {("general", "model_type"): "ssd_mobilenet_v2_fpnlite"}
 # Every mode but benchmarking, which knows no image.

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from tinydet.config.document import OVERRIDE_LINE, Document, Key, Origin, Scalar, Value, dotted
-from tinydet.errors import ConfigError
+from tinydet.errors import ConfigError, readable
 
 MAX_BYTES = 1_000_000
 MAX_NODES = 50_000  # aliases can make a small file expand without end
@@ -111,7 +111,7 @@ def read_override(document: Document, override: str, key: Key, text: str) -> Val
         node = _compose(text)
         return Scalar("") if node is None else _Walker(document, origin).walk(node, key)
     except (yaml.YAMLError, TooLargeError):
-        document.lose(key, show(text), "a YAML value", "Put the value in quotes.")
+        document.lose(key, repr(readable(text)), "a YAML value", "Put the value in quotes.")
         return None
 
 

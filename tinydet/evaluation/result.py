@@ -7,9 +7,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tinydet.config.detector_spec import PostprocessSpec
 from tinydet.errors import DataError
-from tinydet.metrics import BestF1
+from tinydet.metrics import BestF1, Interval, interval_of
 
 RESULT_FILE = "result.json"
 ALWAYS_EVALUATED_IOUS = (0.5, 0.75)
@@ -69,20 +71,45 @@ class ModelFacts:
 
 @dataclass(frozen=True)
 class DataFacts:
-    """On which images it was evaluated: counted objects and ignored ones."""
+    """On which images it was evaluated.
+
+    Attributes:
+        path: As given.
+        images: Number of images.
+        boxes: Objects that count.
+        ignored_boxes: Objects that do not.
+        digest: Of file names and labels: what was evaluated on the same images has the same;
+            empty in results of earlier versions.
+    """
 
     path: str
     images: int
     boxes: int
     ignored_boxes: int
+    digest: str = ""
 
 
 @dataclass(frozen=True)
 class ApAtIou:
-    """AP at one IoU, fractions; None for a class without ground truth."""
+    """AP at one IoU, fractions; None for a class without ground truth.
+
+    Attributes:
+        mean: Over the classes that have objects.
+        per_class: Class name to AP.
+        draws: ``mean`` for each draw of images of the bootstrap (``tinydet.metrics.bootstrap``),
+            None for one without an object; empty in results of earlier versions. The draws are
+            the same for every detector that is evaluated on the same images, so the differences
+            of two lists are draws as well.
+    """
 
     mean: float | None
     per_class: dict[str, float | None]
+    draws: tuple[float | None, ...] = ()
+
+    @property
+    def interval(self) -> Interval | None:
+        """95 % interval of ``mean``: what another set of such images might have given."""
+        return interval_of(np.array(self.draws, np.float64))
 
 
 @dataclass(frozen=True)
@@ -165,7 +192,10 @@ def load_result(path: Path) -> EvaluationResult:
                 "model": ModelFacts(**record["model"]),
                 "data": DataFacts(**record["data"]),
                 "class_names": tuple(record["class_names"]),
-                "ap": {iou: ApAtIou(**ap) for iou, ap in record["ap"].items()},
+                "ap": {
+                    iou: ApAtIou(**{**ap, "draws": tuple(ap.get("draws", ()))})
+                    for iou, ap in record["ap"].items()
+                },
                 "f1_best": _best_f1_of(record["f1_best"]),
                 "confusion": Confusion(
                     **{**record["confusion"], "labels": tuple(record["confusion"]["labels"])}

@@ -14,8 +14,8 @@ from tinydet.errors import ModelFileError, UnsupportedError
 from tinydet.inference.decoding import decode_batch, matching_anchors
 from tinydet.inference.detector import Engine
 from tinydet.inference.output_layout import find_layout
-from tinydet.inference.tensor_code import AnyArray, TensorCode, pixel_codes
 from tinydet.native_log import captured_native_log
+from tinydet.tensor_code import AnyArray, TensorCode, pixel_codes
 
 TYPES = (np.float32, np.int8, np.uint8)
 IDENTIFIER = slice(4, 8)

@@ -16,7 +16,7 @@ with captured_native_log():
 
         tf.config.list_physical_devices("GPU")
 
-from tinydet.model.detector import build_detector, split_outputs
+from tinydet.model.network import build_detector, split_outputs
 from tinydet.model.trained_start import (
     TrainedStart,
     detector_to_start_from,

@@ -73,7 +73,7 @@ def calibration_images(config: UserConfig) -> list[Path]:
     section = config.quantization
     if section.calibration_selection == "even":
         return datasets.calibration_images(config.dataset)
-    from tinydet.quantization.selection import stratified
+    from tinydet.quantization.calibration import stratified
 
     names, path = config.dataset.class_names, config.dataset.quantization_path
     if path is None:

@@ -20,7 +20,7 @@ from tinydet.quantization.folded_network import (
     channel_maxima,
 )
 from tinydet.quantization.optimization.constant_channels import constant_channels
-from tinydet.quantization.preparation import PreparedNetwork
+from tinydet.quantization.prepared_network import PreparedNetwork
 
 LAYER_REPORT_FILE = "layers.json"
 MAX_IMAGES = 32  # of the calibration images; layer by layer figures settle with few

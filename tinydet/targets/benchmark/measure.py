@@ -123,7 +123,8 @@ def benchmark(
     run = program.measure_run(image_u8)
     detect = program.measure_detect(image_u8)
     costs = _assign(run.pieces, marked.measure_run(image_u8).pieces)
-    tables = ConstantTables(model.sources[f"{model.name}.c"], program.image)
+    own = "".join(model.sources[f"{model.name}{end}.c"] for end in ("", "_weights"))
+    tables = ConstantTables(own, program.image)
     steps = tuple(
         StepCount(
             op,
