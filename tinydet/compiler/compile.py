@@ -17,6 +17,7 @@ from tinydet.compiler.ir import (
     Quantization,
     Tensor,
     count_macs,
+    read_only,
 )
 from tinydet.compiler.memory import (
     InputMode,
@@ -110,7 +111,7 @@ def compile_detector(
         plan=plan,
         scores=scores,
         deltas=deltas,
-        anchors=np.ascontiguousarray(anchors, np.float32),
+        anchors=read_only(anchors.astype(np.float32)),
         max_candidates=max_candidates,
         macs={op.name: macs for op in graph.ops if (macs := count_macs(graph, op))},
         where=where,
