@@ -28,8 +28,8 @@ tinydet run --resume experiments_outputs/2026_01_31_12_00_00    # after Ctrl-C o
 ([its keys](configuration.md)). Everything that a run gives is in its run folder; the last line
 printed is where its `report.html` is. Progress goes to standard error, results to standard output.
 
-Every command takes `--json`: standard output then holds nothing but the result as JSON. Each command
-is also a function of the same name in Python (`tinydet.compile`, `tinydet.evaluate`, ...) with the
+Every command takes `--json`: standard output then holds nothing but the result, as JSON. Each
+command is also a function of the same name in Python (`tinydet.compile`, ...) with the
 same options, which returns that result.
 
 An option that would change nothing where it stands is refused by name, with what it applies to.

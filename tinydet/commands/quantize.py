@@ -14,7 +14,8 @@ from tinydet.result import Result
 
 if TYPE_CHECKING:
     from tinydet.config.detector_spec import DetectorSpec
-    from tinydet.evaluation import Comparison, EvaluationResult
+    from tinydet.evaluation import EvaluationResult
+    from tinydet.evaluation.comparison import Comparison
 
 COMMAND = Command(
     "quantize",

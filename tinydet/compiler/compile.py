@@ -17,6 +17,7 @@ from tinydet.compiler.ir import (
     Quantization,
     Tensor,
     count_macs,
+    read_only,
 )
 from tinydet.compiler.memory import (
     InputMode,
@@ -27,7 +28,7 @@ from tinydet.compiler.memory import (
     plan_memory,
     with_output_scratch,
 )
-from tinydet.compiler.passes import DetectorHead, optimize
+from tinydet.compiler.passes import DetectorHead, lower
 from tinydet.compiler.ram_limit import arena_limit_error
 from tinydet.compiler.tflite_reader import read_tflite
 from tinydet.config.detector_spec import DETECTOR_FILE, DetectorSpec, load_detector_spec
@@ -98,7 +99,7 @@ def compile_detector(
         raise ValueError("the content of a file does not say what it detects: give spec")
     graph = with_uint8_input(read_tflite(content, where))
     _check_pixels(graph, spec, where)
-    graph, head = optimize(graph, where, remove_channels=options.remove_channels)
+    graph, head = lower(graph, where, remove_channels=options.remove_channels)
     anchors = head.anchors
     if anchors is None:
         anchors = matching_anchors(spec, head.num_anchors, Path(where))
@@ -110,7 +111,7 @@ def compile_detector(
         plan=plan,
         scores=scores,
         deltas=deltas,
-        anchors=np.ascontiguousarray(anchors, np.float32),
+        anchors=read_only(anchors.astype(np.float32)),
         max_candidates=max_candidates,
         macs={op.name: macs for op in graph.ops if (macs := count_macs(graph, op))},
         where=where,

@@ -18,7 +18,7 @@ PLAN_FILE = "plan.json"
 ARENA_PICTURE_FILE = "arena.png"
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class CompiledDetector:
     """What ``compile_detector`` makes of a model file.
 
@@ -50,6 +50,10 @@ class CompiledDetector:
     model_sha256: str
     sources: Mapping[str, str] = field(default_factory=dict)
     tables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """In short: the files alone are megabytes."""
+        return f"<{self.name}: {self.where or 'a detector'} in C, arena {self.arena_bytes} bytes>"
 
     @property
     def macro_prefix(self) -> str:

@@ -97,6 +97,36 @@ def read_input_size(path: Path) -> tuple[int, int]:
     return int(shape[1]), int(shape[2])
 
 
+def read_rescaling(path: Path) -> tuple[float, float] | None:
+    """``(scale, offset)`` of the preprocessing, where the input of a model tells it.
+
+    An 8-bit input whose codes are the pixels (int8: the pixels - 128) stands for the real numbers
+    ``scale * (code - zero_point)``; that is the rescaling.
+
+    Args:
+        path: ``.keras``, ``.h5`` or ``.tflite``.
+
+    Returns:
+        None where the input is float, or states no scale.
+
+    Raises:
+        ModelFileError: As ``read_input_size``.
+        UnsupportedError: As ``read_input_size``.
+    """
+    check_model_file(path)
+    if path.suffix.lower() not in TFLITE_SUFFIXES:
+        return None
+    import numpy as np
+
+    from tinydet.inference.tflite_detector import read_input_code
+
+    code = read_input_code(path)
+    if code.is_float or not code.scale:
+        return None
+    first_code = np.iinfo(code.dtype).min  # of the pixel 0
+    return code.scale, code.scale * (first_code - code.zero_point)
+
+
 def model_kind(path: Path) -> str:
     """``float keras``, ``int8 tflite`` or ``float tflite``; the suffix where there is no file.
 

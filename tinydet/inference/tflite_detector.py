@@ -156,6 +156,17 @@ def read_input_shape(path: Path) -> tuple[int, ...]:
     return tuple(int(side) for side in interpreter.get_input_details()[0]["shape"])
 
 
+def read_input_code(path: Path) -> TensorCode:
+    """How the first input of a ``.tflite`` writes real numbers.
+
+    Raises:
+        ModelFileError: The file cannot be read, or is no model.
+        UnsupportedError: Its input has a type of no detector.
+    """
+    interpreter = _make_interpreter(_read(path), path, 1, "litert")
+    return _code(interpreter.get_input_details()[0], path, is_input=True)
+
+
 def _check_input(interpreter: Any, spec: DetectorSpec, path: Path) -> int:
     """The batch size of a model whose input fits the specification (1 where it is dynamic)."""
     inputs = interpreter.get_input_details()

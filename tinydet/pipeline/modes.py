@@ -10,16 +10,20 @@ from typing import TYPE_CHECKING
 
 from tinydet import launch
 from tinydet.config.files import make_folder, write_text_atomically
-from tinydet.config.loader import load_config, resolved_yaml
+from tinydet.config.loader import load_config, resolved_yaml, written_values
 from tinydet.config.schema import UserConfig
 from tinydet.data.augment import validate_augmentation
 from tinydet.errors import ConfigError, DataError, ProcessGroupError, TinydetError
+from tinydet.pipeline import datasets
 from tinydet.pipeline.board_stages import benchmark_stage, board_findings, deploy_stage
+from tinydet.pipeline.detector_of import trained_otherwise
 from tinydet.pipeline.devices import cluster_of
+from tinydet.pipeline.linked_folders import link_folders
 from tinydet.pipeline.run_folder import CONFIG_FILE, SUMMARY_FILE, Run, RunLog
 from tinydet.pipeline.stages import compare_stage, evaluate_stage, predict_stage, quantize_stage
 from tinydet.pipeline.train_stage import train_stage
 from tinydet.result import Result
+from tinydet.tracking import tracked
 
 if TYPE_CHECKING:
     from tinydet.evaluation import EvaluationResult
@@ -83,16 +87,23 @@ def execute(config: UserConfig, *, run_folder: Path | None = None) -> RunResult:
     if cluster is not None and cluster.index > 0:
         return _follow(config)
     folder = make_folder(Path(run_folder or config.run_folder))
+    link_folders(config, folder)
     log = RunLog(folder)
     config = _with_seed(config, log)
+    if (otherwise := trained_otherwise(config)) is not None:
+        log.say(otherwise)
     write_text_atomically(folder / CONFIG_FILE, resolved_yaml(config))
     try:
-        with _followers(config, folder / CONFIG_FILE):
+        project, values = config.general.project_name, written_values(config)
+        with (
+            tracked(config.mlflow.uri, project, folder, values, log.say),
+            _followers(config, folder / CONFIG_FILE),
+        ):
             result = _stages(Run(config, folder, log))
-        write_text_atomically(folder / SUMMARY_FILE, result.to_json() + "\n")
-        if config.trains or config.quantizes:
-            write_model_card(folder)
-        result = replace(result, report=write_report(folder))
+            write_text_atomically(folder / SUMMARY_FILE, result.to_json() + "\n")
+            if config.trains or config.quantizes:
+                write_model_card(folder)
+            result = replace(result, report=write_report(folder))
     except KeyboardInterrupt:
         command = f"tinydet run --resume {shlex.quote(str(folder))}"
         raise KeyboardInterrupt(f"stopped. Resume with: {command}") from None
@@ -140,10 +151,7 @@ def missing_files(config: UserConfig) -> list[str]:
     named: dict[str, object] = {}
     if not config.trains or config.training.model is None:
         named["general.model_path"] = config.general.model_path
-    # A camera or a pattern is no file: the prediction says itself what it cannot find.
-    if config.operation_mode != "prediction":
-        for name in ("training_path", "validation_path", "test_path", "quantization_path"):
-            named[f"dataset.{name}"] = getattr(config.dataset, name)
+    named |= {f"dataset.{key}": path for key, path in datasets.used_paths(config).items()}
     return [
         f"{key}: {path} does not exist. Correct the path."
         for key, path in named.items()

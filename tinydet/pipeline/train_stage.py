@@ -114,6 +114,7 @@ def _provenance(
 ) -> dict[str, Any]:
     """What ``detector.json`` says of the training."""
     return {
+        "project": config.general.project_name,
         "data": {
             "name": config.dataset.name,
             "training_path": str(config.dataset.training_path),

@@ -13,6 +13,7 @@ from tinydet.data.augment import Augmentation
 from tinydet.data.dataset import Sample
 from tinydet.data.opencv_threads import single_threaded_opencv
 from tinydet.inference.decoding import spec_anchors
+from tinydet.tracking import log_metrics
 from tinydet.training.batch_norm import reestimate_batch_norm
 from tinydet.training.batches import TrainingBatches, decoded_images
 from tinydet.training.callbacks import available_metrics, best_metric, make_callbacks
@@ -142,6 +143,7 @@ def train(
     def on_saved(now: TrainingState) -> None:
         write_metrics(now.history, logs / "metrics" / METRICS_FILE)
         draw_curves(now.history, logs / "metrics" / CURVES_FILE)
+        log_metrics(now.history[-1], step=int(now.history[-1]["epoch"]))
 
     callbacks.append(
         Checkpoint(

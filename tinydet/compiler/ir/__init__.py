@@ -2,7 +2,6 @@
 
 from tinydet.compiler.ir.graph import (
     BYTES_PER_ELEMENT,
-    MAX_ELEMENTS,
     MAX_RANK,
     UINT8_SHIFT,
     Constant,
@@ -28,7 +27,6 @@ from tinydet.compiler.ir.options import (
     NoOptions,
     Options,
     PackOptions,
-    Padding,
     PadOptions,
     PoolOptions,
     ReshapeOptions,
@@ -40,7 +38,6 @@ from tinydet.compiler.ir.verify import verify
 
 __all__ = [
     "BYTES_PER_ELEMENT",
-    "MAX_ELEMENTS",
     "MAX_RANK",
     "OPTIONS_OF_KIND",
     "UINT8_SHIFT",
@@ -59,7 +56,6 @@ __all__ = [
     "Options",
     "PackOptions",
     "PadOptions",
-    "Padding",
     "PoolOptions",
     "Quantization",
     "ReshapeOptions",

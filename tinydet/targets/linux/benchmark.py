@@ -3,7 +3,7 @@
 import json
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -85,9 +85,9 @@ class LinuxBenchmark:
             "how": HOW,
             "board": self.board.name,
             "kernel": self.kernel,
-            "machine": timing.to_record(self.machine),
-            "before": timing.to_record(self.before),
-            "after": timing.to_record(self.after),
+            "machine": asdict(self.machine),
+            "before": asdict(self.before),
+            "after": asdict(self.after),
             "threads": 1,
             "network_ms": self.network.to_record(),
             "image_ms": self.whole.to_record(),
