@@ -13,7 +13,7 @@ from tinydet.config.detector_spec import DetectorSpec
 from tinydet.data.preprocess import rescale
 from tinydet.errors import MissingToolError, ModelFileError
 from tinydet.inference.decoding import decode_batch, matching_anchors, softmax
-from tinydet.inference.output_layout import BOX_COLUMNS, split_joined
+from tinydet.inference.output_roles import BOX_COLUMNS, split_joined
 from tinydet.native_log import captured_native_log
 
 REMEDY = "Give a detector that tinydet train saved, as saved_models/best_model.keras."

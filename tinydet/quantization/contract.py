@@ -12,7 +12,7 @@ from tinydet.config.detector_spec import DetectorSpec, PreprocessSpec
 from tinydet.errors import ModelFileError
 from tinydet.inference import load_detector
 from tinydet.inference.decoding import spec_anchors
-from tinydet.inference.output_layout import BOX_COLUMNS
+from tinydet.inference.output_roles import BOX_COLUMNS
 from tinydet.quantization.options import QuantizationOptions, TensorType
 from tinydet.quantization.tflite_file import (
     NUMPY_TYPES,

@@ -31,10 +31,9 @@ from tinydet.training.fingerprint import fingerprint
 from tinydet.training.history import CURVES_FILE, METRICS_FILE, draw_curves, write_metrics
 from tinydet.training.losses import DetectionLoss
 from tinydet.training.model_setup import SeedLayers, prepare
-from tinydet.training.options import TrainingOptions, TrainingResult
+from tinydet.training.options import RECIPES, TrainingOptions, TrainingResult
 from tinydet.training.precision import full_precision
 from tinydet.training.progress_bar import ProgressBar
-from tinydet.training.recipes import RECIPES
 from tinydet.training.synchronization import EpochSynchronization, FirstMeasures, average_batch_norm
 from tinydet.training.validation import VALIDATION_METRICS, Validation, ValidationCallback
 from tinydet.training.weight_average import WeightAverage, averaged
