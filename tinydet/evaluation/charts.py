@@ -197,7 +197,7 @@ def _grid_between_cells(axes: "Axes", size: int) -> None:
     axes.grid(which="minor", color="white", linewidth=1.2 if size <= 21 else 0.4)
     axes.tick_params(which="minor", length=0)
     axes.tick_params(which="major", length=0)
-    # The background is no class.
+    # The background is not a class.
     axes.axhline(size - 1.5, color="#777777", linewidth=1)
     axes.axvline(size - 1.5, color="#777777", linewidth=1)
     for spine in axes.spines.values():

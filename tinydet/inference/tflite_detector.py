@@ -39,7 +39,7 @@ class TfliteDetector:
         engine: See ``load_detector``.
 
     Raises:
-        ModelFileError: The file is broken, is no detector, or does not fit the specification.
+        ModelFileError: The file is broken, is not a detector, or does not fit the specification.
         UnsupportedError: It uses an operator or a type the engine does not have.
     """
 
@@ -111,7 +111,7 @@ def _read(path: Path) -> bytes:
     if content[IDENTIFIER] != b"TFL3":
         raise ModelFileError(
             path,
-            "is no .tflite file (the identifier TFL3 is not at byte 4)",
+            "is not a .tflite file (the identifier TFL3 is not at byte 4)",
             "Give a file that the TFLite converter or tinydet quantize wrote.",
         )
     return content
@@ -150,7 +150,7 @@ def read_input_shape(path: Path) -> tuple[int, ...]:
     """Shape of the first input of a ``.tflite``; a dynamic dimension is 1.
 
     Raises:
-        ModelFileError: The file cannot be read, or is no model.
+        ModelFileError: The file cannot be read, or is not a model.
     """
     interpreter = _make_interpreter(_read(path), path, 1, "litert")
     return tuple(int(side) for side in interpreter.get_input_details()[0]["shape"])
@@ -160,7 +160,7 @@ def read_input_code(path: Path) -> TensorCode:
     """How the first input of a ``.tflite`` writes real numbers.
 
     Raises:
-        ModelFileError: The file cannot be read, or is no model.
+        ModelFileError: The file cannot be read, or is not a model.
         UnsupportedError: Its input has a type of no detector.
     """
     interpreter = _make_interpreter(_read(path), path, 1, "litert")

@@ -96,7 +96,7 @@ def compare_engines(
         ``score`` (0..1) and ``box`` (fractions of the image).
 
     Raises:
-        ModelFileError: One of the engines gives something that is no number.
+        ModelFileError: One of the engines gives something that is not a number.
     """
     scores, boxes = load_detector(path, spec).outputs(image_u8[None])
     ref_scores, ref_boxes = load_detector(path, spec, engine="litert-ref").outputs(image_u8[None])

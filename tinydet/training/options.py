@@ -20,7 +20,7 @@ class TrainingOptions:
         ema_momentum: Share of the running average of the weights that a step keeps; the average
             is what is validated and saved. None keeps no average.
         batch_norm_batches: Training batches over which the statistics of batch normalization are
-            measured anew for the saved models; 0 keeps the moving averages of training.
+            measured again for the saved models; 0 keeps the moving averages of training.
         frozen_layers: Which layers do not learn, as ``"(0:-1)"``; None freezes none.
         callbacks: Keras callbacks and schedules by name, with arguments.
         iou_threshold: Of the validation AP.

@@ -45,7 +45,7 @@ def write_model_card(run_folder: Path, *, license_id: str | None = None) -> Path
     front = yaml.safe_dump(front_matter(facts, license_id), sort_keys=False, allow_unicode=True)
     text = f"---\n{front}---\n\n{all_sections(facts)}"
     path = facts.folder / CARD_FILE
-    # A class name may hold bytes that are no UTF-8 (lone surrogates): shown as a question mark.
+    # A class name may hold bytes that are not UTF-8 (lone surrogates): shown as a question mark.
     write_text_atomically(path, text.encode("utf-8", "replace").decode("utf-8"))
     return path
 
