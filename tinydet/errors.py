@@ -57,7 +57,7 @@ class DataError(FaultError):
 
 
 class ModelFileError(FaultError):
-    """A model file cannot be read, or is no detector."""
+    """A model file cannot be read, or is not a detector."""
 
 
 class ArenaLimitError(FaultError):
