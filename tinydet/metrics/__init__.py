@@ -9,7 +9,6 @@ from tinydet.metrics.confusion import confusion_matrix, image_f1
 from tinydet.metrics.curves import (
     BestF1,
     PrecisionRecall,
-    average_precision,
     best_f1,
     mean_ap,
     pooled_curve,
@@ -23,7 +22,6 @@ __all__ = [
     "Interval",
     "Matches",
     "PrecisionRecall",
-    "average_precision",
     "best_f1",
     "confusion_matrix",
     "draw_images",

@@ -21,7 +21,7 @@ from tinydet.report.charts import training_charts
 from tinydet.report.examples import Examples, collect_examples
 from tinydet.report.facts import bytes_text, count_text, find_number, to_facts
 from tinydet.report.pictures import Picture, PictureEmbedder
-from tinydet.report.quantization import read_quantization
+from tinydet.report.quantized_model import read_quantized_model
 from tinydet.report.run_files import RunFiles
 from tinydet.report.summary import TFLITE, percent, read_detector, signed, summarize
 
@@ -110,7 +110,7 @@ def _gather(files: RunFiles) -> dict[str, Any]:
     config = _config(files, config_text)
     accuracy = compare(evaluations, find_number(config, "IoU_eval_thresh", "iou_eval_thresh"))
     metrics = files.columns("logs/metrics/train_metrics.csv")
-    quantization = read_quantization(files)
+    quantization = read_quantized_model(files)
     checks = _checks(files)
     embedder = PictureEmbedder(files)  # pictures in the order of their worth
     return {
@@ -212,8 +212,8 @@ def _examples(
     # The int8 model first: it is the one that will be used.
     for evaluation in sorted(accuracy.evaluations, key=lambda e: e.kind != "int8"):
         records = read_examples(files, evaluation)
-        if records is not None and records.root:
-            by_model[evaluation.stem] = (evaluation.label, records.root)
+        if records:
+            by_model[evaluation.stem] = (evaluation.label, records)
     first = accuracy.evaluations[0].result
     score = accuracy.advised_score
     return collect_examples(

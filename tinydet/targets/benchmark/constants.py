@@ -14,10 +14,10 @@ _NAME = re.compile(r"[A-Za-z_]\w*")
 
 
 class ConstantTables:
-    """The tables of a model's own C files.
+    """The constants of a model.
 
     Args:
-        source: Their text, which says which table points at which.
+        source: Text of its C files, which says which table points at which.
         image: The linked program, which says how large they are.
 
     Attributes:

@@ -123,8 +123,8 @@ def benchmark(
     run = program.measure_run(image_u8)
     detect = program.measure_detect(image_u8)
     costs = _assign(run.pieces, marked.measure_run(image_u8).pieces)
-    own = "".join(model.sources[f"{model.name}{end}.c"] for end in ("", "_weights"))
-    tables = ConstantTables(own, program.image)
+    code = "".join(text for file, text in model.sources.items() if file.endswith(".c"))
+    tables = ConstantTables(code, program.image)
     steps = tuple(
         StepCount(
             op,

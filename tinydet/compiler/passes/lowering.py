@@ -30,7 +30,7 @@ def run_passes(graph: Graph, passes: tuple[Pass, ...]) -> Graph:
     return graph
 
 
-def optimize(
+def lower(
     graph: Graph, where: object, *, remove_channels: bool = True
 ) -> tuple[Graph, DetectorHead]:
     """Turn a detector as it was read into an integer network with the outputs scores and deltas.
