@@ -344,7 +344,7 @@ def test_unreadable_images_are_listed(
         (["init", "nowhere"], "nowhere: does not exist"),
         (["report", "nowhere"], "nowhere: is not a folder"),
         (["report", "leer"], "leer: holds no result of a run"),
-        (["run", "--resume", "leer"], "leer: holds no config.yaml, so it is no run"),
+        (["run", "--resume", "leer"], "leer: holds no config.yaml, so it is not a run"),
         (["run", "--resume", "leer", "a=1"], "nothing can be changed with it (a=1)"),
         (["evaluate", "no.tflite", "--data", "DATA"], "no.tflite: there is no such file"),
         (["evaluate", "file", "--data", "DATA"], "file: a model file with suffix '' is not supp"),

@@ -144,7 +144,7 @@ def quantize(
 
     Raises:
         AccuracyError: int8 loses more than ``max_drop``; the report is written all the same.
-        TinydetError: Whatever else the user can mend.
+        TinydetError: Whatever else the user can correct.
     """
     from tinydet.config.detector_spec import DETECTOR_FILE, load_detector_spec
     from tinydet.pipeline.network import require_training_tools

@@ -92,7 +92,7 @@ def train(
         Model, figures and report.
 
     Raises:
-        TinydetError: Whatever the user can mend.
+        TinydetError: Whatever the user can correct.
     """
     shape = None if input_size is None else (*input_size, 3)
     return train_with(

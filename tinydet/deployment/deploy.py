@@ -143,7 +143,7 @@ def deploy_firmware(
         compiler: C compiler.
 
     Raises:
-        TinydetError: Whatever the user can mend; a board that is too small.
+        TinydetError: Whatever the user can correct; a board that is too small.
     """
     from tinydet.compiler.compiled_detector import ARENA_PICTURE_FILE
     from tinydet.targets.board_emulator import run_firmware
