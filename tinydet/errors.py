@@ -135,7 +135,7 @@ def near_name(name: str, known: Iterable[str]) -> str:
 
 
 def readable(value: object, most: int = 200) -> str:
-    """Text of any origin as it can be shown: one line, no control characters, not too long.
+    r"""Text of any origin as it can be shown: one line, no control characters, not too long.
 
     Args:
         value: A name, a path, a value of a file.
@@ -152,3 +152,12 @@ def readable(value: object, most: int = 200) -> str:
         return text
     shown = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
     return "".join(shown)
+
+
+def first_line(error: BaseException) -> str:
+    r"""What an exception of a library says in its first line, or its class where it says nothing.
+
+    >>> first_line(ValueError(" bad magic number\nat byte 4")), first_line(KeyError())
+    ('bad magic number', 'KeyError')
+    """
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
