@@ -7,7 +7,7 @@ from tinydet.config.detector_spec import PostprocessSpec
 from tinydet.errors import UnsupportedError
 from tinydet.inference import Detector, load_detector
 from tinydet.prediction.job import Job
-from tinydet.prediction.result import Prediction, PredictionReport
+from tinydet.prediction.outputs import Prediction, PredictionReport
 from tinydet.prediction.sources import ImageFiles, Source, resolve_source
 from tinydet.progress import track
 

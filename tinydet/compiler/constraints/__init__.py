@@ -2,9 +2,9 @@
 
 # In the order in which an op is held to them: types before numbers.
 from tinydet.compiler.constraints import general, weights, others, scales  # isort: skip
-from tinydet.compiler.constraints.kinds import FOLDED_KINDS
 from tinydet.compiler.constraints.rule import (
     CONSTRAINTS,
+    FOLDED_KINDS,
     Finding,
     findings_of,
     grouped,
