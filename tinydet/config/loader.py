@@ -1,15 +1,17 @@
 """``user_config.yaml`` to a checked configuration, with every finding at once."""
 
 import os
+from bisect import bisect
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from tinydet.config.document import Document
+from tinydet.config.document import MAX_SENTENCE, Document
 from tinydet.config.generations import fill_run_folder, fill_thresholds, unify
 from tinydet.config.interpolation import Interpolator, escape
 from tinydet.config.overrides import apply_overrides
@@ -20,7 +22,7 @@ from tinydet.config.traps import defuse
 from tinydet.config.validation import validate
 from tinydet.config.without_meaning import is_without_meaning, set_aside
 from tinydet.config.yaml_reader import read_yaml
-from tinydet.errors import ConfigError
+from tinydet.errors import ConfigError, readable
 
 SCREEN = 3500  # characters of all findings together; the rest is counted
 LINE_BREAKS = "\r\x85\u2028\u2029"
@@ -120,15 +122,17 @@ def _tell(document: Document, ignored: list[str]) -> None:
     ):
         if keys:
             listed = ", ".join(dict.fromkeys(keys))
-            document.warnings.append((0, f"{document.name}: {sentence.format(listed)}"))
+            line = f"{document.name}: {sentence.format(readable(listed, MAX_SENTENCE))}"
+            document.warnings.append((0, line))
 
 
 def _in_order(sentences: list[tuple[int, str]]) -> list[str]:
     ordered = sorted(sentences, key=lambda pair: pair[0])
     unique = list(dict.fromkeys(sentence for _, sentence in ordered))
-    shown = [s for n, s in enumerate(unique) if n == 0 or sum(map(len, unique[: n + 1])) < SCREEN]
-    rest = len(unique) - len(shown)
-    return [*shown, *([f"... and {rest} more."] if rest else [])]
+    ends = list(accumulate(map(len, unique)))
+    shown = max(1, bisect(ends, SCREEN))
+    rest = len(unique) - shown
+    return unique[:shown] + ([f"... and {rest} more."] if rest > 0 else [])
 
 
 def resolved_yaml(config: UserConfig) -> str:

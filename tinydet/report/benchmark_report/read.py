@@ -167,18 +167,6 @@ def _stedgeai(to: Benchmarks, subject: Subject, record: Record) -> None:
             source,
         )
     )
-    if record.get("ms") is not None:
-        to.mcu.append(
-            TimeFigures(
-                subject,
-                str(record.get("board") or record["target"]),
-                "1 CPU",
-                source,
-                clock_mhz=record.get("clock_mhz"),
-                ms=record["ms"],
-                cycles=record.get("cycles"),
-            )
-        )
 
 
 def _evaluation(to: Benchmarks, subject: Subject, record: Record) -> None:
