@@ -157,23 +157,16 @@ class FirstStep(Exception):  # noqa: N818 - no fault
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_graphs")
 @pytest.mark.parametrize("file", [f for f in FILES if f != WHOLE], ids=lambda file: file.stem)
 def test_the_others_train(file, coco, tmp_path, monkeypatch):
     """Data, augmentation, network and loss fit each other: the first step has a finite loss."""
-    import keras
-
     from tinydet.pipeline import run
     from tinydet.training.progress_bar import ProgressBar
 
     def end(self, _batch, logs):
         raise FirstStep(self.model.input_shape, self.model.output_shape, logs["loss"])
 
-    compile_model = keras.Model.compile
-    monkeypatch.setattr(
-        keras.Model,
-        "compile",  # a graph for one step takes longer than the step
-        lambda model, **options: compile_model(model, **options, run_eagerly=True),
-    )
     monkeypatch.setattr(ProgressBar, "on_train_batch_end", end)
     config = loaded(file, coco, *SHORT, TRAINING, f"hydra.run.dir={tmp_path / 'run'}").config
     with pytest.raises(FirstStep) as reached:
