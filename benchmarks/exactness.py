@@ -179,7 +179,7 @@ def compare(
             thresholds.nms_iou_threshold,
             thresholds.max_detections,
         )
-        found = compiled.detect_in_c(image)
+        found = compiled.program.detect(image)
         same = (
             np.array_equal(expected.boxes, found.boxes)
             and np.array_equal(expected.scores, found.scores)

@@ -57,7 +57,7 @@ class DataError(FaultError):
 
 
 class ModelFileError(FaultError):
-    """A model file cannot be read, or is no detector."""
+    """A model file cannot be read, or is not a detector."""
 
 
 class ArenaLimitError(FaultError):
@@ -118,7 +118,7 @@ class MissingToolError(TinydetError):
 
 
 def near_name(name: str, known: Iterable[str]) -> str:
-    """A hint at the known name that is nearest to a misspelt one, or an empty string.
+    """A hint at the known name that is nearest to a misspelt one, whatever its case, or "".
 
     Args:
         name: What the user wrote.
@@ -130,8 +130,9 @@ def near_name(name: str, known: Iterable[str]) -> str:
     >>> near_name("alhpa", ["alpha", "epochs"])
     " Did you mean 'alpha'?"
     """
-    matches = difflib.get_close_matches(name, list(known), n=1)
-    return f" Did you mean '{matches[0]}'?" if matches else ""
+    names = {known_name.lower(): known_name for known_name in known}
+    matches = difflib.get_close_matches(name.lower(), list(names), n=1)
+    return f" Did you mean '{names[matches[0]]}'?" if matches else ""
 
 
 def readable(value: object, most: int = 200) -> str:

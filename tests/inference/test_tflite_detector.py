@@ -132,7 +132,7 @@ def test_truncated_file_is_one_line(tiny_detector, size):
 def test_text_file_is_refused(tiny_detector):
     recipe, path = tiny_detector()
     path.write_text("this is no model")
-    with pytest.raises(ModelFileError, match=r"is no \.tflite file"):
+    with pytest.raises(ModelFileError, match=r"is not a \.tflite file"):
         load_detector(path, recipe.spec)
 
 

@@ -13,7 +13,7 @@ from tinydet.config.detector_spec import DetectorSpec
 from tinydet.errors import ModelFileError, UnsupportedError
 from tinydet.inference.decoding import decode_batch, matching_anchors
 from tinydet.inference.detector import Engine
-from tinydet.inference.output_layout import find_layout
+from tinydet.inference.output_roles import find_roles
 from tinydet.native_log import captured_native_log
 from tinydet.tensor_code import AnyArray, TensorCode, pixel_codes
 
@@ -39,7 +39,7 @@ class TfliteDetector:
         engine: See ``load_detector``.
 
     Raises:
-        ModelFileError: The file is broken, is no detector, or does not fit the specification.
+        ModelFileError: The file is broken, is not a detector, or does not fit the specification.
         UnsupportedError: It uses an operator or a type the engine does not have.
     """
 
@@ -56,8 +56,8 @@ class TfliteDetector:
         self._pixel_codes = pixel_codes(_code(details, path, is_input=True), spec.preprocess)
         self._output_codes = [_code(d, path) for d in interpreter.get_output_details()]
         probe_a, probe_b = (self._run(image[None]) for image in _probe_images(spec))
-        self._layout = find_layout(probe_a, probe_b, spec.num_classes, path)
-        _, deltas, anchors = self._layout.split(probe_a)
+        self._roles = find_roles(probe_a, probe_b, spec.num_classes, path)
+        _, deltas, anchors = self._roles.split(probe_a)
         self._anchors = (
             anchors if anchors is not None else matching_anchors(spec, deltas.shape[1], path)
         )
@@ -67,7 +67,7 @@ class TfliteDetector:
         scores, boxes = [], []
         for start in range(0, len(images_u8), self._batch):
             block = images_u8[start : start + self._batch]
-            class_scores, box_deltas, _ = self._layout.split(self._run(block))
+            class_scores, box_deltas, _ = self._roles.split(self._run(block))
             scores.append(class_scores[: len(block)])
             boxes.append(decode_batch(box_deltas[: len(block)], self._anchors))
         return np.concatenate(scores), np.concatenate(boxes)
@@ -111,7 +111,7 @@ def _read(path: Path) -> bytes:
     if content[IDENTIFIER] != b"TFL3":
         raise ModelFileError(
             path,
-            "is no .tflite file (the identifier TFL3 is not at byte 4)",
+            "is not a .tflite file (the identifier TFL3 is not at byte 4)",
             "Give a file that the TFLite converter or tinydet quantize wrote.",
         )
     return content
@@ -150,7 +150,7 @@ def read_input_shape(path: Path) -> tuple[int, ...]:
     """Shape of the first input of a ``.tflite``; a dynamic dimension is 1.
 
     Raises:
-        ModelFileError: The file cannot be read, or is no model.
+        ModelFileError: The file cannot be read, or is not a model.
     """
     interpreter = _make_interpreter(_read(path), path, 1, "litert")
     return tuple(int(side) for side in interpreter.get_input_details()[0]["shape"])
@@ -160,7 +160,7 @@ def read_input_code(path: Path) -> TensorCode:
     """How the first input of a ``.tflite`` writes real numbers.
 
     Raises:
-        ModelFileError: The file cannot be read, or is no model.
+        ModelFileError: The file cannot be read, or is not a model.
         UnsupportedError: Its input has a type of no detector.
     """
     interpreter = _make_interpreter(_read(path), path, 1, "litert")

@@ -18,8 +18,8 @@ from tinydet.pipeline.train_stage import require_training_tools
 from tinydet.pipeline.untrained import configured_network, untrained_int8
 
 if TYPE_CHECKING:
-    from tinydet.compiler.compile import CompiledFiles
-    from tinydet.targets import Board, CompiledDetector, CortexMTarget, Footprint
+    from tinydet.compiler import CompiledDetector
+    from tinydet.targets import Benchmark, Board, CortexMTarget, Footprint, ProgramDetector
 
 C_ENGINES = ("c", "cortex-m4", "cortex-m7", "cortex-m33")
 TARGETS = ("host", "cortex-m4", "cortex-m7", "cortex-m33")
@@ -53,9 +53,8 @@ def compile_to_c(
     folder = output / "build" / target
     if target == "host":
         from tinydet.targets import HostTarget
-        from tinydet.targets.adopt import adopt
 
-        HostTarget().build(adopt(files), folder)
+        HostTarget().build(files, folder)
         return f"{made}\nBuilt for this machine: {folder.resolve()}"
     footprint = _measure(files, _cortex_m(target, options), folder)
     write_record(output / FOOTPRINT_FILE, model_path, footprint.to_record())
@@ -122,21 +121,28 @@ def benchmark_model(
     Returns:
         The counts as a table.
     """
-    from tinydet.targets import benchmark, draw_benchmark, format_benchmark
-    from tinydet.targets.adopt import adopt
+    from tinydet.targets import format_benchmark
+
+    return format_benchmark(_benchmark(model, output, target=target, options=options, image=image))
+
+
+def _benchmark(
+    model: Path, output: Path, *, target: str, options: CompileOptions, image: Path | None
+) -> "Benchmark":
+    from tinydet.targets import benchmark, draw_benchmark
 
     model_path = int8_model(model)
     files = compile_int8(model_path, options, output / "c")
     result = benchmark(
         _cortex_m(target, options),
-        adopt(files),
+        files,
         network_image(image, files.spec.preprocess),
         output / "build",
     )
     how = {"compiler": options.compiler, "input_mode": options.input_mode}
     write_record(output / BENCHMARK_FILE, model_path, result.to_record() | how)
     draw_benchmark(result, output / BENCHMARK_PICTURE_FILE)
-    return format_benchmark(result)
+    return result
 
 
 def benchmark_for_board(
@@ -148,39 +154,33 @@ def benchmark_for_board(
     options: CompileOptions,
 ) -> str:
     """Instruction counts on the core of a board, and whether the model fits there, as text."""
-    from tinydet.targets import CORES, fit, format_footprint
+    from tinydet.targets import fit, format_benchmark, format_footprint
 
-    # No emulator has Helium: a Cortex-M55 runs the same code as a Cortex-M33.
-    target = board.core if board.core in CORES else "cortex-m33"
-    counts = benchmark_model(model, output, target=target, options=options, image=image)
-    files = compile_int8(int8_model(model), options)
-    footprint = _measure(files, _cortex_m(target, options), output / "build" / "footprint")
+    result = _benchmark(model, output, target=board.target, options=options, image=image)
+    footprint = result.footprint
     write_record(output / FOOTPRINT_FILE, int8_model(model), footprint.to_record())
     verdict = fit(board, footprint).verdict()
+    counts = format_benchmark(result)
     return f"{counts}\n\n{format_footprint(footprint)}\n\n{board.name}: {verdict}"
 
 
 def compiled_detector(
     model_path: Path, spec: DetectorSpec, engine: str, folder: Path
-) -> "CompiledDetector":
+) -> "ProgramDetector":
     """The detector in C, for evaluation and prediction.
 
     Args:
         model_path: The ``.tflite``.
         spec: What it was trained for.
         engine: One of ``C_ENGINES``: ``c`` on this machine, the others on an emulated core.
-        folder: Where C files and builds go.
+        folder: Where the builds go.
     """
-    from tinydet.compiler.compile import compile_model
-    from tinydet.targets import CompiledDetector, HostTarget, Target
-    from tinydet.targets.adopt import adopt
+    from tinydet.compiler import compile_detector
+    from tinydet.targets import HostTarget, ProgramDetector, Target
 
-    options = CompileOptions()
-    path = int8_model(model_path)
-    files = compile_model(path, folder / "c", name=options.name, spec=spec, picture=False)
-    model = adopt(files)
-    target: Target = HostTarget() if engine == "c" else _cortex_m(engine, options)
-    return CompiledDetector(model, target.build(model, folder / engine))
+    detector = compile_detector(int8_model(model_path), spec=spec)
+    target: Target = HostTarget() if engine == "c" else _cortex_m(engine, CompileOptions())
+    return ProgramDetector(target.build(detector, folder / engine))
 
 
 def _cortex_m(target: str, options: CompileOptions) -> "CortexMTarget":
@@ -193,11 +193,10 @@ def _cortex_m(target: str, options: CompileOptions) -> "CortexMTarget":
     return CortexMTarget(target, compiler=options.compiler)
 
 
-def _measure(files: "CompiledFiles", target: "CortexMTarget", folder: Path) -> "Footprint":
+def _measure(files: "CompiledDetector", target: "CortexMTarget", folder: Path) -> "Footprint":
     from tinydet.targets import measure_footprint
-    from tinydet.targets.adopt import adopt
 
-    return measure_footprint(target.build(adopt(files), folder))
+    return measure_footprint(target.build(files, folder))
 
 
 def _footprint_text(footprint: "Footprint") -> str:

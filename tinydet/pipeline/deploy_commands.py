@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinydet.config.files import write_text_atomically
-from tinydet.errors import UnsupportedError, near_name
+from tinydet.errors import UnsupportedError
 from tinydet.pipeline.int8_model import (
     CompileOptions,
     compile_int8,
@@ -152,9 +152,7 @@ def deploy_firmware(
     Raises:
         TinydetError: Whatever the user can mend; a board that is too small.
     """
-    from tinydet.compiler.arena_picture import draw_arena
-    from tinydet.compiler.compile import ARENA_PICTURE_FILE
-    from tinydet.targets.adopt import adopt
+    from tinydet.compiler.compiled_detector import ARENA_PICTURE_FILE
     from tinydet.targets.board_emulator import run_firmware
     from tinydet.targets.firmware_project import (
         build_firmware,
@@ -166,8 +164,8 @@ def deploy_firmware(
 
     files = compile_int8(int8_model(model), options)
     pixels = network_image(image, files.spec.preprocess)
-    project = write_firmware_project(adopt(files), board, output, image=pixels, external=external)
-    draw_arena(files.plan, output / ARENA_PICTURE_FILE)
+    project = write_firmware_project(files, board, output, image=pixels, external=external)
+    files.draw_arena(output / ARENA_PICTURE_FILE)
     elf = build_firmware(project, compiler=options.compiler, self_test=False)
     test_elf = build_firmware(project, compiler=options.compiler, self_test=True)
     run = run_firmware(test_elf, board)
@@ -220,7 +218,6 @@ def deploy_to_linux(
         TinydetError: The board cannot be reached, has another processor, no space, ...
     """
     from tinydet.targets import HostTarget
-    from tinydet.targets.adopt import adopt
     from tinydet.targets.linux import (
         Source,
         build_program,
@@ -229,16 +226,15 @@ def deploy_to_linux(
     )
 
     files = compile_int8(int8_model(model), options)
-    compiled = adopt(files)
     if linux.host is None:
-        program = build_program(compiled, board, output / "build")
+        program = build_program(files, board, output / "build")
         return (
             f"Program for {board.name}: {program.resolve()} ({program.stat().st_size:,} bytes, "
             "static). Copy it to the board, or give --host user@address."
         )
     source = Source(images=linux.images, camera=linux.camera, max_frames=linux.max_frames)
     done = deploy_linux(
-        compiled,
+        files,
         board,
         linux.ssh(),
         build_folder=output / "build",
@@ -252,8 +248,8 @@ def deploy_to_linux(
     if done.results:
         lines.append(f"{len(done.results)} results: {(output / RESULTS_FILE).resolve()}")
     if linux.images:
-        program_here = HostTarget().build(compiled, output / "build" / "here")
-        lines.append(str(compare_with_pc(compiled, program_here, linux.images, done.results)))
+        program_here = HostTarget().build(files, output / "build" / "here")
+        lines.append(str(compare_with_pc(program_here, linux.images, done.results)))
     return "\n".join(lines)
 
 
@@ -278,14 +274,13 @@ def benchmark_via(
         image: Built in; None takes noise.
         clock_mhz: Clock of the core, to tell milliseconds.
     """
-    from tinydet.targets.adopt import adopt
     from tinydet.targets.firmware_project import build_firmware, write_firmware_project
     from tinydet.targets.gdb_remote import benchmark_via_gdb, format_board_timing
 
     server, port = gdb_address(via)
     files = compile_int8(int8_model(model), options)
     pixels = network_image(image, files.spec.preprocess)
-    project = write_firmware_project(adopt(files), board, output, image=pixels)
+    project = write_firmware_project(files, board, output, image=pixels)
     elf = build_firmware(project, compiler=options.compiler, self_test=True)
     clock_hz = None if clock_mhz is None else clock_mhz * 1e6
     timing = benchmark_via_gdb(elf, server, port, clock_hz=clock_hz)
@@ -313,12 +308,11 @@ def benchmark_on_linux(
         options: How the C is made.
         image: Only scaling and box selection depend on it; None takes noise.
     """
-    from tinydet.targets.adopt import adopt
     from tinydet.targets.linux import BenchmarkOptions, benchmark_linux, format_linux_benchmark
 
     files = compile_int8(int8_model(model), options)
     result = benchmark_linux(
-        adopt(files),
+        files,
         board,
         linux.ssh(),
         build_folder=output / "build",
@@ -339,17 +333,11 @@ def board_of(name: str, where: str = "--board") -> "Board | LinuxBoard":
     Raises:
         UnsupportedError: There is none.
     """
-    from tinydet.targets import load_boards
+    from tinydet.targets import find_board, load_boards
     from tinydet.targets.linux import load_linux_boards
 
     boards: list[Board | LinuxBoard] = [*load_boards(), *load_linux_boards()]
-    for board in boards:
-        if board.name.lower() == name.lower():
-            return board
-    names = [board.name for board in boards]
-    raise UnsupportedError(
-        where, repr(name), ", ".join(names), f"Choose one of these.{near_name(name, names)}"
-    )
+    return find_board(name, boards, where)
 
 
 def gdb_address(via: str) -> tuple[str, int]:

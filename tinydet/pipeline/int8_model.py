@@ -1,8 +1,7 @@
 """From an int8 model, or the run that made it, to C: the beginning of all commands for boards."""
 
 import json
-import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from tinydet.pipeline.provenance import package_versions
 from tinydet.pretrained import LISTED, NAMES
 
 if TYPE_CHECKING:
-    from tinydet.compiler.compile import CompiledFiles
+    from tinydet.compiler import CompiledDetector
     from tinydet.compiler.memory import InputMode, Objective
     from tinydet.targets.toolchain import Compiler
 
@@ -87,7 +86,7 @@ def int8_model(path: Path) -> Path:
 
 def compile_int8(
     model_path: Path, options: CompileOptions, output: Path | None = None
-) -> "CompiledFiles":
+) -> "CompiledDetector":
     """Translate an int8 model to C.
 
     Args:
@@ -97,9 +96,10 @@ def compile_int8(
             nothing.
 
     Raises:
-        TinydetError: See ``compile_model``.
+        TinydetError: See ``compile_detector``.
     """
-    from tinydet.compiler.compile import CompileSettings, compile_model
+    from tinydet.compiler import CompileOptions as CompilerOptions
+    from tinydet.compiler import compile_detector
     from tinydet.pipeline.detector_of import spec_for
 
     spec = spec_for(model_path, options.class_names)
@@ -111,19 +111,16 @@ def compile_int8(
     if given:
         merged = PostprocessSpec(**(spec.postprocess.model_dump() | given))
         spec = spec.model_copy(update={"postprocess": merged})
-    settings = CompileSettings(
+    compiler_options = CompilerOptions(
+        name=options.name,
         optimize=options.optimize,
         ram_limit_bytes=options.ram_limit_bytes,
         input_mode=options.input_mode,
     )
-    name = options.name
+    detector = compile_detector(model_path, compiler_options, spec=spec)
     if output is not None:
-        return compile_model(model_path, output, name=name, spec=spec, settings=settings)
-    with tempfile.TemporaryDirectory() as folder:
-        files = compile_model(
-            model_path, Path(folder), name=name, spec=spec, settings=settings, picture=False
-        )
-    return replace(files, folder=None)
+        detector.save(output)
+    return detector
 
 
 def network_image(path: Path | None, preprocess_spec: PreprocessSpec) -> Any:

@@ -147,7 +147,7 @@ def new_model_and_spec(
         ValueError: There is no ``training.model``.
     """
     from tinydet.model import build_detector, detector_to_start_from, start_from_detector
-    from tinydet.training.recipes import RECIPES
+    from tinydet.training.options import RECIPES
 
     section = config.training
     if section.model is None:

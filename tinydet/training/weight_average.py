@@ -16,7 +16,7 @@ WARM_UP_STEPS = 10  # the average forgets the first weights over about as many s
 # Taking the weights in costs some percent of a step; they move little in between.
 UPDATE_PERIOD = 4
 _AVERAGE, _STEPS = "tinydet_weight_average", "tinydet_weight_average_steps"
-_REMEDY = "Give the folder of a run that was trained with ema_momentum, or train anew."
+_REMEDY = "Give the folder of a run that was trained with ema_momentum, or start a new training."
 
 Values = list[npt.NDArray[np.float32]]
 

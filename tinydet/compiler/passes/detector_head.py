@@ -6,14 +6,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from tinydet.compiler.ir import ConcatOptions, Graph, Op, Quantization, Tensor
+from tinydet.compiler.ir import UINT8_SHIFT, ConcatOptions, Graph, Op, Quantization, Tensor
 from tinydet.compiler.passes.constant_folding import dequantized
 from tinydet.compiler.passes.editing import without_dead_ops
 from tinydet.errors import ModelFileError
 
 BOX_COLUMNS = 4
 COLUMN_AXIS = 2
-UINT8_SHIFT = 128  # zero point of a uint8 copy minus that of its int8 original
 PROBABILITIES = ("SOFTMAX", "LOGISTIC")
 # What may stand between the probabilities and the output: none of them changes a value.
 CARRIERS = ("QUANTIZE", "DEQUANTIZE", "RESHAPE", "CONCATENATION")
@@ -195,4 +194,4 @@ def _no_detector(graph: Graph, parts: Sequence[int], where: object) -> ModelFile
         return f"{constant}{tensor.dtype} {'x'.join(map(str, tensor.shape))}"
 
     listed = ", ".join(described(index) for index in parts)
-    return ModelFileError(where, f"its outputs are no detector's ({listed})", REMEDY)
+    return ModelFileError(where, f"its outputs are not those of a detector ({listed})", REMEDY)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tinydet.errors import ModelFileError
-from tinydet.inference.output_layout import OutputLayout, find_layout
+from tinydet.inference.output_roles import OutputRoles, find_roles
 
 WHERE = Path("model.tflite")
 ROWS = 11
@@ -30,15 +30,15 @@ def outputs(num_classes, seed):
 @pytest.mark.parametrize("order", permutations(range(3)))
 def test_any_order_of_three(order, num_classes):
     probes = ([outputs(num_classes, seed)[i] for i in order] for seed in (1, 2))
-    layout = find_layout(*probes, num_classes, WHERE)
-    assert layout == OutputLayout(order.index(0), order.index(1), order.index(2))
+    layout = find_roles(*probes, num_classes, WHERE)
+    assert layout == OutputRoles(order.index(0), order.index(1), order.index(2))
 
 
 @pytest.mark.parametrize("num_classes", [1, 3, 20])
 @pytest.mark.parametrize("order", permutations(range(2)))
 def test_any_order_of_two(order, num_classes):
     probes = ([outputs(num_classes, seed)[i] for i in order] for seed in (1, 2))
-    assert find_layout(*probes, num_classes, WHERE) == OutputLayout(
+    assert find_roles(*probes, num_classes, WHERE) == OutputRoles(
         order.index(0), order.index(1), None
     )
 
@@ -46,7 +46,7 @@ def test_any_order_of_two(order, num_classes):
 def test_joined_output_is_cut_into_its_parts():
     parts = outputs(3, 1)
     joined = [np.concatenate(parts, axis=2)]
-    layout = find_layout(joined, joined, 3, WHERE)
+    layout = find_roles(joined, joined, 3, WHERE)
     scores, deltas, anchors = layout.split(joined)
     np.testing.assert_array_equal(scores, parts[0])
     np.testing.assert_array_equal(deltas, parts[1])
@@ -56,16 +56,16 @@ def test_joined_output_is_cut_into_its_parts():
 def test_dead_deltas_are_not_taken_for_anchors():
     scores, deltas, anchors = outputs(1, 1)
     probe = [np.zeros_like(deltas), scores, anchors]
-    assert find_layout(probe, probe, 1, WHERE) == OutputLayout(scores=1, deltas=0, anchors=2)
+    assert find_roles(probe, probe, 1, WHERE) == OutputRoles(scores=1, deltas=0, anchors=2)
 
 
 def test_other_number_of_classes_is_named():
     probe = list(outputs(2, 1))
     with pytest.raises(ModelFileError, match=r"This model has 2 classes") as error:
-        find_layout(probe, probe, 1, WHERE)
+        find_roles(probe, probe, 1, WHERE)
     assert "1x11x3, 1x11x4, 1x11x4" in str(error.value)
     with pytest.raises(ModelFileError, match=r"This model has 2 classes"):
-        find_layout([np.concatenate(probe, 2)], [np.concatenate(probe, 2)], 7, WHERE)
+        find_roles([np.concatenate(probe, 2)], [np.concatenate(probe, 2)], 7, WHERE)
 
 
 @pytest.mark.parametrize(
@@ -75,17 +75,17 @@ def test_other_number_of_classes_is_named():
 def test_other_models_are_refused(shapes):
     probe = [np.zeros(shape, np.float32) for shape in shapes]
     with pytest.raises(ModelFileError, match="need 2 score columns"):
-        find_layout(probe, probe, 1, WHERE)
+        find_roles(probe, probe, 1, WHERE)
 
 
 def test_anchors_that_depend_on_the_image_are_refused():
     probe = [list(outputs(1, seed)) for seed in (1, 2)]
     probe[1][2] = probe[1][2] + np.float32(0.1)
     with pytest.raises(ModelFileError, match="0 of its two outputs of 4 columns are constant"):
-        find_layout(*probe, 1, WHERE)
+        find_roles(*probe, 1, WHERE)
 
 
 def test_four_columns_without_softmax_are_refused():
     probe = [output * np.float32(3) for output in outputs(3, 1)]
     with pytest.raises(ModelFileError, match="in none of them do the rows sum to 1"):
-        find_layout(probe, probe, 3, WHERE)
+        find_roles(probe, probe, 3, WHERE)

@@ -1,7 +1,7 @@
 """Which output of a model is which: scores, box deltas, anchors.
 
 Files in use have one joined output, two, or three in any order (the converter sorts outputs by
-its own rules), so the layout is read off the outputs for two different inputs.
+its own rules), so what each is is read off the outputs for two different inputs.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ SOFTMAX_LIMIT = 0.2
 
 
 @dataclass(frozen=True)
-class OutputLayout:
+class OutputRoles:
     """Where scores, deltas and anchors are in the list of outputs.
 
     Attributes:
@@ -54,9 +54,9 @@ def split_joined(joined: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray
     return joined[..., :-box], joined[..., -box:-anchor], joined[0, :, -anchor:]
 
 
-def find_layout(
+def find_roles(
     probe_a: Sequence[FloatArray], probe_b: Sequence[FloatArray], num_classes: int, where: Path
-) -> OutputLayout:
+) -> OutputRoles:
     """Tell the outputs of a detector apart.
 
     Scores have ``1 + num_classes`` columns (background first). Where that is 4, like deltas and
@@ -70,7 +70,7 @@ def find_layout(
         where: Path of the model, for the message.
 
     Returns:
-        The layout.
+        Which is which.
 
     Raises:
         ModelFileError: The outputs are not those of a detector with this many classes.
@@ -80,7 +80,7 @@ def find_layout(
         raise _no_detector(where, shapes, num_classes)
     columns = [shape[2] for shape in shapes]
     if len(columns) == 1 and columns[0] == num_classes + 1 + 2 * BOX_COLUMNS:
-        return OutputLayout(scores=0, deltas=0, anchors=None)
+        return OutputRoles(scores=0, deltas=0, anchors=None)
     if sorted(columns) not in (
         sorted([num_classes + 1, BOX_COLUMNS]),
         sorted([num_classes + 1, BOX_COLUMNS, BOX_COLUMNS]),
@@ -89,9 +89,9 @@ def find_layout(
     scores = _find_scores(probe_a, columns, num_classes, where)
     rest = [index for index in range(len(columns)) if index != scores]
     if len(rest) == 1:
-        return OutputLayout(scores, rest[0], None)
+        return OutputRoles(scores, rest[0], None)
     anchors = _find_anchors(probe_a, probe_b, rest, where)
-    return OutputLayout(scores, next(index for index in rest if index != anchors), anchors)
+    return OutputRoles(scores, next(index for index in rest if index != anchors), anchors)
 
 
 def softmax_distance(scores: FloatArray) -> float:
