@@ -140,4 +140,4 @@ def load_detector_spec(path: Path) -> DetectorSpec:
         found = "; ".join(
             f"{'.'.join(map(str, e['loc'])) or 'content'}: {e['msg']}" for e in error.errors()
         )
-        raise ModelFileError(path, f"is no detector specification ({found})", remedy) from None
+        raise ModelFileError(path, f"is not a detector specification ({found})", remedy) from None

@@ -36,8 +36,8 @@ IMAGES: dict[Key, str] = {
 }
 TRAINING: dict[Key, str] = {
     ("dataset", "training_path"): "a folder of labelled images",
-    ("training", "batch_size"): "a whole number, usually 32",
-    ("training", "epochs"): "a whole number",
+    ("training", "batch_size"): "an integer, usually 32",
+    ("training", "epochs"): "an integer",
     ("training", "optimizer"): "a Keras optimizer, as Adam: {learning_rate: 0.001}",
 }
 # May be left out where a trained model is used: its detector.json or its int8 input tells it.
@@ -102,7 +102,7 @@ def check_requirements(document: Document) -> None:
     for key, supported in _required_keys(document, mode).items():
         if document.get(*key) is None:
             remedy = f"Add it: operation_mode {mode} needs it." if mode else "Add it."
-            document.report(key, "a missing key", supported, remedy)
+            document.require(key, supported, remedy)
     if mode in TRAINING_MODES:
         _check_model_source(document)
     if mode in MODEL_SUFFIXES:
@@ -136,8 +136,8 @@ def _check_model_source(document: Document) -> None:
     written = [key for key in MODEL_SOURCES if document.text(*key) or _is_section(document, key)]
     names = ", ".join(".".join(map(str, key)) for key in MODEL_SOURCES)
     if not written:
-        remedy = "Add training.model for a new network."
-        document.report(("training", "model"), "a missing model", f"one of {names}", remedy)
+        remedy = f"Add one of {names}."
+        document.require(("training", "model"), "a section with alpha and input_shape", remedy)
     for key in written[1:]:
         first = document.origin(written[0]).key
         remedy = "Keep one of the two."
@@ -153,13 +153,12 @@ def _check_data(document: Document, mode: str) -> None:
     evaluated = {"test_path", "validation_path", "training_path"}
     if mode in EVALUATION_MODES - TRAINING_MODES and not paths & evaluated:
         remedy = "Add the folder of labelled images to evaluate on."
-        supported = "a folder of labelled images"
-        document.report(("dataset", "test_path"), "a missing key", supported, remedy)
+        document.require(("dataset", "test_path"), "a folder of labelled images", remedy)
     calibrates = mode in QUANTIZATION_MODES - TRAINING_MODES
     if calibrates and not paths & {"quantization_path", "training_path"}:
-        supported = "a folder of images like those the detector will see"
+        takes = "a folder of images like those the detector will see"
         remedy = "Add it: calibration on random data would spoil the accuracy."
-        document.report(("dataset", "quantization_path"), "a missing key", supported, remedy)
+        document.require(("dataset", "quantization_path"), takes, remedy)
 
 
 def _suffixes(mode: str) -> str:

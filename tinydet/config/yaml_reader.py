@@ -11,8 +11,9 @@ import yaml
 from tinydet.config.document import OVERRIDE_LINE, Document, Key, Origin, Scalar, Value, dotted
 from tinydet.errors import ConfigError, readable
 
-MAX_BYTES = 1_000_000
-MAX_NODES = 50_000  # aliases can make a small file expand without end
+# PyYAML reads about 150 kB a second: nobody waits long for a file that is no configuration.
+MAX_BYTES = 400_000
+MAX_NODES = 20_000  # aliases can make a small file expand without end
 MAX_DEPTH = 50
 INIT_HINT = "'tinydet init' writes a complete example."
 # Between a value and what follows it: YAML allows tabs there, PyYAML does not.
@@ -59,9 +60,10 @@ def parse_yaml(name: str, text: str, hint: str = INIT_HINT) -> Document:
         raise ConfigError([f"{name}: {found}. {hint}"])
     document = Document(name)
     try:
-        document.root = _Walker(document).mapping(node, ())
+        root = _Walker(document).walk(node, ())
     except TooLargeError as error:
         raise ConfigError([f"{name}: {error}. Remove the aliases."]) from None
+    document.root = root if isinstance(root, dict) else {}
     return document
 
 
@@ -90,7 +92,12 @@ def _require_bounded(nodes: int, depth: int) -> None:
 
 
 def _compose(text: str) -> yaml.Node | None:
-    return yaml.compose(text, Loader=_BoundedLoader)
+    try:
+        return yaml.compose(text, Loader=_BoundedLoader)
+    except TooLargeError:
+        raise
+    except (ValueError, OverflowError) as error:  # a number or a character code without bounds
+        raise yaml.YAMLError(readable(error)) from None
 
 
 def read_override(document: Document, override: str, key: Key, text: str) -> Value | None:
@@ -103,7 +110,7 @@ def read_override(document: Document, override: str, key: Key, text: str) -> Val
         text: The part after ``=``.
 
     Returns:
-        The value, or None where it is no YAML (reported).
+        The value, or None where it is not valid YAML (reported).
     """
     origin = Origin(f"override '{override}'", OVERRIDE_LINE, dotted(key))
     document.origins[key] = origin
@@ -117,14 +124,17 @@ def read_override(document: Document, override: str, key: Key, text: str) -> Val
 
 def _read_text(path: Path, hint: str) -> str:
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise ConfigError([f"{path}: does not exist. {hint}"]) from None
     except OSError as error:
         reason = error.strerror or error
         raise ConfigError([f"{path}: cannot be read ({reason}). Give a YAML file."]) from None
     if len(content) > MAX_BYTES:
-        raise ConfigError([f"{path}: is too large to be a configuration. Give a YAML file."])
+        raise ConfigError(
+            [f"{path}: is larger than {MAX_BYTES:,} bytes, too large for a configuration. {hint}"]
+        )
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -135,9 +145,9 @@ def _read_text(path: Path, hint: str) -> str:
 def _syntax_finding(name: str, error: yaml.YAMLError) -> str:
     mark = getattr(error, "problem_mark", None)
     where = f"{name}:{mark.line + 1}" if mark else name
-    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-    remedy = "Check the indentation (blanks, no tabs), the colons and the quotes near it."
-    return f"{where}: is no YAML ({problem}). {remedy}"
+    problem = readable(getattr(error, "problem", None) or str(error).splitlines()[0])
+    remedy = "Check indentation (spaces, no tabs), colons and quotes near this line."
+    return f"{where}: is not valid YAML ({problem}). {remedy}"
 
 
 class _Walker:
@@ -179,7 +189,9 @@ class _Walker:
                 merged.update(self.merge(value_node, key))
                 continue
             if not isinstance(key_node, yaml.ScalarNode):
-                self.document.report(key, "a key that is no text", "text keys", "Change the key.")
+                self.document.report(
+                    key, "a list or a section as a key", "names as keys", "Write a name."
+                )
                 continue
             name = str(key_node.value)
             if name.count(")") > name.count("(") and not value_node.value:
@@ -205,7 +217,9 @@ class _Walker:
             if isinstance(value, dict):
                 merged.update(value)
             else:
-                self.document.report(key, "'<<' without a mapping", "<<: *name", "Correct it.")
+                self.document.report(
+                    key, "'<<' without a section", "<<: *name", "Refer to a section."
+                )
         return merged
 
     def origin(self, node: yaml.Node, key: Key) -> Origin:

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from tests.compiler.real_detector import shipped_detector
-from tinydet.compiler.compile import compile_model
+from tinydet.compiler import CompileOptions, compile_detector
 from tinydet.targets import load_boards
-from tinydet.targets.adopt import adopt
 from tinydet.targets.board_emulator import run_firmware
 from tinydet.targets.firmware_project import (
     BoardFitError,
@@ -20,7 +19,7 @@ from tinydet.targets.golden import record_golden_vectors
 @pytest.mark.slow
 def test_the_real_network_on_every_board(tmp_path):
     path, spec = shipped_detector()
-    model = adopt(compile_model(path, tmp_path / "c", name="person", spec=spec, picture=False))
+    model = compile_detector(path, CompileOptions(name="person"), spec=spec)
     image = np.random.default_rng(1).integers(0, 256, (*spec.input_size, 3), np.uint8)
     golden = record_golden_vectors(model, image, tmp_path / "pc")
     told = {}

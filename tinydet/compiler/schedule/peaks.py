@@ -59,10 +59,7 @@ def segment_cost(maker: SegmentMaker, segment: Segment) -> SegmentCost:
     changes = [
         change
         for life in lives
-        for change in (
-            (life.times.written, life.row_bytes),
-            (life.times.freed, -life.row_bytes),
-        )
+        for change in ((life.times.written, life.row_bytes), (life.times.freed, -life.row_bytes))
     ]
     flat = [(life.times.written[:1], life.size_bytes) for life in lives]
     others = _scratch_changes(maker, segment)

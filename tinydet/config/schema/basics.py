@@ -1,5 +1,6 @@
 """Sections ``general``, ``dataset``, ``preprocessing`` and ``postprocessing``."""
 
+from collections import Counter
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
@@ -102,8 +103,8 @@ class DatasetSection(Section):
     @classmethod
     def unique_names(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
         """Refuse a name that stands twice, or is empty."""
-        for name in names or ():
-            if not name.strip() or (names or ()).count(name) > 1:
+        for name, count in Counter(names).items():
+            if not name.strip() or count > 1:
                 remedy = "Name each class once, in the order of the label indices."
                 raise reject(f"{show(name)}, empty or not unique,", "distinct names", remedy)
         return names

@@ -16,6 +16,7 @@ from tinydet.errors import near_name
 
 Finding: TypeAlias = "tuple[tuple[str, ...], str, str, str]"
 
+MAX_NAMES = 100  # of functions or callbacks
 TRUE = {"true", "yes", "on"}
 FALSE = {"false", "no", "off"}
 
@@ -101,10 +102,10 @@ def to_number(value: Any) -> float:
 
 
 def to_whole(value: Any) -> int:
-    """A whole number, from itself or an expression such as ``2 * 60`` or ``1e2``."""
+    """An integer, from itself or an expression such as ``2 * 60`` or ``1e2``."""
     number = to_number(value)
     if not number.is_integer():
-        raise reject(show(value), "a whole number", "Write a whole number.")
+        raise reject(show(value), "an integer", "Write an integer.")
     return int(number)
 
 

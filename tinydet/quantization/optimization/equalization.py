@@ -159,10 +159,7 @@ def _relative(maxima: FloatArray) -> FloatArray:
 
 
 def _scale(
-    network: FoldedNetwork,
-    group: ScaledTogether,
-    peaks: dict[int, FloatArray],
-    factors: FloatArray,
+    network: FoldedNetwork, group: ScaledTogether, peaks: dict[int, FloatArray], factors: FloatArray
 ) -> None:
     for layer in group.producers:
         _multiply(network, layer, OUTPUT_CHANNEL_AXIS[layer.kind], np.reciprocal(factors))
