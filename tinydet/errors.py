@@ -27,6 +27,21 @@ class UnsupportedError(TinydetError):
         super().__init__(f"{where}: {found} is not supported (supported: {supported}). {remedy}")
 
 
+class OptionError(TinydetError):
+    """An option was given where it would change nothing.
+
+    Args:
+        option: As ``"--external"``.
+        contexts: What it applies to, at least one.
+
+    >>> print(OptionError("--external", ["microcontroller boards"]))
+    --external: applies only to microcontroller boards. Leave it out.
+    """
+
+    def __init__(self, option: str, contexts: Sequence[str]) -> None:
+        super().__init__(f"{option}: applies only to {' or '.join(contexts)}. Leave it out.")
+
+
 class ConfigError(TinydetError):
     """All findings in one configuration file, one line each.
 
@@ -153,3 +168,12 @@ def readable(value: object, most: int = 200) -> str:
         return text
     shown = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
     return "".join(shown)
+
+
+def first_line(error: BaseException) -> str:
+    r"""What an exception of a library says in its first line, or its class where it says nothing.
+
+    >>> first_line(ValueError(" bad magic number\nat byte 4")), first_line(KeyError())
+    ('bad magic number', 'KeyError')
+    """
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

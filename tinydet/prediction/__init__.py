@@ -7,11 +7,11 @@ from tinydet.config.detector_spec import PostprocessSpec
 from tinydet.errors import UnsupportedError
 from tinydet.inference import Detector, load_detector
 from tinydet.prediction.job import Job
-from tinydet.prediction.result import Prediction, PredictionReport
-from tinydet.prediction.sources import ImageFiles, Source, resolve_source
+from tinydet.prediction.outputs import Prediction as Prediction
+from tinydet.prediction.outputs import PredictionReport as PredictionReport
+from tinydet.prediction.sources import ImageFiles, resolve_source
+from tinydet.prediction.sources import Source as Source
 from tinydet.progress import track
-
-__all__ = ["Prediction", "PredictionReport", "Source", "predict"]
 
 
 def predict(
