@@ -27,6 +27,21 @@ class UnsupportedError(TinydetError):
         super().__init__(f"{where}: {found} is not supported (supported: {supported}). {remedy}")
 
 
+class OptionError(TinydetError):
+    """An option was given where it would change nothing.
+
+    Args:
+        option: As ``"--external"``.
+        contexts: What it applies to, at least one.
+
+    >>> print(OptionError("--external", ["microcontroller boards"]))
+    --external: applies only to microcontroller boards. Leave it out.
+    """
+
+    def __init__(self, option: str, contexts: Sequence[str]) -> None:
+        super().__init__(f"{option}: applies only to {' or '.join(contexts)}. Leave it out.")
+
+
 class ConfigError(TinydetError):
     """All findings in one configuration file, one line each.
 

@@ -1,17 +1,19 @@
-"""The command line: one sub-command per stage. Parse, call one function, print; no logic."""
+"""The command line: parse, call the function of the command, print its result; no logic."""
 
+import argparse
 import errno
 import os
 import signal
 import sys
 import warnings
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
+from importlib import import_module
 
 from tinydet.cli.parser import EXIT_USER_ERROR, build_parser, parse
 from tinydet.errors import TinydetError
 
-__all__ = ["build_parser", "main", "parse"]
+__all__ = ["build_parser", "execute", "main", "parse"]
 
 EXIT_INTERRUPTED = 130
 # What the system refuses for reasons that the user can mend: space, permission.
@@ -34,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_USER_ERROR
     try:
         parsed = parse(arguments)
-        status: int = parsed.command(parsed) or 0
+        status = execute(parsed)
         sys.stdout.flush()
     except TinydetError as error:
         return _complain(str(error))
@@ -54,6 +56,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"{error.filename or 'a file'}: {error.strerror}. "
             "Free some space, correct the permissions, or choose another output folder."
         )
+    return status
+
+
+def execute(parsed: argparse.Namespace) -> int:
+    """Call the function of a command and print its result; with --json nothing but that."""
+    module, _, name = parsed.command.function.partition(":")
+    function = getattr(import_module(module), name)
+    if parsed.json:
+        with redirect_stdout(sys.stderr):  # what a run says while it works
+            result = function(**parsed.given)
+        text = result.to_json()
+    else:
+        result = function(**parsed.given)
+        text = str(result)
+    if text:
+        print(text)  # noqa: T201 - the edge to the user
+    status: int = result.exit_status
     return status
 
 

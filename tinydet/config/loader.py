@@ -14,16 +14,18 @@ import yaml
 from tinydet.config.document import MAX_SENTENCE, Document
 from tinydet.config.generations import fill_run_folder, fill_thresholds, unify
 from tinydet.config.interpolation import Interpolator, escape
-from tinydet.config.overrides import apply_overrides
+from tinydet.config.overrides import Change, apply_overrides
 from tinydet.config.requirements import check_requirements, is_needed
 from tinydet.config.schema import UserConfig
 from tinydet.config.schema.values import Section
+from tinydet.config.template import render_template
 from tinydet.config.traps import defuse
 from tinydet.config.validation import validate
 from tinydet.config.without_meaning import is_without_meaning, set_aside
-from tinydet.config.yaml_reader import read_yaml
+from tinydet.config.yaml_reader import parse_yaml, read_yaml
 from tinydet.errors import ConfigError, readable
 
+DEFAULTS = "defaults"  # how findings call the configuration that ``tinydet init`` writes
 SCREEN = 3500  # characters of all findings together; the rest is counted
 LINE_BREAKS = "\r\x85\u2028\u2029"
 
@@ -42,16 +44,18 @@ class LoadedConfig:
 
 
 def load_config(
-    path: Path,
-    overrides: Sequence[str] = (),
+    path: str | Path | None,
+    overrides: Sequence[Change] = (),
     environment: Mapping[str, str] = os.environ,
     now: datetime | None = None,
 ) -> LoadedConfig:
     """Read and check a configuration.
 
     Args:
-        path: The YAML file, of either published generation.
-        overrides: ``key.sub=value``, laid over the file in order.
+        path: The YAML file, of either published generation; None begins with the defaults of
+            ``tinydet init``.
+        overrides: Words ``key.sub=value``, or mappings of such keys to Python values, laid over
+            the file in order.
         environment: Values for ``${VARIABLE}``.
         now: Time for ``${now:%Y_%m_%d}``; None is the current time.
 
@@ -61,12 +65,13 @@ def load_config(
     Raises:
         ConfigError: Everything that is wrong with it, one line each, in file order.
     """
-    return check_document(read_yaml(path), overrides, environment, now)
+    document = parse_yaml(DEFAULTS, render_template()) if path is None else read_yaml(Path(path))
+    return check_document(document, overrides, environment, now)
 
 
 def check_document(
     document: Document,
-    overrides: Sequence[str] = (),
+    overrides: Sequence[Change] = (),
     environment: Mapping[str, str] = os.environ,
     now: datetime | None = None,
 ) -> LoadedConfig:

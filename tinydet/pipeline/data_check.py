@@ -7,7 +7,7 @@ from typing import Any
 from tinydet.data.check import CHECK_FILE, check_dataset
 from tinydet.data.dataset import Dataset
 from tinydet.errors import DataError
-from tinydet.pipeline.context import Run
+from tinydet.pipeline.run_folder import Run
 
 LISTED_UNREADABLE = 5
 # Of a larger set only so many images are decoded before a run; it would wait for minutes else.
