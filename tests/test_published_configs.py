@@ -157,6 +157,7 @@ class FirstStep(Exception):  # noqa: N818 - no fault
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_graphs")
 @pytest.mark.parametrize("file", [f for f in FILES if f != WHOLE], ids=lambda file: file.stem)
 def test_the_others_train(file, coco, tmp_path, monkeypatch):
     """Data, augmentation, network and loss fit each other: the first step has a finite loss."""

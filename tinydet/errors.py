@@ -168,3 +168,12 @@ def readable(value: object, most: int = 200) -> str:
         return text
     shown = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
     return "".join(shown)
+
+
+def first_line(error: BaseException) -> str:
+    r"""What an exception of a library says in its first line, or its class where it says nothing.
+
+    >>> first_line(ValueError(" bad magic number\nat byte 4")), first_line(KeyError())
+    ('bad magic number', 'KeyError')
+    """
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

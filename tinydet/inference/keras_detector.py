@@ -11,7 +11,7 @@ import numpy.typing as npt
 from tinydet.boxes import FloatArray
 from tinydet.config.detector_spec import DetectorSpec
 from tinydet.data.preprocess import rescale
-from tinydet.errors import MissingToolError, ModelFileError
+from tinydet.errors import MissingToolError, ModelFileError, first_line
 from tinydet.inference.decoding import decode_batch, matching_anchors, softmax
 from tinydet.inference.output_roles import BOX_COLUMNS, split_joined
 from tinydet.native_log import captured_native_log
@@ -83,8 +83,8 @@ def load_keras_model(path: Path) -> Any:
             "a Keras model", error.name or "keras", "Run: pip install 'tinydet[train]'."
         ) from None
     except Exception as error:  # whatever a foreign file makes Keras raise is the file's fault
-        reason = str(error).strip().split("\n")[0][:200] or type(error).__name__
-        raise ModelFileError(path, f"cannot be loaded by Keras ({reason})", REMEDY) from error
+        found = f"cannot be loaded by Keras ({first_line(error)})"
+        raise ModelFileError(path, found, REMEDY) from error
 
 
 def check_shapes(model: Any, spec: DetectorSpec, path: Path) -> int:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from tinydet.boxes import FloatArray
 from tinydet.config.detector_spec import DetectorSpec
-from tinydet.errors import ModelFileError, UnsupportedError
+from tinydet.errors import ModelFileError, UnsupportedError, first_line
 from tinydet.inference.decoding import decode_batch, matching_anchors
 from tinydet.inference.detector import Engine
 from tinydet.inference.output_roles import find_roles
@@ -84,7 +84,7 @@ class TfliteDetector:
             interpreter.invoke()
         except RuntimeError as error:
             raise ModelFileError(
-                self.path, f"cannot be run ({_first_line(error)})", "Convert the model again."
+                self.path, f"cannot be run ({first_line(error)})", "Convert the model again."
             ) from error
         return [
             code.decode(interpreter.get_tensor(details["index"]))
@@ -141,7 +141,7 @@ def _make_interpreter(content: bytes, path: Path, num_threads: int, engine: Engi
                 else "Convert the model again with built-in operators only.",
             ) from None
         raise ModelFileError(
-            path, f"cannot be loaded ({_first_line(error)})", "The file is broken: make it again."
+            path, f"cannot be loaded ({first_line(error)})", "The file is broken: make it again."
         ) from None
     return interpreter
 
@@ -208,7 +208,3 @@ def _probe_images(spec: DetectorSpec) -> tuple[AnyArray, AnyArray]:
     rows, columns, channels = np.ogrid[:height, :width, :3]
     pattern = (rows // 8 * 37 + columns // 16 * 91 + channels * 80) % 256
     return np.zeros((height, width, 3), np.uint8), pattern.astype(np.uint8)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n")[0][:200] or type(error).__name__

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from tinydet.errors import ModelFileError, UnsupportedError
+from tinydet.errors import ModelFileError, UnsupportedError, first_line
 from tinydet.pretrained import NAMES, start_for
 
 KEY = "training.model.pretrained_weights"
@@ -121,8 +121,8 @@ def _load(source: Path) -> keras.Model:
     try:
         donor = keras.models.load_model(source, compile=False)
     except Exception as error:  # whatever a foreign file makes Keras raise is the file's fault
-        reason = str(error).strip().split("\n")[0][:200] or type(error).__name__
-        raise ModelFileError(source, f"cannot be loaded by Keras ({reason})", remedy) from None
+        found = f"cannot be loaded by Keras ({first_line(error)})"
+        raise ModelFileError(source, found, remedy) from None
     if DEEPEST_LATERAL not in [layer.name for layer in donor.layers]:
         raise ModelFileError(source, "is not a tinydet detector", remedy)
     return donor

@@ -17,7 +17,7 @@ from typing import Any
 import keras
 
 from tinydet.config.files import atomic_path, require_space
-from tinydet.errors import ModelFileError
+from tinydet.errors import ModelFileError, first_line
 from tinydet.training.weight_average import WeightAverage, averaged
 
 LAST_WEIGHTS = "last_weights.weights.h5"
@@ -118,8 +118,7 @@ def load_weights(model: keras.Model, path: Path) -> None:
     try:
         model.load_weights(path)
     except Exception as error:  # whatever a broken file makes Keras and HDF5 raise
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ModelFileError(path, f"cannot be loaded ({reason})", _REMEDY) from None
+        raise ModelFileError(path, f"cannot be loaded ({first_line(error)})", _REMEDY) from None
 
 
 def start_or_resume(path: Path, fingerprint: str) -> TrainingState:
@@ -159,8 +158,8 @@ def load_state(path: Path) -> TrainingState:
         with h5py.File(path, "r") as file:
             return TrainingState(**json.loads(file[_STATE][()]))
     except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
-        raise ModelFileError(path, f"holds no training state ({reason})", _REMEDY) from None
+        found = f"holds no training state ({first_line(error)})"
+        raise ModelFileError(path, found, _REMEDY) from None
 
 
 def remember(callbacks: Sequence[keras.callbacks.Callback]) -> list[dict[str, Any]]:

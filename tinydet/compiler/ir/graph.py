@@ -77,6 +77,17 @@ class Tensor:
         return self.num_elements * BYTES_PER_ELEMENT[self.dtype]
 
     @property
+    def values(self) -> Constant:
+        """The values of a constant.
+
+        Raises:
+            ValueError: It is computed.
+        """
+        if self.data is None:
+            raise ValueError(f"tensor {self.name} is computed")
+        return self.data
+
+    @property
     def scale(self) -> float:
         """The one scale of a tensor quantized as a whole.
 
@@ -120,6 +131,17 @@ class Op:
     outputs: tuple[int, ...]
     options: Options
 
+    def source(self, position: int = 0) -> int:
+        """Index of the tensor that it reads at a position.
+
+        Raises:
+            ValueError: There is none.
+        """
+        index = self.inputs[position] if position < len(self.inputs) else None
+        if index is None:
+            raise ValueError(f"{self.name} has no input {position}")
+        return index
+
 
 @dataclass(frozen=True, eq=False)
 class Graph:
@@ -148,10 +170,7 @@ class Graph:
         Raises:
             ValueError: There is none.
         """
-        tensor = self.input(op, position)
-        if tensor is None:
-            raise ValueError(f"{op.name} has no input {position}")
-        return tensor
+        return self.tensors[op.source(position)]
 
     def output(self, op: Op, position: int = 0) -> Tensor:
         """The tensor an op writes at a position."""

@@ -102,7 +102,7 @@ class _Trace:
         """The tensor of which this one is a copy in another type."""
         op = self.producer(index)
         while op is not None and _is_copy(self._graph, op):
-            index = _first_input(op)
+            index = op.source()
             op = self.producer(index)
         return index
 
@@ -120,12 +120,6 @@ class _Trace:
             else:
                 pending += [i for i in op.inputs if i is not None]
         return found and not pending
-
-
-def _first_input(op: Op) -> int:
-    index = op.inputs[0]
-    assert index is not None
-    return index
 
 
 def _is_join(graph: Graph, op: Op) -> bool:

@@ -5,15 +5,13 @@ from typing import Any
 
 from tinydet.boxes import FloatArray
 from tinydet.quantization.folded_network import FoldedNetwork
-from tinydet.quantization.optimization.bias_correction import correct_biases
+from tinydet.quantization.optimization.bias_correction import correct_biases as correct_biases
 from tinydet.quantization.optimization.constant_channels import (
     channel_extremes,
     clear_constant_channels,
 )
 from tinydet.quantization.optimization.equalization import equalize
 from tinydet.quantization.options import Granularity
-
-__all__ = ["correct_biases", "optimize_weights"]
 
 
 def optimize_weights(

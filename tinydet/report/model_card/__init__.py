@@ -14,8 +14,6 @@ from tinydet.errors import DataError
 from tinydet.report.model_card.facts import ModelFacts, gather_facts, last_part
 from tinydet.report.model_card.sections import all_sections
 
-__all__ = ["write_model_card"]
-
 CARD_FILE = "README.md"
 TAGS = ("object-detection", "ssd", "mobilenetv2", "fpn-lite", "microcontroller")
 

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from tinydet.errors import ProcessGroupError
+from tinydet.errors import ProcessGroupError, first_line
 from tinydet.native_log import captured_native_log
 from tinydet.training.distribution.cluster import TF_CONFIG, Cluster
 
@@ -217,9 +217,9 @@ def join(cluster: Cluster) -> ProcessGroup:
 
 
 def _refuse(cluster: Cluster, error: Exception) -> NoReturn:
-    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
     raise ProcessGroupError(
         cluster.addresses[cluster.index],
-        f"process {cluster.index} of {len(cluster.addresses)} cannot join the others ({reason})",
+        f"process {cluster.index} of {len(cluster.addresses)} cannot join the others "
+        f"({first_line(error)})",
         "Check the addresses, and that no other program uses the port.",
     ) from error
