@@ -25,8 +25,9 @@ from tests.compiler.tflite_writer import write_tflite
 from tests.fuzz_seed import SAY, SEED
 from tinydet.compiler.codegen import GeneratedModel, generate
 from tinydet.compiler.memory import PlanRequest, plan_memory
-from tinydet.compiler.passes import eliminate_constant_channels, optimize, run_passes
-from tinydet.compiler.passes.optimization import INTEGER_PASSES
+from tinydet.compiler.passes import lower
+from tinydet.compiler.passes.constant_channels import eliminate_constant_channels
+from tinydet.compiler.passes.lowering import INTEGER_PASSES, run_passes
 from tinydet.compiler.tflite_reader import read_tflite
 from tinydet.errors import TinydetError
 
@@ -105,7 +106,7 @@ def is_detector(number):
 def lowered(graph, number, *, remove_channels):
     """The integer network of a file: cut out of a detector, or all of the other one."""
     if is_detector(number):
-        return optimize(graph, "m.tflite", remove_channels=remove_channels)[0]
+        return lower(graph, "m.tflite", remove_channels=remove_channels)[0]
     passes = (*INTEGER_PASSES, eliminate_constant_channels) if remove_channels else INTEGER_PASSES
     return run_passes(graph, passes)
 
@@ -115,7 +116,7 @@ def in_c(number, whole, lean):
     objective, input_mode = PLANS[number % len(PLANS)]
     plan = plan_memory(lean, PlanRequest(objective=objective, input_mode=input_mode))
     model = GeneratedModel(plan=plan, name="net")
-    return whole, model, generate(model)
+    return whole, model, generate(model).files
 
 
 def outcome(content, number, then=None):

@@ -7,10 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PIL import Image
+from pydantic import TypeAdapter
 
 from tinydet.data.dataset import Sample
 from tinydet.errors import DataError, OutputError
-from tinydet.evaluation import EvaluationSettings, evaluate, load_result
+from tinydet.evaluation import EvaluationResult, EvaluationSettings, evaluate
 
 FILES = {
     "result.json",
@@ -20,6 +21,10 @@ FILES = {
     "worst_images.png",
     "examples.json",
 }
+
+
+def read_result(path):
+    return TypeAdapter(EvaluationResult).validate_json(path.read_text())
 
 
 def test_figures(evaluate_scenes):
@@ -61,7 +66,7 @@ def test_every_file_is_written(evaluate_scenes, tmp_path):
     result = evaluate_scenes(run_folder=run, settings=EvaluationSettings(plot_metrics=True))
     folder = run / "evaluation" / "fake_model"
     assert {path.name for path in folder.iterdir()} == FILES
-    assert load_result(folder / "result.json") == result
+    assert read_result(folder / "result.json") == result
     curves = run / "precision_vs_recall_curves" / "fake_model"
     assert sorted(path.name for path in curves.iterdir()) == ["bird.png", "cat.png", "dog.png"]
     for path in [*folder.glob("*.png"), *curves.iterdir()]:
@@ -157,7 +162,12 @@ def test_nothing_labelled_and_nothing_found(scenes, tmp_path):
         run_folder=tmp_path / "run",
     )
     assert result.ap["0.40"].mean is None
-    assert load_result(tmp_path / "run/evaluation/m/result.json") == result
+    assert (
+        TypeAdapter(EvaluationResult).validate_json(
+            (tmp_path / "run/evaluation/m/result.json").read_text()
+        )
+        == result
+    )
 
 
 @pytest.mark.parametrize("ious", [(), (0.0,), (0.5, 1.5)])

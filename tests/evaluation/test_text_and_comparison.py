@@ -12,7 +12,6 @@ from tinydet.evaluation import (
     compare,
     format_comparison,
     format_result,
-    load_result,
     save_comparison,
 )
 from tinydet.evaluation.result import ApAtIou
@@ -84,15 +83,6 @@ def test_results_of_different_data_are_not_compared(results):
     other = replace(results[1], data=replace(results[1].data, images=5))
     with pytest.raises(DataError, match="was evaluated on other data"):
         compare(results[0], other)
-
-
-@pytest.mark.parametrize("content", [None, "no json", "[]", '{"model": {}}'])
-def test_a_file_that_is_no_result_is_named(tmp_path, content):
-    path = tmp_path / "result.json"
-    if content is not None:
-        path.write_text(content)
-    with pytest.raises(DataError, match=r"result\.json: is no evaluation result"):
-        load_result(path)
 
 
 def with_draws(result, draws):

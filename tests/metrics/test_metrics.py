@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from tinydet.boxes import Detections
 from tinydet.metrics import (
     GroundTruth,
-    average_precision,
     best_f1,
     confusion_matrix,
     image_f1,
@@ -20,6 +19,7 @@ from tinydet.metrics import (
     pooled_curve,
     precision_recall,
 )
+from tinydet.metrics.curves import average_precision
 
 NUM_CLASSES = 3
 IOUS = st.sampled_from([0.25, 0.4, 0.5, 0.75, 1.0])

@@ -7,8 +7,9 @@ import pytest
 from tinydet.anchors import make_anchors
 from tinydet.config.detector_spec import ALPHAS, SIDES_PX
 from tinydet.errors import ModelFileError
-from tinydet.model import build_detector, split_outputs
+from tinydet.model import build_detector
 from tinydet.model.backbone import TAPS
+from tinydet.model.network import split_outputs
 
 # Parameters of the whole network with one class, so that a change of the layout shows.
 PARAMETERS = {0.35: 1_063_158, 0.5: 1_361_222, 0.75: 2_041_158, 1.0: 2_921_174}

@@ -11,9 +11,8 @@ from tinydet.config.loader import load_config
 from tinydet.config.template import render_template
 from tinydet.data.dataset import load_dataset
 from tinydet.errors import DataError, OutputError
-from tinydet.pipeline.context import Run
 from tinydet.pipeline.data_check import check_part
-from tinydet.pipeline.log import RunLog
+from tinydet.pipeline.run_folder import Run, RunLog
 
 
 @pytest.fixture

@@ -8,10 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from tinydet.config.schema import UserConfig
 from tinydet.config.schema.basics import DatasetSection
 from tinydet.errors import DataError
 from tinydet.pipeline import datasets
-from tinydet.pipeline.datasets import calibration_images, load_evaluation, load_training
+from tinydet.pipeline.datasets import (
+    calibration_images,
+    load_evaluation,
+    load_training,
+    used_paths,
+)
 
 
 def section(**paths: object) -> DatasetSection:
@@ -194,3 +200,34 @@ def test_calibration_images_of_a_zip(tmp_path: Path, monkeypatch: pytest.MonkeyP
     path = shutil.make_archive(str(tmp_path / "set"), "zip", root)
     found = calibration_images(section(quantization_path=Path(path)))
     assert [image.name for image in found] == ["a0.png", "a1.png", "a2.png"]
+
+
+def test_images_without_boxes_can_be_left_out_and_are_counted(flat: Path, tmp_path: Path) -> None:
+    import shutil
+
+    folder = tmp_path / "some"
+    shutil.copytree(flat, folder)
+    empty = sorted(path for path in folder.iterdir() if path.suffix == ".txt")[:6]
+    for file in empty:
+        file.write_text("", encoding="utf-8")
+    wish = {"training_path": folder, "class_names": ["a", "b", "c", "d"], "validation_split": 0.5}
+    kept = load_training(section(**wish))
+    boxed = load_training(section(**wish, exclude_unlabeled=True))
+    left_out = {file.with_suffix(".jpg").name for file in empty}
+    assert names(boxed[0]) | names(boxed[1]) == (names(kept[0]) | names(kept[1])) - left_out
+
+
+def test_only_what_the_mode_reads_must_exist(flat: Path, tmp_path: Path) -> None:
+    """The evaluation takes the first of its sets; calibration and boards never ask for labels."""
+    nowhere = tmp_path / "nowhere"
+    paths = {"training_path": nowhere, "test_path": flat, "quantization_path": flat}
+
+    def used(mode: str) -> set[str]:
+        values = {"operation_mode": mode, "dataset": {k: str(v) for k, v in paths.items()}}
+        return set(used_paths(UserConfig.model_validate(values)))
+
+    assert used("evaluation") == {"test_path"}
+    assert used("quantization") == {"quantization_path"}
+    assert used("chain_eqe") == {"test_path", "quantization_path"}
+    assert used("training") == {"test_path", "training_path"}
+    assert used("benchmarking") == used("prediction") == set()

@@ -211,7 +211,7 @@ def test_a_lost_example_image_is_named_and_its_boxes_stay(run_folder, tmp_path):
 
 
 def test_a_missing_folder_is_a_users_error(tmp_path):
-    with pytest.raises(DataError, match="is no folder"):
+    with pytest.raises(DataError, match="is not a folder"):
         write_report(tmp_path / "nowhere")
 
 

@@ -22,6 +22,7 @@ SIDES_PX = (192, 224, 256, 288, 320, 352, 384, 416)
 ALPHAS = (0.35, 0.5, 0.75, 1.0)
 DETECTOR_FILE = "detector.json"
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")  # how Python holds such bytes
+UNNAMED_PROJECT = "<unnamed>"  # general.project_name where none is written
 KERAS_SUFFIXES, TFLITE_SUFFIXES = (".keras", ".h5", ".hdf5"), (".tflite",)  # of model files
 
 
@@ -146,4 +147,4 @@ def load_detector_spec(path: Path) -> DetectorSpec:
         found = "; ".join(
             f"{'.'.join(map(str, e['loc'])) or 'content'}: {e['msg']}" for e in error.errors()
         )
-        raise ModelFileError(path, f"is no detector specification ({found})", remedy) from None
+        raise ModelFileError(path, f"is not a detector specification ({found})", remedy) from None

@@ -8,7 +8,7 @@ from tinydet.data.check import DataCheck, check_against
 from tinydet.data.dataset import Dataset, without_images
 from tinydet.data.image_files import CHECK_FILE
 from tinydet.errors import DataError, readable
-from tinydet.pipeline.context import Run
+from tinydet.pipeline.run_folder import Run
 
 LISTED_UNREADABLE = 5
 # Of a larger set only so many images are decoded before a run; it would wait for minutes else.

@@ -4,6 +4,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from tinydet.config.schema import UserConfig
 from tinydet.config.schema.basics import DatasetSection
 from tinydet.data.dataset import (
     DataPaths,
@@ -13,11 +14,29 @@ from tinydet.data.dataset import (
     join_datasets,
     load_all_classes,
     load_dataset,
+    without_images,
 )
 from tinydet.data.image_files import is_image_name, list_images
 from tinydet.data.readers.archives import is_zip, unpack
 from tinydet.data.splits import split_by_name
 from tinydet.errors import DataError
+
+
+def used_paths(config: UserConfig) -> dict[str, DataPaths]:
+    """What the operation mode reads of the section ``dataset``: key -> path."""
+    section = config.dataset
+    training = ("training_path", "validation_path", "train_images_path", "val_images_path")
+    keys: list[str] = []
+    if config.trains or config.evaluates:
+        evaluated = ("test_path", "validation_path", "training_path")
+        keys += [key for key in evaluated if getattr(section, key) is not None][:1]
+    if config.trains:
+        keys += training
+    if config.quantizes:
+        calibrates = section.quantization_path is not None
+        keys += ["quantization_path"] if calibrates else training
+        keys += training if config.quantization.quantization_type == "QAT" else ()
+    return {key: path for key in keys if (path := getattr(section, key)) is not None}
 
 
 def load_training(section: DatasetSection) -> tuple[Dataset, Dataset]:
@@ -33,21 +52,31 @@ def load_training(section: DatasetSection) -> tuple[Dataset, Dataset]:
     Raises:
         DataError: A set cannot be read, or one of the two is empty.
     """
+    training, validation = _load_training(section)
+    if not section.exclude_unlabeled:
+        return training, validation
+    return _with_boxes(training), _with_boxes(validation)
+
+
+def _load_training(section: DatasetSection) -> tuple[Dataset, Dataset]:
     pairs = [_training_pair(path, section) for path in _given(section.training_path)]
     training = join_datasets([training for training, _ in pairs], section.class_names)
     if section.validation_path is not None:
-        return training, _load_part(section.validation_path, training.class_names, "val")
+        images = section.val_images_path
+        return training, _load_part(section.validation_path, training.class_names, "val", images)
     validation = [validation for _, validation in pairs if validation is not None]
     return training, join_datasets(validation, training.class_names)
 
 
 def _training_pair(path: Path, section: DatasetSection) -> tuple[Dataset, Dataset | None]:
     """Training and validation images of one data set; the latter None where others are given."""
-    training = load_all_classes(path, section.class_names, training_split(path))
+    names, split = section.class_names, training_split(path)
+    training = load_all_classes(path, names, split, section.train_images_path)
     if section.validation_path is not None:
         return training, None
     if "val" in training.splits:
-        return training, load_all_classes(path, training.class_names, "val")
+        images = section.val_images_path
+        return training, load_all_classes(path, training.class_names, "val", images)
     kept, held_out = split_by_name(training.samples, section.validation_split, section.seed)
     if not kept or not held_out:
         raise DataError(
@@ -99,9 +128,12 @@ def load_evaluation(
         DataError: The set cannot be read.
     """
     names = class_names or section.class_names
-    for path, split in ((section.test_path, "test"), (section.validation_path, "val")):
+    for path, split, images in (
+        (section.test_path, "test", None),
+        (section.validation_path, "val", section.val_images_path),
+    ):
         if path is not None:
-            return _load_part(path, names, split), _folder_of(data_paths(path))
+            return _load_part(path, names, split, images), _folder_of(data_paths(path))
     names_section = section.model_copy(update={"class_names": names})
     return load_training(names_section)[1], _folder_of(_given(section.training_path))
 
@@ -156,13 +188,24 @@ def images_of(path: Path) -> list[Path]:
     return [sample.path for sample in load_dataset(path, split=split).samples]
 
 
-def _load_part(path: DataPaths, class_names: tuple[str, ...] | None, split: str) -> Dataset:
+def _with_boxes(dataset: Dataset) -> Dataset:
+    """The data set without the images that have no box, which are counted."""
+    empty = {sample.path for sample in dataset.samples if not len(sample.boxes)}
+    for path in sorted(empty):
+        dataset.findings.add("excluded_images", path)
+    return without_images(dataset, empty)
+
+
+def _load_part(
+    path: DataPaths, class_names: tuple[str, ...] | None, split: str, images: Path | None
+) -> Dataset:
     paths = data_paths(path)
+    parts = [split if split in available_splits(one) else None for one in paths]
     if len(paths) == 1:
-        return load_dataset(path, class_names, split if split in available_splits(path) else None)
+        return load_dataset(paths[0], class_names, parts[0], images)
     sets = [
-        load_all_classes(one, class_names, split if split in available_splits(one) else None)
-        for one in paths
+        load_all_classes(one, class_names, part, images)
+        for one, part in zip(paths, parts, strict=True)
     ]
     return join_datasets(sets, class_names)
 

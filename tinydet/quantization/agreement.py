@@ -17,20 +17,13 @@ from tinydet.quantization.converter import to_int8
 from tinydet.quantization.folded_network import RESIZES, SOFTMAX, Layer
 from tinydet.quantization.prepared_network import PreparedNetwork
 from tinydet.quantization.quantization_aware import network_to_train
-from tinydet.quantization.simulation.fake_quantization import (
-    round_activation,
-    round_kernel,
-    round_mixed,
-)
-from tinydet.quantization.simulation.operators import activate, convolve, rearrange
+from tinydet.quantization.simulation.fake_quantization import round_activation, round_mixed
+from tinydet.quantization.simulation.operators import compute_layer
 from tinydet.quantization.tflite_file import TensorReader, run_with_tensors
 
 
 def layer_codes(
-    prepared: PreparedNetwork,
-    layer: Layer,
-    tensors: Mapping[int, Int8Tensor],
-    codes: TensorReader,
+    prepared: PreparedNetwork, layer: Layer, tensors: Mapping[int, Int8Tensor], codes: TensorReader
 ) -> npt.NDArray[np.float32] | None:
     """The codes that the rounded network gives for one layer.
 
@@ -46,19 +39,14 @@ def layer_codes(
     """
     if layer.kind == SOFTMAX or any(t not in tensors for t in (layer.output, *layer.inputs)):
         return None
-    network = prepared.network
     inputs: list[Any] = []
     for tensor in layer.inputs:
         int8 = tensors[tensor]
         values = codes(int8.index).astype(np.float32) - int8.zero_point
         inputs.append(values * np.float32(int8.scale))
-    if layer.kernel is None:
-        y = rearrange(layer, inputs, network.shape(layer.output))
-    else:
-        kernel = round_kernel(layer, network.values(layer.kernel), prepared.options.granularity)
-        y = convolve(layer, inputs[0], kernel, network.values(layer.bias))
+    y = compute_layer(prepared.network, layer, inputs, prepared.options.granularity)
     round_values = round_mixed if layer.kind == RESIZES else round_activation
-    y = np.asarray(round_values(activate(layer, y), *prepared.ranges[layer.output]))
+    y = np.asarray(round_values(y, *prepared.ranges[layer.output]))
     output = tensors[layer.output]
     return np.asarray(np.round(y / output.scale) + output.zero_point, np.float32)
 

@@ -10,13 +10,13 @@ from PIL import Image, ImageCms
 
 from tests.targets.web.chromium import BROWSER, Chromium
 from tests.targets.web.pages import (
-    HostImages,
     assert_same,
     from_records,
     random_images,
     small_files,
 )
 from tinydet.data.images import read_image
+from tinydet.targets import HostTarget
 from tinydet.targets.web import write_web_folder
 
 pytestmark = [
@@ -36,7 +36,7 @@ def files():
 
 @pytest.fixture(scope="module")
 def host(files, tmp_path_factory):
-    return HostImages(files, tmp_path_factory.mktemp("host"))
+    return HostTarget().build(files, tmp_path_factory.mktemp("host"))
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,7 @@ def test_a_dropped_png_gives_the_detections_of_this_machine(browser, host, tmp_p
         Image.fromarray(rgb).save(path)
         record = found_in(browser, path)
         assert (record["file"], record["height"], record["width"]) == (path.name, *rgb.shape[:2])
-        assert_same(from_records(record["detections"]), host.detect(rgb))
+        assert_same(from_records(record["detections"]), host.detect_image(rgb))
         shown = browser.run("document.querySelectorAll('.box').length")
         assert shown == len(record["detections"])
         assert browser.run(SAID).startswith(f"{index}.png: {shown} object")
@@ -111,7 +111,7 @@ def test_files_come_in_other_ways(browser, host, tmp_path, way):
 
     give = paste if way == "pasted" else lambda path: browser.choose("#file", path)
     record = found_in(browser, path, give)
-    assert_same(from_records(record["detections"]), host.detect(read_image(path)))
+    assert_same(from_records(record["detections"]), host.detect_image(read_image(path)))
     assert len(record["detections"]) > 0
 
 
@@ -123,14 +123,14 @@ def test_photos_are_turned_upright(browser, host, tmp_path):
     record = found_in(browser, path)
     assert (record["height"], record["width"]) == upright.shape[:2]
     assert upright.shape[0] != upright.shape[1]
-    assert_same(from_records(record["detections"]), host.detect(upright))
+    assert_same(from_records(record["detections"]), host.detect_image(upright))
 
 
 def test_colour_profiles_change_nothing(browser, host, tmp_path):
     """The stored numbers count, as in Python, whatever profile a file carries."""
     path = image_file(tmp_path / "profile.png", icc_profile=_swapped_primaries())
     record = found_in(browser, path)
-    assert_same(from_records(record["detections"]), host.detect(read_image(path)))
+    assert_same(from_records(record["detections"]), host.detect_image(read_image(path)))
 
 
 def _swapped_primaries():
@@ -203,7 +203,7 @@ def test_the_camera_runs_and_stops(browser, host):
         pixels = np.asarray(frame.convert("RGB"))
     record = browser.run("window.last")
     assert (record["file"], record["width"]) == ("camera", pixels.shape[1])
-    assert_same(from_records(record["detections"]), host.detect(pixels))
+    assert_same(from_records(record["detections"]), host.detect_image(pixels))
     assert len(record["detections"]) > 0
 
 

@@ -26,10 +26,14 @@ class Constants:
 
     Args:
         network: Name of the network.
+
+    Attributes:
+        tables: Public structure -> the tables it points at, by their names.
     """
 
     def __init__(self, network: str) -> None:
         self.network = network
+        self.tables: dict[str, tuple[str, ...]] = {}
         self._heading = ""
         self._definitions: list[str] = []
         self._declarations: list[str] = []
@@ -79,6 +83,8 @@ class Constants:
     def structure(self, struct: Struct, name: str) -> str:
         """Put a public structure there, and give its name."""
         public_name = f"{self.network}_{name}"
+        known = set(self._names.values())
+        self.tables[public_name] = tuple(str(v) for _, v in struct.fields if v in known)
         self._define(c_text.structure(struct, public_name))
         self._declarations.append(f"extern const {struct.c_type} {public_name};\n")
         return public_name
@@ -107,7 +113,8 @@ class Constants:
         return (
             f"{c_text.generated(f'{self.network}_weights.h', origin)}\n"
             f"/* The constants that {self.network}.c names: what each step is, by its number. */\n"
-            f'#ifndef {guard}\n#define {guard}\n\n#include "{self.network}.h"\n#include "td_kernels.h"\n\n{declarations}\n'
+            f"#ifndef {guard}\n#define {guard}\n\n"
+            f'#include "{self.network}.h"\n#include "td_kernels.h"\n\n{declarations}\n'
             f"#ifdef TD_TRACE\nextern {self._operators(len(operators))};\n#endif\n\n#endif\n"
         )
 
