@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     Parsers = argparse._SubParsersAction["Parser"]
 
 EXIT_USER_ERROR = 2
-STRICT_HELP = "end where an image cannot be read, instead of leaving it out and saying so"
 OVERRIDES_HELP = "Words of the form key.sub=value are laid over the configuration."
 GROUPS = {"data": "check, generate or label a data set"}
 COMMANDS: tuple[Command, ...] = (
