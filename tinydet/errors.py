@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 
 MAX_LINE = 600  # characters of one line of a message
-MAX_FOUND = 3200  # of all lines that say what was found
+MAX_FOUND = 2600  # of all lines that say what was found
 
 
 class TinydetError(Exception):
