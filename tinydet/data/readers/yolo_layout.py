@@ -24,7 +24,14 @@ from tinydet.data.readers.yolo import YoloSource, read_text_labels
 from tinydet.errors import DataError, readable
 
 PART_KEYS = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
-LIST_STEMS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+LIST_STEMS = {
+    "trainval": "train",
+    "train": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "test": "test",
+}
 YAML_SUFFIXES = (".yaml", ".yml")
 YAML_STEMS = ("data", "dataset")
 MAX_LEVELS = 3  # a part lies at most so deep below its data.yaml, as in root/images/train/day
@@ -133,13 +140,19 @@ def _from_darknet(file: Path) -> YoloSource | None:
 
 
 def _list_files(root: Path) -> dict[str, list[Path]]:
-    """Parts by lists of images in the root itself; empty where there is none for training."""
+    """Parts by lists of images in the root itself; ``trainval`` where there is no ``train``."""
+    files = {
+        file.stem.lower(): file
+        for file in children(root)
+        if file.suffix.lower() == ".txt" and file.stem.lower() in LIST_STEMS
+    }
+    lists = {stem: file for stem, file in files.items() if file.is_file() and _lists_images(file)}
+    if "train" in lists:
+        lists.pop("trainval", None)
     parts: dict[str, list[Path]] = {}
-    for file in children(root):
-        part = LIST_STEMS.get(file.stem.lower()) if file.suffix.lower() == ".txt" else None
-        if part and file.is_file() and _lists_images(file):
-            parts.setdefault(part, []).append(file)
-    return {part: parts[part] for part in SPLITS if part in parts} if "train" in parts else {}
+    for stem, file in lists.items():
+        parts.setdefault(LIST_STEMS[stem], []).append(file)
+    return {part: parts[part] for part in SPLITS if part in parts}
 
 
 def _lists_images(file: Path) -> bool:
