@@ -13,7 +13,8 @@ MAX_BYTES = 400_000
 MAX_NODES = 20_000  # aliases can make a small file expand without end
 MAX_DEPTH = 50
 INIT_HINT = "'tinydet init' writes a complete example."
-# The parser in C is ten times as fast, takes tabs between a value and what follows it, and stops where brackets are nested without end.
+# The parser in C is ten times as fast, takes tabs between a value and what follows it, and stops
+# where brackets are nested without end.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
