@@ -252,6 +252,7 @@ def test_duplicate_keys_and_tags(tmp_path: Path) -> None:
         'general:\n  "a\\e[31m\\nb": 1\n  global_seed: "\\e[2J"\n',
         "general: {global_seed: " + "9" * 100_000 + "}\n",
         "general: {global_seed: 9**9**9}\n",
+        "? [a, b]\n: 1\n",
         "dataset: {class_names: [" + ", ".join(f"c{i}" for i in range(9000)) + ", c1]}\n",
         "data_augmentation:\n" + "".join(f"  r{i}: 1\n" for i in range(3000)),
         'general: {project_name: "' + "${a.b}" * 12_000 + '"}\na: {b: x}\n',
