@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tinydet.commands.init import DATA_HELP, FileResult
 from tinydet.commands.options import Command, Option
 from tinydet.commands.predict import CLASSES
-from tinydet.commands.train import NAMES_HELP
+from tinydet.commands.train import NAMES
 from tinydet.result import UNREADABLE, Result
 
 if TYPE_CHECKING:
@@ -24,19 +24,9 @@ CHECK = Command(
     (
         Option("data", DATA_HELP, "path", required=True),
         Option("--split", "part of the data set", choices=SPLITS, default_text="all"),
+        NAMES,
         Option(
-            "--classes",
-            NAMES_HELP,
-            "names",
-            parameter="class_names",
-            metavar="NAMES",
-            default_text="all of the data set",
-        ),
-        Option(
-            "--output",
-            "folder for check.json and pictures",
-            "path",
-            default_text="none is written",
+            "--output", "folder for check.json and pictures", "path", default_text="none is written"
         ),
     ),
 )

@@ -109,6 +109,8 @@ def evaluate(
     from tinydet.commands.evaluate_result import EvaluateResult
     from tinydet.report import write_report
 
+    if output is not None and run_folder is not None:
+        raise OptionError("run_folder", ["evaluations without output"])
     output = output if output is not None else run_folder
     folder = None if output is None else Path(output)
     if settings is not None and iou_thresholds is not None:
