@@ -245,8 +245,8 @@ def test_generate_check_and_init(
         (["training.epohcs=1", "dataset.nmae=x"], ["'epochs'", "'name'"]),
         (["operation_mode=chain_tqx"], ["'chain_tqx' is not supported (supported: training, "]),
         (["operation_mode=compression"], ["Choose a smaller alpha"]),
-        (["operation_mode=chain_tqeb"], ["benchmarking.board: a missing key"]),
-        (["operation_mode=evaluation"], ["general.model_path: a missing key"]),
+        (["operation_mode=chain_tqeb"], ["benchmarking.board: is missing"]),
+        (["operation_mode=evaluation"], ["general.model_path: is missing"]),
         (
             ["operation_mode=evaluation", "general.model_path=nix.tflite", "dataset.test_path=no"],
             ["general.model_path: nix.tflite does not exist", "dataset.test_path: no does not"],
@@ -293,7 +293,7 @@ def test_an_empty_or_missing_file_is_said(
     [
         ("9 0.5 0.5 0.1 0.1\n", "class"),
         ("0 nan 0.5 0.1 0.1\n", "a value is not finite"),
-        ("0 0.5 0.5 0.1\n", "4 numbers"),
+        ("0 0.5 0.5 0.1\n", "4 columns instead of 5"),
         ("\x00\x01binary", "is no number"),
     ],
     ids=["class id out of range", "NaN", "four columns", "binary"],
@@ -344,7 +344,7 @@ def test_unreadable_images_are_listed(
         (["init", "nowhere"], "nowhere: does not exist"),
         (["report", "nowhere"], "nowhere: is not a folder"),
         (["report", "leer"], "leer: holds no result of a run"),
-        (["run", "--resume", "leer"], "leer: holds no config.yaml, so it is no run"),
+        (["run", "--resume", "leer"], "leer: holds no config.yaml, so it is not a run"),
         (["run", "--resume", "leer", "a=1"], "nothing can be changed with it (a=1)"),
         (["evaluate", "no.tflite", "--data", "DATA"], "no.tflite: there is no such file"),
         (["evaluate", "file", "--data", "DATA"], "file: a model file with suffix '' is not supp"),

@@ -23,7 +23,7 @@ What they are made of: ``load_config``, ``load_dataset``, ``build_detector``, ``
 ``compile_detector``, and the settings ``DetectorSpec``, ``PostprocessSpec``, ``PreprocessSpec``,
 ``TrainingOptions``, ``QuantizationOptions``, ``EvaluationSettings``, ``CompileOptions``. The
 training loop on a network and samples of your own is ``tinydet.training.train``; quantization with
-one is ``tinydet.quantization.quantize`` and ``quantize_aware``. Whatever the user can mend is
+one is ``tinydet.quantization.quantize`` and ``quantize_aware``. Whatever the user can correct is
 raised as a ``TinydetError``. ``help(tinydet.train)`` tells the rest.
 
 Everything is imported on first use, so that ``import tinydet`` is quick and loads no training

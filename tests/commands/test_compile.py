@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import tinydet as package
 from tests.command_line import run
 from tests.compiler.small_detector import small_detector, small_spec
 from tinydet.commands import compile as command
@@ -56,15 +57,18 @@ def test_footprint_of_a_model_leaves_no_files(model_path, tmp_path, capsys, monk
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_benchmark_counts_each_operator(model_path, tmp_path, capsys):
+def test_benchmark_counts_each_operator(model_path, tmp_path):
     picture = tmp_path / "picture.png"
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (50, 40, 3), np.uint8)).save(picture)
-    run("benchmark", model_path, "--output", tmp_path / "b", "--image", picture)
+    result = package.benchmark(model_path, tmp_path / "b", image=picture)
     record = json.loads((tmp_path / "b" / "benchmark.json").read_text())
     steps = sum(step["instructions"] for step in record["steps"])
     assert steps == record["network_instructions"]
     assert record["total_instructions"] > steps
-    assert f"{record['total_instructions']:,}" in capsys.readouterr().out
+    assert f"{record['total_instructions']:,}" in str(result)
+    told = json.loads(result.to_json())
+    assert told["total_instructions"] == record["total_instructions"]
+    assert told["footprint"]["arena_bytes"] == result.counts.footprint.arena_bytes
 
 
 @pytest.mark.parametrize("engine", ["c", "cortex-m33"])

@@ -51,9 +51,11 @@ def test_one_command_from_a_run_to_boxes_of_an_emulated_board(
 
 
 def test_a_web_page(run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    tinydet("deploy", run_folder, "--target", "web", "--output", tmp_path / "page")
-    assert [path.name for path in (tmp_path / "page").iterdir()] == ["index.html"]
-    assert "Open it in any browser" in capsys.readouterr().out
+    tinydet("deploy", run_folder, "--target", "web", "--output", tmp_path / "page", "--json")
+    [page] = (tmp_path / "page").iterdir()
+    told = json.loads(capsys.readouterr().out)
+    assert told["page"] == str(page)
+    assert told["page_bytes"] == page.stat().st_size > told["bytes_without_weights"] > 0
 
 
 def test_a_linux_board_without_an_address_gets_a_program(

@@ -94,6 +94,11 @@ CASES = [
     ),
     (["data", "check", "data"], set()),
     (["data", "generate", "new"], set()),
+    (["data", "label", "elsewhere", "--model", "m.tflite"], set()),
+    (
+        ["data", "label", "elsewhere", "--model", "bare/m.tflite", "--classes", "box"],
+        {"undescribed"},
+    ),
     (["demo"], set()),
 ]
 # Tested where they need more than one command: they allow something, or leave a choice.
@@ -105,6 +110,7 @@ ELSEWHERE = {
     ("quantize", "--images"),
     ("evaluate", "--data"),
     ("tune", "--config"),
+    ("data label", "--model"),
 }
 # Parameters for objects that a command line cannot name.
 ONLY_IN_PYTHON = {
@@ -163,6 +169,7 @@ def library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tinydet.commands.demo.train_with", asked())
     monkeypatch.setattr("tinydet.evaluation.evaluate", asked())
     monkeypatch.setattr("tinydet.prediction.predict", asked())
+    monkeypatch.setattr("tinydet.prediction.labels.label_images", asked())
     monkeypatch.setattr("tinydet.compiler.compile_detector", compile_detector)
     monkeypatch.setattr("tinydet.pipeline.network.untrained_int8", untrained_int8)
     loaded = lambda path, spec, **options: FakeLoaded(path, spec, options)  # noqa: E731

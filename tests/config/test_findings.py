@@ -256,7 +256,7 @@ def test_duplicate_keys_and_tags(tmp_path: Path) -> None:
         "data_augmentation:\n" + "".join(f"  r{i}: 1\n" for i in range(3000)),
         'general: {project_name: "' + "${a.b}" * 12_000 + '"}\na: {b: x}\n',
         'general: {project_name: "' + "${b.l0}" * 100 + '"}\nb:\n'
-        + "".join(f"  l{i}: " + f"'{'${b.l%d}' % (i + 1) * 100}'\n" for i in range(8))
+        + "".join(f"  l{i}: " + f"'{('${b.l' + str(i + 1) + '}') * 100}'\n" for i in range(8))
         + "  l8: lol\n",
     ],
 )  # fmt: skip

@@ -11,6 +11,7 @@ from tinydet.config.schema import UserConfig
 from tinydet.config.template import render_template
 from tinydet.errors import DataError, ModelFileError
 from tinydet.pipeline.detector_of import label_file_names, spec_for, spec_of, trained_otherwise
+from tinydet.pretrained import pretrained_model
 
 
 @pytest.fixture
@@ -51,6 +52,18 @@ def test_names_of_a_configuration_must_agree_too(model: Path, tmp_path: Path) ->
 def test_a_missing_model_is_said_before_missing_names(tmp_path: Path) -> None:
     with pytest.raises(ModelFileError, match="there is no such file"):
         spec_for(tmp_path / "nowhere.tflite", None)
+
+
+@pytest.mark.parametrize(("mode", "suffix"), [("prediction", ".tflite"), ("chain_qd", ".keras")])
+def test_a_configuration_takes_the_names_of_the_package(mode: str, suffix: str) -> None:
+    words = [
+        f"operation_mode={mode}",
+        "general.model_path=person_192",
+        "prediction.test_files_path=x",
+        "deployment.hardware_setup.board=mps2-an500",
+    ]
+    config = load_config(None, words).config
+    assert config.general.model_path == pretrained_model("person_192", suffix)
 
 
 def prediction_with(folder: Path, model: Path, *overrides: str) -> UserConfig:

@@ -16,7 +16,7 @@ from tinydet.errors import TinydetError
 __all__ = ["build_parser", "execute", "main", "parse"]
 
 EXIT_INTERRUPTED = 130
-# What the system refuses for reasons that the user can mend: space, permission.
+# What the system refuses for reasons that the user can correct: space, permission.
 REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Without the program name; None takes those of the process.
 
     Returns:
-        Exit status: 0, 2 for an error that the user can mend, 130 after Ctrl-C.
+        Exit status: 0, 2 for an error that the user can correct, 130 after Ctrl-C.
     """
     _prepare_terminal()
     arguments = sys.argv[1:] if arguments is None else arguments
@@ -77,7 +77,7 @@ def execute(parsed: argparse.Namespace) -> int:
 
 
 def _prepare_terminal() -> None:
-    """Print any name on any terminal, and no warning of a library that the user cannot mend."""
+    """Print any name on any terminal, and no warning of a library that the user cannot change."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError, ValueError, OSError):  # replaced by a notebook or a test
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]

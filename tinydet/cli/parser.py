@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 EXIT_USER_ERROR = 2
 OVERRIDES_HELP = "Words of the form key.sub=value are laid over the configuration."
-GROUPS = {"data": "check or generate a data set"}
+GROUPS = {"data": "check, generate or label a data set"}
 COMMANDS: tuple[Command, ...] = (
     init.COMMAND,
     run.COMMAND,
@@ -45,6 +45,7 @@ COMMANDS: tuple[Command, ...] = (
     deploy.COMMAND,
     data.CHECK,
     data.GENERATE,
+    data.LABEL,
     report.COMMAND,
     demo.COMMAND,
     doctor.COMMAND,

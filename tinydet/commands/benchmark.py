@@ -128,6 +128,7 @@ def benchmark(
         TinydetError: The model cannot be compiled, an option does not apply, or the board cannot
             be reached.
     """
+    given = dict(locals())
     from tinydet.deployment import benchmark as measures
     from tinydet.deployment.deploy import FOLDER_ON_BOARD, board_of
     from tinydet.targets import Board
@@ -141,27 +142,7 @@ def benchmark(
         contexts = {"firmware", "gdb"} if via else {"firmware"}
     elif isinstance(found, LinuxBoard):
         contexts = {"linux", "on-linux"}
-    detector = compiled(
-        COMMAND,
-        model,
-        contexts,
-        target=target,
-        via=via,
-        clock_mhz=clock_mhz,
-        delegate=delegate,
-        host=host,
-        port=port,
-        identity=identity,
-        folder=folder,
-        input_mode=input_mode,
-        optimize=optimize,
-        ram_limit_bytes=ram_limit_bytes,
-        class_names=class_names,
-        score_threshold=score_threshold,
-        nms_iou_threshold=nms_iou_threshold,
-        max_detections=max_detections,
-        compiler=compiler,
-    )
+    detector = compiled(COMMAND, contexts, given)
     output = Path(output)
     if isinstance(found, LinuxBoard):
         if host is None:

@@ -1,12 +1,12 @@
 """``tinydet compile``: an int8 model to plain C."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tinydet.commands.options import Command, Option, output_option
-from tinydet.commands.predict import CLASSES
+from tinydet.commands.options import Command, Option, choice, output_option
+from tinydet.commands.predict import CLASSES, SCORE
 from tinydet.pretrained import LISTED
 from tinydet.result import Result
 
@@ -24,19 +24,16 @@ MODEL = Option(
     "int8 .tflite file, also a published one, the folder of a run, or one of " + LISTED,
     required=True,
 )
-INPUT_MODE = Option(
+INPUT_MODE = choice(
     "--input-mode",
-    "image: in the arena; caller: the image stays with the caller; rows: the image comes row by "
-    "row",
-    choices=("image", "caller", "rows"),
-    default="image",
+    "image: in the arena; caller: the image stays with the caller; rows: it comes row by row",
+    *("image", "caller", "rows"),
 )
 PLAN_OPTIONS = (
-    Option(
+    choice(
         "--optimize",
         "balanced: less memory, almost no slowdown; ram: least memory; speed: fastest",
-        choices=("balanced", "ram", "speed"),
-        default_text="balanced",
+        *("balanced", "ram", "speed"),
         only=("unlimited",),
     ),
     Option(
@@ -49,13 +46,7 @@ PLAN_OPTIONS = (
 )
 MAX_DETECTIONS = Option("--max-detections", "per image", "count", default_text="that of the model")
 THRESHOLDS = (
-    Option(
-        "--score",
-        "score threshold",
-        "number",
-        parameter="score_threshold",
-        default_text="that of the model",
-    ),
+    SCORE,
     Option(
         "--nms-iou",
         "IoU of non-maximum suppression",
@@ -69,11 +60,12 @@ THRESHOLDS = (
 
 def compiler_option(*only: str) -> Option:
     """``--compiler``, where it applies."""
+    compilers = ("zig", "arm-none-eabi-gcc")
     return Option(
         "--compiler",
         "C compiler of microcontrollers",
-        choices=("zig", "arm-none-eabi-gcc"),
         default_text="zig",
+        choices=compilers,
         only=only,
     )
 
@@ -167,24 +159,12 @@ def compile(  # noqa: A001 - the name of the command
     Raises:
         TinydetError: The model cannot be compiled, or an option does not apply.
     """
+    given = dict(locals())
     from tinydet.deployment import compiling
     from tinydet.deployment.benchmark import FOOTPRINT_FILE
 
-    detector = compiled(
-        COMMAND,
-        model,
-        set() if target == "host" else {"cortex-m"},
-        target=target,
-        name=name,
-        input_mode=input_mode,
-        optimize=optimize,
-        ram_limit_bytes=ram_limit_bytes,
-        class_names=class_names,
-        score_threshold=score_threshold,
-        nms_iou_threshold=nms_iou_threshold,
-        max_detections=max_detections,
-        compiler=compiler,
-    )
+    contexts = set() if target == "host" else {"cortex-m"}
+    detector = compiled(COMMAND, contexts, given)
     folder = Path(output)
     build_folder = folder / "build" / target
     detector.save(folder)
@@ -206,35 +186,32 @@ def compile(  # noqa: A001 - the name of the command
     )
 
 
-def compiled(
-    command: Command, model: str | Path, contexts: set[str], **values: Any
-) -> "CompiledDetector":
+def compiled(command: Command, contexts: set[str], given: Mapping[str, Any]) -> "CompiledDetector":
     """What every command that compiles does first: check its options, then translate the model.
 
     Args:
         command: Whose options are checked.
-        model: See ``compile``.
         contexts: In which the options are used; those of the model and of the plan are added.
-        values: The options by their parameters, those that concern the C and the others.
+        given: All parameters of the function of the command, by name.
     """
     from tinydet.compiler import CompileOptions, compile_detector
     from tinydet.deployment.compiling import int8_model, with_thresholds
     from tinydet.pipeline.detector_of import is_described, spec_for
 
-    path = int8_model(model)
+    path = int8_model(given["model"])
     holding = contexts | (set() if is_described(path) else {"undescribed"})
-    holding |= {"unlimited"} if values["ram_limit_bytes"] is None else set()
-    command.check(holding, **values)
+    holding |= {"unlimited"} if given["ram_limit_bytes"] is None else set()
+    command.check(holding, **given)
     spec = with_thresholds(
-        spec_for(path, values["class_names"]),
-        values.get("score_threshold"),
-        values.get("nms_iou_threshold"),
-        values["max_detections"],
+        spec_for(path, given["class_names"]),
+        given.get("score_threshold"),
+        given.get("nms_iou_threshold"),
+        given["max_detections"],
     )
     options = CompileOptions(
-        name=values.get("name") or "detector",
-        optimize=values["optimize"] or "balanced",
-        ram_limit_bytes=values["ram_limit_bytes"],
-        input_mode=values.get("input_mode") or "image",
+        name=given.get("name", "detector"),
+        optimize=given["optimize"] or "balanced",
+        ram_limit_bytes=given["ram_limit_bytes"],
+        input_mode=given.get("input_mode", "image"),
     )
     return compile_detector(path, options, spec=spec)

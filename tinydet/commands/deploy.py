@@ -5,13 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinydet.commands.benchmark import HOST, SSH_OPTIONS
-from tinydet.commands.compile import (
-    MODEL,
-    PLAN_OPTIONS,
-    THRESHOLDS,
-    compiled,
-    compiler_option,
-)
+from tinydet.commands.compile import MODEL, PLAN_OPTIONS, THRESHOLDS, compiled, compiler_option
 from tinydet.commands.options import Command, Option, output_option
 from tinydet.commands.predict import CLASSES
 from tinydet.errors import UnsupportedError
@@ -49,10 +43,7 @@ COMMAND = Command(
         *SSH_OPTIONS,
         Option("--images", "Linux: files to send and look at", "path", many=True, only=("linux",)),
         Option(
-            "--camera",
-            "Linux: V4L2 device of the board",
-            metavar="DEVICE",
-            only=("imageless",),
+            "--camera", "Linux: V4L2 device of the board", metavar="DEVICE", only=("imageless",)
         ),
         Option("--max-frames", "Linux: stop the camera after so many", "count", only=("camera",)),
         output_option("deployed"),
@@ -120,6 +111,7 @@ def deploy(
         TinydetError: The model cannot be compiled, an option does not apply, the board is too
             small or cannot be reached.
     """
+    given = dict(locals())
     from tinydet.deployment import deploy as ways
     from tinydet.targets import Board
     from tinydet.targets.linux import LinuxBoard, Source, SshHost
@@ -137,28 +129,7 @@ def deploy(
         if host is not None:
             contexts |= {"linux"} if sent else {"linux", "imageless"}
             contexts |= {"camera"} if camera is not None else set()
-    detector = compiled(
-        COMMAND,
-        model,
-        contexts,
-        target=target,
-        image=image,
-        external=tuple(external),
-        host=host,
-        port=port,
-        identity=identity,
-        folder=folder,
-        images=tuple(images),
-        camera=camera,
-        max_frames=max_frames,
-        optimize=optimize,
-        ram_limit_bytes=ram_limit_bytes,
-        class_names=class_names,
-        score_threshold=score_threshold,
-        nms_iou_threshold=nms_iou_threshold,
-        max_detections=max_detections,
-        compiler=compiler,
-    )
+    detector = compiled(COMMAND, contexts, given)
     output = Path(output)
     if isinstance(found, LinuxBoard):
         key = None if identity is None else Path(identity)

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tinydet.commands.data import SPLITS
 from tinydet.commands.init import DATA_HELP
@@ -25,7 +25,7 @@ LITERT_ENGINES = ("litert", "litert-ref")
 C_ENGINES = ("c", "cortex-m4", "cortex-m7", "cortex-m33")
 COMMAND = Command(
     "evaluate",
-    "measure AP of a .keras or .tflite model",
+    "measure AP of a .keras or .tflite model, or compare two",
     "tinydet.commands.evaluate:evaluate",
     (
         Option(
@@ -33,6 +33,11 @@ COMMAND = Command(
             f".keras or .tflite file, also a published one, or one of {LISTED}",
             parameter="detector",
             required=True,
+        ),
+        Option(
+            "other",
+            "a second model: both on the same images, with the interval of the difference",
+            parameter="other",
         ),
         Option("--data", DATA_HELP, "path", parameter="dataset", required=True),
         Option("--split", "part of the data set", choices=SPLITS, default_text="its val"),
@@ -61,6 +66,7 @@ def evaluate(
     detector: "Detector | str | Path",
     dataset: "Dataset | str | Path",
     *,
+    other: "Detector | str | Path | None" = None,
     output: str | Path | None = None,
     split: str | None = None,
     class_names: Sequence[str] | None = None,
@@ -77,7 +83,10 @@ def evaluate(
     Args:
         detector: The model, its file, or the name of a detector of the package.
         dataset: The data set, or the path of one: folder, ``data.yaml`` or COCO json.
-        output: Gets ``evaluation/<model stem>/`` and ``report.html``; None writes nothing.
+        other: A second model, evaluated in the same way and compared with the first.
+        output: Gets ``evaluation/<model stem>/`` and ``report.html``, of two models also
+            ``comparison.json`` and ``comparison.png``; None writes nothing. The files of a second
+            model whose name is that of the first go to ``other/``.
         split: ``train``, ``val`` or ``test`` of a data set given by path; None takes ``val``, or
             all where it has no parts.
         class_names: Of a model file without ``detector.json``, in the order of its outputs.
@@ -100,6 +109,8 @@ def evaluate(
     from tinydet.commands.evaluate_result import EvaluateResult
     from tinydet.report import write_report
 
+    if output is not None and run_folder is not None:
+        raise OptionError("run_folder", ["evaluations without output"])
     output = output if output is not None else run_folder
     folder = None if output is None else Path(output)
     if settings is not None and iou_thresholds is not None:
@@ -118,8 +129,47 @@ def evaluate(
         or evaluation.EvaluationSettings(iou_thresholds=ious, engine=engine or "litert"),
         on_scored=on_scored,
     )
+    second, comparison = None, None
+    if other is not None:
+        second = _second(
+            other,
+            named,
+            folder,
+            dataset=data,
+            data_path=data_path or where,
+            class_names=class_names,
+            iou_thresholds=iou_thresholds,
+            engine=engine,
+            settings=settings,
+        )
+        comparison = evaluation.compare(result, second, labels_of(named, other))
+        if folder is not None:
+            evaluation.save_comparison(comparison, folder)
     report = None if folder is None else str(write_report(folder).resolve())
-    return EvaluateResult.of(result, report)
+    return EvaluateResult.of(result, report, second, comparison)
+
+
+def _second(
+    other: "Detector | str | Path", first: str | Path, folder: Path | None, **same: Any
+) -> "EvaluateResult":
+    """The second model, evaluated as the first was; its files stay apart from the first's."""
+    if folder is not None and _path(other).stem == Path(first).stem:
+        folder = folder / "other"
+    return evaluate(other, output=folder, **same)
+
+
+def _path(detector: "Detector | str | Path") -> Path:
+    return path_of(detector) if isinstance(detector, (str, Path)) else Path(detector.name)
+
+
+def labels_of(first: "Detector | str | Path", second: "Detector | str | Path") -> tuple[str, str]:
+    """What two models are called: their names, with the folders where the names are the same.
+
+    >>> labels_of("a/model.tflite", "b/model.tflite"), labels_of("one.keras", "two.tflite")
+    (('a/model.tflite', 'b/model.tflite'), ('one.keras', 'two.tflite'))
+    """
+    one, two = _path(first), _path(second)
+    return (one.name, two.name) if one.name != two.name else (str(one), str(two))
 
 
 def _check_ious(iou_thresholds: Sequence[float]) -> None:

@@ -135,30 +135,19 @@ def footprint(
         TinydetError: The model cannot be compiled, an option does not apply, or TensorFlow is
             needed and not installed.
     """
+    given = dict(locals())
     from tinydet.deployment.compiling import footprint_of
 
-    values = {
-        "target": target,
-        "config": config,
-        "alpha": alpha,
-        "input_size": input_size,
-        "num_classes": num_classes,
-        "input_mode": input_mode,
-        "optimize": optimize,
-        "ram_limit_bytes": ram_limit_bytes,
-        "class_names": class_names,
-        "max_detections": max_detections,
-        "compiler": compiler,
-    }
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         untrained = model is None
-        contexts = {"untrained"} if untrained else {"model"}
+        contexts = {"untrained"} if untrained else set()
         if model is None:
             unlimited = {"unlimited"} if ram_limit_bytes is None else set()
-            COMMAND.check(contexts | unlimited, **values)
-            model = _untrained(config, alpha, input_size, num_classes, folder)
-        detector = compiled(COMMAND, model, contexts, **values)
+            COMMAND.check(contexts | unlimited, **given)
+            built = _untrained(config, alpha, input_size, num_classes, folder)
+            given = {**given, "model": built}
+        detector = compiled(COMMAND, contexts, given)
         measured = footprint_of(detector, target, folder / "build", compiler or "zig")
     return FootprintResult(measured, untrained)
 

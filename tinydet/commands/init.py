@@ -34,10 +34,7 @@ class FileResult(Result):
 
 
 def init(
-    data: str | Path | None = None,
-    output: str | Path = "user_config.yaml",
-    *,
-    force: bool = False,
+    data: str | Path | None = None, output: str | Path = "user_config.yaml", *, force: bool = False
 ) -> FileResult:
     """Write a commented ``user_config.yaml``.
 

@@ -119,3 +119,22 @@ class Command:
 def output_option(default: str, what: str = "folder of the results") -> Option:
     """``--output``, which every command with files has."""
     return Option("--output", what, "path", default=default)
+
+
+def choice(
+    word: str, what: str, *choices: str, parameter: str = "", only: tuple[str, ...] = ()
+) -> Option:
+    """An option with some values, the default first.
+
+    Where it does not count everywhere, the function takes None for the default.
+    """
+    default, text = (None, choices[0]) if only else (choices[0], "")
+    return Option(
+        word,
+        what,
+        parameter=parameter,
+        default=default,
+        default_text=text,
+        choices=choices,
+        only=only,
+    )

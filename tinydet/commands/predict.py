@@ -26,6 +26,13 @@ CLASSES = Option(
     metavar="NAMES",
     only=("undescribed",),
 )
+SCORE = Option(
+    "--score",
+    "score threshold",
+    "number",
+    parameter="score_threshold",
+    default_text="that of the model",
+)
 # One model and some sources, in this order, with options anywhere between: where the model may be
 # left out, a parser cannot tell them apart, so ``predict_words`` does, by what they say.
 COMMAND = Command(
@@ -39,13 +46,7 @@ COMMAND = Command(
             default_text=DEFAULT,
         ),
         Option("source", "images, a folder, a video file, or camera:0", many=True, required=True),
-        Option(
-            "--score",
-            "score threshold",
-            "number",
-            parameter="score_threshold",
-            default_text="that of the model",
-        ),
+        SCORE,
         CLASSES,
         Option("--max-frames", "stop a video or camera after so many", "count", only=("frames",)),
         output_option("predictions"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tinydet.commands.options import Command, Option, output_option
+from tinydet.commands.options import Command, Option, choice, output_option
 from tinydet.errors import DataError, ModelFileError, UnsupportedError, near_name
 from tinydet.pretrained import FLOAT, LISTED, NAMES, model_path
 from tinydet.result import Result
@@ -29,36 +29,19 @@ COMMAND = Command(
             "path",
             required=True,
         ),
-        Option(
+        choice(
             "--type",
             "PTQ only rounds; QAT also trains further with all roundings in place",
+            *("PTQ", "QAT"),
             parameter="quantization_type",
-            choices=("PTQ", "QAT"),
-            default="PTQ",
         ),
-        Option(
-            "--granularity",
-            "scales of the weights",
-            choices=("per_channel", "per_tensor"),
-            default="per_channel",
-        ),
-        Option(
-            "--input-type",
-            "type of the input",
-            choices=("uint8", "int8", "float"),
-            default="uint8",
-        ),
-        Option(
-            "--output-type",
-            "type of the outputs",
-            choices=("float", "int8", "uint8"),
-            default="float",
-        ),
-        Option(
+        choice("--granularity", "scales of the weights", "per_channel", "per_tensor"),
+        choice("--input-type", "type of the input", "uint8", "int8", "float"),
+        choice("--output-type", "type of the outputs", "float", "int8", "uint8"),
+        choice(
             "--calibration",
             "ranges of the activations: all values, all but one in 10,000, least squared error",
-            choices=("minmax", "percentile", "mse"),
-            default="minmax",
+            *("minmax", "percentile", "mse"),
         ),
         Option(
             "--optimize",
@@ -73,11 +56,7 @@ COMMAND = Command(
         ),
         Option("--epochs", "epochs of QAT", "count", default_text="3", only=("qat",)),
         Option("--report", "compare float and int8 layer by layer", "flag"),
-        Option(
-            "--data",
-            "labelled images: measure float and int8, write report.html",
-            "path",
-        ),
+        Option("--data", "labelled images: measure float and int8, write report.html", "path"),
         Option(
             "--max-drop",
             "fail where AP drops by more (needs --data)",
@@ -165,7 +144,7 @@ def quantize(
 
     Raises:
         AccuracyError: int8 loses more than ``max_drop``; the report is written all the same.
-        TinydetError: Whatever else the user can mend.
+        TinydetError: Whatever else the user can correct.
     """
     from tinydet.config.detector_spec import DETECTOR_FILE, load_detector_spec
     from tinydet.pipeline.network import require_training_tools

@@ -51,7 +51,7 @@ def run(
         Models, figures and report.
 
     Raises:
-        TinydetError: Whatever the user can mend. What cannot work at all (a missing file) is
+        TinydetError: Whatever the user can correct. What cannot work at all (a missing file) is
             found before the folder is made.
         KeyboardInterrupt: Ctrl-C; its text says how to resume.
     """

@@ -13,7 +13,14 @@ if TYPE_CHECKING:
     from tinydet.config.overrides import Change
     from tinydet.pipeline import RunResult
 
-NAMES_HELP = "class names, separated by commas"
+NAMES = Option(
+    "--classes",
+    "class names, separated by commas",
+    "names",
+    parameter="class_names",
+    metavar="NAMES",
+    default_text="all of the data set",
+)
 INPUT = Option(
     "--input",
     "side in px, or HEIGHTxWIDTH",
@@ -29,14 +36,7 @@ COMMAND = Command(
     (
         Option("data", DATA_HELP, "path", required=True),
         Option("--validation", "data set to validate on", "path", metavar="DATA"),
-        Option(
-            "--classes",
-            NAMES_HELP,
-            "names",
-            parameter="class_names",
-            metavar="NAMES",
-            default_text="all of the data set",
-        ),
+        NAMES,
         INPUT,
         Option("--alpha", "width of the backbone", "number", default_text="0.35"),
         Option("--epochs", "passes over the data set", "count", default_text="100"),
@@ -92,7 +92,7 @@ def train(
         Model, figures and report.
 
     Raises:
-        TinydetError: Whatever the user can mend.
+        TinydetError: Whatever the user can correct.
     """
     shape = None if input_size is None else (*input_size, 3)
     return train_with(

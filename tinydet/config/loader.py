@@ -15,7 +15,7 @@ from tinydet.config.document import MAX_SENTENCE, Document
 from tinydet.config.generations import fill_run_folder, fill_thresholds, unify
 from tinydet.config.interpolation import Interpolator, escape
 from tinydet.config.overrides import Change, apply_overrides
-from tinydet.config.requirements import check_requirements, is_needed
+from tinydet.config.requirements import check_requirements, find_named_model, is_needed
 from tinydet.config.schema import UserConfig
 from tinydet.config.schema.values import Section
 from tinydet.config.template import render_template
@@ -94,6 +94,7 @@ def check_document(
     unify(document)
     fill_run_folder(document)
     Interpolator(document, environment, now or datetime.now()).run()
+    find_named_model(document)
     check_requirements(document)
     defuse(document)
     fill_thresholds(document)

@@ -1,7 +1,7 @@
 """What an operation mode needs: sections, keys, and the kind of model file."""
 
 from tinydet.config.detector_spec import KERAS_SUFFIXES, TFLITE_SUFFIXES
-from tinydet.config.document import Document, Key
+from tinydet.config.document import Document, Key, Scalar
 from tinydet.config.schema.user_config import (
     BENCHMARKING_MODES,
     DEPLOYMENT_MODES,
@@ -9,6 +9,7 @@ from tinydet.config.schema.user_config import (
     QUANTIZATION_MODES,
     TRAINING_MODES,
 )
+from tinydet.pretrained import FLOAT, INT8, is_pretrained, model_path
 
 MODEL_SUFFIXES: dict[str, tuple[str, ...]] = {
     "training": KERAS_SUFFIXES,
@@ -94,6 +95,15 @@ def is_needed(document: Document, key: Key) -> bool:
     if section == "dataset" and key[1:2] == ("class_names",):
         return True
     return mode in MODES_OF[section]
+
+
+def find_named_model(document: Document) -> None:
+    """Put the file of a detector of the package in the place of its name, as ``person_192``."""
+    key: Key = ("general", "model_path")
+    name, mode = document.text(*key), (document.text("operation_mode") or "").lower()
+    if name is not None and is_pretrained(name):
+        suffix = FLOAT if MODEL_SUFFIXES.get(mode) == KERAS_SUFFIXES else INT8
+        document.put(key, Scalar(str(model_path(name, suffix)), plain=False), document.origin(key))
 
 
 def check_requirements(document: Document) -> None:

@@ -188,9 +188,7 @@ def time_on_linux(
     from tinydet.targets.linux import BenchmarkOptions, benchmark_linux
 
     options = BenchmarkOptions(
-        image=None if image is None else Path(image),
-        tflite=Path(detector.where),
-        delegate=delegate,
+        image=None if image is None else Path(image), tflite=Path(detector.where), delegate=delegate
     )
     timing = benchmark_linux(
         detector,

@@ -143,15 +143,11 @@ def deploy_firmware(
         compiler: C compiler.
 
     Raises:
-        TinydetError: Whatever the user can mend; a board that is too small.
+        TinydetError: Whatever the user can correct; a board that is too small.
     """
     from tinydet.compiler.compiled_detector import ARENA_PICTURE_FILE
     from tinydet.targets.board_emulator import run_firmware
-    from tinydet.targets.firmware_project import (
-        build_firmware,
-        memory_use,
-        write_firmware_project,
-    )
+    from tinydet.targets.firmware_project import build_firmware, memory_use, write_firmware_project
     from tinydet.targets.firmware_project.console import MARK
 
     pixels = network_image(image, detector.spec.preprocess)
@@ -208,12 +204,7 @@ def deploy_linux(
         return LinuxResult(board.name, str(program.resolve()), program.stat().st_size)
     source = source or linux.Source()
     done = linux.deploy_linux(
-        detector,
-        board,
-        host,
-        build_folder=output / "build",
-        folder_on_board=folder,
-        source=source,
+        detector, board, host, build_folder=output / "build", folder_on_board=folder, source=source
     )
     text = "".join(json.dumps(record) + "\n" for record in done.results)
     write_text_atomically(output / RESULTS_FILE, text)

@@ -68,7 +68,7 @@ def execute(config: UserConfig, *, run_folder: Path | None = None) -> RunResult:
         Models, figures and report.
 
     Raises:
-        TinydetError: Whatever the user can mend. What cannot work at all (a missing file) is
+        TinydetError: Whatever the user can correct. What cannot work at all (a missing file) is
             found before the folder is made.
         KeyboardInterrupt: Ctrl-C; its text says how to resume.
     """
@@ -134,7 +134,7 @@ def resume(run_folder: str | Path) -> RunResult:
     config_file = run_folder / CONFIG_FILE
     if not config_file.is_file():
         raise DataError(
-            run_folder, f"holds no {CONFIG_FILE}, so it is no run", "Give the folder of a run."
+            run_folder, f"holds no {CONFIG_FILE}, so it is not a run", "Give the folder of a run."
         )
     return execute(load_config(config_file).config, run_folder=run_folder)
 

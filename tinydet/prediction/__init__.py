@@ -29,7 +29,7 @@ def predict(
     Into the output folder go ``predictions.jsonl``, one JSON object per image or frame (``file``,
     ``frame``, ``width``, ``height``, ``detections``), and the drawn pictures: an image under its
     name, as ``.jpg``, in the same sub-folder; a video as ``.mp4``. Ctrl-C ends the work, finishes
-    these files and is told in the report.
+    these files and is noted in the report.
 
     Args:
         detector: The model, its file, or the name of a detector of the package, as

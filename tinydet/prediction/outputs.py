@@ -58,7 +58,7 @@ class PredictionReport:
             stays empty, as there is no end to it: they are in the output folder.
         num_images: Images or frames predicted on.
         num_detections: Objects found in them.
-        unreadable: Files that could not be read (wholly), as ``"path: what is wrong"``.
+        unreadable: Files that could not be read, or not completely, as ``"path: what is wrong"``.
         was_interrupted: Stopped by Ctrl-C; what was done until then is kept.
         output: Folder with the results, None where nothing was written.
     """

@@ -135,7 +135,7 @@ def _drift(lives: list[_Life]) -> int:
 def overhead(flow: Flow, segment: Segment) -> int:
     """Estimated instructions of a loop that its steps, each in one piece, would not take.
 
-    A call for every row, and pixels that convolutions compute in vain at the end of each.
+    A call for every row, and pixels that convolutions compute needlessly at the end of each.
     """
     if not segment.is_loop:
         return 0

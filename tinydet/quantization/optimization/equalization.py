@@ -150,7 +150,7 @@ def _factors(
 
 
 def _relative(maxima: FloatArray) -> FloatArray:
-    """Logarithms around 0; a channel of zeros wishes for nothing."""
+    """Logarithms around 0; a channel of zeros asks for no change."""
     used = maxima > 0
     if not used.any():
         return np.zeros_like(maxima)

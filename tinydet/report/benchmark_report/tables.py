@@ -19,7 +19,7 @@ TIMED = ("engine", "MHz", "ms")  # columns behind the board
 
 @dataclass(frozen=True)
 class Cell:
-    """Text, perhaps with a link; ``number`` cells stand to the right."""
+    """Text, perhaps with a link; ``number`` cells are right-aligned."""
 
     text: str
     url: str = ""
