@@ -29,7 +29,7 @@ positional arguments:
     train     train a float model on a folder of labelled images
     tune      search for the configuration with the best AP, also under a RAM limit
     quantize  make the int8 .tflite of a float model
-    evaluate  measure AP of a .keras or .tflite model
+    evaluate  measure AP of a .keras or .tflite model, or compare two
     predict   find objects in images, a video or a camera
     compile   translate an int8 .tflite to plain C
     footprint
@@ -37,7 +37,7 @@ positional arguments:
     benchmark
               exact instruction count per operator, or time on a board
     deploy    firmware project, program on a Linux board, or web page
-    data      check or generate a data set
+    data      check, generate or label a data set
     report    write report.html of a run folder again
     demo      generate a data set, train, quantize, evaluate, predict, report
     doctor    show versions, backend and tools found

@@ -86,7 +86,7 @@ def run(
     return execute(checked(Path(config), overrides), run_folder=folder)
 
 
-def checked(path: Path | None, overrides: "Sequence[Change]") -> "UserConfig":
+def checked(path: str | Path | None, overrides: "Sequence[Change]") -> "UserConfig":
     """A configuration; its warnings go to standard error."""
     import sys
 
