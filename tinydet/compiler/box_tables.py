@@ -13,7 +13,6 @@ from tinydet.boxes import FloatArray
 from tinydet.errors import CompilerError
 
 RANK_BITS = 24  # of a candidate's rank, for class and anchor; the upper 8 hold the score
-NO_SCORE_PASSES = 128  # one above the largest int8 code
 BYTES_PER_CANDIDATE = 4
 MAX_EDGE_PAIRS = 65536  # their places are written in 16 bits
 
@@ -37,11 +36,6 @@ class AnchorGrid:
     per_cell: int
     edge_starts: npt.NDArray[np.uint16]
     edges: FloatArray
-
-    @property
-    def size_bytes(self) -> int:
-        """What the tables take in flash; levels are two int32."""
-        return self.edge_starts.nbytes + self.edges.nbytes + 8 * len(self.level_sizes)
 
 
 def score_threshold_code(scale: float, zero_point: int, score_threshold: float) -> int:

@@ -1,8 +1,8 @@
 /* td_kernels.h: integer kernels of the generated detectors.
  *
- * Freestanding C11: <stddef.h> and <stdint.h> only; no libc call, allocation, recursion, variable-length
- * array, mutable global, 64-bit division or floating point (td_quantize.c and td_dequantize.c alone have the
- * last). Every kernel gives the numbers of LiteRT's reference kernels (BUILTIN_REF), bit for bit.
+ * Freestanding C11; GCC and clang take attributes, assembler and vectors as GNU C11. <stddef.h> and <stdint.h> only;
+ * no libc call, allocation, recursion, variable-length array, mutable global, 64-bit division or floating point
+ * (td_quantize.c and td_dequantize.c alone have the last). Every kernel gives the numbers of LiteRT's reference kernels (BUILTIN_REF), bit for bit.
  * td_NAME_TYPES is defined in td_NAME.c, which includes this header and td_fixed_point.h.
  *
  * Layout. Batch is 1. Images are [height][width][channels], convolution weights
@@ -23,7 +23,8 @@
  * buffers. Rows outside the image are never read. A row may be written over rows of the input that lie before
  * the first one which it needs.
  *
- * Aliasing. Input and output may be the same buffer only where a kernel says "in place".
+ * Aliasing. Input and output may be the same buffer only where a kernel says "in place". Words in an arena are
+ * accessed through the types of td_arena.h, so that strict aliasing may stay on.
  *
  * Right shifts of negative numbers are arithmetic, and conversions to a narrower signed type wrap, as GCC
  * and clang define them.
