@@ -146,7 +146,7 @@ def finished_model(row: dict[str, Any], config: UserConfig, saved: Path, spec: A
 
     from tinydet.data.augment import make_augmentation
     from tinydet.pipeline.datasets import load_training
-    from tinydet.training.batch_norm_statistics import reestimate_batch_norm
+    from tinydet.training.batch_norm import reestimate_batch_norm
     from tinydet.training.batches import TrainingBatches
 
     model = keras.models.load_model(saved / "last_model.keras")

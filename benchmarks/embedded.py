@@ -90,7 +90,7 @@ def random_model(size: int, folder: Path) -> Path:
     is born with, values would dwindle from layer to layer until the ranges of deep layers are those
     of rounding errors, which no trained network has.
     """
-    from tinydet.model.detector import build_detector
+    from tinydet.model.network import build_detector
     from tinydet.quantization import quantize
 
     own = make_folder(folder / f"model_{size}")

@@ -51,7 +51,7 @@ TYPES = {
     "training.model.alpha": "0.35, 0.5, 0.75, 1.0",
     "training.model.input_shape": "(height, width, 3), sides of 192, 224, 256, 288, 320, 352, "
     "384, 416",
-    "training.model.anchors": "`published`, `compact`, or a section",
+    "training.model.anchors": "`published`, `wide`, `compact`, or a section",
     "training.optimizer": "name, or {name: {arguments}}",
     "training.callbacks": "{name: {arguments}}",
     "data_augmentation": "{name: {arguments}}",

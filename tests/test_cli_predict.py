@@ -11,7 +11,7 @@ from PIL import Image
 from tests.command_line import tinydet
 from tinydet import cli
 from tinydet.cli import argument_types
-from tinydet.inference.detector import KERAS_SUFFIXES, TFLITE_SUFFIXES
+from tinydet.config.detector_spec import KERAS_SUFFIXES, TFLITE_SUFFIXES
 from tinydet.pretrained import DEFAULT, pretrained_model
 
 NOTE = f"No model named: using {DEFAULT}"

@@ -90,11 +90,6 @@ class Detections:
         ]
 
 
-def no_detections() -> Detections:
-    """The result for an image in which nothing was found."""
-    return Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64))
-
-
 def box_area(boxes: FloatArray) -> FloatArray:
     """Area of boxes ``[..., 4]``, 0 where a box is empty or inverted.
 

@@ -132,3 +132,23 @@ def near_name(name: str, known: Iterable[str]) -> str:
     """
     matches = difflib.get_close_matches(name, list(known), n=1)
     return f" Did you mean '{matches[0]}'?" if matches else ""
+
+
+def readable(value: object, most: int = 200) -> str:
+    """Text of any origin as it can be shown: one line, no control characters, not too long.
+
+    Args:
+        value: A name, a path, a value of a file.
+        most: Characters that are shown; of a longer text the middle is left out.
+
+    >>> readable("x\x1b[31mred"), readable("a" * 30, 12)
+    ('x\\x1b[31mred', 'aaaa ... aaa')
+    """
+    text = str(value)
+    if len(text) > most:
+        head = (most - 4) // 2
+        text = f"{text[:head]} ... {text[head + 5 - most :]}"
+    if text.isprintable():
+        return text
+    shown = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return "".join(shown)

@@ -7,12 +7,8 @@ import numpy as np
 import pytest
 
 from tinydet.errors import ModelFileError, UnsupportedError
-from tinydet.model import (
-    TrainedStart,
-    build_detector,
-    detector_to_start_from,
-    start_from_detector,
-)
+from tinydet.model import build_detector, detector_to_start_from, start_from_detector
+from tinydet.model.trained_start import TrainedStart
 from tinydet.pretrained import NAMES, start_for
 
 SIDE_PX = 64

@@ -36,17 +36,18 @@ def labelled(tmp_path):
         ((0.3, 0.5), 192, "published"),
         ((0.08,), 192, "compact"),
         ((0.08, 0.4), 192, "compact"),
-        ((0.08,), 416, "published"),  # where the published anchors begin at 6 %
-        ((), 192, "compact"),
+        ((0.06,), 416, "published"),  # where the published anchors begin at 6 %
+        ((0.14, 0.4), 192, "wide"),
+        ((), 192, "wide"),
     ],
 )
-def test_large_objects_take_the_large_anchors(labelled, sides, side_px, expected):
+def test_objects_take_the_anchors_that_fit_them(labelled, sides, side_px, expected):
     dataset = load_dataset(labelled(*sides))
     assert anchors_for(dataset, side_px, side_px) == expected
     boxes = np.concatenate([sample.boxes for sample in dataset.samples])
-    if expected == "published":  # nearly all objects have an anchor near them
-        best = iou_matrix(boxes, make_anchors(side_px, side_px)).max(axis=1)
-        assert np.quantile(best, 0.1) >= 0.4
+    if expected == "published":  # nearly all objects have ten anchors near them
+        overlaps = np.sort(iou_matrix(boxes, make_anchors(side_px, side_px)), axis=1)
+        assert np.quantile(overlaps[:, -10], 0.1) >= 0.4
 
 
 @pytest.mark.parametrize(("side", "name"), [(0.4, "published"), (0.08, "compact")])

@@ -79,9 +79,17 @@ def test_what_was_done_is_not_advised_again(int8_model):
 
 @pytest.mark.parametrize(
     ("before", "after", "max_drop"),
-    [(37.7, 37.3, 0.5), (37.7, 39.0, 0.0), (37.7, 3.0, None), (None, 3.0, 0.5), (37.7, None, 0.5)],
+    [
+        (37.7, 37.3, 0.5),
+        (37.5, 25.0, 12.5),  # as much as is allowed
+        (37.7, 37.7, 0.0),
+        (37.7, 39.0, 0.0),
+        (37.7, 3.0, None),
+        (None, 3.0, 0.5),
+        (37.7, None, 0.5),
+    ],
 )
-def test_smaller_drops_pass(int8_model, before, after, max_drop):
+def test_no_more_than_is_allowed_passes(int8_model, before, after, max_drop):
     path = int8_model()
     check_drop(result("f", before), result(path, after), max_drop, path.with_name("layers.json"))
 

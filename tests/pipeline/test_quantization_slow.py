@@ -9,7 +9,7 @@ from tinydet.config.detector_spec import DetectorSpec
 from tinydet.data.generate import CLASS_NAMES, generate_dataset
 from tinydet.pipeline.quantize_command import quantize_model
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def float_model(tmp_path):
     import keras
 
     from tinydet.model import build_detector
-    from tinydet.training.batch_norm_statistics import reestimate_batch_norm
+    from tinydet.training.batch_norm import reestimate_batch_norm
 
     path = tmp_path / "float" / "best_model.keras"
     path.parent.mkdir()

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from tinydet.training.fused_batch_norm import use_fused_batch_norm
+from tinydet.training.batch_norm import use_fused_batch_norm
 from tinydet.training.precision import (
     choose_precision,
     full_precision,

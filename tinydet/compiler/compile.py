@@ -26,7 +26,7 @@ from tinydet.compiler.memory import (
     plan_memory,
     with_output_scratch,
 )
-from tinydet.compiler.passes import DetectorHead, optimize
+from tinydet.compiler.passes import DetectorHead, lower
 from tinydet.compiler.ram_limit import arena_limit_error
 from tinydet.compiler.tflite_reader import read_tflite
 from tinydet.config.detector_spec import DETECTOR_FILE, DetectorSpec, load_detector_spec
@@ -188,7 +188,7 @@ def compile_content(
     """
     graph = with_uint8_input(read_tflite(content, where))
     _check_pixels(graph, spec, where)
-    graph, head = optimize(graph, where, remove_channels=settings.remove_channels)
+    graph, head = lower(graph, where, remove_channels=settings.remove_channels)
     anchors = _anchor_table(head, spec, where)
     plan, max_candidates = _plan(graph, spec, head, settings, where)
     digest = hashlib.sha256(content).hexdigest()[:16]

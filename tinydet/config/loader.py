@@ -1,7 +1,7 @@
 """``user_config.yaml`` to a checked configuration, with every finding at once."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -9,17 +9,20 @@ from typing import Any
 
 import yaml
 
+from tinydet.config.document import Document
 from tinydet.config.generations import fill_run_folder, fill_thresholds, unify
 from tinydet.config.interpolation import Interpolator, escape
 from tinydet.config.overrides import apply_overrides
-from tinydet.config.requirements import check_requirements
+from tinydet.config.requirements import check_requirements, is_needed
 from tinydet.config.schema import UserConfig
 from tinydet.config.schema.values import Section
 from tinydet.config.traps import defuse
 from tinydet.config.validation import validate
+from tinydet.config.without_meaning import is_without_meaning, set_aside
 from tinydet.config.yaml_reader import read_yaml
 from tinydet.errors import ConfigError
 
+SCREEN = 3500  # characters of all findings together; the rest is counted
 LINE_BREAKS = "\r\x85\u2028\u2029"
 
 
@@ -29,12 +32,10 @@ class LoadedConfig:
 
     Attributes:
         config: The checked values.
-        path: File it was read from.
         warnings: One sentence each, in file order.
     """
 
     config: UserConfig
-    path: Path
     warnings: list[str] = field(default_factory=list)
 
 
@@ -58,23 +59,76 @@ def load_config(
     Raises:
         ConfigError: Everything that is wrong with it, one line each, in file order.
     """
-    document = read_yaml(path)
+    return check_document(read_yaml(path), overrides, environment, now)
+
+
+def check_document(
+    document: Document,
+    overrides: Sequence[str] = (),
+    environment: Mapping[str, str] = os.environ,
+    now: datetime | None = None,
+) -> LoadedConfig:
+    """Check a configuration that has been read.
+
+    Args:
+        document: Its values; changed in place.
+        overrides: As for ``load_config``.
+        environment: As for ``load_config``.
+        now: As for ``load_config``.
+
+    Returns:
+        The configuration and its warnings.
+
+    Raises:
+        ConfigError: Everything that is wrong with it, one line each, in file order.
+    """
     apply_overrides(document, overrides)
+    set_aside(document)
     unify(document)
     fill_run_folder(document)
     Interpolator(document, environment, now or datetime.now()).run()
+    check_requirements(document)
     defuse(document)
     fill_thresholds(document)
-    check_requirements(document)
     config = validate(document)
-    if document.findings or config is None:
-        raise ConfigError(_in_order(document.findings))
-    return LoadedConfig(config, path, _in_order(document.warnings))
+    wrong = [
+        (line, sentence)
+        for line, sentence, key in document.findings
+        if is_needed(document, key) and not is_without_meaning(key)
+    ]
+    if wrong:
+        raise ConfigError(_in_order(wrong))
+    ignored: list[str] = []
+    while document.findings:
+        for *_, key in document.findings:
+            ignored.append(document.origin(key).key)
+            document.forget(key[:2])
+        document.findings.clear()
+        config = validate(document)
+    if config is None:
+        raise AssertionError("no finding, and no configuration")
+    _tell(document, ignored)
+    return LoadedConfig(config, _in_order(document.warnings))
+
+
+def _tell(document: Document, ignored: list[str]) -> None:
+    """One line on the keys without meaning, one on what is neither needed nor understood."""
+    set_aside = [name for name in document.set_aside if is_needed(document, tuple(name.split(".")))]
+    for keys, sentence in (
+        (set_aside, "keys without meaning here: {} (docs/configuration.md says why)."),
+        (ignored, "ignored, since operation_mode does not need them: {}."),
+    ):
+        if keys:
+            listed = ", ".join(dict.fromkeys(keys))
+            document.warnings.append((0, f"{document.name}: {sentence.format(listed)}"))
 
 
 def _in_order(sentences: list[tuple[int, str]]) -> list[str]:
     ordered = sorted(sentences, key=lambda pair: pair[0])
-    return list(dict.fromkeys(sentence for _, sentence in ordered))
+    unique = list(dict.fromkeys(sentence for _, sentence in ordered))
+    shown = [s for n, s in enumerate(unique) if n == 0 or sum(map(len, unique[: n + 1])) < SCREEN]
+    rest = len(unique) - len(shown)
+    return [*shown, *([f"... and {rest} more."] if rest else [])]
 
 
 def resolved_yaml(config: UserConfig) -> str:
@@ -85,6 +139,19 @@ def resolved_yaml(config: UserConfig) -> str:
     return yaml.dump(
         _plain(config), Dumper=_ExactDumper, sort_keys=False, allow_unicode=True, width=100
     )
+
+
+def written_values(config: UserConfig) -> dict[str, Any]:
+    """Every value of a configuration by its dotted key, as in the resolved file."""
+    return dict(_flat(_plain(config), ""))
+
+
+def _flat(values: dict[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, dict) and value:
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
 
 
 class _ExactDumper(yaml.SafeDumper):

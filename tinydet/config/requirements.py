@@ -1,5 +1,6 @@
 """What an operation mode needs: sections, keys, and the kind of model file."""
 
+from tinydet.config.detector_spec import KERAS_SUFFIXES, TFLITE_SUFFIXES
 from tinydet.config.document import Document, Key
 from tinydet.config.schema.user_config import (
     BENCHMARKING_MODES,
@@ -9,26 +10,23 @@ from tinydet.config.schema.user_config import (
     TRAINING_MODES,
 )
 
-KERAS_SUFFIXES = (".keras", ".h5")
 MODEL_SUFFIXES: dict[str, tuple[str, ...]] = {
     "training": KERAS_SUFFIXES,
     "chain_tqe": KERAS_SUFFIXES,
     "chain_tqeb": KERAS_SUFFIXES,
-    "evaluation": (*KERAS_SUFFIXES, ".tflite"),
-    "prediction": (*KERAS_SUFFIXES, ".tflite"),
+    "evaluation": (*KERAS_SUFFIXES, *TFLITE_SUFFIXES),
+    "prediction": (*KERAS_SUFFIXES, *TFLITE_SUFFIXES),
     "quantization": KERAS_SUFFIXES,
     "chain_eqe": KERAS_SUFFIXES,
     "chain_eqeb": KERAS_SUFFIXES,
     "chain_qb": KERAS_SUFFIXES,
     "chain_qd": KERAS_SUFFIXES,
-    "benchmarking": (".tflite",),
-    "deployment": (".tflite",),
+    "benchmarking": TFLITE_SUFFIXES,
+    "deployment": TFLITE_SUFFIXES,
 }
 MODEL_TYPE: dict[Key, str] = {("general", "model_type"): "ssd_mobilenet_v2_fpnlite"}
 # Every mode but benchmarking, which knows no image.
 IMAGES: dict[Key, str] = {
-    ("preprocessing", "rescaling", "scale"): "a number, usually 1/127.5",
-    ("preprocessing", "rescaling", "offset"): "a number, usually -1",
     ("preprocessing", "resizing", "interpolation"): "bilinear, nearest, area",
     ("preprocessing", "resizing", "aspect_ratio"): "fit, crop, padding",
     ("preprocessing", "color_mode"): "rgb, bgr, grayscale",
@@ -41,6 +39,11 @@ TRAINING: dict[Key, str] = {
     ("training", "batch_size"): "a whole number, usually 32",
     ("training", "epochs"): "a whole number",
     ("training", "optimizer"): "a Keras optimizer, as Adam: {learning_rate: 0.001}",
+}
+# May be left out where a trained model is used: its detector.json or its int8 input tells it.
+RESCALING: dict[Key, str] = {
+    ("preprocessing", "rescaling", "scale"): "a number, usually 1/127.5",
+    ("preprocessing", "rescaling", "offset"): "a number, usually -1",
 }
 NEW_MODEL: dict[Key, str] = {
     ("training", "model", "alpha"): "0.35, 0.5, 0.75, 1.0",
@@ -55,11 +58,42 @@ QUANTIZATION: dict[Key, str] = {
 BENCHMARKING: dict[Key, str] = {("benchmarking", "board"): "the name of a board"}
 DEPLOYMENT: dict[Key, str] = {("deployment", "hardware_setup", "board"): "the name of a board"}
 DATA_PATHS = ("training_path", "validation_path", "test_path", "quantization_path")
+BOARD_MODES = BENCHMARKING_MODES | DEPLOYMENT_MODES
+# Which operation modes read a section; those that are not here are read by all.
+MODES_OF: dict[str, frozenset[str]] = {
+    "dataset": frozenset(MODEL_SUFFIXES) - {"benchmarking", "deployment"},
+    "training": TRAINING_MODES,
+    "data_augmentation": TRAINING_MODES,
+    "custom_data_augmentation": TRAINING_MODES,
+    "quantization": QUANTIZATION_MODES,
+    "evaluation": EVALUATION_MODES | TRAINING_MODES,
+    "prediction": frozenset({"prediction"}),
+    "tools": BOARD_MODES,
+    "benchmarking": BENCHMARKING_MODES,
+    "deployment": BOARD_MODES,
+}
 MODEL_SOURCES: tuple[Key, ...] = (
     ("training", "model"),
     ("general", "model_path"),
     ("training", "resume_training_from"),
 )
+
+
+def is_needed(document: Document, key: Key) -> bool:
+    """Whether the operation mode reads a key; in a mode that nobody knows every key counts.
+
+    What stands in other keys never stops a run.
+    """
+    mode = (document.text("operation_mode") or "").lower()
+    section = str(key[0])
+    if mode not in MODEL_SUFFIXES or section not in MODES_OF:
+        return section != "mlflow"
+    if section in ("training", "data_augmentation") and mode in QUANTIZATION_MODES:
+        aware = (document.text("quantization", "quantization_type") or "").upper() == "QAT"
+        return aware or mode in TRAINING_MODES
+    if section == "dataset" and key[1:2] == ("class_names",):
+        return True
+    return mode in MODES_OF[section]
 
 
 def check_requirements(document: Document) -> None:
@@ -82,9 +116,11 @@ def _required_keys(document: Document, mode: str) -> dict[Key, str]:
     if mode in TRAINING_MODES:
         required |= TRAINING
         if document.get("training", "model") is not None:
-            required |= NEW_MODEL
+            required |= NEW_MODEL | RESCALING
     elif mode in MODEL_SUFFIXES:
         required[("general", "model_path")] = f"a file ending in {_suffixes(mode)}"
+    if document.get("preprocessing", "rescaling") is not None:
+        required |= RESCALING
     if mode in QUANTIZATION_MODES:
         required |= QUANTIZATION
     if mode in BENCHMARKING_MODES:

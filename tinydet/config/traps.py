@@ -2,6 +2,7 @@
 
 from tinydet.config.document import Document, Scalar
 from tinydet.config.expressions import ExpressionError, evaluate
+from tinydet.config.requirements import is_needed
 
 INVERTED_SCALE = 64.0  # nobody multiplies pixels by this: 127.5 or 255 stand for 1/127.5, 1/255
 AP_SCORE = 0.001
@@ -32,9 +33,6 @@ def defuse(document: Document) -> None:
             "the image is scaled before it is cropped or padded, in training as on the device "
             "(the published training cropped or padded without scaling).",
         )
-    if document.get("dataset", "max_detections") is not None:
-        sentence = "is not needed; images with any number of boxes are used."
-        document.warn(("dataset", "max_detections"), sentence)
 
 
 def _inverted_scale(document: Document) -> None:
@@ -53,7 +51,8 @@ def _confidence(document: Document) -> None:
     key = ("postprocessing", "confidence_thresh")
     confidence = number(document, *key)
     written = document.get("evaluation", "score_threshold") is not None
-    if confidence is None or confidence <= AP_SCORE or written:
+    evaluates = is_needed(document, ("evaluation",))
+    if confidence is None or confidence <= AP_SCORE or written or not evaluates:
         return
     document.warn(
         key,

@@ -5,9 +5,10 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from tinydet.config.document import Document, Key
+from tinydet.config.document import Document, Key, dotted
 from tinydet.config.schema import UserConfig
 from tinydet.config.schema.values import RejectedError, Section, show
+from tinydet.config.without_meaning import KEYS
 from tinydet.errors import near_name
 
 LIMITS = {
@@ -21,7 +22,6 @@ LIMITS = {
 # Keys and values of published documents that never worked or were taken away.
 KNOWN_ELSEWHERE = {
     "custom_data_augmentation": "Remove it: augmentation is chosen in data_augmentation.",
-    "compression": "Remove it: a later version of tinydet may bring it.",
 }
 
 
@@ -46,7 +46,8 @@ def _report(document: Document, item: dict[str, Any]) -> None:
             document.report((*key, *below), found, supported, remedy)
     elif kind == "extra_forbidden":
         known = key_names(key[:-1])
-        hint = near_name(str(key[-1]), known).strip() or "Remove it."
+        accepted = [name.rpartition(".")[2] for name in KEYS if name.startswith(dotted(key[:-1]))]
+        hint = near_name(str(key[-1]), [*known, *accepted]).strip() or "Remove it."
         hint = KNOWN_ELSEWHERE.get(str(key[-1]), hint)
         document.report(key, f"unknown key '{key[-1]}'", ", ".join(known), hint)
     elif kind == "missing":

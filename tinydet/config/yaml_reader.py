@@ -2,47 +2,95 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from tinydet.config.document import OVERRIDE_LINE, Document, Key, Origin, Scalar, Value, dotted
-from tinydet.errors import ConfigError
+from tinydet.errors import ConfigError, readable
 
 MAX_BYTES = 1_000_000
 MAX_NODES = 50_000  # aliases can make a small file expand without end
 MAX_DEPTH = 50
 INIT_HINT = "'tinydet init' writes a complete example."
+# Between a value and what follows it: YAML allows tabs there, PyYAML does not.
+UNQUOTED_LINE = re.compile(r"^ *[^\s'\"][^'\"\n]*$|^[ \t]+$", re.MULTILINE)
 
 
-def read_yaml(path: Path) -> Document:
-    """Read a configuration file.
+def read_yaml(path: Path, hint: str = INIT_HINT) -> Document:
+    """Read a YAML file without choosing types: ``yes``, ``007`` and ``1e3`` stay as written.
 
     Args:
         path: The YAML file, UTF-8.
+        hint: A sentence for a file that is missing or holds something else.
 
     Returns:
         Its values as text; what is wrong with single keys is in ``findings``.
 
     Raises:
-        ConfigError: The file is missing, unreadable, no YAML, or no mapping.
+        ConfigError: The file is missing, unreadable, no YAML, no mapping, nested too deep, or
+            its aliases make it grow without end. One line in any case.
     """
-    name = path.name
-    text = _read_text(path)
+    return parse_yaml(path.name, _read_text(path, hint), hint)
+
+
+def parse_yaml(name: str, text: str, hint: str = INIT_HINT) -> Document:
+    """The document of a YAML text; see ``read_yaml``.
+
+    Args:
+        name: For findings.
+        text: The YAML.
+        hint: As for ``read_yaml``.
+
+    Raises:
+        ConfigError: As ``read_yaml``.
+    """
+    text = UNQUOTED_LINE.sub(lambda line: line[0].replace("\t", " "), text)
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = _compose(text)
     except yaml.YAMLError as error:
         raise ConfigError([_syntax_finding(name, error)]) from None
-    except RecursionError:
-        raise ConfigError([f"{name}: is nested too deep. Flatten it."]) from None
+    except TooLargeError as error:
+        raise ConfigError([f"{name}: {error}. Give a smaller file."]) from None
     if not isinstance(node, yaml.MappingNode):
-        found = "is empty" if node is None else "is no mapping of sections"
-        raise ConfigError([f"{name}: {found}. Write 'key: value' lines; {INIT_HINT}"])
+        found = "is empty" if node is None else "does not hold 'key: value' lines"
+        raise ConfigError([f"{name}: {found}. {hint}"])
     document = Document(name)
-    root = _Walker(document).walk(node, ())
-    assert isinstance(root, dict)
-    document.root = root
+    try:
+        document.root = _Walker(document).mapping(node, ())
+    except TooLargeError as error:
+        raise ConfigError([f"{name}: {error}. Remove the aliases."]) from None
     return document
+
+
+class TooLargeError(ValueError):
+    """The values are nested too deep, or are too many; the message says which."""
+
+
+class _BoundedLoader(yaml.SafeLoader):
+    """Stops at once where a file is nested too deep or holds too many values."""
+
+    nodes = depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        self.nodes, self.depth = self.nodes + 1, self.depth + 1
+        _require_bounded(self.nodes, self.depth)
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+
+def _require_bounded(nodes: int, depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise TooLargeError(f"is nested more than {MAX_DEPTH} deep")
+    if nodes > MAX_NODES:
+        raise TooLargeError(f"holds more than {MAX_NODES:,} values")
+
+
+def _compose(text: str) -> yaml.Node | None:
+    return yaml.compose(text, Loader=_BoundedLoader)
 
 
 def read_override(document: Document, override: str, key: Key, text: str) -> Value | None:
@@ -60,21 +108,18 @@ def read_override(document: Document, override: str, key: Key, text: str) -> Val
     origin = Origin(f"override '{override}'", OVERRIDE_LINE, dotted(key))
     document.origins[key] = origin
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-    except (yaml.YAMLError, RecursionError):
-        remedy = "Put the value in quotes."
-        document.lose(key, repr(text), "a YAML value", remedy)
+        node = _compose(text)
+        return Scalar("") if node is None else _Walker(document, origin).walk(node, key)
+    except (yaml.YAMLError, TooLargeError):
+        document.lose(key, repr(readable(text)), "a YAML value", "Put the value in quotes.")
         return None
-    if node is None:
-        return Scalar("")
-    return _Walker(document, origin).walk(node, key)
 
 
-def _read_text(path: Path) -> str:
+def _read_text(path: Path, hint: str) -> str:
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        raise ConfigError([f"{path}: does not exist. {INIT_HINT}"]) from None
+        raise ConfigError([f"{path}: does not exist. {hint}"]) from None
     except OSError as error:
         reason = error.strerror or error
         raise ConfigError([f"{path}: cannot be read ({reason}). Give a YAML file."]) from None
@@ -107,8 +152,7 @@ class _Walker:
         """The value of a node; its origin is noted unless its key has one already."""
         self.nodes += 1
         self.document.origins.setdefault(key, self.origin(node, key))
-        if len(key) > MAX_DEPTH or self.nodes > MAX_NODES:
-            raise ConfigError([f"{self.document.name}: is nested too deep. Remove YAML aliases."])
+        _require_bounded(self.nodes, len(key))
         if not node.tag.startswith("tag:yaml.org,2002:") or "python" in node.tag:
             supported = "values without a tag"
             self.document.lose(key, f"the tag {node.tag}", supported, "Remove the tag.")

@@ -1,7 +1,7 @@
 """A labelled data set in any of the usual formats, recognised by itself."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +12,10 @@ from tinydet.data.cleaning import choose_classes, clean_boxes
 from tinydet.data.findings import Findings
 from tinydet.data.images import list_images
 from tinydet.data.readers.annotations import SPLITS, Source
-from tinydet.data.readers.coco import find_coco
-from tinydet.data.readers.voc import find_voc
+from tinydet.data.readers.coco import FORMAT as COCO_FORMAT
+from tinydet.data.readers.coco import CocoSource, find_coco
+from tinydet.data.readers.voc import FORMAT as VOC_FORMAT
+from tinydet.data.readers.voc import VocSource, find_voc
 from tinydet.data.readers.yolo_layout import find_label_files, find_yolo_yaml
 from tinydet.data.splits import split_by_name
 from tinydet.errors import DataError
@@ -68,7 +70,10 @@ class Dataset:
 
 
 def load_dataset(
-    path: Path, class_names: Sequence[str] | None = None, split: str | None = None
+    path: Path,
+    class_names: Sequence[str] | None = None,
+    split: str | None = None,
+    image_folder: Path | None = None,
 ) -> Dataset:
     """Read the labels of a data set; no image is decoded.
 
@@ -80,6 +85,8 @@ def load_dataset(
             the names of 0, 1, 2, ...
         split: ``train``, ``val`` or ``test``; None takes all there is. Where the data set has no
             parts (see ``available_splits``) all is taken.
+        image_folder: Where the images are, for COCO and Pascal VOC labels that lie elsewhere; None
+            searches near the labels.
 
     Returns:
         The data set. Images without a box of the chosen classes stay, as negatives.
@@ -89,7 +96,7 @@ def load_dataset(
             class name is unknown, or labels are faulty (all faults at once).
     """
     path = Path(path)
-    source = _recognise(path)
+    source = _recognise(path) if image_folder is None else _with_images(path, image_folder)
     if split is not None and split not in SPLITS:
         raise ValueError(f"split must be one of {SPLITS}, got {split!r}")
     if split and source.splits and split not in source.splits:
@@ -99,6 +106,8 @@ def load_dataset(
             f"It has: {', '.join(source.splits)}. Give the path of the images you mean.",
         )
     annotations = source.read(split if source.splits else None, class_names)
+    if image_folder is not None and source.format not in (COCO_FORMAT, VOC_FORMAT):
+        annotations.findings.add("unused_image_folders", image_folder)
     if not annotations.paths:
         raise DataError(path, f"no image found ({source.format})", "Correct the path.")
     names, new_ids = choose_classes(annotations, class_names, path)
@@ -125,6 +134,16 @@ def available_splits(path: Path) -> tuple[str, ...]:
         DataError: As ``load_dataset``, where the format is not recognised.
     """
     return _recognise(Path(path)).splits
+
+
+def _with_images(path: Path, image_folder: Path) -> Source:
+    """Labels with their images in another folder; YOLO and TFS labels have them beside."""
+    if path.is_dir() and next(path.glob("*.xml"), None) is not None:
+        return VocSource(path, image_folder, path, {})
+    source = _recognise(path)
+    if isinstance(source, VocSource):
+        return replace(source, images=image_folder)
+    return replace(source, image_folder=image_folder) if isinstance(source, CocoSource) else source
 
 
 def _recognise(path: Path) -> Source:

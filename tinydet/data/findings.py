@@ -12,6 +12,8 @@ KINDS = {
     "duplicate_boxes": "boxes given twice for one image, kept once",
     "other_class_boxes": "boxes of classes that class_names leaves out, dropped",
     "unlabelled_images": "images without a label file, taken as images without objects",
+    "excluded_images": "images without objects, left out as dataset.exclude_unlabeled says",
+    "unused_image_folders": "folders of images named for labels that have their images beside",
     "orphan_labels": "labels without an image, unused",
     "missing_images": "images that are listed but do not exist, left out",
     "missing_parts": "parts that data.yaml names but that do not exist, left out",

@@ -14,8 +14,8 @@ from tinydet.errors import ModelFileError, UnsupportedError
 from tinydet.inference.decoding import decode_batch, matching_anchors
 from tinydet.inference.detector import Engine
 from tinydet.inference.output_layout import find_layout
-from tinydet.inference.tensor_code import AnyArray, TensorCode, pixel_codes
 from tinydet.native_log import captured_native_log
+from tinydet.tensor_code import AnyArray, TensorCode, pixel_codes
 
 TYPES = (np.float32, np.int8, np.uint8)
 IDENTIFIER = slice(4, 8)
@@ -154,6 +154,17 @@ def read_input_shape(path: Path) -> tuple[int, ...]:
     """
     interpreter = _make_interpreter(_read(path), path, 1, "litert")
     return tuple(int(side) for side in interpreter.get_input_details()[0]["shape"])
+
+
+def read_input_code(path: Path) -> TensorCode:
+    """How the first input of a ``.tflite`` writes real numbers.
+
+    Raises:
+        ModelFileError: The file cannot be read, or is no model.
+        UnsupportedError: Its input has a type of no detector.
+    """
+    interpreter = _make_interpreter(_read(path), path, 1, "litert")
+    return _code(interpreter.get_input_details()[0], path, is_input=True)
 
 
 def _check_input(interpreter: Any, spec: DetectorSpec, path: Path) -> int:

@@ -4,11 +4,11 @@ A detection hits an object of its class when their IoU reaches a threshold and n
 a higher score has hit it before; ``matching`` states the law in full.
 """
 
-from tinydet.metrics.confusion import confusion_matrix, image_agreement
+from tinydet.metrics.bootstrap import Interval, draw_images, interval_of, resampled_ap
+from tinydet.metrics.confusion import confusion_matrix, image_f1
 from tinydet.metrics.curves import (
     BestF1,
     PrecisionRecall,
-    average_precision,
     best_f1,
     mean_ap,
     pooled_curve,
@@ -19,14 +19,17 @@ from tinydet.metrics.matching import GroundTruth, Matches, match_detections
 __all__ = [
     "BestF1",
     "GroundTruth",
+    "Interval",
     "Matches",
     "PrecisionRecall",
-    "average_precision",
     "best_f1",
     "confusion_matrix",
-    "image_agreement",
+    "draw_images",
+    "image_f1",
+    "interval_of",
     "match_detections",
     "mean_ap",
     "pooled_curve",
     "precision_recall",
+    "resampled_ap",
 ]

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tinydet.config.detector_spec import DETECTOR_FILE
 from tinydet.config.schema import UserConfig
 from tinydet.errors import ConfigError, UnsupportedError
 from tinydet.pipeline.context import Run
@@ -12,6 +13,7 @@ from tinydet.pipeline.deploy_commands import (
     board_of,
     deploy_to_board,
 )
+from tinydet.pipeline.detector_of import label_file_names
 from tinydet.pipeline.int8_model import CompileOptions, write_record
 
 if TYPE_CHECKING:
@@ -54,7 +56,7 @@ def benchmark_stage(run: Run, model_path: Path) -> None:
         image=None,
         via=(section.via, section.clock_mhz),
         linux=LinuxOptions(host=section.host or (setup.host if setup else None)),
-        options=_compile_options(run),
+        options=_compile_options(run, model_path),
     )
     run.log.say(f"\n{text}")
     _ask_stedgeai(run, model_path, section.board, "analyze", folder)
@@ -80,17 +82,20 @@ def deploy_stage(run: Run, model_path: Path) -> None:
         image=None,
         external=section.external,
         linux=linux,
-        options=_compile_options(run),
+        options=_compile_options(run, model_path),
     )
     run.log.say(f"\n{text}")
     _ask_stedgeai(run, model_path, setup.board, "generate", folder)
 
 
-def _compile_options(run: Run) -> CompileOptions:
+def _compile_options(run: Run, model_path: Path) -> CompileOptions:
     config = run.config
+    names = config.dataset.class_names
+    if names is None and not model_path.with_name(DETECTOR_FILE).is_file():
+        names = label_file_names(config)
     postprocess = config.postprocess_spec()
     return CompileOptions(
-        class_names=config.dataset.class_names,
+        class_names=names,
         score_threshold=postprocess.score_threshold,
         nms_iou_threshold=postprocess.nms_iou_threshold,
         max_detections=postprocess.max_detections,

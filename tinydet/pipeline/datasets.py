@@ -3,10 +3,28 @@
 from dataclasses import replace
 from pathlib import Path
 
+from tinydet.config.schema import UserConfig
 from tinydet.config.schema.basics import DatasetSection
 from tinydet.data.dataset import Dataset, available_splits, load_dataset, split_by_name
 from tinydet.data.images import is_image_name, list_images
 from tinydet.errors import DataError
+
+
+def used_paths(config: UserConfig) -> dict[str, Path]:
+    """What the operation mode reads of the section ``dataset``: key -> path."""
+    section = config.dataset
+    training = ("training_path", "validation_path", "train_images_path", "val_images_path")
+    keys: list[str] = []
+    if config.trains or config.evaluates:
+        evaluated = ("test_path", "validation_path", "training_path")
+        keys += [key for key in evaluated if getattr(section, key) is not None][:1]
+    if config.trains:
+        keys += training
+    if config.quantizes:
+        calibrates = section.quantization_path is not None
+        keys += ["quantization_path"] if calibrates else training
+        keys += training if config.quantization.quantization_type == "QAT" else ()
+    return {key: path for key in keys if (path := getattr(section, key)) is not None}
 
 
 def load_training(section: DatasetSection) -> tuple[Dataset, Dataset]:
@@ -22,13 +40,23 @@ def load_training(section: DatasetSection) -> tuple[Dataset, Dataset]:
     Raises:
         DataError: A set cannot be read, or one of the two is empty.
     """
+    training, validation = _load_training(section)
+    if not section.exclude_unlabeled:
+        return training, validation
+    return _with_boxes(training), _with_boxes(validation)
+
+
+def _load_training(section: DatasetSection) -> tuple[Dataset, Dataset]:
     path = _given(section.training_path)
     splits = available_splits(path)
-    training = load_dataset(path, section.class_names, "train" if "train" in splits else None)
+    split = "train" if "train" in splits else None
+    training = load_dataset(path, section.class_names, split, section.train_images_path)
     if section.validation_path is not None:
-        return training, _load_part(Path(section.validation_path), training.class_names, "val")
+        return training, _load_part(
+            section.validation_path, training.class_names, "val", section.val_images_path
+        )
     if "val" in splits and "train" in splits:
-        return training, load_dataset(path, training.class_names, "val")
+        return training, load_dataset(path, training.class_names, "val", section.val_images_path)
     kept, held_out = split_by_name(training.samples, section.validation_split, section.seed)
     if not kept or not held_out:
         raise DataError(
@@ -53,9 +81,12 @@ def load_evaluation(
         DataError: The set cannot be read.
     """
     names = class_names or section.class_names
-    for path, split in ((section.test_path, "test"), (section.validation_path, "val")):
+    for path, split, images in (
+        (section.test_path, "test", None),
+        (section.validation_path, "val", section.val_images_path),
+    ):
         if path is not None:
-            return _load_part(Path(path), names, split), Path(path)
+            return _load_part(path, names, split, images), path
     names_section = section.model_copy(update={"class_names": names})
     return load_training(names_section)[1], _given(section.training_path)
 
@@ -103,8 +134,20 @@ def images_of(path: Path) -> list[Path]:
     return [sample.path for sample in load_dataset(path, split=split).samples]
 
 
-def _load_part(path: Path, class_names: tuple[str, ...] | None, split: str) -> Dataset:
-    return load_dataset(path, class_names, split if split in available_splits(path) else None)
+def _with_boxes(dataset: Dataset) -> Dataset:
+    """The data set without the images that have no box, which are counted."""
+    kept = tuple(sample for sample in dataset.samples if len(sample.boxes))
+    for sample in dataset.samples:
+        if not len(sample.boxes):
+            dataset.findings.add("excluded_images", sample.path)
+    return replace(dataset, samples=kept)
+
+
+def _load_part(
+    path: Path, class_names: tuple[str, ...] | None, split: str, images: Path | None
+) -> Dataset:
+    part = split if split in available_splits(path) else None
+    return load_dataset(path, class_names, part, images)
 
 
 def _given(path: str | Path | None) -> Path:

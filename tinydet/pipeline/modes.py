@@ -8,16 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from tinydet.config.files import make_folder, write_text_atomically
-from tinydet.config.loader import load_config, resolved_yaml
+from tinydet.config.loader import load_config, resolved_yaml, written_values
 from tinydet.config.schema import UserConfig
 from tinydet.data.augment import validate_augmentation
 from tinydet.errors import ConfigError, DataError, TinydetError
+from tinydet.pipeline import datasets
 from tinydet.pipeline.board_stages import benchmark_stage, deploy_stage, unknown_boards
 from tinydet.pipeline.context import Run
+from tinydet.pipeline.detector_of import trained_otherwise
 from tinydet.pipeline.distribution import cluster_of, follow, processes_of_this_machine
+from tinydet.pipeline.linked_folders import link_folders
 from tinydet.pipeline.log import RunLog
 from tinydet.pipeline.stages import compare_stage, evaluate_stage, predict_stage, quantize_stage
 from tinydet.pipeline.train_stage import train_stage
+from tinydet.tracking import tracked
 
 CONFIG_FILE = "config.yaml"
 SUMMARY_FILE = "run.json"
@@ -55,16 +59,23 @@ def run(config: UserConfig, *, run_folder: Path | None = None) -> Path:
     if cluster is not None and cluster.index > 0:
         return follow(config)
     folder = make_folder(Path(run_folder or config.run_folder))
+    link_folders(config, folder)
     log = RunLog(folder)
     config = _with_seed(config, log)
+    if (otherwise := trained_otherwise(config)) is not None:
+        log.say(otherwise)
     write_text_atomically(folder / CONFIG_FILE, resolved_yaml(config))
     try:
-        with processes_of_this_machine(config, folder / CONFIG_FILE):
+        project, values = config.general.project_name, written_values(config)
+        with (
+            tracked(config.mlflow.uri, project, folder, values, log.say),
+            processes_of_this_machine(config, folder / CONFIG_FILE),
+        ):
             summary = _execute(Run(config, folder, log))
-        write_text_atomically(folder / SUMMARY_FILE, json.dumps(summary, indent=2) + "\n")
-        if config.trains or config.quantizes:
-            write_model_card(folder)
-        report = write_report(folder)
+            write_text_atomically(folder / SUMMARY_FILE, json.dumps(summary, indent=2) + "\n")
+            if config.trains or config.quantizes:
+                write_model_card(folder)
+            report = write_report(folder)
     except KeyboardInterrupt:
         command = f"tinydet run --resume {shlex.quote(str(folder))}"
         raise KeyboardInterrupt(f"stopped. Go on with: {command}") from None
@@ -112,10 +123,7 @@ def missing_files(config: UserConfig) -> list[str]:
     named: dict[str, object] = {}
     if not config.trains or config.training.model is None:
         named["general.model_path"] = config.general.model_path
-    # A camera or a pattern is no file: the prediction says itself what it cannot find.
-    if config.operation_mode != "prediction":
-        for name in ("training_path", "validation_path", "test_path", "quantization_path"):
-            named[f"dataset.{name}"] = getattr(config.dataset, name)
+    named |= {f"dataset.{key}": path for key, path in datasets.used_paths(config).items()}
     return [
         f"{key}: {path} does not exist. Correct the path."
         for key, path in named.items()

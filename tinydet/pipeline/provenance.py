@@ -1,11 +1,11 @@
 """Where a model comes from: data, seed, versions."""
 
 import platform
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from tinydet.config.schema import UserConfig
 from tinydet.data.dataset import Dataset
+from tinydet.versions import installed_versions
 
 PACKAGES = (
     "tinydet",
@@ -22,13 +22,8 @@ PACKAGES = (
 
 def package_versions() -> dict[str, str | None]:
     """Versions of what a result depends on; None for what is not installed."""
-    versions: dict[str, str | None] = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            versions[package] = None
-    return versions
+    found = installed_versions(PACKAGES)
+    return {"python": platform.python_version(), **{name: found.get(name) for name in PACKAGES}}
 
 
 def provenance(
@@ -36,6 +31,7 @@ def provenance(
 ) -> dict[str, Any]:
     """What ``detector.json`` says of the training."""
     return {
+        "project": config.general.project_name,
         "data": {
             "name": config.dataset.name,
             "training_path": str(config.dataset.training_path),

@@ -10,6 +10,7 @@ from tinydet.data.augment import make_augmentation
 from tinydet.data.dataset import Dataset, load_dataset
 from tinydet.errors import AccuracyError
 from tinydet.pipeline import datasets
+from tinydet.tracking import tracked_apart
 
 AWARE_FOLDER = "quantization_aware"
 LAYER_REPORT_FILE = "layers.json"  # as tinydet.quantization.analysis writes it
@@ -72,7 +73,7 @@ def calibration_images(config: UserConfig) -> list[Path]:
     section = config.quantization
     if section.calibration_selection == "even":
         return datasets.calibration_images(config.dataset)
-    from tinydet.quantization.selection import stratified
+    from tinydet.quantization.calibration import stratified
 
     names, path = config.dataset.class_names, config.dataset.quantization_path
     if path is None:
@@ -128,15 +129,16 @@ def _training(
             cache_images=section.cache_images,
         )
         start, weights = _validation_ap(model, spec, validation, options), model.get_weights()
-        result = train(
-            model,
-            spec,
-            training.samples,
-            validation.samples,
-            make_augmentation(config.data_augmentation),
-            options,
-            folder,
-        )
+        with tracked_apart(AWARE_FOLDER):
+            result = train(
+                model,
+                spec,
+                training.samples,
+                validation.samples,
+                make_augmentation(config.data_augmentation),
+                options,
+                folder,
+            )
         facts = {
             "epochs": aware.epochs,
             "learning_rate": aware.learning_rate,

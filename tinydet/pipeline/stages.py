@@ -7,6 +7,7 @@ from tinydet.pipeline import datasets
 from tinydet.pipeline.context import Run
 from tinydet.pipeline.data_check import check_part
 from tinydet.pipeline.detector_of import spec_of
+from tinydet.pipeline.int8_model import QUANTIZED_MODEL
 from tinydet.pipeline.quantization import (
     AWARE_FOLDER,
     LAYER_REPORT_FILE,
@@ -14,6 +15,7 @@ from tinydet.pipeline.quantization import (
     quantize_configured,
 )
 from tinydet.pipeline.train_stage import require_training_tools
+from tinydet.tracking import log_metrics
 
 
 def quantize_stage(run: Run, model_path: Path) -> Path:
@@ -24,7 +26,7 @@ def quantize_stage(run: Run, model_path: Path) -> Path:
         run.config,
         model_path,
         spec_of(run.config, model_path),
-        (run.folder / section.export_dir, run.folder / AWARE_FOLDER),
+        (run.folder / QUANTIZED_MODEL.parent, run.folder / AWARE_FOLDER),
         run.log.say,
     )
     run.log.say(
@@ -64,6 +66,9 @@ def evaluate_stage(run: Run, model_path: Path) -> Any:
         on_scored=run.scored.append,
     )
     run.log.say(f"\n{format_result(result)}")
+    mean = result.ap[result.headline_iou].mean
+    kind = "quantized" if result.model.kind.startswith("int8") else "float"
+    log_metrics({} if mean is None else {f"{kind}_model_mAP": 100 * mean})
     return result
 
 
@@ -81,7 +86,7 @@ def compare_stage(run: Run, float_result: Any, int8_result: Any) -> None:
     if section.report:
         save_lost_images(run.scored[-2], run.scored[-1], run.folder)
     run.log.say(f"\n{format_comparison(comparison)}")
-    layers = run.folder / section.export_dir / LAYER_REPORT_FILE
+    layers = run.folder / QUANTIZED_MODEL.parent / LAYER_REPORT_FILE
     check_drop(float_result, int8_result, section.max_drop, layers)
 
 

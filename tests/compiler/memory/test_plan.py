@@ -13,13 +13,13 @@ from tests.compiler.random_networks import networks
 from tinydet.compiler.memory import (
     PlanRequest,
     live_bytes,
-    lower_bound_bytes,
     plan_memory,
-    proven,
     whole_tensor_peak_bytes,
     with_output_scratch,
 )
+from tinydet.compiler.memory.buffers import lower_bound_bytes
 from tinydet.compiler.memory.choice import SegmentChoice
+from tinydet.compiler.memory.plan import proven
 from tinydet.compiler.memory.timeline import make_timeline
 from tinydet.compiler.schedule import Schedule, SegmentMaker, make_flow, segment_cost
 from tinydet.errors import CompilerError

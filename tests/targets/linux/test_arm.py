@@ -22,7 +22,7 @@ CODES = {"YUYV": "yuyv", "UYVY": "uyvy", "RGBP": "rgb565", "RGBR": "rgb565_be", 
 SIZE = (40, 56)
 
 # zig compiles a libc for each architecture: a minute, more on a busy machine
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="session", params=BOARDS)

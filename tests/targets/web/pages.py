@@ -92,7 +92,7 @@ class PageDetector:
         self.engine.eval(BROWSER_FUNCTIONS + detector_js + "\nlet detector;")
         names = json.dumps(page.card["class_names"])
         load = f"Detector.load({json.dumps(page.program)}, {names})"
-        self.engine.eval(f"{load}.then((made) => {{ detector = made; }})").get(timeout=60)
+        self.engine.eval(f"{load}.then((made) => {{ detector = made; }})").get()
 
     def detect(self, rgba, threshold):
         """Record of an image ``[H, W, 4]``: ``detections``, ``isOpaque``."""

@@ -5,9 +5,7 @@ from tinydet.compiler.constraints import general, weights, others, scales  # iso
 from tinydet.compiler.constraints.kinds import FOLDED_KINDS
 from tinydet.compiler.constraints.rule import (
     CONSTRAINTS,
-    Constraint,
     Finding,
-    constraint,
     findings_of,
     grouped,
     unknown_operator,
@@ -16,9 +14,7 @@ from tinydet.compiler.constraints.rule import (
 __all__ = [
     "CONSTRAINTS",
     "FOLDED_KINDS",
-    "Constraint",
     "Finding",
-    "constraint",
     "findings_of",
     "general",
     "grouped",

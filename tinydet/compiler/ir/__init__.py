@@ -2,7 +2,6 @@
 
 from tinydet.compiler.ir.graph import (
     BYTES_PER_ELEMENT,
-    MAX_ELEMENTS,
     MAX_RANK,
     Constant,
     Graph,
@@ -26,7 +25,6 @@ from tinydet.compiler.ir.options import (
     NoOptions,
     Options,
     PackOptions,
-    Padding,
     PadOptions,
     PoolOptions,
     ReshapeOptions,
@@ -38,7 +36,6 @@ from tinydet.compiler.ir.verify import verify
 
 __all__ = [
     "BYTES_PER_ELEMENT",
-    "MAX_ELEMENTS",
     "MAX_RANK",
     "OPTIONS_OF_KIND",
     "Activation",
@@ -56,7 +53,6 @@ __all__ = [
     "Options",
     "PackOptions",
     "PadOptions",
-    "Padding",
     "PoolOptions",
     "Quantization",
     "ReshapeOptions",

@@ -1,28 +1,16 @@
 """What runs when: steps, segments that run row by row, and the memory that passes between them."""
 
-from tinydet.compiler.schedule.flow import (
-    Flow,
-    Part,
-    Read,
-    Step,
-    StepNumber,
-    make_flow,
-    moved_inputs,
-)
+from tinydet.compiler.schedule.flow import Part, Step, StepNumber, make_flow, moved_inputs
 from tinydet.compiler.schedule.order import late_order
 from tinydet.compiler.schedule.peaks import SegmentCost, overhead, segment_cost
 from tinydet.compiler.schedule.rows import IntArray
 from tinydet.compiler.schedule.schedule import Schedule
-from tinydet.compiler.schedule.segments import NEVER, Pace, RowTimes, Segment, SegmentMaker
+from tinydet.compiler.schedule.segments import Pace, Segment, SegmentMaker
 
 __all__ = [
-    "NEVER",
-    "Flow",
     "IntArray",
     "Pace",
     "Part",
-    "Read",
-    "RowTimes",
     "Schedule",
     "Segment",
     "SegmentCost",

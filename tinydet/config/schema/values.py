@@ -199,23 +199,11 @@ def choice(literal: Any, **elsewhere: str) -> BeforeValidator:
     return BeforeValidator(validate)
 
 
-def fixed(expected: bool, remedy: str) -> BeforeValidator:
-    """A validator for a switch that has only one position here."""
-
-    def validate(value: Any) -> bool:
-        if to_flag(value) is not expected:
-            raise reject(show(value), str(expected), remedy)
-        return expected
-
-    return BeforeValidator(validate)
-
-
 Text: TypeAlias = Annotated[str, BeforeValidator(to_text)]
 Number: TypeAlias = Annotated[float, BeforeValidator(to_number), Field(allow_inf_nan=False)]
 Whole: TypeAlias = Annotated[int, BeforeValidator(to_whole)]
 Flag: TypeAlias = Annotated[bool, BeforeValidator(to_flag)]
 File: TypeAlias = Annotated[Path, BeforeValidator(to_path)]
-Loose: TypeAlias = Annotated[Any, BeforeValidator(to_loose)]
 Positive: TypeAlias = Annotated[Number, Field(gt=0)]
 NotNegative: TypeAlias = Annotated[Number, Field(ge=0)]
 Share: TypeAlias = Annotated[Number, Field(ge=0, le=1)]

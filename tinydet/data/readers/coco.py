@@ -26,11 +26,13 @@ class CocoSource:
     Attributes:
         root: What the user gave.
         files: Part (``""`` where the names speak of none) to json files.
+        image_folder: Where the images are; None searches near the json files.
         format: Name of the label format.
     """
 
     root: Path
     files: dict[str, list[Path]]
+    image_folder: Path | None = None
     format: str = field(default=FORMAT)
 
     @property
@@ -43,7 +45,7 @@ class CocoSource:
         result = Annotations(FORMAT)
         faults = LabelFaults(self.root)
         for file in self.files[split] if split else [f for fs in self.files.values() for f in fs]:
-            _read_file(file, result, faults)
+            _read_file(file, self.image_folder, result, faults)
         faults.raise_if_any()
         return result
 
@@ -120,7 +122,9 @@ def _load(file: Path) -> dict[str, Any]:
     return dict(content)
 
 
-def _read_file(file: Path, result: Annotations, faults: LabelFaults) -> None:
+def _read_file(
+    file: Path, image_folder: Path | None, result: Annotations, faults: LabelFaults
+) -> None:
     content = _load(file)
     class_index = _class_index(content["categories"], result.class_names, file)
     boxes_of: dict[object, list[dict[str, Any]]] = {}
@@ -129,7 +133,7 @@ def _read_file(file: Path, result: Annotations, faults: LabelFaults) -> None:
             boxes_of.setdefault(annotation.get("image_id"), []).append(annotation)
         else:
             faults.add(file, f"annotation {annotation!r} is no mapping")
-    folders = ImageFolders(file)
+    folders = ImageFolders(file, image_folder)
     images = content["images"]
     for image in track(images, "reading labels") if len(images) > LONG else images:
         if not isinstance(image, dict) or not isinstance(image.get("file_name"), str):
@@ -215,14 +219,15 @@ class ImageFolders:
 
     Args:
         file: The json file.
+        image_folder: The folder of the images where the user names it: no other is tried.
     """
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, image_folder: Path | None = None) -> None:
         tag = file.stem.removeprefix("instances_").removeprefix("image_info_")
         part = split_of(file.stem)
         tags = [tag, part] + (["valid", "validation"] if part == "val" else [])
-        self._folders: list[Path] = []
-        for base in (file.parent, file.parent.parent):
+        self._folders: list[Path] = [] if image_folder is None else [image_folder]
+        for base in () if image_folder else (file.parent, file.parent.parent):
             for holder in (base, base / "images", base / "JPEGImages"):
                 folders = [holder / t for t in tags if t]
                 folders += [folder / "images" for folder in folders]

@@ -82,7 +82,7 @@ def default_space(config: UserConfig, *, with_networks: bool) -> SearchSpace:
         key = f"training.optimizer.{training.optimizer_name}.weight_decay"
         dimensions[key] = Range(1e-5, 1e-2, True)
     if training.model is not None:
-        dimensions["training.model.anchors"] = ("published", "compact")
+        dimensions["training.model.anchors"] = ("published", "wide", "compact")
         if with_networks:
             dimensions["training.model.alpha"] = tuple(ALPHAS)
             dimensions["training.model.input_shape"] = SQUARE_INPUTS

@@ -28,7 +28,7 @@ from tinydet.quantization.folded_network import (
     along,
     channel_maxima,
 )
-from tinydet.quantization.optimization.channel_extremes import Extremes
+from tinydet.quantization.optimization.constant_channels import Extremes
 
 PASSES_SCALE_ON = ("ADD", "RESIZE_BILINEAR", "PAD")  # linear, channel by channel
 EDGE = 6.0  # of relu6

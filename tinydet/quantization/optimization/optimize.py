@@ -5,8 +5,10 @@ from typing import Any
 
 from tinydet.boxes import FloatArray
 from tinydet.quantization.folded_network import FoldedNetwork
-from tinydet.quantization.optimization.channel_extremes import channel_extremes
-from tinydet.quantization.optimization.constant_channels import clear_constant_channels
+from tinydet.quantization.optimization.constant_channels import (
+    channel_extremes,
+    clear_constant_channels,
+)
 from tinydet.quantization.optimization.equalization import equalize
 from tinydet.quantization.options import Granularity
 

@@ -6,7 +6,7 @@ and talk through TensorFlow's collective operations (NCCL between GPUs): nothing
 restarts or places a process.
 """
 
-from tinydet.training.distribution.cluster import Cluster, find_cluster
+from tinydet.training.distribution.cluster import Cluster
 from tinydet.training.distribution.process_group import (
     ProcessGroup,
     current_group,
@@ -15,12 +15,4 @@ from tinydet.training.distribution.process_group import (
     told_of_lost_processes,
 )
 
-__all__ = [
-    "Cluster",
-    "ProcessGroup",
-    "current_group",
-    "find_cluster",
-    "join",
-    "leave",
-    "told_of_lost_processes",
-]
+__all__ = ["Cluster", "ProcessGroup", "current_group", "join", "leave", "told_of_lost_processes"]
