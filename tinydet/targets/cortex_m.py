@@ -55,15 +55,19 @@ class Core:
     Attributes:
         zig: ``-mcpu`` of zig cc.
         gcc: Machine flags of arm-none-eabi-gcc.
+        definitions: What compilers do not tell the kernels of the core; without ``-D``.
     """
 
     zig: str
     gcc: tuple[str, ...]
+    definitions: tuple[str, ...] = ()
 
 
 CORES = {
     "cortex-m4": Core("cortex_m4+vfp4d16sp", ("-mcpu=cortex-m4", "-mfpu=fpv4-sp-d16")),
-    "cortex-m7": Core("cortex_m7+fp_armv8d16sp", ("-mcpu=cortex-m7", "-mfpu=fpv5-sp-d16")),
+    "cortex-m7": Core(
+        "cortex_m7+fp_armv8d16sp", ("-mcpu=cortex-m7", "-mfpu=fpv5-sp-d16"), ("TD_CORTEX_M7",)
+    ),
     "cortex-m33": Core("cortex_m33+dsp+fp_armv8d16sp", ("-mcpu=cortex-m33", "-mfpu=fpv5-sp-d16")),
 }
 
@@ -108,7 +112,8 @@ class CortexMTarget:
         script = folder.resolve() / "cortex_m.ld"
         write_text_atomically(script, linker_script(MEMORY, model.name, STACK_BYTES))
         own = [FIRMWARE / name for name in ("startup.c", "firmware.c", "shape.c", "runtime.c")]
-        macros = [*model_macros(model, folder.resolve()), *options]
+        core = [f"-D{definition}" for definition in self._core.definitions]
+        macros = [*model_macros(model, folder.resolve()), *core, *options]
         return self._toolchain(script).build(
             [*own, *sources], folder.resolve() / IMAGE_FILE, macros
         )

@@ -48,6 +48,7 @@ def link_kernels(folder, core, *flags, compiler="zig"):
     linker = ("-nostdlib", f"-Wl,-T,{script}", "-Wl,--gc-sections", "-Wl,-e,td_reset")
     options = ("-O2", "-fno-unwind-tables", "-fno-asynchronous-unwind-tables", *flags)
     machine = CORES[core]
+    core_options = [f"-D{definition}" for definition in machine.definitions]
     if compiler == "zig":
         command = zig_cc("-target", "thumb-freestanding-eabihf", f"-mcpu={machine.zig}")
         toolchain = Toolchain("zig cc", command, options, linker)
@@ -56,7 +57,7 @@ def link_kernels(folder, core, *flags, compiler="zig"):
         libraries = (*linker, "-lgcc")
         toolchain = Toolchain(compiler, command, options, libraries, keeps_names=False)
     sources = [FIRMWARE / "startup.c", FIRMWARE / "runtime.c", caller, *kernel_sources()]
-    return toolchain.build(sources, folder / "kernels.elf", [*WARNINGS, f"-I{KERNELS}"])
+    return toolchain.build(sources, folder / "kernels.elf", [*WARNINGS, *core_options, f"-I{KERNELS}"])
 
 
 class EmulatedKernels:

@@ -220,18 +220,20 @@ TD_INLINE void conv_place_output(const td_conv_params *p, int8_t *output, const 
 }
 
 TD_CONV_SHARED void conv_block(const td_conv_params *p, const td_conv_block *block) {
-    if (!p->is_plain) {
-        conv_block_general(p, block);
-        return;
-    }
 #ifdef TD_DSP
-    if (p->is_joined) {
+    if (!p->is_plain || !conv_is_for_dsp(block)) {
+        conv_block_general(p, block);
+    } else if (p->is_joined) {
         conv_block_joined_dsp(block);
     } else {
         conv_block_dsp(block);
     }
 #else
-    conv_block_plain(p, block);
+    if (p->is_plain) {
+        conv_block_plain(p, block);
+    } else {
+        conv_block_general(p, block);
+    }
 #endif
 }
 
