@@ -9,7 +9,11 @@ from hypothesis import strategies as st
 
 from tests.compiler.network_builder import NetworkBuilder
 from tinydet.compiler.codegen.packing import Quantization, pack_convolution
-from tinydet.compiler.kernel_scratch import SCRATCH_ALIGNMENT, scratch_bytes
+from tinydet.compiler.kernel_scratch import (
+    SCRATCH_ALIGNMENT,
+    convolution_groups,
+    scratch_bytes,
+)
 from tinydet.compiler.requant import Multiplier
 
 INT8 = (-128, 127)
@@ -118,3 +122,22 @@ def test_scratch_holds_four_pixels(channels, filter_size, dilation):
     needed = 4 * 2 * runs * (length + length % 2)
     assert 0 <= scratch_bytes(graph, op) - needed < SCRATCH_ALIGNMENT
     assert scratch_bytes(graph, op) % SCRATCH_ALIGNMENT == 0
+
+
+@pytest.mark.parametrize(
+    ("size", "channels", "outputs", "groups"),
+    [
+        ((8, 8), 16, 128, 1),  # 2048 bytes of weights stay in every cache
+        ((8, 8), 16, 129, 8),
+        ((3, 3), 64, 64, 3),  # nine pixels
+        ((8, 8), 200, 16, 5),  # 1600 bytes a group
+        ((8, 8), 1280, 8, 1),  # one group has more than 8192 bytes
+    ],
+)
+def test_weights_that_leave_the_cache_are_read_for_several_groups(size, channels, outputs, groups):
+    """As many as 8, as the output has, or as 8192 bytes hold."""
+    net = NetworkBuilder(0)
+    graph = net.graph(net.conv(net.image(*size, channels), outputs))
+    (op,) = graph.ops
+    assert convolution_groups(graph, op) == groups
+    assert scratch_bytes(graph, op) == groups * 8 * channels

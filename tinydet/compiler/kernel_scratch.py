@@ -5,8 +5,12 @@ from collections.abc import Sequence
 from tinydet.compiler.ir import ConvOptions, Graph, Op
 
 SCRATCH_ALIGNMENT = 16
-_PIXELS_AT_ONCE = 4  # whose inputs a convolution gathers
+_PIXELS_AT_ONCE = 4  # whose inputs a convolution gathers as one group
 _BYTES_PER_VALUE = 2
+_MAX_GROUPS = 8  # TD_CONV_MAX_GROUPS
+# Up to so many bytes of weights stay in the cache anyway; TD_CONV_CACHED_BYTES.
+_CACHED_WEIGHT_BYTES = 2048
+_MAX_GATHERED_BYTES = 8192  # of more groups than one
 
 
 def scratch_bytes(graph: Graph, op: Op) -> int:
@@ -18,14 +22,39 @@ def scratch_bytes(graph: Graph, op: Op) -> int:
 
     Returns:
         A multiple of 16, the alignment of the memory. 0 for kernels that need none. Convolutions
-        gather what four output pixels see, as int16.
+        gather what groups of four output pixels see, as int16.
     """
     if op.kind != "CONV_2D":
         return 0
+    size_bytes = convolution_groups(graph, op) * _group_bytes(graph, op)
+    return -(-size_bytes // SCRATCH_ALIGNMENT) * SCRATCH_ALIGNMENT
+
+
+def convolution_groups(graph: Graph, op: Op) -> int:
+    """Groups of four output pixels that a convolution gathers before it reads its weights.
+
+    All weights are read once for so many groups. One where they stay in the cache anyway.
+
+    Args:
+        graph: The network.
+        op: A CONV_2D of it.
+
+    Returns:
+        1 to 8, no more than its output has.
+    """
+    _, height, width, channels = graph.output(op).shape
+    group_bytes = _group_bytes(graph, op)
+    weight_bytes = group_bytes * channels // (_PIXELS_AT_ONCE * _BYTES_PER_VALUE)
+    if weight_bytes <= _CACHED_WEIGHT_BYTES:
+        return 1
+    groups = -(-height * width // _PIXELS_AT_ONCE)
+    return max(1, min(_MAX_GROUPS, groups, _MAX_GATHERED_BYTES // group_bytes))
+
+
+def _group_bytes(graph: Graph, op: Op) -> int:
     assert isinstance(op.options, ConvOptions)
     runs, _, padded = window_runs(graph.required_input(op, 1).shape, op.options.dilation_width)
-    size_bytes = _PIXELS_AT_ONCE * _BYTES_PER_VALUE * runs * padded
-    return -(-size_bytes // SCRATCH_ALIGNMENT) * SCRATCH_ALIGNMENT
+    return _PIXELS_AT_ONCE * _BYTES_PER_VALUE * runs * padded
 
 
 def window_runs(weights_shape: Sequence[int], dilation_width: int) -> tuple[int, int, int]:

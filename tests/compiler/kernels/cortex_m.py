@@ -57,7 +57,9 @@ def link_kernels(folder, core, *flags, compiler="zig"):
         libraries = (*linker, "-lgcc")
         toolchain = Toolchain(compiler, command, options, libraries, keeps_names=False)
     sources = [FIRMWARE / "startup.c", FIRMWARE / "runtime.c", caller, *kernel_sources()]
-    return toolchain.build(sources, folder / "kernels.elf", [*WARNINGS, *core_options, f"-I{KERNELS}"])
+    return toolchain.build(
+        sources, folder / "kernels.elf", [*WARNINGS, *core_options, f"-I{KERNELS}"]
+    )
 
 
 class EmulatedKernels:

@@ -56,6 +56,8 @@ typedef struct {
     int32_t first_multiplier, first_shift, second_multiplier, second_shift;
 } td_conv_channels;
 
+#define TD_CONV_MAX_GROUPS 8
+
 /* CONV_2D. Filter tap (i, j) of output pixel (y, x) reads input pixel
  * (y * stride_height - pad_top + i * dilation_height, x * stride_width - pad_left + j * dilation_width); a pixel
  * outside counts as real 0. What is missing at the bottom and right needs no number.
@@ -72,6 +74,7 @@ typedef struct {
     int16_t output_offset;                   /* [-128, 127] */
     int16_t output_min, output_max;          /* [-128, 127] */
     int16_t is_plain; /* 1: every shift >= 0 and multiplier > 0, every |sum| < 2**30, and a clamp to [-128, 127] */
+    int16_t groups_at_once; /* [1, TD_CONV_MAX_GROUPS] groups of four pixels that `scratch` has room for */
     int16_t is_joined; /* 1: weights as in td_conv_block.h, is_plain, |sum| < 2**23 in every second channel */
     int16_t pixel_stride, channel_stride;       /* bytes of the output; see below */
     int16_t output_pad_left, output_pad_right;  /* zero points around each channel of a planar row, else 0 */
@@ -82,7 +85,8 @@ typedef struct {
 
 /* Output rows are [width][channels] (pixel_stride = output_channels, channel_stride = 1), or planar, for a
  * depthwise filter: [channels][pad_left + width + pad_right] (pixel_stride = 1), the pads filled with the zero
- * point. `scratch` holds eight bytes for each two values of a window (kernel_scratch.py), 16-byte aligned. */
+ * point. `scratch` holds 16 bytes for each two values of a window, groups_at_once times (kernel_scratch.py); it is
+ * 16-byte aligned. */
 
 void td_conv_s8(const td_conv_params *p, const int8_t *input, int8_t *output, void *scratch, int32_t y_begin,
                 int32_t y_end);
