@@ -125,19 +125,24 @@ def test_scratch_holds_four_pixels(channels, filter_size, dilation):
 
 
 @pytest.mark.parametrize(
-    ("size", "channels", "outputs", "groups"),
+    ("size", "channels", "outputs", "most", "groups"),
     [
-        ((8, 8), 16, 128, 1),  # 2048 bytes of weights stay in every cache
-        ((8, 8), 16, 129, 8),
-        ((3, 3), 64, 64, 3),  # nine pixels
-        ((8, 8), 200, 16, 5),  # 1600 bytes a group
-        ((8, 8), 1280, 8, 1),  # one group has more than 8192 bytes
+        ((8, 8), 16, 128, 9000, 1),  # 2048 bytes of weights stay in every cache
+        ((8, 8), 16, 129, 9000, 8),
+        ((8, 8), 16, 129, 3 * 128 + 127, 3),
+        ((8, 8), 16, 129, 0, 1),  # what it cannot do without
+        ((3, 3), 64, 64, 9000, 3),  # nine pixels
+        ((8, 8), 200, 16, 9000, 5),  # 1600 bytes a group, 8192 are enough
+        ((8, 8), 1280, 8, 9000, 1),
     ],
 )
-def test_weights_that_leave_the_cache_are_read_for_several_groups(size, channels, outputs, groups):
-    """As many as 8, as the output has, or as 8192 bytes hold."""
+def test_weights_that_leave_the_cache_are_read_for_several_groups(
+    size, channels, outputs, most, groups
+):
+    """As many as 8, as the output has, as there is room for."""
     net = NetworkBuilder(0)
     graph = net.graph(net.conv(net.image(*size, channels), outputs))
     (op,) = graph.ops
-    assert convolution_groups(graph, op) == groups
-    assert scratch_bytes(graph, op) == groups * 8 * channels
+    size_bytes = scratch_bytes(graph, op, most)
+    assert size_bytes == groups * 8 * channels
+    assert convolution_groups(graph, op, size_bytes) == groups
