@@ -23,3 +23,16 @@ def pytest_runtest_makereport(item):
     if report.failed and hasattr(item.module, "SEED"):
         report.sections.append(("seed", f"the same again: {SAY}"))
     return report
+
+
+@pytest.fixture
+def without_graphs(monkeypatch):
+    """Keras models run step by step: to make a graph takes longer than the few steps of a test."""
+    import keras
+
+    compile_model = keras.Model.compile
+    monkeypatch.setattr(
+        keras.Model,
+        "compile",
+        lambda model, **options: compile_model(model, **options, run_eagerly=True),
+    )

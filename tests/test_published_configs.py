@@ -137,10 +137,10 @@ def test_crowds_are_ignored(coco):
 @pytest.mark.slow
 def test_one_runs_from_training_to_the_report(coco, tmp_path):
     """Training, int8 and both evaluations, on a handful of images; the recipe is that of all."""
-    from tinydet.pipeline import run
+    from tinydet.pipeline import execute
 
     config = loaded(WHOLE, coco, *SHORT, f"hydra.run.dir={tmp_path / 'run'}").config
-    run(config)
+    execute(config)
     folder = tmp_path / "run" / "quantized_models"
     spec = load_detector_spec(folder / "detector.json")
     assert spec.input_size == config.training.model.input_shape[:2]
@@ -157,10 +157,11 @@ class FirstStep(Exception):  # noqa: N818 - no fault
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_graphs")
 @pytest.mark.parametrize("file", [f for f in FILES if f != WHOLE], ids=lambda file: file.stem)
 def test_the_others_train(file, coco, tmp_path, monkeypatch):
     """Data, augmentation, network and loss fit each other: the first step has a finite loss."""
-    from tinydet.pipeline import run
+    from tinydet.pipeline import execute
     from tinydet.training.progress_bar import ProgressBar
 
     def end(self, _batch, logs):
@@ -169,7 +170,7 @@ def test_the_others_train(file, coco, tmp_path, monkeypatch):
     monkeypatch.setattr(ProgressBar, "on_train_batch_end", end)
     config = loaded(file, coco, *SHORT, TRAINING, f"hydra.run.dir={tmp_path / 'run'}").config
     with pytest.raises(FirstStep) as reached:
-        run(config)
+        execute(config)
     inputs, outputs, loss = reached.value.args
     assert inputs[1:] == tuple(config.training.model.input_shape)
     assert outputs[2] == 4 + 1 + len(config.dataset.class_names)

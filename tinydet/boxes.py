@@ -152,7 +152,7 @@ def suppress_non_maxima(
     """Greedy non-maximum suppression of the boxes of one class.
 
     Takes the box with the highest score, drops every box that overlaps it by more than the
-    threshold, and goes on with the rest. Equal scores: the lower index first.
+    threshold, and continues with the rest. Equal scores: the lower index first.
 
     Args:
         boxes: ``[N, 4]``.

@@ -11,7 +11,7 @@ from tinydet.config.detector_spec import PreprocessSpec
 
 AnyArray = npt.NDArray[Any]
 PIXELS = np.arange(256, dtype=np.float64)
-# A pixel that is half a step away from two codes is as well served by either; rounding noise of
+# A pixel that is half a step away from two codes may take either; rounding noise of
 # the stored float32 scale must not push it over that limit.
 NEAREST_LIMIT = 0.5 + 1e-3
 

@@ -1,5 +1,6 @@
 """Which packages made a result."""
 
+import platform
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 
@@ -17,3 +18,22 @@ def installed_versions(packages: Iterable[str]) -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+PACKAGES = (
+    "tinydet",
+    "keras",
+    "tensorflow",
+    "numpy",
+    "ai-edge-litert",
+    "opencv-python-headless",
+    "ziglang",
+    "unicorn",
+    "pyelftools",
+)
+
+
+def package_versions() -> dict[str, str | None]:
+    """Versions of Python and of all packages that matter; None for what is not installed."""
+    absent: dict[str, str | None] = dict.fromkeys(PACKAGES)
+    return {"python": platform.python_version(), **absent, **installed_versions(PACKAGES)}

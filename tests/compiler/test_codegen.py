@@ -33,7 +33,7 @@ BY_ROWS = PlanRequest(objective="ram", input_mode="rows")
 def generated(graph, name="net", request=None, **options):
     verify(graph)
     model = GeneratedModel(plan=plan_memory(graph, request), name=name, **options)
-    return model, generate(model)
+    return model, generate(model).files
 
 
 def assert_every_step_equals_the_interpreter(graph, folder, images=3, seed=1, request=None):

@@ -116,7 +116,7 @@ def in_c(number, whole, lean):
     objective, input_mode = PLANS[number % len(PLANS)]
     plan = plan_memory(lean, PlanRequest(objective=objective, input_mode=input_mode))
     model = GeneratedModel(plan=plan, name="net")
-    return whole, model, generate(model)
+    return whole, model, generate(model).files
 
 
 def outcome(content, number, then=None):

@@ -77,12 +77,14 @@ def test_a_network_without_a_softmax_is_no_detector():
 def test_another_number_of_outputs_is_no_detector(outputs):
     graph, *_ = detector("sf df af")
     graph = replace(graph, outputs=graph.outputs[outputs] + graph.outputs[:1] * 3)
-    with pytest.raises(ModelFileError, match="its outputs are no detector's"):
+    with pytest.raises(ModelFileError, match="its outputs are not those of a detector"):
         cut_detector_head(graph, "m.tflite")
 
 
 def test_a_plain_network_is_no_detector():
-    with pytest.raises(ModelFileError, match=r"its outputs are no detector's \(int8 1x3x4, int8"):
+    with pytest.raises(
+        ModelFileError, match=r"its outputs are not those of a detector \(int8 1x3x4, int8"
+    ):
         lower(every_operator(), "m.tflite")
     with pytest.raises(ModelFileError, match="2 of its outputs come from a softmax"):
         lower(replace(every_operator(), outputs=every_operator().outputs[:1] * 2), "m.tflite")
@@ -93,7 +95,7 @@ def test_int8_anchors_without_a_scale_are_no_anchors():
     tensors = list(graph.tensors)
     index = graph.outputs[0]
     tensors[index] = replace(tensors[index], quantization=None)
-    with pytest.raises(ModelFileError, match="no detector's"):
+    with pytest.raises(ModelFileError, match="not those of a detector"):
         lower(replace(graph, tensors=tuple(tensors)), "m.tflite")
 
 
@@ -105,7 +107,7 @@ def test_anchors_that_depend_on_the_image_are_refused():
     assert slices.inputs[0] == shape.outputs[0]
     ops = tuple(op for op in graph.ops if op is not shape)
     broken = replace(graph, ops=ops, inputs=(*graph.inputs, shape.outputs[0]))
-    with pytest.raises(ModelFileError, match="no detector's"):
+    with pytest.raises(ModelFileError, match="not those of a detector"):
         lower(broken, "m.tflite")
 
 

@@ -230,3 +230,35 @@ def test_what_the_mode_does_not_need_stops_no_run(
     key = override.partition("=")[0]
     assert line.startswith("user_config.yaml: ignored, since operation_mode does not need them:")
     assert key in line
+
+
+def test_defaults_agree_with_those_of_python() -> None:
+    """What is left out means the same in a file and in a call of the stage itself."""
+    from tinydet.config.detector_spec import PostprocessSpec, PreprocessSpec
+    from tinydet.config.schema.basics import (
+        PostprocessingSection,
+        RescalingSection,
+        ResizingSection,
+    )
+    from tinydet.config.schema.stages import EvaluationSection, QuantizationSection
+    from tinydet.config.schema.training import TrainingSection
+    from tinydet.evaluation import EvaluationSettings
+    from tinydet.quantization.options import QuantizationOptions
+    from tinydet.training.options import TrainingOptions
+
+    pairs = [
+        (PostprocessingSection(), PostprocessSpec()),
+        (RescalingSection(), PreprocessSpec()),
+        (ResizingSection(), PreprocessSpec()),
+        (EvaluationSection(), EvaluationSettings()),
+        (QuantizationSection(), QuantizationOptions()),
+        (TrainingSection(), TrainingOptions(epochs=100)),
+    ]
+    compared = 0
+    for section, options in pairs:
+        for name in type(section).model_fields:
+            ours, theirs = getattr(section, name), getattr(options, name, None)
+            if theirs is not None and isinstance(ours, (int, float, str)):
+                assert ours == theirs, (type(section).__name__, name)
+                compared += 1
+    assert compared > 20

@@ -14,9 +14,9 @@ from tinydet.evaluation.charts import (
     confusion_figure,
     precision_recall_figure,
     save_figure,
+    unique_paths,
 )
 from tinydet.evaluation.examples import NUM_EXAMPLES, _example_indices
-from tinydet.evaluation.file_names import unique_paths
 from tinydet.evaluation.result import Confusion, EvaluationSettings
 from tinydet.evaluation.scoring import ScoredImages
 from tinydet.evaluation.sheets import TILE_WIDTH_PX, worst_images

@@ -6,13 +6,13 @@ from hypothesis import strategies as st
 
 from tests.metrics.test_metrics import IOUS, NUM_CLASSES, class_ids, grid_box, inputs, truth_rows
 from tinydet.metrics import (
-    average_precision,
     draw_images,
     interval_of,
     match_detections,
     mean_ap,
     resampled_ap,
 )
+from tinydet.metrics.curves import average_precision
 
 
 @st.composite

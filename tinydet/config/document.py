@@ -105,6 +105,19 @@ class Document:
         sentence = str(UnsupportedError(where, readable(found), supported, remedy))
         self.findings.append((origin.line, readable(sentence, MAX_SENTENCE), key))
 
+    def require(self, key: Key, takes: str, remedy: str) -> None:
+        """Add a finding about a key that is not there.
+
+        Args:
+            key: The key.
+            takes: What it takes.
+            remedy: What needs it, a full sentence.
+        """
+        if key not in self.unreadable:
+            origin = self.origin(key)
+            sentence = f"{origin.source} {origin.key}: is missing (it takes {takes}). {remedy}"
+            self.findings.append((origin.line, sentence.strip(), key))
+
     def lose(self, key: Key, found: str, supported: str, remedy: str) -> None:
         """Add a finding about a key whose value cannot be read at all."""
         self.report(key, found, supported, remedy)

@@ -1,27 +1,31 @@
 """``user_config.yaml`` to a checked configuration, with every finding at once."""
 
 import os
+from bisect import bisect
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from tinydet.config.document import Document
+from tinydet.config.document import MAX_SENTENCE, Document
 from tinydet.config.generations import fill_run_folder, fill_thresholds, unify
 from tinydet.config.interpolation import Interpolator, escape
-from tinydet.config.overrides import apply_overrides
-from tinydet.config.requirements import check_requirements, is_needed
+from tinydet.config.overrides import Change, apply_overrides
+from tinydet.config.requirements import check_requirements, find_named_model, is_needed
 from tinydet.config.schema import UserConfig
 from tinydet.config.schema.values import Section
+from tinydet.config.template import render_template
 from tinydet.config.traps import defuse
 from tinydet.config.validation import validate
 from tinydet.config.without_meaning import is_without_meaning, set_aside
-from tinydet.config.yaml_reader import read_yaml
-from tinydet.errors import ConfigError
+from tinydet.config.yaml_reader import parse_yaml, read_yaml
+from tinydet.errors import ConfigError, readable
 
+DEFAULTS = "defaults"  # how findings call the configuration that ``tinydet init`` writes
 SCREEN = 3500  # characters of all findings together; the rest is counted
 LINE_BREAKS = "\r\x85\u2028\u2029"
 
@@ -40,16 +44,18 @@ class LoadedConfig:
 
 
 def load_config(
-    path: Path,
-    overrides: Sequence[str] = (),
+    path: str | Path | None,
+    overrides: Sequence[Change] = (),
     environment: Mapping[str, str] = os.environ,
     now: datetime | None = None,
 ) -> LoadedConfig:
     """Read and check a configuration.
 
     Args:
-        path: The YAML file, of either published generation.
-        overrides: ``key.sub=value``, laid over the file in order.
+        path: The YAML file, of either published generation; None begins with the defaults of
+            ``tinydet init``.
+        overrides: Words ``key.sub=value``, or mappings of such keys to Python values, laid over
+            the file in order.
         environment: Values for ``${VARIABLE}``.
         now: Time for ``${now:%Y_%m_%d}``; None is the current time.
 
@@ -59,12 +65,13 @@ def load_config(
     Raises:
         ConfigError: Everything that is wrong with it, one line each, in file order.
     """
-    return check_document(read_yaml(path), overrides, environment, now)
+    document = parse_yaml(DEFAULTS, render_template()) if path is None else read_yaml(Path(path))
+    return check_document(document, overrides, environment, now)
 
 
 def check_document(
     document: Document,
-    overrides: Sequence[str] = (),
+    overrides: Sequence[Change] = (),
     environment: Mapping[str, str] = os.environ,
     now: datetime | None = None,
 ) -> LoadedConfig:
@@ -87,6 +94,7 @@ def check_document(
     unify(document)
     fill_run_folder(document)
     Interpolator(document, environment, now or datetime.now()).run()
+    find_named_model(document)
     check_requirements(document)
     defuse(document)
     fill_thresholds(document)
@@ -120,15 +128,17 @@ def _tell(document: Document, ignored: list[str]) -> None:
     ):
         if keys:
             listed = ", ".join(dict.fromkeys(keys))
-            document.warnings.append((0, f"{document.name}: {sentence.format(listed)}"))
+            line = f"{document.name}: {sentence.format(readable(listed, MAX_SENTENCE))}"
+            document.warnings.append((0, line))
 
 
 def _in_order(sentences: list[tuple[int, str]]) -> list[str]:
     ordered = sorted(sentences, key=lambda pair: pair[0])
     unique = list(dict.fromkeys(sentence for _, sentence in ordered))
-    shown = [s for n, s in enumerate(unique) if n == 0 or sum(map(len, unique[: n + 1])) < SCREEN]
-    rest = len(unique) - len(shown)
-    return [*shown, *([f"... and {rest} more."] if rest else [])]
+    ends = list(accumulate(map(len, unique)))
+    shown = max(1, bisect(ends, SCREEN))
+    rest = len(unique) - shown
+    return unique[:shown] + ([f"... and {rest} more."] if rest > 0 else [])
 
 
 def resolved_yaml(config: UserConfig) -> str:

@@ -1,7 +1,7 @@
 """What an operation mode needs: sections, keys, and the kind of model file."""
 
 from tinydet.config.detector_spec import KERAS_SUFFIXES, TFLITE_SUFFIXES
-from tinydet.config.document import Document, Key
+from tinydet.config.document import Document, Key, Scalar
 from tinydet.config.schema.user_config import (
     BENCHMARKING_MODES,
     DEPLOYMENT_MODES,
@@ -9,6 +9,7 @@ from tinydet.config.schema.user_config import (
     QUANTIZATION_MODES,
     TRAINING_MODES,
 )
+from tinydet.pretrained import FLOAT, INT8, is_pretrained, model_path
 
 MODEL_SUFFIXES: dict[str, tuple[str, ...]] = {
     "training": KERAS_SUFFIXES,
@@ -36,8 +37,8 @@ IMAGES: dict[Key, str] = {
 }
 TRAINING: dict[Key, str] = {
     ("dataset", "training_path"): "a folder of labelled images",
-    ("training", "batch_size"): "a whole number, usually 32",
-    ("training", "epochs"): "a whole number",
+    ("training", "batch_size"): "an integer, usually 32",
+    ("training", "epochs"): "an integer",
     ("training", "optimizer"): "a Keras optimizer, as Adam: {learning_rate: 0.001}",
 }
 # May be left out where a trained model is used: its detector.json or its int8 input tells it.
@@ -85,7 +86,7 @@ def is_needed(document: Document, key: Key) -> bool:
     What stands in other keys never stops a run.
     """
     mode = (document.text("operation_mode") or "").lower()
-    section = str(key[0])
+    section = str(key[0]) if key else ""  # what is wrong with the file as a whole
     if mode not in MODEL_SUFFIXES or section not in MODES_OF:
         return section != "mlflow"
     if section in ("training", "data_augmentation") and mode in QUANTIZATION_MODES:
@@ -96,13 +97,22 @@ def is_needed(document: Document, key: Key) -> bool:
     return mode in MODES_OF[section]
 
 
+def find_named_model(document: Document) -> None:
+    """Put the file of a detector of the package in the place of its name, as ``person_192``."""
+    key: Key = ("general", "model_path")
+    name, mode = document.text(*key), (document.text("operation_mode") or "").lower()
+    if name is not None and is_pretrained(name):
+        suffix = FLOAT if MODEL_SUFFIXES.get(mode) == KERAS_SUFFIXES else INT8
+        document.put(key, Scalar(str(model_path(name, suffix)), plain=False), document.origin(key))
+
+
 def check_requirements(document: Document) -> None:
     """Report everything the operation mode needs and the document lacks."""
     mode = (document.text("operation_mode") or "").lower()
     for key, supported in _required_keys(document, mode).items():
         if document.get(*key) is None:
             remedy = f"Add it: operation_mode {mode} needs it." if mode else "Add it."
-            document.report(key, "a missing key", supported, remedy)
+            document.require(key, supported, remedy)
     if mode in TRAINING_MODES:
         _check_model_source(document)
     if mode in MODEL_SUFFIXES:
@@ -136,8 +146,8 @@ def _check_model_source(document: Document) -> None:
     written = [key for key in MODEL_SOURCES if document.text(*key) or _is_section(document, key)]
     names = ", ".join(".".join(map(str, key)) for key in MODEL_SOURCES)
     if not written:
-        remedy = "Add training.model for a new network."
-        document.report(("training", "model"), "a missing model", f"one of {names}", remedy)
+        remedy = f"Add one of {names}."
+        document.require(("training", "model"), "a section with alpha and input_shape", remedy)
     for key in written[1:]:
         first = document.origin(written[0]).key
         remedy = "Keep one of the two."
@@ -153,13 +163,12 @@ def _check_data(document: Document, mode: str) -> None:
     evaluated = {"test_path", "validation_path", "training_path"}
     if mode in EVALUATION_MODES - TRAINING_MODES and not paths & evaluated:
         remedy = "Add the folder of labelled images to evaluate on."
-        supported = "a folder of labelled images"
-        document.report(("dataset", "test_path"), "a missing key", supported, remedy)
+        document.require(("dataset", "test_path"), "a folder of labelled images", remedy)
     calibrates = mode in QUANTIZATION_MODES - TRAINING_MODES
     if calibrates and not paths & {"quantization_path", "training_path"}:
-        supported = "a folder of images like those the detector will see"
+        takes = "a folder of images like those the detector will see"
         remedy = "Add it: calibration on random data would spoil the accuracy."
-        document.report(("dataset", "quantization_path"), "a missing key", supported, remedy)
+        document.require(("dataset", "quantization_path"), takes, remedy)
 
 
 def _suffixes(mode: str) -> str:

@@ -24,7 +24,7 @@ def defuse(document: Document) -> None:
     postprocessing = document.get("postprocessing")
     if isinstance(postprocessing, dict):
         if document.get("postprocessing", "max_detection_boxes") is None:
-            sentence = "is not written; at most 100 boxes an image are kept."
+            sentence = "is not given: at most 100 boxes are kept per image."
             document.warn(("postprocessing", "max_detection_boxes"), sentence)
         _confidence(document)
     if document.text("preprocessing", "resizing", "aspect_ratio") in ("crop", "padding"):
@@ -40,7 +40,7 @@ def _inverted_scale(document: Document) -> None:
     scale = number(document, *key)
     if scale is not None and scale >= INVERTED_SCALE:
         sentence = (
-            f"{scale:g} is used as 1/{scale:g}: network input = scale * pixel + offset, so "
+            f"{scale:g} is taken as 1/{scale:g}: network input = scale * pixel + offset, so "
             f"{scale:g} itself would give inputs up to {scale * 255:g}."
         )
         document.warn(key, sentence)

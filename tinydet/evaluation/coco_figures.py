@@ -2,12 +2,12 @@
 
 import contextlib
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from tinydet.boxes import Detections, FloatArray
+from tinydet.boxes import Detections, FloatArray, IntArray
 from tinydet.metrics import GroundTruth
 
 ALL, SMALL, MEDIUM, LARGE = range(4)  # area ranges: all, below 32**2, to 96**2, above (pixels)
@@ -49,9 +49,17 @@ def coco_figures(
     categories = [{"id": i, "name": name} for i, name in enumerate(class_names)]
     truth, found = COCO(), COCO()
     truth.dataset = {"images": images, "categories": categories}
-    truth.dataset["annotations"] = _truth_records(ground_truth, image_sizes)
+    labelled = (
+        (objects.boxes, objects.class_ids, [{"iscrowd": int(value)} for value in objects.ignored])
+        for objects in ground_truth
+    )
+    truth.dataset["annotations"] = _records(labelled, image_sizes)
     found.dataset = {"images": images, "categories": categories}
-    found.dataset["annotations"] = _detection_records(detections, image_sizes)
+    ranked = (
+        (objects.boxes, objects.class_ids, [{"score": float(value)} for value in objects.scores])
+        for objects in map(_by_score, detections)
+    )
+    found.dataset["annotations"] = _records(ranked, image_sizes)
     # The library reports each step on standard output, which belongs to our results.
     with contextlib.redirect_stdout(io.StringIO()):
         truth.createIndex()
@@ -117,15 +125,17 @@ def _evaluator(truth: Any, found: Any) -> Any:
     return evaluator
 
 
-def _truth_records(
-    ground_truth: Sequence[GroundTruth], image_sizes: Sequence[tuple[int, int]]
+def _records(
+    objects: Iterable[tuple[FloatArray, IntArray, list[dict[str, Any]]]],
+    image_sizes: Sequence[tuple[int, int]],
 ) -> Records:
+    """COCO's form of boxes, class ids and what else is said of each, image by image."""
     rows = (
-        (i, box, class_id, ignored)
-        for i, (truth, size) in enumerate(zip(ground_truth, image_sizes, strict=True))
-        for box, class_id, ignored in zip(
-            _xywh_px(truth.boxes, size), truth.class_ids, truth.ignored, strict=True
+        (i, box, class_id, more)
+        for i, ((boxes, class_ids, facts), size) in enumerate(
+            zip(objects, image_sizes, strict=True)
         )
+        for box, class_id, more in zip(_xywh_px(boxes, size), class_ids, facts, strict=True)
     )
     return [
         {
@@ -134,32 +144,9 @@ def _truth_records(
             "category_id": int(class_id),
             "bbox": box,
             "area": box[2] * box[3],
-            "iscrowd": int(ignored),
+            **more,
         }
-        for number, (image, box, class_id, ignored) in enumerate(rows, start=1)
-    ]
-
-
-def _detection_records(
-    detections: Sequence[Detections], image_sizes: Sequence[tuple[int, int]]
-) -> Records:
-    rows = (
-        (i, box, class_id, score)
-        for i, (found, size) in enumerate(zip(map(_by_score, detections), image_sizes, strict=True))
-        for box, class_id, score in zip(
-            _xywh_px(found.boxes, size), found.class_ids, found.scores, strict=True
-        )
-    )
-    return [
-        {
-            "id": number,
-            "image_id": image,
-            "category_id": int(class_id),
-            "bbox": box,
-            "area": box[2] * box[3],
-            "score": float(score),
-        }
-        for number, (image, box, class_id, score) in enumerate(rows, start=1)
+        for number, (image, box, class_id, more) in enumerate(rows, start=1)
     ]
 
 

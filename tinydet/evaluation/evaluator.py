@@ -14,9 +14,9 @@ import numpy as np
 from tinydet.config.files import make_folder, write_text_atomically
 from tinydet.data.dataset import Dataset
 from tinydet.errors import DataError
+from tinydet.evaluation.charts import unique_paths
 from tinydet.evaluation.coco_figures import coco_figures
 from tinydet.evaluation.examples import examples
-from tinydet.evaluation.file_names import unique_paths
 from tinydet.evaluation.result import (
     RESULT_FILE,
     DataFacts,

@@ -51,7 +51,7 @@ class EvaluationSettings:
 
     @property
     def all_ious(self) -> tuple[float, ...]:
-        """The wished IoUs, then those that are always evaluated; each once."""
+        """The IoUs asked for, then those that are always evaluated; each once."""
         return tuple(dict.fromkeys([*self.iou_thresholds, *ALWAYS_EVALUATED_IOUS]))
 
 

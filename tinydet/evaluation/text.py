@@ -66,7 +66,7 @@ def _interval_line(result: EvaluationResult) -> list[str]:
 
 
 def format_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A plain table: first column to the left, the others to the right."""
+    """A plain table: the first column left-aligned, the others right-aligned."""
     from rich import box
     from rich.console import Console
     from rich.table import Table

@@ -36,7 +36,7 @@ def load_detector(
         The detector.
 
     Raises:
-        ModelFileError: The file is missing or broken, is no detector, or does not fit the spec.
+        ModelFileError: The file is missing or broken, is not a detector, or does not fit the spec.
         UnsupportedError: The kind of file, or an operator of it, is not supported.
         MissingToolError: A Keras model is given and Keras is not installed.
     """
@@ -53,7 +53,7 @@ def load_detector(
 
 
 def check_model_file(path: Path) -> None:
-    """Refuse what is no model by its name, and a file that is not there.
+    """Refuse what is not a model by its name, and a file that is not there.
 
     Raises:
         UnsupportedError: The suffix is not one of a model file.
@@ -78,7 +78,7 @@ def read_input_size(path: Path) -> tuple[int, int]:
         path: ``.keras``, ``.h5`` or ``.tflite``.
 
     Raises:
-        ModelFileError: The file is missing or broken, or its input is no image of fixed size.
+        ModelFileError: The file is missing or broken, or its input is not an image of fixed size.
         UnsupportedError: The kind of file is not supported.
     """
     check_model_file(path)
@@ -92,7 +92,7 @@ def read_input_size(path: Path) -> tuple[int, int]:
         shape = tuple(load_keras_model(path).input_shape)
     if len(shape) != 4 or not shape[1] or not shape[2]:
         raise ModelFileError(
-            path, f"its input {shape} is no image of fixed size", "Give a detector."
+            path, f"its input {shape} is not an image of fixed size", "Give a detector."
         )
     return int(shape[1]), int(shape[2])
 

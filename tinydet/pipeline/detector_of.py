@@ -27,9 +27,9 @@ def spec_of(config: UserConfig, model_path: Path) -> DetectorSpec:
             those of ``dataset.class_names``.
     """
     names = config.dataset.class_names
-    beside = model_path.with_name(DETECTOR_FILE)
-    if beside.is_file():
-        return _agreeing(model_path, load_detector_spec(beside), names, "dataset.class_names")
+    if is_described(model_path):
+        beside = model_path.with_name(DETECTOR_FILE)
+        return _agreeing(model_path, load_detector_spec(beside), names)
     from tinydet.inference import read_input_size, read_rescaling
 
     size = read_input_size(model_path)
@@ -50,12 +50,10 @@ def trained_otherwise(config: UserConfig) -> str | None:
     The model is used as it was trained, as its ``detector.json`` says.
     """
     path = config.general.model_path
-    if path is None or not path.with_name(DETECTOR_FILE).is_file():
+    if path is None or not is_described(path):
         return None
-    spec, resizing = (
-        load_detector_spec(path.with_name(DETECTOR_FILE)),
-        config.preprocessing.resizing,
-    )
+    spec = load_detector_spec(path.with_name(DETECTOR_FILE))
+    resizing = config.preprocessing.resizing
     written: dict[str, tuple[object, object]] = {
         "resizing.interpolation": (resizing.interpolation, spec.preprocess.interpolation),
         "resizing.aspect_ratio": (resizing.aspect_ratio, spec.preprocess.aspect_ratio),
@@ -90,7 +88,7 @@ def label_file_names(config: UserConfig) -> tuple[str, ...] | None:
 
 
 def spec_for(model_path: Path, class_names: Sequence[str] | None) -> DetectorSpec:
-    """What a model on the command line was made for.
+    """What a model that is given by its path was made for.
 
     Args:
         model_path: The model.
@@ -98,12 +96,10 @@ def spec_for(model_path: Path, class_names: Sequence[str] | None) -> DetectorSpe
             to have the default preprocessing.
 
     Raises:
-        ModelFileError: There is neither a ``detector.json`` nor a list of class names, or the two
-            differ.
+        ModelFileError: There is neither a ``detector.json`` nor a list of class names.
     """
-    beside = model_path.with_name(DETECTOR_FILE)
-    if beside.is_file():
-        return _agreeing(model_path, load_detector_spec(beside), class_names, "--classes")
+    if is_described(model_path):
+        return load_detector_spec(model_path.with_name(DETECTOR_FILE))
     from tinydet.inference import read_input_size
 
     size = read_input_size(model_path)
@@ -118,14 +114,17 @@ def spec_for(model_path: Path, class_names: Sequence[str] | None) -> DetectorSpe
     )
 
 
-def _agreeing(
-    model_path: Path, spec: DetectorSpec, names: Sequence[str] | None, where: str
-) -> DetectorSpec:
-    if names is not None and tuple(names) != spec.class_names:
+def is_described(model_path: Path) -> bool:
+    """Whether a ``detector.json`` lies beside a model."""
+    return model_path.with_name(DETECTOR_FILE).is_file()
+
+
+def _agreeing(model_path: Path, spec: DetectorSpec, names: tuple[str, ...] | None) -> DetectorSpec:
+    if names is not None and names != spec.class_names:
         raise ModelFileError(
             model_path,
-            f"finds {', '.join(spec.class_names)}, but {where} says {', '.join(names)}",
-            f"Leave {where} away, or give the model for these classes.",
+            f"finds {', '.join(spec.class_names)}, but dataset.class_names says {', '.join(names)}",
+            "Remove dataset.class_names, or give the model for these classes.",
         )
     return spec
 

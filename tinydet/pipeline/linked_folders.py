@@ -29,10 +29,11 @@ def link_folders(config: UserConfig, run_folder: Path) -> None:
     exported = {"quantized_models": ("quantization.export_dir", config.quantization.export_dir)}
     folders = (trained if config.trains else {}) | (exported if config.quantizes else {})
     for name, (key, wanted) in folders.items():
-        link, target = run_folder / name, run_folder / Path(wanted).expanduser()
+        link = Path(os.path.abspath(run_folder / name))
+        target = Path(os.path.abspath(run_folder / Path(wanted).expanduser()))
         if target == link:
             continue
-        if link in target.parents or target in (run_folder, *run_folder.parents):
+        if link in target.parents or target in link.parents:
             supported = f"a folder of its own, not below {name}"
             raise UnsupportedError(key, repr(wanted), supported, "Choose another folder.")
         make_folder(target)

@@ -3,18 +3,19 @@
 from pathlib import Path
 from typing import Any
 
+from tinydet.deployment.compiling import QUANTIZED_MODEL
 from tinydet.pipeline import datasets
-from tinydet.pipeline.context import Run
 from tinydet.pipeline.data_check import check_part
 from tinydet.pipeline.detector_of import spec_of
-from tinydet.pipeline.int8_model import QUANTIZED_MODEL
+from tinydet.pipeline.network import require_training_tools
 from tinydet.pipeline.quantization import (
     AWARE_FOLDER,
     LAYER_REPORT_FILE,
     check_drop,
+    compare_with_float,
     quantize_configured,
 )
-from tinydet.pipeline.train_stage import require_training_tools
+from tinydet.pipeline.run_folder import Run
 from tinydet.tracking import log_metrics
 
 
@@ -50,7 +51,7 @@ def evaluate_stage(run: Run, model_path: Path) -> Any:
         engine=engine,
     )
     dataset, data_path = datasets.load_evaluation(config.dataset, detector.spec.class_names)
-    check_part(run, "test", dataset)
+    dataset = check_part(run, "test", dataset)
     result = evaluate(
         detector,
         dataset,
@@ -78,13 +79,11 @@ def compare_stage(run: Run, float_result: Any, int8_result: Any) -> None:
     Raises:
         AccuracyError: The drop is larger than ``quantization.max_drop``.
     """
-    from tinydet.evaluation import compare, format_comparison, save_comparison, save_lost_images
+    from tinydet.evaluation import format_comparison
 
-    comparison = compare(float_result, int8_result)
-    save_comparison(comparison, run.folder)
     section = run.config.quantization
-    if section.report:
-        save_lost_images(run.scored[-2], run.scored[-1], run.folder)
+    scored = run.scored[-2:] if section.report else ()
+    comparison = compare_with_float(float_result, int8_result, run.folder, scored)
     run.log.say(f"\n{format_comparison(comparison)}")
     layers = run.folder / QUANTIZED_MODEL.parent / LAYER_REPORT_FILE
     check_drop(float_result, int8_result, section.max_drop, layers)

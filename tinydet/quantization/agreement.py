@@ -17,19 +17,13 @@ from tinydet.quantization.converter import to_int8
 from tinydet.quantization.folded_network import RESIZES, SOFTMAX, Layer
 from tinydet.quantization.prepared_network import PreparedNetwork
 from tinydet.quantization.quantization_aware import network_to_train
-from tinydet.quantization.simulation.fake_quantization import (
-    round_activation,
-    round_mixed,
-)
+from tinydet.quantization.simulation.fake_quantization import round_activation, round_mixed
 from tinydet.quantization.simulation.operators import compute_layer
 from tinydet.quantization.tflite_file import TensorReader, run_with_tensors
 
 
 def layer_codes(
-    prepared: PreparedNetwork,
-    layer: Layer,
-    tensors: Mapping[int, Int8Tensor],
-    codes: TensorReader,
+    prepared: PreparedNetwork, layer: Layer, tensors: Mapping[int, Int8Tensor], codes: TensorReader
 ) -> npt.NDArray[np.float32] | None:
     """The codes that the rounded network gives for one layer.
 

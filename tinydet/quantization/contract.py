@@ -12,7 +12,7 @@ from tinydet.config.detector_spec import DetectorSpec, PreprocessSpec
 from tinydet.errors import ModelFileError
 from tinydet.inference import load_detector
 from tinydet.inference.decoding import spec_anchors
-from tinydet.inference.output_layout import BOX_COLUMNS
+from tinydet.inference.output_roles import BOX_COLUMNS
 from tinydet.quantization.options import QuantizationOptions, TensorType
 from tinydet.quantization.tflite_file import (
     NUMPY_TYPES,
@@ -96,7 +96,7 @@ def compare_engines(
         ``score`` (0..1) and ``box`` (fractions of the image).
 
     Raises:
-        ModelFileError: One of the engines gives something that is no number.
+        ModelFileError: One of the engines gives something that is not a number.
     """
     scores, boxes = load_detector(path, spec).outputs(image_u8[None])
     ref_scores, ref_boxes = load_detector(path, spec, engine="litert-ref").outputs(image_u8[None])

@@ -16,7 +16,7 @@ from tinydet.config.detector_spec import (
 from tinydet.errors import ModelFileError, UnsupportedError
 from tinydet.inference.decoding import matching_anchors
 from tinydet.inference.keras_detector import check_shapes, load_keras_model
-from tinydet.inference.output_layout import BOX_COLUMNS
+from tinydet.inference.output_roles import BOX_COLUMNS
 from tinydet.quantization.calibration import CalibrationImages, select_calibration_images
 from tinydet.quantization.converter import fold
 from tinydet.quantization.folded_network import FoldedNetwork, Range

@@ -10,16 +10,11 @@ import yaml
 from tinydet.config.detector_spec import UNNAMED_PROJECT
 from tinydet.config.files import write_text_atomically
 from tinydet.errors import DataError
-from tinydet.report.accuracy import (
-    Accuracy,
-    Evaluation,
-    compare,
-    read_evaluations,
-    read_examples,
-)
+from tinydet.report.accuracy import Accuracy, Evaluation, compare, read_evaluations, read_examples
 from tinydet.report.charts import training_charts
 from tinydet.report.examples import Examples, collect_examples
 from tinydet.report.facts import bytes_text, count_text, find_number, to_facts
+from tinydet.report.html import render
 from tinydet.report.pictures import Picture, PictureEmbedder
 from tinydet.report.quantized_model import read_quantized_model
 from tinydet.report.run_files import RunFiles
@@ -40,6 +35,7 @@ MAX_PREDICTIONS = 12
 PREDICTION_SIDE_PX = 480
 DEFAULT_SCORE = 0.5
 DEFAULT_HIT_IOU = 0.5
+FILTERS = {"percent": percent, "signed": signed, "count": count_text, "bytes": bytes_text}
 
 
 @dataclass(frozen=True)
@@ -76,31 +72,10 @@ def write_report(run_folder: Path) -> Path:
         OutputError: The report cannot be written.
     """
     if not run_folder.is_dir():
-        raise DataError(run_folder, "is no folder", "Give the output folder of a run.")
+        raise DataError(run_folder, "is not a folder", "Give the output folder of a run.")
     report = run_folder / REPORT_FILE
-    write_text_atomically(report, _render(_gather(RunFiles(run_folder))))
+    write_text_atomically(report, render("report.html.j2", _gather(RunFiles(run_folder)), FILTERS))
     return report
-
-
-def _render(context: dict[str, Any]) -> str:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("tinydet"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "percent": percent,
-        "signed": signed,
-        "count": count_text,
-        "bytes": bytes_text,
-    }
-    # A file name may hold bytes that are no UTF-8 (lone surrogates): shown as a question mark.
-    page = environment.get_template("report.html.j2").render(context)
-    return page.encode("utf-8", "replace").decode("utf-8")
 
 
 def _gather(files: RunFiles) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The linker script of a Cortex-M image, from the memories it may use."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 TEMPLATE = Path(__file__).parent / "firmware" / "cortex_m.ld"
@@ -50,6 +50,15 @@ class MemoryMap:
     def regions(self) -> tuple[MemoryRegion, ...]:
         """Each region once."""
         return tuple(dict.fromkeys((self.program, self.weights, self.data, self.arena)))
+
+    def resized(self, size_bytes: int) -> "MemoryMap":
+        """The same with every region of another size."""
+        return MemoryMap(
+            *(
+                replace(region, size_bytes=size_bytes)
+                for region in (self.program, self.weights, self.data, self.arena)
+            )
+        )
 
     def commands(self) -> str:
         """The MEMORY command and the names of the parts."""

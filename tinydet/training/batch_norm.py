@@ -56,9 +56,10 @@ def _fused_call(layer: Any, inputs: Any, training: bool | None = None, mask: Any
 
 
 def reestimate_batch_norm(model: keras.Model, batches: Iterable[FloatArray]) -> None:
-    """Set the moving means and variances to those of some batches, with the weights of now.
+    """Set the moving means and variances to those of some batches, with the current weights.
 
-    The running averages of training are of networks of many steps, which were not the one of now.
+    The running averages of training belong to the networks of many steps, which differ from the
+    current one.
     Over batches with means ``m_i`` and (biased) variances ``v_i`` the mean becomes ``mean(m_i)``,
     the variance ``mean(v_i + m_i**2) - mean(m_i)**2``: that of all their pixels together. Frozen
     layers keep theirs. Dropout is left out.

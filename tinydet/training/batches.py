@@ -62,7 +62,7 @@ class TrainingBatches:
             a set smaller than one batch is repeated.
         seed: Of order and augmentation.
         num_workers: Threads.
-        images: Where decoded images come from; None decodes each anew.
+        images: Where decoded images come from; None decodes each of them every time.
         share: Which samples of each batch this process prepares; None for all.
 
     Attributes:

@@ -31,10 +31,9 @@ from tinydet.training.fingerprint import fingerprint
 from tinydet.training.history import CURVES_FILE, METRICS_FILE, draw_curves, write_metrics
 from tinydet.training.losses import DetectionLoss
 from tinydet.training.model_setup import SeedLayers, prepare
-from tinydet.training.options import TrainingOptions, TrainingResult
+from tinydet.training.options import RECIPES, TrainingOptions, TrainingResult
 from tinydet.training.precision import full_precision
 from tinydet.training.progress_bar import ProgressBar
-from tinydet.training.recipes import RECIPES
 from tinydet.training.synchronization import EpochSynchronization, FirstMeasures, average_batch_norm
 from tinydet.training.validation import VALIDATION_METRICS, Validation, ValidationCallback
 from tinydet.training.weight_average import WeightAverage, averaged
@@ -52,7 +51,7 @@ def train(
     options: TrainingOptions,
     run_folder: Path,
 ) -> TrainingResult:
-    """Train, or go on where a killed run stopped.
+    """Train, or resume a run that was interrupted.
 
     If ``run_folder`` holds the last weights of a run with the same settings, it is continued after
     its last finished epoch, with the same result as if it had never stopped.
@@ -223,7 +222,7 @@ def _fit(
 def _finish(
     model: keras.Model, batches: TrainingBatches, options: TrainingOptions, path: Path
 ) -> None:
-    """Measure the statistics of batch normalization anew, where wanted, and save."""
+    """Measure the statistics of batch normalization again, where wanted, and save."""
     group = current_group()
     group.weights_from_first(model.variables)
     steps = min(options.batch_norm_batches, batches.steps_per_epoch)

@@ -51,7 +51,7 @@ def make_optimizer(name: str, arguments: Mapping[str, Any]) -> keras.optimizers.
 
 
 class SeedLayers(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships no types
-    """Starts every random layer anew in each epoch, from (seed, epoch, place of the layer).
+    """Seeds every random layer at the start of each epoch, from (seed, epoch, place of the layer).
 
     Keras keeps the state of its random layers neither in weights files nor in model files.
 
@@ -91,10 +91,7 @@ def seed_everything(seed: int, deterministic: bool = False) -> None:
 
 
 def prepare(
-    model: keras.Model,
-    options: TrainingOptions,
-    loss: keras.losses.Loss,
-    group: ProcessGroup,
+    model: keras.Model, options: TrainingOptions, loss: keras.losses.Loss, group: ProcessGroup
 ) -> None:
     """Freeze layers, choose kernels, compile, and give the optimizer its variables.
 
@@ -130,7 +127,7 @@ def freeze(model: keras.Model, frozen_layers: str) -> None:
         frozen_layers: See ``parse_frozen_layers``.
 
     Raises:
-        UnsupportedError: It is no list of slices, a layer does not exist, or none would learn.
+        UnsupportedError: It is not a list of slices, a layer does not exist, or none would learn.
     """
     try:
         parts = parse_frozen_layers(frozen_layers)

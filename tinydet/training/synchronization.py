@@ -13,8 +13,8 @@ def synchronize_batch_norm(model: keras.Model, group: ProcessGroup) -> None:
     """Let training steps normalise by the statistics of the whole batch, of all processes.
 
     Only the instances change: the saved model holds plain Keras layers. It costs two sums over
-    the processes per layer and step, which is cheap between the GPUs of a machine and dear
-    between machines, and matters only where a process has few images (below about 8).
+    the processes per layer and step, which is cheap between the GPUs of a machine and
+    expensive between machines, and matters only where a process has few images (below about 8).
 
     Args:
         model: The model that is about to be trained.

@@ -11,12 +11,7 @@ from tinydet.boxes import Detections, FloatArray, clip_boxes
 from tinydet.config.detector_spec import PostprocessSpec, PreprocessSpec
 from tinydet.data.dataset import Sample
 from tinydet.data.images import read_image
-from tinydet.data.preprocess import (
-    ImageArray,
-    boxes_to_network,
-    preprocess,
-    rescale,
-)
+from tinydet.data.preprocess import ImageArray, boxes_to_network, preprocess, rescale
 from tinydet.inference import select_in_image
 from tinydet.inference.decoding import softmax
 from tinydet.metrics import (
@@ -161,7 +156,7 @@ class ValidationCallback(keras.callbacks.Callback):  # type: ignore[misc]  # ker
         loss: The training loss.
         period: Measure every so many epochs, and after the last one; between, the last values
             stand.
-        latest: Logs of the epoch before, of a run that goes on; empty at the start.
+        latest: Logs of the epoch before, in a resumed run; empty at the start.
         average: Of the weights: what is measured, where there is one.
     """
 

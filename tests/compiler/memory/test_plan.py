@@ -14,6 +14,7 @@ from tinydet.compiler.memory import (
     PlanRequest,
     live_bytes,
     plan_memory,
+    plan_record,
     whole_tensor_peak_bytes,
     with_output_scratch,
 )
@@ -146,7 +147,7 @@ def test_rows_of_what_is_no_image_cannot_be_fed():
 
 def test_plan_as_json_tells_every_place():
     plan = plan_memory(chain(), PlanRequest(objective="ram", output_scratch_bytes=8))
-    record = json.loads(json.dumps(plan.to_json()))
+    record = json.loads(json.dumps(plan_record(plan)))
     assert record["arena_bytes"] == plan.arena_bytes
     assert record["input"] == "image"
     names = [step["step"] for segment in record["segments"] for step in segment["steps"]]

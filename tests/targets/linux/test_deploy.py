@@ -48,7 +48,7 @@ def test_images_of_this_machine(small_model, native_board, pc_program, board, tm
         source=Source(images=paths),
         on_result=told.append,
     )
-    comparison = compare_with_pc(small_model, pc_program, paths, deployed.results)
+    comparison = compare_with_pc(pc_program, paths, deployed.results)
     assert comparison.num_same == 20
     assert str(comparison) == "20 images: same boxes as on this machine"
     assert list(deployed.results) == told
@@ -66,7 +66,7 @@ def test_damaged_images_of_this_machine(small_model, native_board, pc_program, b
     source = Source(images=paths)
     results = deploy_small(small_model, native_board, board, tmp_path, source=source).results
     assert results[1] == {"file": str(paths[1]), "error": "is truncated"}
-    comparison = compare_with_pc(small_model, pc_program, paths, results)
+    comparison = compare_with_pc(pc_program, paths, results)
     assert (comparison.num_same, comparison.not_compared) == (2, [str(paths[1])])
 
 

@@ -63,7 +63,7 @@ def test_deployed_with_the_boxes_of_this_machine(
         folder_on_board=str(open_board.home),
         source=Source(images=paths),
     )
-    comparison = compare_with_pc(small_model, pc_program, paths, deployed.results)
+    comparison = compare_with_pc(pc_program, paths, deployed.results)
     assert comparison.num_same == 20
 
 

@@ -26,10 +26,14 @@ class Constants:
 
     Args:
         network: Name of the network.
+
+    Attributes:
+        tables: Public structure -> the tables it points at, by their names.
     """
 
     def __init__(self, network: str) -> None:
         self.network = network
+        self.tables: dict[str, tuple[str, ...]] = {}
         self._heading = ""
         self._definitions: list[str] = []
         self._declarations: list[str] = []
@@ -79,6 +83,8 @@ class Constants:
     def structure(self, struct: Struct, name: str) -> str:
         """Put a public structure there, and give its name."""
         public_name = f"{self.network}_{name}"
+        known = set(self._names.values())
+        self.tables[public_name] = tuple(str(v) for _, v in struct.fields if v in known)
         self._define(c_text.structure(struct, public_name))
         self._declarations.append(f"extern const {struct.c_type} {public_name};")
         return public_name

@@ -1,7 +1,8 @@
 """All C files of a network: its own, and the kernels that it calls."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
@@ -19,15 +20,28 @@ _NAME = re.compile(r"\btd_\w+")
 _COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
 
 
-def generate(model: GeneratedModel) -> dict[str, str]:
+@dataclass(frozen=True)
+class GeneratedCode:
+    """A network as freestanding C.
+
+    Attributes:
+        files: File name -> text: ``NAME.h`` and ``NAME.c``, ``NAME_weights.h`` and
+            ``NAME_weights.c``, and the kernels that they use with their headers.
+        tables: Parameters of a kernel -> the constant tables that they point at, by their names.
+    """
+
+    files: Mapping[str, str]
+    tables: Mapping[str, tuple[str, ...]]
+
+
+def generate(model: GeneratedModel) -> GeneratedCode:
     """Write a network as freestanding C.
 
     Args:
         model: The network, its memory plan and its name.
 
     Returns:
-        File name -> text: ``NAME.h`` and ``NAME.c``, ``NAME_weights.h`` and ``NAME_weights.c``, and
-        the kernels that they use with their headers. The same for the same input, byte for byte.
+        The files; the same for the same input, byte for byte.
 
     Raises:
         CompilerError: Something has no kernel. All of it is named.
@@ -42,7 +56,7 @@ def generate(model: GeneratedModel) -> dict[str, str]:
         f"{model.name}_weights.h": constants.header(model.origin, operators),
         f"{model.name}_weights.c": constants.source(model.origin, operators),
     }
-    return files | needed_files(kernels)
+    return GeneratedCode(files | needed_files(kernels), constants.tables)
 
 
 @cache

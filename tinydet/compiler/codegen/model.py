@@ -85,9 +85,7 @@ class GeneratedModel:
     @property
     def input_mode(self) -> InputMode:
         """How the input comes."""
-        if self.plan.schedule.flow.external_input:
-            return "caller"
-        return "image" if self.plan.state is None else "rows"
+        return self.plan.input_mode
 
     @property
     def copies_input(self) -> bool:

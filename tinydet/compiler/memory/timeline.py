@@ -20,7 +20,7 @@ class Timeline:
     """Buffers and events of a schedule.
 
     Attributes:
-        buffers: Whole tensors (one per storage that is no ring), rings, scratch memory, state.
+        buffers: Whole tensors (one per storage that is not a ring), rings, scratch memory, state.
         storage_buffers: Storage -> its buffer. Storages in memory of the caller have none.
         scratch_buffers: Step -> the buffer that its kernel works in.
         state_buffer: What is kept between two rows that are fed; None where the input comes whole.

@@ -1,6 +1,4 @@
 """Changes of the graph that keep its outputs, bit for bit."""
 
-from tinydet.compiler.passes.detector_head import DetectorHead
-from tinydet.compiler.passes.lowering import lower
-
-__all__ = ["DetectorHead", "lower"]
+from tinydet.compiler.passes.detector_head import DetectorHead as DetectorHead
+from tinydet.compiler.passes.lowering import lower as lower
