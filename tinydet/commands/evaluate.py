@@ -9,6 +9,7 @@ from tinydet.commands.data import SPLITS
 from tinydet.commands.init import DATA_HELP
 from tinydet.commands.options import Command, Option, output_option
 from tinydet.commands.predict import CLASSES
+from tinydet.config.detector_spec import TFLITE_SUFFIXES
 from tinydet.errors import OptionError, UnsupportedError
 from tinydet.pretrained import LISTED
 from tinydet.pretrained import model_path as path_of
@@ -193,7 +194,7 @@ def _detector(
         return detector, detector.name
     path = path_of(detector)
     contexts = set() if is_described(path) else {"undescribed"}
-    contexts |= {"tflite"} if path.suffix.lower() == ".tflite" or path.is_dir() else set()
+    contexts |= {"tflite"} if path.suffix.lower() in TFLITE_SUFFIXES or path.is_dir() else set()
     COMMAND.check(contexts, class_names=class_names, engine=engine)
     spec = spec_for(path, class_names)
     if engine in C_ENGINES:
