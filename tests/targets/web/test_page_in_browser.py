@@ -176,8 +176,8 @@ def test_everything_can_be_reached_by_the_keyboard(browser):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("text.png", b"no image", "text.png is no image that this browser can read."),
-        ("empty.jpg", b"", "empty.jpg is no image that this browser can read."),
+        ("text.png", b"no image", "text.png is not an image that this browser can read."),
+        ("empty.jpg", b"", "empty.jpg is not an image that this browser can read."),
     ],
 )
 def test_a_damaged_file_is_named(browser, tmp_path, name, content, message):
@@ -243,7 +243,7 @@ def test_without_a_camera_the_page_says_so(open_page):
 def test_a_refused_camera_is_explained(open_page):
     browser = open_page("--use-fake-device-for-media-stream", "--deny-permission-prompts")
     browser.run("document.getElementById('camera').click()")
-    browser.wait_for(f"{SAID}.startsWith('The camera is not allowed for this page.')")
+    browser.wait_for(f"{SAID}.startsWith('This page is not allowed to use the camera.')")
 
 
 def test_a_browser_without_simd_is_told(page_path, tmp_path):

@@ -9,6 +9,7 @@ from tinydet.config.detector_spec import UNNAMED_PROJECT, AspectRatio, ColorMode
 from tinydet.config.schema.values import (
     Count,
     File,
+    Files,
     Flag,
     Number,
     Positive,
@@ -72,7 +73,8 @@ class DatasetSection(Section):
     Attributes:
         name: What the data is called in ``detector.json`` and the model card.
         class_names: Names in label order, without the background; None where the set tells them.
-        training_path: Folder, ``data.yaml`` or COCO json.
+        training_path: Folder, ``data.yaml``, COCO json, zip file, ...; or a list of them, whose
+            classes are joined by name.
         validation_path: The same; None splits ``training_path``.
         validation_split: Share of the training set used for validation, in (0, 1).
         test_path: Evaluation set.
@@ -82,14 +84,16 @@ class DatasetSection(Section):
         train_images_path: Folder of the images, where the labels of ``training_path`` (a COCO json,
             a folder of xml files) lie elsewhere; None searches near the labels.
         val_images_path: The same for validation.
+        strict: An image that cannot be read ends the run; else it is left out and told.
+        allow_no_boxes: Train also where no image has a box.
         exclude_unlabeled: Train and validate without the images that have no box; by default they
             are kept, as negatives.
     """
 
     name: Text = "unnamed"
     class_names: Texts | None = None
-    training_path: File | None = None
-    validation_path: File | None = None
+    training_path: Files | None = None
+    validation_path: Files | None = None
     validation_split: Annotated[Number, Field(gt=0, lt=1)] = 0.2
     test_path: File | None = None
     quantization_path: File | None = None
@@ -97,6 +101,8 @@ class DatasetSection(Section):
     seed: Annotated[Whole, Field(ge=0)] = 123
     train_images_path: File | None = None
     val_images_path: File | None = None
+    strict: Flag = False
+    allow_no_boxes: Flag = False
     exclude_unlabeled: Flag = False
 
     @field_validator("class_names")

@@ -79,7 +79,7 @@ def _markdown(tables: list[Table], benchmarks: Benchmarks) -> str:
             [cell.number for cell in table.rows[0]],
         )
         parts.append(f"## {table.title}\n\n{table.note}\n\n{rows}")
-    parts.append(f"## Memory against boards\n\n![{CAPTION}]({CHART_FILE})\n")
+    parts.append(f"## Memory use and boards\n\n![{CAPTION}]({CHART_FILE})\n")
     if benchmarks.unknown:
         names = ", ".join(map(markdown.escape, benchmarks.unknown))
         parts.append(f"Records that could not be used: {names}\n")
