@@ -1,7 +1,7 @@
 """What a model file was made for: its ``detector.json``, else what the user says."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -93,14 +93,23 @@ def label_file_names(config: UserConfig) -> tuple[str, ...] | None:
     return tuple(line.strip() for line in lines if line.strip())
 
 
-def spec_for(model_path: Path, class_names: Sequence[str] | None) -> DetectorSpec:
+def spec_for(
+    model_path: Path,
+    class_names: Sequence[str] | None,
+    names_of_data: Callable[[], Sequence[str]] | None = None,
+) -> DetectorSpec:
     """What a model that is given by its path was made for.
 
     Args:
         model_path: The model.
         class_names: Of a model without ``detector.json``, in the order of its outputs. None takes
             the labels packed into a file that ends in a post-processing operator, else general
-            names. What its input tells of the rescaling counts, else the default does.
+            names.
+        names_of_data: Gives the class names of labelled images, which are taken, and told, where
+            the model has none and as many classes.
+
+    Returns:
+        What its input tells of the rescaling counts, else the default does.
 
     Raises:
         ModelFileError: There is neither a ``detector.json`` nor a list of class names.
@@ -110,7 +119,7 @@ def spec_for(model_path: Path, class_names: Sequence[str] | None) -> DetectorSpe
     from tinydet.inference import read_facts
 
     facts = read_facts(model_path)
-    names = class_names if class_names is not None else _own_names(model_path, facts)
+    names = class_names if class_names is not None else _own_names(model_path, facts, names_of_data)
     height, width = facts.input_size
     preprocess = PreprocessSpec(height=height, width=width)
     if facts.rescaling is not None:
@@ -124,22 +133,34 @@ def spec_for(model_path: Path, class_names: Sequence[str] | None) -> DetectorSpe
     return DetectorSpec(class_names=tuple(names), preprocess=preprocess, postprocess=postprocess)
 
 
-def _own_names(model_path: Path, facts: "ModelFacts") -> Sequence[str]:
-    """Class names of a file with a post-processing operator, which are told."""
+def _own_names(
+    model_path: Path,
+    facts: "ModelFacts",
+    names_of_data: Callable[[], Sequence[str]] | None,
+) -> Sequence[str]:
+    """Class names of a model without ``detector.json``; those that are not its own are told."""
     number = facts.num_classes
-    if facts.postprocess is None or number is None:
-        finds = "" if number is None else f" (it finds {number})"
+    if facts.label_names is not None:
+        return facts.label_names
+    of_data = names_of_data() if names_of_data is not None and number is not None else ()
+    if number is not None and len(of_data) == number:
+        _say(f"{model_path}: class names of the data, in its order: {', '.join(of_data)}")
+        return of_data
+    if facts.postprocess is None or number is None or names_of_data is not None:
+        told = [] if number is None else [f"it finds {number}"]
+        told += [f"the data has {len(of_data)}"] if of_data else []
+        finds = f" ({', '.join(told)})" if told else ""
         raise ModelFileError(
             model_path,
             f"has no {DETECTOR_FILE} beside it, so its classes are not known{finds}",
             "Give their names with --classes, in the order of its outputs.",
         )
-    if facts.label_names is not None:
-        return facts.label_names
-    names = [f"class {index + 1}" for index in range(number)]
-    text = f"{model_path}: its {number} classes have no names (give them with --classes)"
+    _say(f"{model_path}: its {number} classes have no names (give them with --classes)")
+    return [f"class {index + 1}" for index in range(number)]
+
+
+def _say(text: str) -> None:
     print(text, file=sys.stderr)  # noqa: T201 - a note to the user
-    return names
 
 
 def is_described(model_path: Path) -> bool:
