@@ -83,7 +83,7 @@ class Benchmark:
 
 
 @dataclass
-class _Cost:
+class StepCost:
     """What is known of a step while the calls are gone through."""
 
     instructions: int = 0
@@ -122,7 +122,7 @@ def benchmark(
     marked = CortexMProgram(marked_image, target.name, model, folder / "marked")
     run = program.measure_run(image_u8)
     detect = program.measure_detect(image_u8)
-    costs = _assign(run.pieces, marked.measure_run(image_u8).pieces)
+    costs = assign(run.pieces, marked.measure_run(image_u8).pieces)
     tables = ConstantTables(model.sources[f"{model.name}.c"], program.image)
     steps = tuple(
         StepCount(
@@ -147,7 +147,7 @@ def benchmark(
     )
 
 
-def _assign(pieces: Sequence[Piece], marked_pieces: Sequence[Piece]) -> dict[str, _Cost]:
+def assign(pieces: Sequence[Piece], marked_pieces: Sequence[Piece]) -> dict[str, StepCost]:
     """Give each call of the plain build to its operator.
 
     Args:
@@ -161,7 +161,7 @@ def _assign(pieces: Sequence[Piece], marked_pieces: Sequence[Piece]) -> dict[str
     Raises:
         RuntimeError: The two do not make the same calls.
     """
-    costs: dict[str, _Cost] = {}
+    costs: dict[str, StepCost] = {}
     position = 0
     calls: list[Piece] = []
     for piece in marked_pieces:
@@ -176,9 +176,9 @@ def _assign(pieces: Sequence[Piece], marked_pieces: Sequence[Piece]) -> dict[str
         calls = []
         copies = [p for p in own if p.argument == INPUT_PARAMETERS]
         if copies:
-            costs.setdefault(INPUT, _Cost()).add(copies)
+            costs.setdefault(INPUT, StepCost()).add(copies)
         kernels = [p for p in own if p.argument != INPUT_PARAMETERS]
-        costs.setdefault(piece.argument, _Cost()).add(kernels)
+        costs.setdefault(piece.argument, StepCost()).add(kernels)
     rest = pieces[position:]
     if calls or any(p.callee for p in rest):
         raise RuntimeError("the plain build makes other calls behind the last mark")

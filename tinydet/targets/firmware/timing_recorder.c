@@ -11,7 +11,18 @@
 
 typedef struct {
     uint64_t address, size;
+    uint64_t first_access, num_accesses; /* set between the runs */
 } td_block;
+
+/* Address: registers at the begin of the block, and a constant. Hooks on the accesses themselves
+ * would tell all addresses, but in Unicorn 2.1 they cost a microsecond each and disturb IT blocks. */
+typedef struct {
+    int64_t offset;
+    int32_t base, index; /* numbers of registers for Unicorn, 0: none */
+    int32_t shift; /* of the index, to the left */
+    int32_t size, count; /* bytes of each, how many behind each other */
+    int32_t writes;
+} td_access;
 
 typedef struct {
     uint64_t before, block; /* indices of blocks */
@@ -55,13 +66,14 @@ typedef struct {
     td_group *groups;
     const uint64_t *group; /* number of pieces begun so far; the current one is this - 1 */
     uint64_t max_groups;
+    const td_access *accesses;
+    int (*read_register)(void *engine, int number, void *value); /* uc_reg_read */
     uint64_t unaligned_wait; /* sixteenths of a cycle for an access across its own size */
     uint64_t overflow; /* a table was full: nothing counts */
     uint64_t last_block, last_transition, last_data_region, last_code_region;
 } td_timing;
 
 void td_time_block(void *engine, uint64_t address, uint32_t size, void *user_data);
-void td_time_access(void *engine, int type, uint64_t address, int size, int64_t value, void *user_data);
 
 static uint64_t td_mix(uint64_t value)
 {
@@ -128,7 +140,7 @@ static uint64_t td_block_index(td_timing *t, uint64_t address, uint64_t size)
         t->overflow = 1;
         return 0;
     }
-    t->blocks[t->num_blocks] = (td_block){address, size};
+    t->blocks[t->num_blocks] = (td_block){address, size, 0, 0};
     t->target[t->num_blocks] = TD_NONE;
     t->block_table[at] = (uint32_t)++t->num_blocks;
     return t->last_block = t->num_blocks - 1;
@@ -189,12 +201,63 @@ static uint64_t td_fetch(td_timing *t, uint64_t address, uint64_t size)
     return wait;
 }
 
+static uint32_t td_register(td_timing *t, void *engine, int32_t number)
+{
+    uint32_t value = 0;
+    if (number) {
+        (void)t->read_register(engine, number, &value);
+    }
+    return value;
+}
+
+static void td_one_access(td_timing *t, td_group *group, const td_access *access, uint32_t address)
+{
+    td_region *region = td_find(t, address, &t->last_data_region);
+    uint64_t bytes = (uint64_t)access->size * (uint64_t)access->count;
+    if (!region) {
+        return;
+    }
+    if (address & (uint32_t)(access->size - 1)) {
+        group->data += t->unaligned_wait;
+    }
+    if (access->writes) {
+        group->data += region->write_wait * (uint64_t)access->count;
+        return;
+    }
+    region->bytes_read += bytes;
+    if (address >= t->data_begin && address < t->data_end) {
+        group->weight_bytes += bytes;
+    }
+    if (region->data_cache == TD_NONE) {
+        group->data += region->data_wait * (uint64_t)access->count;
+        return;
+    }
+    td_cache *cache = &t->caches[region->data_cache];
+    for (uint64_t at = address; at < address + bytes; at += cache->line_bytes) {
+        group->data += td_touch(cache, at) ? 0 : region->data_wait;
+    }
+}
+
+static void td_accesses(td_timing *t, void *engine, td_group *group, const td_block *block)
+{
+    int32_t known = 0;
+    uint32_t value = 0;
+    for (uint64_t i = 0; i < block->num_accesses; i++) {
+        const td_access *access = &t->accesses[block->first_access + i];
+        if (access->base != known) { /* accesses are mostly in runs of one base */
+            known = access->base;
+            value = td_register(t, engine, known);
+        }
+        uint32_t index = access->index ? td_register(t, engine, access->index) << access->shift : 0;
+        td_one_access(t, group, access, value + index + (uint32_t)access->offset);
+    }
+}
+
 #if defined(_WIN32)
 __declspec(dllexport)
 #endif
 void td_time_block(void *engine, uint64_t address, uint32_t size, void *user_data)
 {
-    (void)engine;
     td_timing *t = user_data;
     uint64_t block = td_block_index(t, address, size);
     td_transition *transition = td_transition_of(t, t->previous, block);
@@ -206,37 +269,6 @@ void td_time_block(void *engine, uint64_t address, uint32_t size, void *user_dat
         group->issue += transition->missed_cost;
     }
     group->fetch += td_fetch(t, address, size);
+    td_accesses(t, engine, group, &t->blocks[block]);
     t->previous = block;
-}
-
-#if defined(_WIN32)
-__declspec(dllexport)
-#endif
-void td_time_access(void *engine, int type, uint64_t address, int size, int64_t value, void *user_data)
-{
-    (void)engine;
-    (void)value;
-    td_timing *t = user_data;
-    td_group *group = td_current(t);
-    td_region *region = td_find(t, address, &t->last_data_region);
-    int writes = type == 17; /* UC_MEM_WRITE */
-    if (!region) {
-        return;
-    }
-    if (address & (uint64_t)(size - 1)) {
-        group->data += t->unaligned_wait;
-    }
-    if (writes) {
-        group->data += region->write_wait;
-        return;
-    }
-    region->bytes_read += (uint64_t)size;
-    if (address >= t->data_begin && address < t->data_end) {
-        group->weight_bytes += (uint64_t)size;
-    }
-    if (region->data_cache == TD_NONE) {
-        group->data += region->data_wait;
-    } else if (!td_touch(&t->caches[region->data_cache], address)) {
-        group->data += region->data_wait;
-    }
 }

@@ -32,6 +32,7 @@ _MOVES = ("mov", "mvn", "rev", "clz", "sxt", "uxt", "rbit", "adr", "rrx", "vmov"
 _COMPARES = ("cmp", "cmn", "tst", "teq", "vcmp", "vmsr", "msr", "pld", "cbz", "cbnz", "b", "bx", "blx",
              "bl", "tbb", "tbh")  # fmt: skip
 _READS_RESULT = ("bfi", "bfc", "movt", "vfma", "vfms", "vmla", "vmls", "vfnma", "vfnms")
+_DOWNWARD = ("push", "vpush", "stmdb", "ldmdb", "vstmdb", "vldmdb")
 FLAGS = -1  # stands among the registers for the condition flags
 
 
@@ -59,6 +60,11 @@ class Instruction:
         base: Base register of a load or store, or None.
         offset: Constant added to the base.
         sets_pc: It may leave the block.
+        index: Register that is added to the base, or None, shifted left by ``index_shift``.
+        index_shift: See ``index``.
+        base_step: By how much the base moves on; the access lies before it if post-indexed.
+        post_indexed: The access lies at the base itself.
+        sum_of: ``(register, constant)`` whose sum it computes, where it is that simple.
     """
 
     address: int
@@ -79,6 +85,11 @@ class Instruction:
     base: int | None = None
     offset: int = 0
     sets_pc: bool = False
+    index: int | None = None
+    index_shift: int = 0
+    base_step: int = 0
+    post_indexed: bool = False
+    sum_of: tuple[int, int] | None = None
 
     @property
     def narrow(self) -> bool:
@@ -148,7 +159,10 @@ class Decoder:
             return self._memory(raw, name, kind, flags, covered)
         operands = [op for op in raw.operands if op.type == self._arm.ARM_OP_REG]
         registers = [self._register(op.reg) for op in operands]
-        shifted = any(op.shift.type and op.shift.value for op in operands) and kind != "shift"
+        # The rotation of an extension without addition is done where the extension is.
+        extends = name.startswith(("sxt", "uxt")) and len(operands) == 2
+        rotates = any(op.shift.type and op.shift.value for op in operands)
+        shifted = rotates and kind != "shift" and not extends
         early = self._early(name, kind, operands, shifted)
         accumulator = _accumulator(name, registers)
         reads, writes = _data_flow(name, registers, len(raw.operands))
@@ -166,7 +180,19 @@ class Decoder:
             conditional=covered or (kind == "branch" and (uses_flags or name != "b")),
             sets_pc=kind in ("branch", "call", "indirect")
             or self._register(self._arm.ARM_REG_PC) in writes,
+            sum_of=self._sum(raw, name, registers),
         )
+
+    def _sum(self, raw: Any, name: str, registers: Sequence[int]) -> tuple[int, int] | None:
+        """What an addition of a constant, or a move, computes."""
+        constants = [op.imm for op in raw.operands if op.type == self._arm.ARM_OP_IMM]
+        if name == "mov" and len(registers) == 2 and not raw.operands[1].shift.type:
+            return registers[1], 0
+        plain = name in ("add", "addw", "sub", "subw") and len(raw.operands) == len(registers) + 1
+        if not plain or len(constants) != 1:
+            return None
+        sign = 1 if name.startswith("add") else -1
+        return registers[-1], sign * int(constants[0])
 
     def _early(self, name: str, kind: Kind, operands: Sequence[Any], shifted: bool) -> frozenset[int]:
         registers = [self._register(op.reg) for op in operands]
@@ -213,7 +239,19 @@ class Decoder:
             base=base,
             offset=offset,
             sets_pc=loads and pc in moved,
+            index=index,
+            index_shift=memory[0].lshift if memory else 0,
+            base_step=self._step(raw, name, memory, len(moved)) if update else 0,
+            post_indexed=bool(raw.post_index) or (not memory and name not in _DOWNWARD),
         )
+
+    def _step(self, raw: Any, name: str, memory: Sequence[Any], count: int) -> int:
+        """By how much the base register moves on."""
+        if not memory:
+            words = count * (1 if not name.startswith("v") else 1)
+            return -4 * words if name in _DOWNWARD else 4 * words
+        constants = [op.imm for op in raw.operands if op.type == self._arm.ARM_OP_IMM]
+        return int(constants[-1]) if constants else int(memory[0].disp)
 
     def _register(self, number: int) -> int:
         """Double registers are counted as the first of their two single ones."""

@@ -39,6 +39,8 @@ class Region:
         fetch_wait: Of a code line that misses, or of each jump without a cache.
         next_wait: Of a code line that misses behind the one fetched last.
         write_wait: Of each write.
+        line_wait: Of each code line, where instructions are all of 32 bits and the fetch of the
+            next line cannot hide behind short ones; nothing where they are all of 16 bits.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Region:
     fetch_wait: float = 0.0
     next_wait: float = 0.0
     write_wait: float = 0.0
+    line_wait: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -63,3 +66,18 @@ class Memories:
 
     caches: tuple[Cache, ...]
     regions: tuple[Region, ...]
+
+    def fetch_line_wait(self, begin: int, end: int, num_instructions: int) -> float:
+        """Cycles that a block waits for code lines that are in the cache.
+
+        Args:
+            begin: Address of the block.
+            end: Address behind it.
+            num_instructions: Of the block.
+        """
+        region = next((r for r in self.regions if r.begin <= begin < r.end), None)
+        if region is None or not region.line_wait:
+            return 0.0
+        line_bytes = next(c.line_bytes for c in self.caches if c.name == region.fetch_cache)
+        wide = ((end - begin) / num_instructions - 2) / 2
+        return region.line_wait * wide * (end - begin) / line_bytes

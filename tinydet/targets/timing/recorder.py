@@ -2,7 +2,7 @@
 
 import ctypes
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tinydet.targets.timing.addresses import Access
 from tinydet.targets.timing.memory import Memories
 from tinydet.targets.toolchain import FIRMWARE, Toolchain, shared_library_flags, zig_cc
 
@@ -18,7 +19,12 @@ NONE = 0xFFFFFFFF
 MAX_BLOCKS, MAX_TRANSITIONS = 1 << 15, 1 << 16  # powers of two
 FIRST = -1  # the block before the first one
 
-BLOCK = np.dtype([(name, "<u8") for name in ("address", "size")])
+MAX_ACCESSES = 1 << 18
+BLOCK = np.dtype([(n, "<u8") for n in ("address", "size", "first_access", "num_accesses")])
+ACCESS = np.dtype(
+    [("offset", "<i8")]
+    + [(n, "<i4") for n in ("base", "index", "shift", "size", "count", "writes")]
+)
 TRANSITION = np.dtype(
     [(name, "<u8") for name in ("before", "block", "count", "missed", "cost", "missed_cost")]
 )
@@ -48,8 +54,11 @@ class _State(ctypes.Structure):
         ("data_end", ctypes.c_uint64),
         ("groups", ctypes.c_void_p),
         ("group", ctypes.c_void_p),
+        ("max_groups", ctypes.c_uint64),
+        ("accesses", ctypes.c_void_p),
+        ("read_register", ctypes.c_void_p),
         *((name, ctypes.c_uint64) for name in (
-            "max_groups", "unaligned_wait", "overflow", "last_block", "last_transition",
+            "unaligned_wait", "overflow", "last_block", "last_transition",
             "last_data_region", "last_code_region")),
     )  # fmt: skip
 
@@ -109,6 +118,8 @@ class Recorder:
         self._groups = np.zeros(num_groups, GROUP)
         self._caches, self._tags = _cache_records(memories)
         self._regions = _region_records(memories)
+        self._accesses = np.zeros(MAX_ACCESSES, ACCESS)
+        self._num_accesses = self._located = 0
         self._state = _State(
             blocks=self._blocks.ctypes.data,
             transitions=self._transitions.ctypes.data,
@@ -127,6 +138,7 @@ class Recorder:
             groups=self._groups.ctypes.data,
             group=group or None,
             max_groups=num_groups,
+            accesses=self._accesses.ctypes.data,
             unaligned_wait=round(unaligned_cycles * FRACTION),
         )
         self._attach(uc, library)
@@ -134,28 +146,30 @@ class Recorder:
     def _attach(self, uc: Any, library: Path) -> None:
         unicorn: Any = importlib.import_module("unicorn")
         uclib: Any = importlib.import_module("unicorn.unicorn_py3.unicorn").uclib
+        self._state.read_register = ctypes.cast(uclib.uc_reg_read, ctypes.c_void_p).value
         self._library = ctypes.CDLL(str(library))
-        self._handles = [ctypes.c_size_t(), ctypes.c_size_t()]
-        hooks = (
-            (unicorn.UC_HOOK_BLOCK, self._library.td_time_block),
-            (unicorn.UC_HOOK_MEM_READ | unicorn.UC_HOOK_MEM_WRITE, self._library.td_time_access),
+        self._handle = ctypes.c_size_t()
+        status = uclib.uc_hook_add(
+            uc._uch,
+            ctypes.byref(self._handle),
+            unicorn.UC_HOOK_BLOCK,
+            ctypes.cast(self._library.td_time_block, ctypes.c_void_p),
+            ctypes.cast(ctypes.byref(self._state), ctypes.c_void_p),
+            ctypes.c_uint64(1),  # begin above end: everywhere
+            ctypes.c_uint64(0),
         )
-        for handle, (kind, function) in zip(self._handles, hooks, strict=True):
-            status = uclib.uc_hook_add(
-                uc._uch,
-                ctypes.byref(handle),
-                kind,
-                ctypes.cast(function, ctypes.c_void_p),
-                ctypes.cast(ctypes.byref(self._state), ctypes.c_void_p),
-                ctypes.c_uint64(1),  # begin above end: everywhere
-                ctypes.c_uint64(0),
-            )
-            if status:
-                raise RuntimeError(f"uc_hook_add failed with status {status}")
-        uc.ctl_flush_tb()  # code that was translated before would not call the hooks
+        if status:
+            raise RuntimeError(f"uc_hook_add failed with status {status}")
+        uc.ctl_flush_tb()  # code that was translated before would not call the hook
 
-    def reset(self) -> None:
-        """Count from zero; caches, branch predictor and transitions stay."""
+    def reset(self, *, empty_caches: bool = False) -> None:
+        """Count from zero; branch predictor and transitions stay.
+
+        Args:
+            empty_caches: Forget what the caches hold.
+        """
+        for tags in self._tags if empty_caches else []:
+            tags[:] = 0
         self._groups[:] = 0
         self._regions["bytes_read"] = 0
         self._caches["hits"] = self._caches["misses"] = 0
@@ -181,6 +195,27 @@ class Recorder:
                 span = int(self._blocks["address"][before]), int(ends[before])
             cycles, missed = cost(*span, int(self._blocks["address"][block]), int(ends[block]))
             record["cost"], record["missed_cost"] = round(cycles * FRACTION), round(missed * FRACTION)
+
+    def locate(self, accesses: Callable[[int, int], Sequence[Access]]) -> None:
+        """Set where the blocks seen so far read and write.
+
+        Args:
+            accesses: ``(begin, end)`` of a block -> its accesses, whose registers are numbered as
+                the emulator does.
+        """
+        for block in self._blocks[self._located : self._state.num_blocks]:
+            begin = int(block["address"])
+            found = accesses(begin, begin + int(block["size"]))
+            block["first_access"], block["num_accesses"] = self._num_accesses, len(found)
+            for a in found:
+                if self._num_accesses == MAX_ACCESSES:
+                    raise RuntimeError(f"more than {MAX_ACCESSES} loads and stores")
+                self._accesses[self._num_accesses] = (
+                    a.offset, a.base or 0, a.index or 0, a.index_shift, a.size_bytes, a.count,
+                    a.writes,
+                )  # fmt: skip
+                self._num_accesses += 1
+        self._located = self._state.num_blocks
 
     def totals(self) -> Totals:
         """Counts since the last reset."""
