@@ -20,7 +20,8 @@ from dataclasses import dataclass, field
 from tinydet.targets.timing.instructions import FLAGS, Instruction
 
 EX1, EX2, EX3, EX4 = 0, 1, 2, 3
-FP_LATENCY, FP_MAC_LATENCY, FP_MAC_INTERVAL = 3, 5, 3  # [CM7], [PIPE], [LLVM]
+# [PIPE], [LLVM]: one a cycle, 5 to another instruction, 3 as what the next one adds to.
+FP_LATENCY, FP_MAC_LATENCY, FP_ACCUMULATE_EARLY = 3, 5, 2
 DIV_CYCLES = 7  # [LLVM]; it ends early when the quotient is short
 FP_DIV_CYCLES = 16  # [PIPE], [LLVM]
 # [PIPE]: 8, or 6 when the flags were set three cycles before the branch.
@@ -37,6 +38,7 @@ class _State:
     """Where the schedule stands: cycle of the last instruction, and when results can be used."""
 
     ready: dict[int, float] = field(default_factory=dict)
+    ready_for_products: dict[int, float] = field(default_factory=dict)
     cycle: float = -1.0
     older: Instruction | None = None  # issued alone in `cycle` so far
     busy_until: float = 0.0  # an instruction that issues alone, or FP interval
@@ -89,8 +91,6 @@ class CortexM7:
             state.busy_until = begin + -(-instruction.count // 2)  # [PIPE]
         elif instruction.kind in ("div", "fp_div", "special"):
             state.busy_until = begin + _ALONE_CYCLES[instruction.kind]
-        elif instruction.kind == "fp_mac":
-            state.fp_free = begin + FP_MAC_INTERVAL
         elif instruction.floating:
             state.fp_free = max(state.fp_free, begin + 1)
 
@@ -101,15 +101,14 @@ _ALONE_CYCLES = {"div": DIV_CYCLES, "fp_div": FP_DIV_CYCLES, "special": 3}  # th
 def _wanted(state: _State, instruction: Instruction) -> list[float]:
     """The earliest cycle of issue that each operand allows."""
     # [PIPE]: products cannot use what a load brought in the cycle before, other operands can.
-    product = 1.0 if instruction.kind == "mac" else 0.0
-    late = [
-        max(state.ready.get(r, 0.0) - EX2, state.ready.get(-1000 - r, 0.0) * product - EX2)
-        for r in instruction.late
-    ]
+    late = [state.ready.get(r, 0.0) - EX2 for r in instruction.late]
+    if instruction.kind == "mac":
+        late += [state.ready_for_products.get(r, 0.0) - EX2 for r in instruction.late]
+    added = EX2 + FP_ACCUMULATE_EARLY if instruction.kind == "fp_mac" else EX3
     return (
         [state.ready.get(r, 0.0) - EX1 for r in instruction.early]
         + late
-        + [state.ready.get(r, 0.0) - EX3 for r in instruction.accumulator]
+        + [state.ready.get(r, 0.0) - added for r in instruction.accumulator]
         + [state.ready.get(r, 0.0) - EX4 for r in instruction.data]
     )
 
@@ -117,17 +116,17 @@ def _wanted(state: _State, instruction: Instruction) -> list[float]:
 def _ready(state: _State, instruction: Instruction, register: int, *, younger: bool) -> float:
     """From which cycle on a stage can use a result."""
     begin, kind = state.cycle, instruction.kind
-    state.ready.pop(-1000 - register, None)
+    state.ready_for_products.pop(register, None)
     if register == instruction.base_update:
         return begin + EX1 + 1
     if kind == "load":
         half = instruction.access_bytes < 4  # [PIPE]: a cycle more for bytes and half words
         if not half:
-            state.ready[-1000 - register] = begin + EX2 + 2  # as an operand of a product
+            state.ready_for_products[register] = begin + EX2 + 2  # as an operand of a product
         return begin + EX2 + 1 + half
     if kind == "load_many":
         last = begin + -(-instruction.count // 2) - 1
-        state.ready[-1000 - register] = last + EX2 + 2
+        state.ready_for_products[register] = last + EX2 + 2
         return last + EX2 + 1
     if kind == "mac":
         return begin + EX3 + 1
@@ -165,6 +164,8 @@ def _may_pair(older: Instruction, younger: Instruction) -> bool:
         return False  # [PIPE]: those of DSP and bit fields only as the older one
     if kinds == {"load"} and _same_bank(older, younger):
         return False
+    if "fp_mac" in kinds and (older.name.startswith("v") and younger.name.startswith("v")):
+        return False  # [PIPE]: nor with loads, stores and moves of the FPU
     if older.writes & younger.writes - {FLAGS}:
         return False
     return not (_shifter(older) and younger.shifted)

@@ -248,8 +248,7 @@ class Decoder:
     def _step(self, raw: Any, name: str, memory: Sequence[Any], count: int) -> int:
         """By how much the base register moves on."""
         if not memory:
-            words = count * (1 if not name.startswith("v") else 1)
-            return -4 * words if name in _DOWNWARD else 4 * words
+            return -4 * count if name in _DOWNWARD else 4 * count
         constants = [op.imm for op in raw.operands if op.type == self._arm.ARM_OP_IMM]
         return int(constants[-1]) if constants else int(memory[0].disp)
 
@@ -326,6 +325,8 @@ def _data_flow(
 def _accumulator(name: str, registers: Sequence[int]) -> frozenset[int]:
     if name.startswith(("umlal", "umaal", "smlal", "smlsl")):
         return frozenset(registers[:2])
+    if name.startswith(("vfma", "vfms", "vmla", "vmls", "vfnma", "vfnms")):
+        return frozenset(registers[:1])
     if name.startswith(_ACCUMULATES) and len(registers) == 4:
         return frozenset(registers[3:])
     return frozenset()
