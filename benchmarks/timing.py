@@ -53,7 +53,9 @@ def main() -> None:
     write_result("timing", "python benchmarks/timing.py --random MODEL.tflite", {"rows": rows})
 
 
-def row(model: Path, board: str, weights: str, folder: Path, *, keep_constant: bool) -> dict[str, Any]:
+def row(
+    model: Path, board: str, weights: str, folder: Path, *, keep_constant: bool
+) -> dict[str, Any]:
     """One model on one board."""
     settings = CompileSettings(remove_channels=not keep_constant)
     spec = spec_for(model, None)

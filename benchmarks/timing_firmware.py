@@ -1,12 +1,13 @@
 """A benchmark firmware for an STM32 in the emulator: serial port, clocks that are ready at once."""
 
+import importlib
 import struct
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-import unicorn
-from unicorn import arm_const
+unicorn: Any = importlib.import_module("unicorn")
+arm_const: Any = importlib.import_module("unicorn.arm_const")
 
 FLASH_BEGIN = 0x0800_0000
 MEMORIES = (
@@ -52,9 +53,7 @@ class FirmwareBoard:
             self.engine.mem_map(begin, size)
         self.engine.mem_write(FLASH_BEGIN, image)
         for begin in PERIPHERALS:
-            self.engine.mmio_map(
-                begin, PERIPHERAL_BYTES, self._read, begin, self._write, begin
-            )
+            self.engine.mmio_map(begin, PERIPHERAL_BYTES, self._read, begin, self._write, begin)
         self._vectors = struct.unpack("<160I", image[:640])
         unused = Counter(self._vectors[16:]).most_common(1)[0][0]
         wanted = (self._vectors[16 + number] for number in RECEIVE_INTERRUPTS)

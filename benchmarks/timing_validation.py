@@ -3,15 +3,15 @@
     python benchmarks/timing_validation.py PROGRAMS.json
 
 The programs are int8 networks of MLPerf Tiny in a code generator that is not ours (Bosch HALE), as
-firmware images that were submitted together with the throughput measured on the board. Nothing of
+firmware images that were submitted together with the throughput measured on the board. None of
 them comes with tinydet: PROGRAMS.json is a list of
 ``{"name", "core", "board", "clock_mhz", "image", "calibration", "inferences_per_s", "places"}``,
 ``image`` a raw image for address 0x08000000 and ``places`` a list of ``[begin, end, memory]``.
 
 Each runs in the emulator with a serial port and what else its start-up waits for, gets the commands
 ``infer 1`` and ``infer 2`` of the benchmark's protocol, and is estimated by the difference: one
-inference with warm caches. Programs marked ``calibration`` were looked at when the waits of memories
-were set, the others were run once, afterwards.
+inference with warm caches. Programs marked ``calibration`` were looked at when the waits of
+memories were set, the others were run once, afterwards.
 """
 
 import argparse
@@ -58,7 +58,9 @@ def main() -> None:
         name: {"points": len(e), "median": median(e), "worst": e[-1]} for name, e in errors.items()
     }
     content = {"summary": summary, "rows": rows}
-    write_result("timing_validation", "python benchmarks/timing_validation.py PROGRAMS.json", content)
+    write_result(
+        "timing_validation", "python benchmarks/timing_validation.py PROGRAMS.json", content
+    )
 
 
 def row(program: dict[str, Any], folder: Path) -> dict[str, Any]:

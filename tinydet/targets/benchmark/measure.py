@@ -91,6 +91,7 @@ class StepCost:
     parameters: set[str] = field(default_factory=set)
 
     def add(self, pieces: Sequence[Piece]) -> None:
+        """Count some calls."""
         self.instructions += sum(piece.instructions for piece in pieces)
         self.kernels.update(piece.callee for piece in pieces if piece.callee)
         self.parameters.update(piece.argument for piece in pieces if piece.argument)

@@ -2,8 +2,8 @@
 
 The emulator tells exactly which instructions run (``recorder``); a model of the core schedules them
 (``single_issue``: Cortex-M4 and M33, ``dual_issue``: Cortex-M7), simulated caches and the waits of
-the board's memories add what they cost (``memory``, ``board_memories``). Every number has its source
-beside it; ``validation`` says how far off the sums were on programs that others timed.
+the board's memories add what they cost (``memory``, ``board_memories``). Every number has its
+source beside it; ``validation`` says how far off the sums were on programs that others timed.
 """
 
 from tinydet.targets.timing.estimate import StepTime, TimingEstimate, estimate

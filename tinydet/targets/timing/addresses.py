@@ -69,7 +69,9 @@ def _access(
     moved = known.get(index, (index, 0)) if index is not None else (None, 0)
     if at is None or moved is None:
         return None
-    pushed = instruction.base_step if not instruction.post_indexed and instruction.base_step < 0 else 0
+    pushed = (
+        instruction.base_step if not instruction.post_indexed and instruction.base_step < 0 else 0
+    )
     offset = 0 if instruction.post_indexed else instruction.offset or pushed
     shifted = moved[1] << instruction.index_shift
     return Access(

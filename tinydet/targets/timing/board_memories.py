@@ -64,7 +64,8 @@ def board_timing(board: Board, path: Path = BOARDS_FILE) -> BoardTiming:
         )
     timing = known[board.name]
     caches = tuple(
-        Cache(name, size_kib_to_bytes(kib), ways, line) for name, kib, ways, line in timing["caches"]
+        Cache(name, size_kib_to_bytes(kib), ways, line)
+        for name, kib, ways, line in timing["caches"]
     )
     return BoardTiming(board, timing["clock_mhz"], caches, timing["memories"], timing["source"])
 

@@ -49,7 +49,9 @@ class CostModel:
             self._blocks[begin, end] = self._decoder.decode(code, begin)
         return self._blocks[begin, end]
 
-    def price(self, before_begin: int, before_end: int, begin: int, end: int) -> tuple[float, float]:
+    def price(
+        self, before_begin: int, before_end: int, begin: int, end: int
+    ) -> tuple[float, float]:
         """See ``Recorder.price``."""
         block = self.block(begin, end)
         before = () if before_begin == FIRST else self.block(before_begin, before_end)

@@ -62,7 +62,7 @@ class CortexM7:
             self._issue(state, instruction)
         return max(state.cycle + 1, state.busy_until) + state.penalty
 
-    def missed_cycles(self, before: Sequence[Instruction]) -> float:
+    def missed_cycles(self, before: Sequence[Instruction], /) -> float:
         """Depends on when the flags were set."""
         near = before[-1 - EARLY_FLAGS_DISTANCE :]
         late = any(FLAGS in instruction.writes for instruction in near)
@@ -178,7 +178,9 @@ def _shifter(instruction: Instruction) -> bool:
 
 
 def _same_bank(older: Instruction, younger: Instruction) -> bool:
-    same_base = older.base == younger.base and not (older.register_offset or younger.register_offset)
+    same_base = older.base == younger.base and not (
+        older.register_offset or younger.register_offset
+    )
     if not same_base:
         return False
     moved = 0 if older.base_update is None else 1

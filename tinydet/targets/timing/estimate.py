@@ -10,7 +10,14 @@ from tinydet.targets.benchmark.measure import assign
 from tinydet.targets.boards import Board
 from tinydet.targets.cortex_m import CortexMProgram, CortexMTarget
 from tinydet.targets.elf import read_image
-from tinydet.targets.emulator import FLASH_BEGIN, FLASH_BYTES, MAX_PIECES, RAM_BEGIN, RAM_BYTES, Piece
+from tinydet.targets.emulator import (
+    FLASH_BEGIN,
+    FLASH_BYTES,
+    MAX_PIECES,
+    RAM_BEGIN,
+    RAM_BYTES,
+    Piece,
+)
 from tinydet.targets.footprint import WEIGHTS
 from tinydet.targets.timing.board_memories import FLASH, board_timing, memories
 from tinydet.targets.timing.cost import CostModel
@@ -210,9 +217,9 @@ def _steps(
         return {op: cost.instructions for op, cost in assign(shown, marks).items()}
 
     instructions = by_op([piece.instructions for piece in pieces])
-    core = by_op(groups["issue"])
-    memory = by_op(groups["fetch"] + groups["data"])
-    weight_bytes = by_op(groups["weight_bytes"])
+    core = by_op(groups["issue"].tolist())
+    memory = by_op((groups["fetch"] + groups["data"]).tolist())
+    weight_bytes = by_op(groups["weight_bytes"].tolist())
     steps = []
     for op, count in instructions.items():
         total = core[op] // FRACTION

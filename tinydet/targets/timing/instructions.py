@@ -29,7 +29,8 @@ _EARLY_ALU = ("add", "sub", "mov", "addw", "subw", "movw", "movt", "adr", "mvn")
 # Their result goes to the first register without reading it, when they have two operands.
 _MOVES = ("mov", "mvn", "rev", "clz", "sxt", "uxt", "rbit", "adr", "rrx", "vmov", "vcvt", "vabs",
           "vneg", "vsqrt", "vrint", "vmrs", "mrs", "ssat", "usat", "ubfx", "sbfx")  # fmt: skip
-_COMPARES = ("cmp", "cmn", "tst", "teq", "vcmp", "vmsr", "msr", "pld", "cbz", "cbnz", "b", "bx", "blx",
+_COMPARES = ("cmp", "cmn", "tst", "teq", "vcmp", "vmsr", "msr", "pld", "cbz", "cbnz", "b", "bx",
+            "blx",
              "bl", "tbb", "tbh")  # fmt: skip
 _READS_RESULT = ("bfi", "bfc", "movt", "vfma", "vfms", "vmla", "vmls", "vfnma", "vfnms")
 _DOWNWARD = ("push", "vpush", "stmdb", "ldmdb", "vstmdb", "vldmdb")
@@ -194,7 +195,9 @@ class Decoder:
         sign = 1 if name.startswith("add") else -1
         return registers[-1], sign * int(constants[0])
 
-    def _early(self, name: str, kind: Kind, operands: Sequence[Any], shifted: bool) -> frozenset[int]:
+    def _early(
+        self, name: str, kind: Kind, operands: Sequence[Any], shifted: bool
+    ) -> frozenset[int]:
         registers = [self._register(op.reg) for op in operands]
         if kind == "indirect":
             return frozenset(registers)
@@ -258,8 +261,9 @@ class Decoder:
             return FLAGS
         first = self._arm.ARM_REG_D0
         if first <= number <= first + 15:
-            return int(self._arm.ARM_REG_S0) + 2 * (number - first)
-        return int(number)
+            single: int = self._arm.ARM_REG_S0 + 2 * (number - first)
+            return single
+        return number
 
 
 def _kind(name: str, raw: Any, arm: Any) -> Kind:
@@ -274,7 +278,9 @@ def _kind(name: str, raw: Any, arm: Any) -> Kind:
         return "call"
     if name in ("bx", "blx", "tbb", "tbh"):
         return "indirect"
-    wide_move = name == "mov" and any(op.type == arm.ARM_OP_REG and op.shift.type for op in raw.operands)
+    wide_move = name == "mov" and any(
+        op.type == arm.ARM_OP_REG and op.shift.type for op in raw.operands
+    )
     return "shift" if wide_move else "alu"
 
 

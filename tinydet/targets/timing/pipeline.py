@@ -27,7 +27,7 @@ class Pipeline(Protocol):
             taken_at: Position of the instruction that a taken branch led to; 0: there is none.
         """
 
-    def missed_cycles(self, before: Sequence[Instruction]) -> float:
+    def missed_cycles(self, before: Sequence[Instruction], /) -> float:
         """Cycles lost when the branch at the end of a block was not foreseen."""
 
 

@@ -28,9 +28,7 @@ ACCESS = np.dtype(
 TRANSITION = np.dtype(
     [(name, "<u8") for name in ("before", "block", "count", "missed", "cost", "missed_cost")]
 )
-CACHE = np.dtype(
-    [(n, "<u8") for n in ("line_bytes", "ways", "sets", "tags", "hits", "misses")]
-)
+CACHE = np.dtype([(n, "<u8") for n in ("line_bytes", "ways", "sets", "tags", "hits", "misses")])
 _REGION_FIELDS = ("begin", "end", "data_cache", "fetch_cache", "data_wait", "fetch_wait",
                   "next_wait", "write_wait", "bytes_read")  # fmt: skip
 REGION = np.dtype([(name, "<u8") for name in _REGION_FIELDS])
@@ -194,7 +192,10 @@ class Recorder:
             if before != NONE:
                 span = int(self._blocks["address"][before]), int(ends[before])
             cycles, missed = cost(*span, int(self._blocks["address"][block]), int(ends[block]))
-            record["cost"], record["missed_cost"] = round(cycles * FRACTION), round(missed * FRACTION)
+            record["cost"], record["missed_cost"] = (
+                round(cycles * FRACTION),
+                round(missed * FRACTION),
+            )
 
     def locate(self, accesses: Callable[[int, int], Sequence[Access]]) -> None:
         """Set where the blocks seen so far read and write.

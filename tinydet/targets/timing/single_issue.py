@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from tinydet.targets.timing.instructions import FLAGS, Instruction
 
-# [TRM4]: 2 to 12, it ends early when the quotient is short. The middle; no kernel divides in a loop.
+# [TRM4]: 2 to 12, it ends early when the quotient is short. No kernel divides in a loop.
 M4_DIV_CYCLES, M4_FP_DIV_CYCLES, M4_FP_MAC_CYCLES = 6, 14, 3
 # [TRM4]: a taken branch costs 1 + P, P of 1 to 3 for filling the pipeline; the shortest where the
 # target is known from the instruction itself ("whether the processor manages to speculate the
@@ -39,7 +39,7 @@ class CortexM4:
                 cycles += self._refill(before, instruction) if taken_at and k == taken_at else 0
         return cycles
 
-    def missed_cycles(self, before: Sequence[Instruction]) -> float:
+    def missed_cycles(self, _before: Sequence[Instruction], /) -> float:
         """Nothing is predicted: every taken branch fills the pipeline again."""
         return 0.0
 
@@ -103,7 +103,7 @@ class CortexM33:
             cycles = begin + self._occupies(instruction, before)
         return cycles
 
-    def missed_cycles(self, before: Sequence[Instruction]) -> float:
+    def missed_cycles(self, _before: Sequence[Instruction], /) -> float:
         """Every taken branch costs the same."""
         return 0.0
 
@@ -149,4 +149,6 @@ _ONE_STAGE = ("bfi", "bfc", "ubfx", "sbfx", "sxtb", "sxth", "uxtb", "uxth", "rev
 def _needs(instruction: Instruction) -> list[tuple[int, float]]:
     """Registers read, and how much later than the others they are needed."""
     plain = instruction.early | instruction.late
-    return [(r, 0.0) for r in plain] + [(r, 1.0) for r in instruction.accumulator | instruction.data]
+    return [(r, 0.0) for r in plain] + [
+        (r, 1.0) for r in instruction.accumulator | instruction.data
+    ]

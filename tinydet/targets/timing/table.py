@@ -15,7 +15,8 @@ def format_estimate(result: TimingEstimate) -> str:
     names = [short_name(step.op) for step in result.steps]
     width = max(map(len, [*names, "network"]))
     lines = [
-        f"{'operator':<{width}}  {'MACs':>11}  {'instructions':>12}  {'cycles':>11}  {'per MAC':>7}  "
+        f"{'operator':<{width}}  {'MACs':>11}  {'instructions':>12}  {'cycles':>11}  "
+        f"{'per MAC':>7}  "
         f"{'issue':>6}  {'stalls':>6}  {'memory':>6}  {'weights read B':>14}"
     ]
     lines += [_line(name, width, step) for name, step in zip(names, result.steps, strict=True)]
