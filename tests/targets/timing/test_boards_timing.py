@@ -46,7 +46,7 @@ def test_a_board_without_timing_is_refused_by_name():
 
 
 def test_the_error_is_the_one_that_was_measured():
-    summary = json.loads(RESULT.read_text(encoding="utf-8"))["summary"]["held_back"]
+    summary = json.loads(RESULT.read_text(encoding="utf-8"))["figures"]["summary"]["held_back"]
     assert MODEL_ERROR.points == summary["points"]
     assert MODEL_ERROR.median == pytest.approx(summary["median"], abs=5e-4)
     assert MODEL_ERROR.worst == pytest.approx(summary["worst"], abs=5e-4)

@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from tinydet.targets.timing.addresses import Access, block_accesses
+from tinydet.targets.timing.decoder import Decoder
 from tinydet.targets.timing.dual_issue import CortexM7
-from tinydet.targets.timing.instructions import Decoder, Instruction
+from tinydet.targets.timing.instructions import Instruction
 from tinydet.targets.timing.memory import Memories
 from tinydet.targets.timing.pipeline import Pipeline, block_cycles
 from tinydet.targets.timing.recorder import FIRST

@@ -1,6 +1,6 @@
 """How far the model is from what others measured on boards: the error every estimate carries.
 
-The figures are those of ``benchmarks/results/timing_validation.json``; a test holds them equal.
+The figures are those of the programs that were not looked at while calibrating, in ``benchmarks/results/timing_validation.json``; a test holds them equal.
 """
 
 from dataclasses import dataclass
@@ -28,4 +28,4 @@ class ModelError:
         )
 
 
-MODEL_ERROR = ModelError(points=0, median=0.0, worst=0.0)
+MODEL_ERROR = ModelError(points=19, median=0.0101, worst=0.0524)

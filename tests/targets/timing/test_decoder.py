@@ -2,7 +2,8 @@
 
 import pytest
 
-from tinydet.targets.timing.instructions import FLAGS, Decoder
+from tinydet.targets.timing.decoder import Decoder
+from tinydet.targets.timing.instructions import FLAGS
 
 R0, R1, R2, R3 = range(66, 70)
 
