@@ -1,6 +1,7 @@
 """How far the model is from what others measured on boards: the error every estimate carries.
 
-The figures are those of the programs that were not looked at while calibrating, in ``benchmarks/results/timing_validation.json``; a test holds them equal.
+The figures are those of the programs that were not looked at while calibrating, in
+``benchmarks/results/timing_validation.json``; a test holds them equal.
 """
 
 from dataclasses import dataclass
