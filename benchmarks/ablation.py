@@ -73,8 +73,7 @@ def measure(row: dict[str, Any], parsed: argparse.Namespace, folder: Path) -> No
     from validation_ap import ap_figures, validation_of
 
     from tinydet.config.detector_spec import load_detector_spec
-    from tinydet.pipeline.context import Run
-    from tinydet.pipeline.log import RunLog
+    from tinydet.pipeline.run_folder import Run, RunLog
     from tinydet.pipeline.train_stage import train_stage
 
     run = folder_of(parsed, row["run"]) if "run" in row else folder
@@ -146,7 +145,7 @@ def finished_model(row: dict[str, Any], config: UserConfig, saved: Path, spec: A
 
     from tinydet.data.augment import make_augmentation
     from tinydet.pipeline.datasets import load_training
-    from tinydet.training.batch_norm_statistics import reestimate_batch_norm
+    from tinydet.training.batch_norm import reestimate_batch_norm
     from tinydet.training.batches import TrainingBatches
 
     model = keras.models.load_model(saved / "last_model.keras")

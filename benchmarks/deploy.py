@@ -14,11 +14,8 @@ from typing import Any
 
 from record import write_result
 
-from tinydet.pipeline.deploy_commands import board_of, deploy_firmware
-from tinydet.pipeline.int8_model import CompileOptions, compile_int8
-from tinydet.targets import Board
+from tinydet import deploy
 from tinydet.targets.firmware_project.placement import External
-from tinydet.targets.web import write_web_folder
 
 CASES: tuple[tuple[str, tuple[External, ...]], ...] = (
     ("mps2-an500", ()),
@@ -35,7 +32,7 @@ def main() -> None:
     parsed = parser.parse_args()
     rows = [firmware(parsed.model, parsed.photo, *case) for case in CASES]
     with tempfile.TemporaryDirectory() as folder:
-        page = write_web_folder(compile_int8(parsed.model, CompileOptions()), Path(folder))
+        page = deploy(parsed.model, folder, target="web")
     figures = {
         "firmware": rows,
         "page_bytes": page.page_bytes,
@@ -48,26 +45,16 @@ def firmware(
     model: Path, photo: Path, board_name: str, external: tuple[External, ...]
 ) -> dict[str, Any]:
     """One board."""
-    board = board_of(board_name)
-    assert isinstance(board, Board)
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        text = deploy_firmware(
-            model,
-            Path(folder),
-            board,
-            image=photo,
-            external=external,
-            options=CompileOptions(),
-        )
+        made = deploy(model, folder, board=board_name, image=photo, external=external)
         seconds = time.perf_counter() - start
-    lines = text.splitlines()
     return {
         "board": board_name,
         "external": list(external),
         "seconds": round(seconds, 1),
-        "memory": [line for line in lines if "to spare" in line],
-        "emulated": lines[lines.index(next(x for x in lines if "on an emulated" in x)) + 1 :],
+        "memory": [line for line in str(made).splitlines() if "to spare" in line],
+        "emulated": list(made.printed),
     }
 
 

@@ -15,7 +15,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +23,14 @@ import numpy as np
 from PIL import Image
 from record import write_result
 
-from tinydet.compiler.compile import CompileSettings, compile_model
-from tinydet.compiler.ir import Graph
+from tinydet.compiler import CompileOptions, compile_detector
+from tinydet.compiler.ir import Graph, count_macs
 from tinydet.compiler.memory import InputMode, Objective, whole_tensor_peak_bytes
 from tinydet.config.detector_spec import DETECTOR_FILE, DetectorSpec, PreprocessSpec
 from tinydet.config.files import make_folder
 from tinydet.data.preprocess import rescale
 from tinydet.pipeline.detector_of import spec_for
 from tinydet.targets import CortexMTarget, measure_footprint
-from tinydet.targets.adopt import HAS_WEIGHTS, adopt
 from tinydet.targets.toolchain import ARM_GCC, Compiler
 
 SIZES, ALPHA = (192, 224, 256, 416), 0.35
@@ -50,14 +48,14 @@ class Case:
 
     Attributes:
         model: The .tflite.
-        settings: Of the compiler.
+        options: Of the compiler.
         core: Processor.
         compiler: C compiler.
         trained: Not of random weights.
     """
 
     model: Path
-    settings: CompileSettings
+    options: CompileOptions
     core: str = CORE
     compiler: Compiler = "zig"
     trained: bool = False
@@ -90,7 +88,7 @@ def random_model(size: int, folder: Path) -> Path:
     is born with, values would dwindle from layer to layer until the ranges of deep layers are those
     of rounding errors, which no trained network has.
     """
-    from tinydet.model.detector import build_detector
+    from tinydet.model.network import build_detector
     from tinydet.quantization import quantize
 
     own = make_folder(folder / f"model_{size}")
@@ -115,12 +113,12 @@ def cases(models: list[Path], trained: Path | None) -> Iterator[Case]:
     models = sorted(models, key=lambda path: spec_for(path, None).input_size)
     for model in models:
         for objective in OBJECTIVES:
-            yield Case(model, CompileSettings(optimize=objective, remove_channels=False))
-    base = Case(models[0], CompileSettings(remove_channels=False))
+            yield Case(model, CompileOptions(optimize=objective, remove_channels=False))
+    base = Case(models[0], CompileOptions(remove_channels=False))
     for mode in OUTSIDE:
         for objective in SMALL:
-            settings = replace(base.settings, input_mode=mode, optimize=objective)
-            yield replace(base, settings=settings)
+            options = replace(base.options, input_mode=mode, optimize=objective)
+            yield replace(base, options=options)
     for core in OTHER_CORES:
         yield replace(base, core=core)
     if shutil.which(ARM_GCC):
@@ -128,32 +126,29 @@ def cases(models: list[Path], trained: Path | None) -> Iterator[Case]:
             yield replace(base, core=core, compiler="arm-none-eabi-gcc")
     if trained is not None:
         for objective in OBJECTIVES:
-            yield Case(trained, CompileSettings(optimize=objective), trained=True)
+            yield Case(trained, CompileOptions(optimize=objective), trained=True)
 
 
 def measure(case: Case, folder: Path) -> dict[str, Any]:
     """Compile, link, run in the emulator."""
     spec = spec_for(case.model, None)
     start, cpu_start = time.perf_counter(), time.process_time()
-    files = compile_model(
-        case.model, folder / "c", name="detector", spec=spec, settings=case.settings
-    )
+    detector = compile_detector(case.model, case.options, spec=spec)
     seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
-    model, graph = adopt(files), files.model.graph
-    program = CortexMTarget(case.core, compiler=case.compiler).build(model, folder / "build")
+    program = CortexMTarget(case.core, compiler=case.compiler).build(detector, folder / "build")
     image = np.random.default_rng(0).integers(0, 256, (*spec.input_size, 3), np.uint8)
     footprint = measure_footprint(program, [image])
     return {
         "input": list(spec.input_size),
         "classes": spec.num_classes,
         "weights": "trained, constant channels removed" if case.trained else "random, all channels",
-        "objective": case.settings.optimize,
+        "objective": case.options.optimize,
         "compiler": case.compiler,
         "footprint": footprint.to_record(),
-        "lower_bound_bytes": files.plan.lower_bound_bytes,
-        "whole_tensor_peak_bytes": whole_tensor_peak_bytes(files.plan.schedule),
-        "weights_bound_bytes": weights_bound_bytes(graph),
-        "macs": sum(model.macs.values()),
+        "lower_bound_bytes": detector.plan.lower_bound_bytes,
+        "whole_tensor_peak_bytes": whole_tensor_peak_bytes(detector.plan.schedule),
+        "weights_bound_bytes": weights_bound_bytes(detector.model.graph),
+        "macs": sum(detector.macs.values()),
         "network_instructions": program.measure_run(image).instructions,
         "compile_seconds": round(seconds, 1),
         "compile_cpu_seconds": round(cpu_seconds, 1),
@@ -164,11 +159,9 @@ def weights_bound_bytes(graph: Graph) -> int:
     """int8 weights, int32 biases and 8 bytes a channel: what repacking is measured by."""
     total = 0
     for op in graph.ops:
-        weights = op.inputs[1] if op.kind in HAS_WEIGHTS else None
-        if weights is not None:
-            channels = graph.tensors[op.outputs[0]].shape[-1]
-            total += prod(graph.tensors[weights].shape)
-            total += channels * (BIAS_BYTES + BYTES_PER_CHANNEL)
+        if count_macs(graph, op):
+            total += graph.required_input(op, 1).num_elements
+            total += graph.output(op).shape[-1] * (BIAS_BYTES + BYTES_PER_CHANNEL)
     return total
 
 

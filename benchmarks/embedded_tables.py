@@ -44,7 +44,7 @@ def embedded_table(figures: dict[str, Any]) -> str:
         " input mode puts it there, and with the work of the boxes. Code flash: network and boxes."
         " Weights flash: in parentheses int8 weights + int32 biases + 8 bytes a channel."
         " Instructions: one inference without boxes; the same every time. Compile: processor"
-        " seconds of `compile_model`, without the C compiler."
+        " seconds of `compile_detector`, without the C compiler."
         f"\n\n- tinydet: {OF_ELF}.\n- STM32Cube.AI: {OF_CARD}.\n- TFLite Micro: {OF_TFLM}.\n"
     )
     return (

@@ -30,8 +30,8 @@ from tinydet.config.detector_spec import (
 )
 from tinydet.data.images import list_images, read_image
 from tinydet.data.preprocess import preprocess
+from tinydet.deployment.compiling import compiled_detector
 from tinydet.inference import load_detector
-from tinydet.pipeline.compile_commands import compiled_detector
 from tinydet.quantization import QuantizationOptions, quantize
 
 NETWORKS = ((0.35, 192), (0.35, 224), (0.35, 256), (0.35, 416), (1.0, 256))
@@ -179,7 +179,7 @@ def compare(
             thresholds.nms_iou_threshold,
             thresholds.max_detections,
         )
-        found = compiled.detect_in_c(image)
+        found = compiled.program.detect(image)
         same = (
             np.array_equal(expected.boxes, found.boxes)
             and np.array_equal(expected.scores, found.scores)

@@ -18,11 +18,10 @@ from typing import Any
 import numpy as np
 from record import write_result
 
-from tinydet.compiler.compile import CompileSettings, compile_model
+from tinydet.compiler import CompileOptions, compile_detector
 from tinydet.compiler.memory import Objective
 from tinydet.pipeline.detector_of import spec_for
 from tinydet.targets import HostTarget
-from tinydet.targets.adopt import adopt
 
 WARM_UP = 5  # inferences of each
 OBJECTIVES: tuple[Objective, ...] = ("balanced", "speed")
@@ -40,11 +39,9 @@ def main() -> None:
     rows = []
     for objective in OBJECTIVES:
         with tempfile.TemporaryDirectory() as folder:
-            settings = CompileSettings(optimize=objective, remove_channels=False)
-            files = compile_model(
-                parsed.model, Path(folder) / "c", name="detector", spec=spec, settings=settings
-            )
-            program = HostTarget().build(adopt(files), Path(folder) / "build")
+            options = CompileOptions(optimize=objective, remove_channels=False)
+            detector = compile_detector(parsed.model, options, spec=spec)
+            program = HostTarget().build(detector, Path(folder))
             times = in_turn(lambda: program.run(image), litert, parsed.seconds)  # noqa: B023
         rows.append({"objective": objective, **figures(*times)})
         print(rows[-1])

@@ -1,26 +1,28 @@
 """Makes the detectors that come with the package from finished runs, and measures them.
 
-    tinydet run --config configs/coco_person_192_a035.yaml hydra.run.dir=RUN_192
-    tinydet run --config configs/coco_person_256_a035.yaml hydra.run.dir=RUN_256
-    python benchmarks/pretrained.py DATASET --run-192 RUN_192 --run-256 RUN_256
+    tinydet run --config configs/coco_person_192_a035.yaml hydra.run.dir=RUN
+    python benchmarks/pretrained.py DATASET person_192=RUN person_256=RUN_A,RUN_B
 
-Of several run folders after an option each started from the detector of the one before
+Of several run folders of a detector each started from the detector of the one before
 (``training.model.pretrained_weights=RUN/saved_models/best_model.keras``), and that of the last one
-is shipped; the model cards say how each was trained. DATASET is what they were trained on: labelled
-images with ``ATTRIBUTION.tsv``, the licence of each. Writes ``tinydet/pretrained``: float and int8
-files, ``detector.json``, model cards, the list of the training images. All figures are those of the
-files as they are shipped, on the validation images.
+is shipped; the model cards say how each was trained. Detectors that are not named stay as they are,
+with their figures. DATASET is what the named ones were trained on; where its images come from and
+under which licences stands in ``pretrained_sources.yaml``. Writes the folders of the detectors in
+``tinydet/pretrained``: float and int8 file, ``detector.json``, model card, list of the training
+images. All figures are those of the files as they are shipped, on the validation images.
 """
 
 import argparse
 import csv
+import json
 import shutil
 from collections import Counter
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pretrained_card import write_card
+from pretrained_card import NOT_LISTED, TRAINING_IMAGES, write_card
 from record import write_result
 from small_keras_file import write_small_keras_file
 from validation_ap import ap_figures
@@ -30,35 +32,48 @@ from tinydet.config.files import write_text_atomically
 from tinydet.data.dataset import Dataset, load_dataset
 from tinydet.evaluation import EvaluationSettings, evaluate
 from tinydet.inference import load_detector
-from tinydet.pretrained import FLOAT, FOLDER, INPUT_SIDES_PX, INT8, pretrained_model
+from tinydet.pretrained import FLOAT, FOLDER, INPUT_SIDES_PX, INT8, LISTED, pretrained_model
 
 # AP at IoU 0.4 of the publisher's int8 files on the same validation images.
 PUBLISHED_AP = {"person_192": 0.388, "person_256": 0.509}
-TRAINING_IMAGES = FOLDER / "training_images.tsv"
-NOT_LISTED = "not listed"
+SOURCES = Path(__file__).with_name("pretrained_sources.yaml")
+RESULT = Path(__file__).parent / "results" / "pretrained.json"
 CONFIG_SECTIONS = ("preprocessing", "data_augmentation", "training", "quantization")
 
 
 def main() -> None:
     """Convert, measure, write the files and results/pretrained.json."""
     parser = argparse.ArgumentParser(description=__doc__)
-    for side in INPUT_SIDES_PX.values():
-        parser.add_argument(
-            f"--run-{side}", type=Path, required=True, nargs="+", help="run folders, in order"
-        )
-    parser.add_argument("data", type=Path, help="data set the two were trained on")
+    parser.add_argument("data", type=Path, help="data set they were trained on")
+    parser.add_argument("runs", type=named_runs, nargs="+", metavar="NAME=RUN[,RUN...]")
     parsed = parser.parse_args()
-    licences = write_training_images(parsed.data)
-    figures: dict[str, Any] = {"data": parsed.data.name, "licences": licences, "models": {}}
-    configurations = {}
-    for name, side in INPUT_SIDES_PX.items():
-        runs = getattr(parsed, f"run_{side}")
-        figures["models"][name] = make(name, runs, parsed.data)
-        configurations[name] = [configuration(run, goes_on=run != runs[0]) for run in runs]
-    command = f"python benchmarks/pretrained.py {parsed.data.name} --run-192 RUN --run-256 RUN"
-    write_result("pretrained", command, figures)
-    for name, texts in configurations.items():
-        write_card(name, figures, texts)
+    figures = earlier_figures()
+    for name, runs in parsed.runs:
+        own = make(name, runs, parsed.data)
+        own["configurations"] = [configuration(run, goes_on=run != runs[0]) for run in runs]
+        own["sources"] = write_training_images(name, parsed.data)
+        figures["models"][name] = own
+    figures["data"] = parsed.data.name
+    named = " ".join(f"{name}=RUN" for name, _ in parsed.runs)
+    write_result(
+        "pretrained", f"python benchmarks/pretrained.py {parsed.data.name} {named}", figures
+    )
+    for name, _ in parsed.runs:
+        write_card(name, figures)
+
+
+def named_runs(text: str) -> tuple[str, list[Path]]:
+    """``NAME=RUN,RUN`` of the command line."""
+    name, _, runs = text.partition("=")
+    if name not in INPUT_SIDES_PX or not runs:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=RUN, NAME one of {LISTED}")
+    return name, [Path(run) for run in runs.split(",")]
+
+
+def earlier_figures() -> dict[str, Any]:
+    """The figures of the last time, which stay true of the detectors that are not made anew."""
+    figures: dict[str, Any] = json.loads(RESULT.read_text(encoding="utf-8"))["figures"]
+    return {"models": figures["models"]}
 
 
 def make(name: str, runs: list[Path], data: Path) -> dict[str, Any]:
@@ -152,15 +167,43 @@ def training_facts(run: Path) -> dict[str, Any]:
     return facts
 
 
-def write_training_images(data: Path) -> dict[str, int]:
-    """List the training images with their licences; how many have which, most first."""
-    with (data / "ATTRIBUTION.tsv").open(encoding="utf-8") as file:
-        licence_of = {row["image"]: row["licence"] for row in csv.DictReader(file, delimiter="\t")}
-    images = sorted(sample.path.stem for sample in load_dataset(data, split="train").samples)
-    rows = [(image, licence_of.get(image, NOT_LISTED)) for image in images]
-    text = "".join(f"{image}\t{licence}\n" for image, licence in [("image", "licence"), *rows])
-    write_text_atomically(TRAINING_IMAGES, text)
-    return dict(Counter(licence for _, licence in rows).most_common())
+def write_training_images(name: str, data: Path) -> list[dict[str, Any]]:
+    """List the training images of a detector with source and licence; the counts of each source."""
+    sources = yaml.safe_load(SOURCES.read_text(encoding="utf-8"))
+    sources.sort(key=lambda source: -len(source["prefix"]))
+    rows = []
+    for image in sorted(sample.path.stem for sample in load_dataset(data, split="train").samples):
+        source = next(s for s in sources if image.startswith(s["prefix"]))
+        rows.append((image, source["name"], licence_of(image, source, data)))
+    lines = ["\t".join(row) for row in [("image", "source", "licence"), *rows]]
+    write_text_atomically(FOLDER / name / TRAINING_IMAGES, "\n".join(lines) + "\n")
+    counts = Counter((source, licence) for _, source, licence in rows)
+    return [
+        {
+            "name": source["name"],
+            "about": source["about"],
+            "licences": {
+                licence: count
+                for (of, licence), count in counts.most_common()
+                if of == source["name"]
+            },
+        }
+        for source in sources[::-1]
+    ]
+
+
+def licence_of(image: str, source: dict[str, str], data: Path) -> str:
+    """The licence of one image: its source's, or its own in the table of the data set."""
+    if "licence" in source:
+        return source["licence"]
+    return licence_table(data / source["licences"]).get(image, NOT_LISTED)
+
+
+@cache
+def licence_table(path: Path) -> dict[str, str]:
+    """Image to licence."""
+    with path.open(encoding="utf-8") as file:
+        return {row["image"]: row["licence"] for row in csv.DictReader(file, delimiter="\t")}
 
 
 if __name__ == "__main__":

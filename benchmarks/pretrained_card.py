@@ -14,18 +14,18 @@ from tinydet.report import markdown
 
 Table = Callable[[list[str], list[list[str]]], str]
 CARD_FILE = "README.md"
+TRAINING_IMAGES, NOT_LISTED = "training_images.tsv", "not listed"
 AP = {"AP@0.4": "ap@0.40", "AP@0.5": "ap@0.50", "COCO AP": "coco_ap"}
 KINDS = {"float": FLOAT, "int8": INT8}
 TAGS = ("object-detection", "person-detection", "ssd", "mobilenetv2", "tflite", "int8")
 
 
-def write_card(name: str, figures: dict[str, Any], configurations: list[str]) -> Path:
+def write_card(name: str, figures: dict[str, Any]) -> Path:
     """Write the model card of one detector beside its files.
 
     Args:
         name: Of the detector.
         figures: See ``benchmarks/pretrained.py``.
-        configurations: What decided how each of its trainings went, as YAML.
     """
     folder, side, own = FOLDER / name, INPUT_SIDES_PX[name], figures["models"][name]
     sections = [
@@ -35,12 +35,12 @@ def write_card(name: str, figures: dict[str, Any], configurations: list[str]) ->
         f"## Use\n\n{_use(name)}",
         f"## Files\n\n{_files(folder, name)}",
         f"## Accuracy\n\n{_accuracy(own)}",
-        f"## Training images\n\n{_images(figures['licences'])}",
+        f"## Training images\n\n{_images(own['sources'])}",
         f"## Limits\n\n{_limits(side, own['int8'])}",
         "## How it was trained\n\n"
         + "\n".join(
             _training(facts, figures["data"], configuration)
-            for facts, configuration in zip(own["training"], configurations, strict=True)
+            for facts, configuration in zip(own["training"], own["configurations"], strict=True)
         ),
     ]
     front = yaml.safe_dump(_front_matter(name, own), sort_keys=False)
@@ -71,9 +71,8 @@ def pretrained_table(figures: dict[str, Any], table: Table) -> str:
     first = next(iter(figures["models"].values()))
     note = (
         f"\nThe files as they are shipped, on the {first['images']} validation images of "
-        f"`{figures['data']}`; trained on {first['training'][0]['images']} images of the same "
-        "source. The published files were trained on all of COCO train; measured on the same "
-        "images.\n"
+        "`coco-person`; on how many images each was trained is in its model card. The published "
+        "files were trained on all of COCO train; measured on the same images.\n"
     )
     return "## Pretrained detectors\n\n" + table(heads, rows) + note
 
@@ -97,6 +96,7 @@ def _files(folder: Path, name: str) -> str:
             (folder / f"{name}{INT8}", "int8: uint8 pixels in, scores, deltas and anchors out"),
             (folder / f"{name}{FLOAT}", "float: any Keras 3 loads it; kernels held in 16 bits"),
             (folder / DETECTOR_FILE, "class, preprocessing, anchors, thresholds, provenance"),
+            (folder / TRAINING_IMAGES, "the training images, with source and licence"),
         )
     ]
     return markdown.table(["file", "bytes", "SHA-256", ""], rows, [False, True])
@@ -121,22 +121,26 @@ def _accuracy(own: dict[str, Any]) -> str:
     )
 
 
-def _images(licences: dict[str, int]) -> str:
-    total = sum(licences.values())
-    unknown = licences.get("not listed", 0)
-    listed = total - unknown
-    non_commercial = sum(count for name, count in licences.items() if "-NC" in name)
-    rows = [[markdown.escape(name), f"{count:,}"] for name, count in licences.items()]
+def _images(sources: list[dict[str, Any]]) -> str:
+    total = sum(sum(source["licences"].values()) for source in sources)
+    text = (
+        f"{total:,} photos; the list with source and licence of each is `training_images.tsv` "
+        "beside this file.\n"
+    )
+    for source in sources:
+        licences = source["licences"]
+        rows = [[markdown.escape(licence), f"{count:,}"] for licence, count in licences.items()]
+        text += f"\n**{source['name']}**: {sum(licences.values()):,} {source['about']}\n\n"
+        text += markdown.table(["licence", "images"], rows, [False, True])
+    counts = [item for source in sources for item in source["licences"].items()]
+    non_commercial = sum(count for licence, count in counts if "-NC" in licence)
+    unknown = sum(count for licence, count in counts if licence == NOT_LISTED)
     return (
-        f"{total:,} photos of COCO 2017 **val** (not train), by many photographers of Flickr; "
-        "the list with their licences is `training_images.tsv` in the folder above (an image is "
-        "`http://images.cocodataset.org/val2017/IMAGE.jpg`). The annotations are those of the COCO "
-        "consortium, CC BY 4.0.\n\n"
-        + markdown.table(["licence", "images"], rows, [False, True])
-        + f"\n{non_commercial:,} of the {listed:,} with a listed licence "
-        f"({100 * non_commercial / listed:.0f} %) allow non-commercial use only"
-        + (f"; {unknown:,}, without people, are not listed" if unknown else "")
-        + ".\n\n**To a commercial user**: the licences are those of the photos, not of this file, "
+        text
+        + f"\nAt least {non_commercial:,} of them allow non-commercial use only"
+        + (f"; {unknown:,} have no licence listed" if unknown else "")
+        + ".\n\n"
+        "**To a commercial user**: the licences are those of the photos, not of this file, "
         "and no photo can be had back from it. Whether a network trained on photos is bound by "
         "their licences is not settled and differs between countries; tinydet's licence cannot "
         "answer it. If that is a risk you do not take, train on images that you may use: "

@@ -23,7 +23,7 @@ from tinydet.config.loader import load_config
 from tinydet.pipeline.quantization import calibration_images, quantize_configured
 from tinydet.quantization import QuantizationOptions
 from tinydet.quantization.agreement import simulation_agreement
-from tinydet.quantization.preparation import prepare_network
+from tinydet.quantization.prepared_network import prepare_network
 
 PLAIN = {"quantization_type": "PTQ", "optimize": False, "calibration_method": "minmax"}
 WAYS: dict[str, dict[str, Any]] = {  # what differs from plain

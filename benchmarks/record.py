@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from tinydet.pipeline.provenance import package_versions
+from tinydet.versions import package_versions
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -24,13 +24,12 @@ from record import write_result
 
 from tests.targets.web.chromium import BROWSER, Chromium
 from tinydet.boxes import Detections
-from tinydet.compiler.compile import compile_model
+from tinydet.compiler import CompileOptions, compile_detector
 from tinydet.config.detector_spec import DETECTOR_FILE, DetectorSpec, load_detector_spec
 from tinydet.data.images import list_images, read_image
 from tinydet.data.preprocess import preprocess
 from tinydet.inference import detect, load_detector
 from tinydet.targets import CortexMTarget, HostTarget
-from tinydet.targets.adopt import adopt
 from tinydet.targets.linux import build_program, linux_board
 from tinydet.targets.web import write_web_folder
 
@@ -82,8 +81,7 @@ def as_png(photos: list[Path], count: int, folder: Path) -> list[Path]:
 
 def finders(model_path: Path, spec: DetectorSpec, folder: Path) -> dict[str, Finder]:
     """For each target what finds the objects of an image file there."""
-    files = compile_model(model_path, folder / "c", name=NAME, spec=spec, picture=False)
-    model = adopt(files)
+    model = compile_detector(model_path, CompileOptions(name=NAME), spec=spec)
     programs: dict[str, Any] = {"host": HostTarget().build(model, folder / "host")}
     for core in CORES:
         programs[core] = CortexMTarget(core).build(model, folder / core)
@@ -100,7 +98,7 @@ def finders(model_path: Path, spec: DetectorSpec, folder: Path) -> dict[str, Fin
             how = f"{name}, QEMU" if emulator else name
             found[how] = lambda path, command=command: on_linux(command, path)
     if os.access(BROWSER, os.X_OK):
-        page = write_web_folder(files, folder / "page").page
+        page = write_web_folder(model, folder / "page").page
         browser = Chromium(folder / "profile")
         browser.open(page)
         browser.wait_for("!document.getElementById('camera').disabled")

@@ -17,10 +17,9 @@ from typing import Any
 import numpy as np
 from record import write_result
 
-from tinydet.compiler.compile import CompileSettings, compile_model
+from tinydet.compiler import CompileOptions, compile_detector
 from tinydet.pipeline.detector_of import spec_for
 from tinydet.targets import CortexMTarget
-from tinydet.targets.adopt import adopt
 from tinydet.targets.boards import find_board
 from tinydet.targets.timing import estimate, format_estimate
 
@@ -57,15 +56,13 @@ def row(
     model: Path, board: str, weights: str, folder: Path, *, keep_constant: bool
 ) -> dict[str, Any]:
     """One model on one board."""
-    settings = CompileSettings(remove_channels=not keep_constant)
     spec = spec_for(model, None)
-    files = compile_model(model, folder / "c", name="detector", spec=spec, settings=settings)
+    options = CompileOptions(remove_channels=not keep_constant)
+    detector = compile_detector(model, options, spec=spec)
     image = np.random.default_rng(0).integers(0, 256, (*spec.input_size, 3), np.uint8)
     found = find_board(board)
     begin = time.perf_counter()
-    result = estimate(
-        CortexMTarget(found.core), adopt(files), image, folder, found, weights=weights
-    )
+    result = estimate(CortexMTarget(found.core), detector, image, folder, found, weights=weights)
     record = {"model": model.stem, "all_channels": keep_constant} | result.to_record()
     record["seconds_taken"] = round(time.perf_counter() - begin, 1)
     record["cycles_per_mac"] = round(result.cycles / result.macs, 3)

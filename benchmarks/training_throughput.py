@@ -38,8 +38,8 @@ def main() -> None:
     from tinydet.config.detector_spec import DetectorSpec
     from tinydet.inference.decoding import spec_anchors
     from tinydet.model import build_detector
+    from tinydet.training.batch_norm import use_fused_batch_norm
     from tinydet.training.batches import TrainingBatches
-    from tinydet.training.fused_batch_norm import use_fused_batch_norm
     from tinydet.training.losses import DetectionLoss
 
     cv2.setNumThreads(1)

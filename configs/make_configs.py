@@ -62,7 +62,7 @@ dataset:
 
 preprocessing:
   rescaling: {scale: 1/127.5, offset: -1}
-  resizing: {interpolation: bilinear, aspect_ratio: fit}
+  resizing: {interpolation: area, aspect_ratio: fit}
   color_mode: rgb
 
 data_augmentation:
@@ -83,7 +83,8 @@ training:
     input_shape: (@SIDE@, @SIDE@, 3)
     pretrained_weights: imagenet
     # The published anchors at 192 px begin at 0.26 of the side; most people in COCO are smaller.
-    anchors: compact
+    anchors: wide
+  loss: {iou_weight: 2}
   batch_size: 32
   epochs: @EPOCHS@
   optimizer:

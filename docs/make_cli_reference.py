@@ -28,13 +28,19 @@ tinydet run --resume experiments_outputs/2026_01_31_12_00_00    # after Ctrl-C o
 ([its keys](configuration.md)). Everything that a run gives is in its run folder; the last line
 printed is where its `report.html` is. Progress goes to standard error, results to standard output.
 
+Every command takes `--json`: standard output then holds nothing but the result, as JSON. Each
+command is also a function of the same name in Python (`tinydet.compile`, ...) with the
+same options, which returns that result.
+
+An option that would change nothing where it stands is refused by name, with what it applies to.
+
 | exit status | meaning |
 |---|---|
 | 0 | done |
 | 1 | a bug of tinydet, with a traceback: please report it |
-| 2 | something to mend: one line for each finding says where, what was found, and what to do. \
+| 2 | something to correct: one line for each finding says where, what was found, and what to do. \
 Also where the work is done but some images could not be read (`predict`, `data check`) |
-| 130 | stopped by Ctrl-C; the line says how to go on |
+| 130 | stopped by Ctrl-C; the line says how to resume |
 """
 
 
@@ -55,7 +61,8 @@ def _sections(parser: argparse.ArgumentParser, help_text: str = "") -> Iterator[
 
 
 def _section(parser: argparse.ArgumentParser, help_text: str) -> str:
-    options = [a for a in parser._actions if not isinstance(a, argparse._HelpAction)]
+    hidden = ("-h", "--json")  # every command has these two
+    options = [a for a in parser._actions if not set(hidden) & set(a.option_strings)]
     lines = [f"## {parser.prog}", "", f"{help_text[:1].upper()}{help_text[1:]}."]
     if parser.epilog:
         lines += ["", parser.epilog]
@@ -68,7 +75,7 @@ def _section(parser: argparse.ArgumentParser, help_text: str) -> str:
 def _words(option: argparse.Action) -> str:
     value = option.metavar or ", ".join(option.choices or ()) or option.dest.upper()
     if not option.option_strings:
-        return f"`{option.dest.upper()}{'...' if option.nargs == '+' else ''}`"
+        return f"`{str(option.metavar).upper()}{'...' if option.nargs == '+' else ''}`"
     if option.nargs == 0:
         return f"`{option.option_strings[0]}`"
     return f"`{option.option_strings[0]} {value}{' ...' if option.nargs == '+' else ''}`"

@@ -25,12 +25,14 @@ from tinydet.config.requirements import (
     MODEL_TYPE,
     NEW_MODEL,
     QUANTIZATION,
+    RESCALING,
     TRAINING,
 )
 from tinydet.config.schema.augmentation import KEYS_2024
 from tinydet.config.schema.callbacks import LR_SCHEDULERS
-from tinydet.config.schema.user_config import UserConfig
+from tinydet.config.schema.user_config import TRAINING_MODES, UserConfig
 from tinydet.config.schema.values import Section
+from tinydet.config.without_meaning import OFF_ONLY, WITHOUT_MEANING
 from tinydet.data.augment.arguments import REQUIRED, Argument
 from tinydet.data.augment.configuration import FUNCTION_ARGUMENTS
 from tinydet.data.augment.erasing import ERASING_FUNCTIONS
@@ -45,13 +47,12 @@ SCHEDULES_FILE = DOCS.parent / "tinydet" / "training" / "schedules.py"
 NOTHING = "\N{EN DASH}"  # in a cell: no value
 BEGIN, END = "<!-- generated: {} -->", "<!-- end of generated -->"
 
-UNUSED_SECTIONS = ("mlflow",)
 # Fields whose type is decided by a function; what it takes, in words.
 TYPES = {
     "training.model.alpha": "0.35, 0.5, 0.75, 1.0",
     "training.model.input_shape": "(height, width, 3), sides of 192, 224, 256, 288, 320, 352, "
     "384, 416",
-    "training.model.anchors": "`published`, `compact`, or a section",
+    "training.model.anchors": "`published`, `wide`, `compact`, or a section",
     "training.optimizer": "name, or {name: {arguments}}",
     "training.callbacks": "{name: {arguments}}",
     "data_augmentation": "{name: {arguments}}",
@@ -100,6 +101,7 @@ NEEDED: dict[str, str] = {
             (IMAGES, "except to benchmark"),
             (TRAINING, "to train"),
             (NEW_MODEL, "for a new network"),
+            (RESCALING, "where no model tells it"),
             (QUANTIZATION, "to quantize"),
             (BENCHMARKING, "to benchmark"),
             (DEPLOYMENT, "to deploy"),
@@ -120,7 +122,7 @@ def attribute_docs(section: type[Section]) -> dict[str, str]:
 
 
 def constraints(metadata: Iterator[Any] | list[Any]) -> dict[str, Any]:
-    """Bounds and switches with one position, from the metadata of a field."""
+    """Bounds, from the metadata of a field."""
     found: dict[str, Any] = {}
     for item in metadata:
         if isinstance(item, FieldInfo):
@@ -128,8 +130,6 @@ def constraints(metadata: Iterator[Any] | list[Any]) -> dict[str, Any]:
         for bound in ("gt", "ge", "lt", "le"):
             if getattr(item, bound, None) is not None:
                 found[bound] = getattr(item, bound)
-        if getattr(getattr(item, "func", None), "__qualname__", "").startswith("fixed."):
-            found["fixed"] = True
     return found
 
 
@@ -147,11 +147,10 @@ def type_text(annotation: Any, metadata: list[Any]) -> str:
         inner, *rest = get_args(annotation)
         many = "list of" if rest == [...] else f"{1 + len(rest)}"
         kind, space, bounds = type_text(inner, []).partition(" ")
-        return f"{many} {'names' if kind == 'text' else kind + 's'}{space}{bounds}"
+        plural = {"text": "names"}.get(kind, kind if kind.startswith("`") else f"{kind}s")
+        return f"{many} {plural}{space}{bounds}"
     limits = constraints(metadata)
-    if annotation is bool and "fixed" in limits:
-        return "False"
-    names = {bool: "True, False", int: "whole number", float: "number", Path: "path", str: "text"}
+    names = {bool: "True, False", int: "integer", float: "number", Path: "path", str: "text"}
     return names.get(annotation, "anything") + bounds_text(limits)
 
 
@@ -219,13 +218,9 @@ def sections_text() -> str:
     docs = attribute_docs(UserConfig)
     for name, field in UserConfig.model_fields.items():
         section = section_of(field.annotation)
-        if section is None or name in UNUSED_SECTIONS:
+        if section is None:
             continue
-        lines = [
-            (f"`{key}`", taken, default, meaning)
-            for key, taken, default, meaning in rows(section, f"{name}.")
-            if name != "hydra" or key == "hydra.run.dir"
-        ]
+        lines = [(f"`{key}`", *others) for key, *others in rows(section, f"{name}.")]
         title = f"### {name}\n\n{docs[name].replace('``', '`')}\n"
         parts.append(f"{title}\n{table(['Key', 'Takes', 'Default', 'Meaning'], lines)}")
     return "\n\n".join(parts)
@@ -238,13 +233,19 @@ def modes_text() -> str:
         "evaluation": "evaluate",
         "quantization": "quantize",
         "prediction": "predict",
+        "benchmarking": "benchmark",
+        "deployment": "deploy",
         "chain_tqe": "train, evaluate float, quantize, evaluate int8, compare",
+        "chain_tqeb": "the same, then benchmark",
         "chain_eqe": "evaluate float, quantize, evaluate int8, compare",
+        "chain_eqeb": "the same, then benchmark",
+        "chain_qb": "quantize, benchmark",
+        "chain_qd": "quantize, deploy",
     }
     lines = []
     for mode, what in stages.items():
         suffixes = ", ".join(f"`{suffix}`" for suffix in MODEL_SUFFIXES[mode])
-        trains = " (only to train it further)" if "train" in what else ""
+        trains = " (only to train it further)" if mode in TRAINING_MODES else ""
         lines.append((f"`{mode}`", what, suffixes + trains))
     return table(["`operation_mode`", "What runs", "`general.model_path` ends in"], lines)
 
@@ -255,6 +256,13 @@ def renamed_text() -> str:
     for new, others in DATA_SOURCES.items():
         lines += [(f"`dataset.{old}`", f"`dataset.{new}`") for old in others]
     return table(["Written as", "Taken as"], lines)
+
+
+def without_meaning_text() -> str:
+    """Keys that are accepted without meaning."""
+    lines = [(", ".join(f"`{key}`" for key in keys), why) for why, keys in WITHOUT_MEANING.items()]
+    lines += [(f"`{key}` (only switched off)", why) for key, why in OFF_ONLY.items()]
+    return table(["Key", "Why, and what to do instead"], lines)
 
 
 def schedules_text() -> str:
@@ -362,6 +370,7 @@ TABLES: dict[str, dict[str, Callable[[], str]]] = {
         "sections": sections_text,
         "schedules": schedules_text,
         "renamed": renamed_text,
+        "without meaning": without_meaning_text,
     },
     "augmentation.md": {
         "geometric": geometric_text,

@@ -12,3 +12,8 @@ def tinydet(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, st
     except SystemExit as stop:
         status = int(stop.code or 0)
     return status, *capsys.readouterr()
+
+
+def run(*words: object) -> None:
+    """Run a command in this process; its errors are raised."""
+    cli.execute(cli.parse([str(word) for word in words]))

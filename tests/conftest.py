@@ -2,7 +2,10 @@
 
 import signal
 
+import pytest
 from hypothesis import settings
+
+from tests.fuzz_seed import SAY
 
 # Machines that run the tests may be busy with something else: a slow example is no failure.
 settings.register_profile("tinydet", deadline=None)
@@ -11,3 +14,25 @@ settings.load_profile("tinydet")
 # A shell starts background jobs with Ctrl-C ignored, and child processes inherit it; the tests of
 # Ctrl-C need what a terminal gives.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    """A failure of a test that draws from the seed of the day says how to see it again."""
+    report = yield
+    if report.failed and hasattr(item.module, "SEED"):
+        report.sections.append(("seed", f"the same again: {SAY}"))
+    return report
+
+
+@pytest.fixture
+def without_graphs(monkeypatch):
+    """Keras models run step by step: to make a graph takes longer than the few steps of a test."""
+    import keras
+
+    compile_model = keras.Model.compile
+    monkeypatch.setattr(
+        keras.Model,
+        "compile",
+        lambda model, **options: compile_model(model, **options, run_eagerly=True),
+    )

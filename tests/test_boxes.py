@@ -11,7 +11,6 @@ from tinydet.boxes import (
     box_area,
     intersection_area,
     iou_matrix,
-    no_detections,
     select_detections,
     suppress_non_maxima,
 )
@@ -143,4 +142,3 @@ def test_above_and_records():
     assert detections.above(0.5).to_records(("cat", "dog")) == [
         {"class_id": 1, "class_name": "dog", "score": 0.75, "box": [0.0, 0.125, 0.5, 1.0]}
     ]
-    assert no_detections().to_records(()) == []

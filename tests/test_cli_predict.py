@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 from tests.command_line import tinydet
-from tinydet import cli
-from tinydet.cli import argument_types
-from tinydet.inference.detector import KERAS_SUFFIXES, TFLITE_SUFFIXES
-from tinydet.pretrained import DEFAULT, pretrained_model
+from tinydet.commands import predict as command
+from tinydet.config.detector_spec import KERAS_SUFFIXES, TFLITE_SUFFIXES
+from tinydet.deployment.compiling import int8_model
+from tinydet.pretrained import DEFAULT, INT8, model_path, pretrained_model
 
 NOTE = f"No model named: using {DEFAULT}"
 EXIF_ORIENTATION, TURNED = 0x0112, 6  # to be turned by 90 degrees clockwise
@@ -80,23 +80,23 @@ def test_a_folder_of_photos_of_all_kinds(capsys, tmp_path):
         (["a.jpg", "--score", "0.3", "b.jpg"], None, ["a.jpg", "b.jpg"]),
         (["m.tflite", "a.jpg"], "m.tflite", ["a.jpg"]),
         (["M.KERAS", "--score", "0.3", "a.jpg", "b.jpg"], "M.KERAS", ["a.jpg", "b.jpg"]),
-        (["person_192", "person"], "person_192.tflite", ["person"]),
+        (["person_192", "person"], "person_192", ["person"]),
         (["person_192.keras", "a.jpg"], "person_192.keras", ["a.jpg"]),
-        (["person", "--output", "o", "a.jpg"], f"{DEFAULT}.tflite", ["a.jpg"]),
+        (["person", "--output", "o", "a.jpg"], "person", ["a.jpg"]),
     ],
 )
 def test_what_is_the_model_and_what_the_source(capsys, monkeypatch, words, model, sources):
     seen = []
 
-    def predict_with(model_path, source, *_, **__):
-        seen.append((model_path.name, source if isinstance(source, list) else [source]))
-        return "", True
+    def predict(model, source, **_):
+        seen.append((model, source if isinstance(source, list) else [source]))
+        return command.PredictResult((), (), 0, 0, (), False, None, "")
 
-    monkeypatch.setattr("tinydet.pipeline.commands.predict_with", predict_with)
+    monkeypatch.setattr(command, "predict", predict)
     status, _, err = tinydet(capsys, "predict", *words)
     assert status == 0
     assert (err == "") == (model is not None)
-    assert seen == [(model or f"{DEFAULT}.tflite", sources)]
+    assert seen == [(model or DEFAULT, sources)]
 
 
 @pytest.mark.parametrize("is_folder", [False, True])
@@ -116,8 +116,8 @@ def test_what_exists_is_looked_at_and_no_model(capsys, picture, tmp_path, monkey
     ("words", "complaint"),
     [
         (["predict"], "the following arguments are required: source"),
-        (["predict", "person_192"], "the following arguments are required: source"),
-        (["predict", "mine.tflite"], "the following arguments are required: source"),
+        (["predict", "person_192"], "source: is not given"),
+        (["predict", "mine.tflite"], "source: is not given"),
         (["predict", "a.jpg", "--nonsense"], "unknown arguments: '--nonsense'"),
         (["predict", "missing.jpg"], "missing.jpg: does not exist"),
         (["predict", "persn_192", "photos"], "Did you mean 'person_192'?"),
@@ -135,23 +135,13 @@ def test_mistakes_are_one_line(capsys, words, complaint):
     assert complaint in lines[0]
 
 
-@pytest.mark.parametrize(
-    ("words", "suffix"),
-    [
-        (["evaluate", "person_192", "--data", "d"], ".tflite"),
-        (["quantize", "person_192", "--images", "d"], ".keras"),
-        (["compile", "person_192"], ".tflite"),
-        (["footprint", "person_192"], ".tflite"),
-        (["benchmark", "person_192"], ".tflite"),
-        (["deploy", "person_192", "--target", "web"], ".tflite"),
-    ],
-)
-def test_every_command_takes_the_names(words, suffix):
-    assert cli.parse(words).model == pretrained_model("person_192", suffix)
+def test_every_command_takes_the_names():
+    assert model_path("person_192") == pretrained_model("person_192", INT8)
+    assert int8_model("person_192") == pretrained_model("person_192", INT8)
 
 
 def test_the_suffixes_of_models_are_those_that_can_be_loaded():
-    assert set(argument_types.MODEL_SUFFIXES) == {*KERAS_SUFFIXES, *TFLITE_SUFFIXES}
+    assert set(command.MODEL_SUFFIXES) == {*KERAS_SUFFIXES, *TFLITE_SUFFIXES}
 
 
 @pytest.mark.usefixtures("photos")

@@ -20,6 +20,8 @@ SIZES = {"coco_person": {192: 0.35, 224: 0.35, 256: 0.35, 416: 0.35}, "coco_80":
 HOLES = {12, 26, 29, 30, 45, 66, 68, 69, 71, 83}
 CATEGORY_IDS = [number for number in range(1, 91) if number not in HOLES]
 PERSON, DOG = 1, 18
+WHOLE = FOLDER / "coco_person_192_a035.yaml"  # the smallest
+TRAINING = "operation_mode=training"
 SHORT = (
     "training.epochs=1",
     "training.batch_size=3",
@@ -133,13 +135,12 @@ def test_crowds_are_ignored(coco):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_each_runs(file, coco, tmp_path):
-    """Training, int8 and both evaluations, on a handful of images."""
-    from tinydet.pipeline import run
+def test_one_runs_from_training_to_the_report(coco, tmp_path):
+    """Training, int8 and both evaluations, on a handful of images; the recipe is that of all."""
+    from tinydet.pipeline import execute
 
-    config = loaded(file, coco, *SHORT, f"hydra.run.dir={tmp_path / 'run'}").config
-    run(config)
+    config = loaded(WHOLE, coco, *SHORT, f"hydra.run.dir={tmp_path / 'run'}").config
+    execute(config)
     folder = tmp_path / "run" / "quantized_models"
     spec = load_detector_spec(folder / "detector.json")
     assert spec.input_size == config.training.model.input_shape[:2]
@@ -149,3 +150,28 @@ def test_each_runs(file, coco, tmp_path):
     assert (folder / "quantized_model.tflite").is_file()
     log = (tmp_path / "run" / "tinydet.log").read_text(encoding="utf-8")
     assert re.search(r"AP", log)
+
+
+class FirstStep(Exception):  # noqa: N818 - no fault
+    """The first training step is done."""
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("without_graphs")
+@pytest.mark.parametrize("file", [f for f in FILES if f != WHOLE], ids=lambda file: file.stem)
+def test_the_others_train(file, coco, tmp_path, monkeypatch):
+    """Data, augmentation, network and loss fit each other: the first step has a finite loss."""
+    from tinydet.pipeline import execute
+    from tinydet.training.progress_bar import ProgressBar
+
+    def end(self, _batch, logs):
+        raise FirstStep(self.model.input_shape, self.model.output_shape, logs["loss"])
+
+    monkeypatch.setattr(ProgressBar, "on_train_batch_end", end)
+    config = loaded(file, coco, *SHORT, TRAINING, f"hydra.run.dir={tmp_path / 'run'}").config
+    with pytest.raises(FirstStep) as reached:
+        execute(config)
+    inputs, outputs, loss = reached.value.args
+    assert inputs[1:] == tuple(config.training.model.input_shape)
+    assert outputs[2] == 4 + 1 + len(config.dataset.class_names)
+    assert np.isfinite(loss)

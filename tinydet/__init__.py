@@ -1,24 +1,30 @@
 """Train, int8-quantize, evaluate and deploy SSD MobileNetV2 FPN-lite detectors.
 
-The stages are functions, with the names of the commands:
+Every command is a function of the same name, with the same options. It takes plain values and
+returns a frozen dataclass that can be printed (``str``) or saved (``to_dict``, ``to_json``):
 
 =================================================== ==============================================
-``run(config, *, run_folder=None)``                 a whole configuration: the stages of its
+``run(config, overrides=(), *, run_folder=None)``   a whole configuration: the stages of its
                                                     ``operation_mode`` and the report
-``resume(run_folder)``                              go on with a run that was killed
-``train(model, spec, training, validation, ...)``   a network on samples, to saved models
-``quantize(model_path, calibration_images, ...)``   a float model to an int8 ``.tflite``
-``evaluate(detector, dataset, ...)``                AP, curves, confusion, pictures
-``predict(detector, source, ...)``                  objects in images, a video, a camera
-``write_report(run_folder)``                        ``report.html`` of a run folder
-``check_dataset(dataset, output=None)``             counts and faults of a data set
-``generate_dataset(output, ...)``                   rendered objects with labels
+``resume(run_folder)``                              resume an interrupted run
+``train(data, output=None, *, ...)``                a data set to a float model
+``tune(config, output="tuning", *, ...)``           search for the best configuration
+``quantize(model, images, output=..., *, ...)``     a float model to an int8 ``.tflite``
+``evaluate(detector, dataset, *, ...)``             AP, curves, confusion, pictures
+``predict(detector, source, *, ...)``               objects in images, a video, a camera
+``compile(model, output="compiled", *, ...)``       an int8 model to plain C
+``footprint(model=None, *, ...)``                   RAM, flash, the boards that fit
+``benchmark(model, output="benchmark", *, ...)``    instructions per operator, time on a board
+``deploy(model, output="deployed", *, ...)``        firmware, a program on Linux, a web page
 =================================================== ==============================================
 
-with what they are given: ``load_config``, ``load_dataset``, ``build_detector``, ``load_detector``,
-``detect``, ``make_augmentation``, and the settings ``DetectorSpec``, ``PostprocessSpec``,
-``PreprocessSpec``, ``TrainingOptions``, ``QuantizationOptions``, ``EvaluationSettings``. Whatever
-the user can mend is raised as a ``TinydetError``. ``help(tinydet.train)`` tells the rest.
+What they are made of: ``load_config``, ``load_dataset``, ``build_detector``, ``load_detector``,
+``detect``, ``make_augmentation``, ``check_dataset``, ``generate_dataset``, ``write_report``,
+``compile_detector``, and the settings ``DetectorSpec``, ``PostprocessSpec``, ``PreprocessSpec``,
+``TrainingOptions``, ``QuantizationOptions``, ``EvaluationSettings``, ``CompileOptions``. The
+training loop on a network and samples of your own is ``tinydet.training.train``; quantization with
+one is ``tinydet.quantization.quantize`` and ``quantize_aware``. Whatever the user can correct is
+raised as a ``TinydetError``. ``help(tinydet.train)`` tells the rest.
 
 Everything is imported on first use, so that ``import tinydet`` is quick and loads no training
 framework; what needs none (a ``.tflite`` evaluated or run) never loads one.
@@ -28,6 +34,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tinydet.commands.benchmark import benchmark as benchmark
+    from tinydet.commands.compile import compile as compile
+    from tinydet.commands.deploy import deploy as deploy
+    from tinydet.commands.evaluate import evaluate as evaluate
+    from tinydet.commands.footprint import footprint as footprint
+    from tinydet.commands.predict import predict as predict
+    from tinydet.commands.quantize import quantize as quantize
+    from tinydet.commands.run import run as run
+    from tinydet.commands.train import train as train
+    from tinydet.commands.tune import tune as tune
+    from tinydet.compiler import CompileOptions as CompileOptions
+    from tinydet.compiler import compile_detector as compile_detector
     from tinydet.config.detector_spec import DetectorSpec as DetectorSpec
     from tinydet.config.detector_spec import PostprocessSpec as PostprocessSpec
     from tinydet.config.detector_spec import PreprocessSpec as PreprocessSpec
@@ -38,20 +56,16 @@ if TYPE_CHECKING:
     from tinydet.data.generate import generate_dataset as generate_dataset
     from tinydet.errors import TinydetError as TinydetError
     from tinydet.evaluation import EvaluationSettings as EvaluationSettings
-    from tinydet.evaluation import evaluate as evaluate
     from tinydet.inference import detect as detect
     from tinydet.inference import load_detector as load_detector
     from tinydet.model import build_detector as build_detector
     from tinydet.pipeline import resume as resume
-    from tinydet.pipeline import run as run
-    from tinydet.prediction import predict as predict
     from tinydet.quantization import QuantizationOptions as QuantizationOptions
-    from tinydet.quantization import quantize as quantize
     from tinydet.report import write_report as write_report
     from tinydet.training import TrainingOptions as TrainingOptions
-    from tinydet.training import train as train
 
 _HOMES = {
+    "CompileOptions": "tinydet.compiler",
     "DetectorSpec": "tinydet.config.detector_spec",
     "EvaluationSettings": "tinydet.evaluation",
     "PostprocessSpec": "tinydet.config.detector_spec",
@@ -59,20 +73,26 @@ _HOMES = {
     "QuantizationOptions": "tinydet.quantization",
     "TinydetError": "tinydet.errors",
     "TrainingOptions": "tinydet.training",
+    "benchmark": "tinydet.commands.benchmark",
     "build_detector": "tinydet.model",
     "check_dataset": "tinydet.data.check",
+    "compile": "tinydet.commands.compile",
+    "compile_detector": "tinydet.compiler",
+    "deploy": "tinydet.commands.deploy",
     "detect": "tinydet.inference",
-    "evaluate": "tinydet.evaluation",
+    "evaluate": "tinydet.commands.evaluate",
+    "footprint": "tinydet.commands.footprint",
     "generate_dataset": "tinydet.data.generate",
     "load_config": "tinydet.config.loader",
     "load_dataset": "tinydet.data.dataset",
     "load_detector": "tinydet.inference",
     "make_augmentation": "tinydet.data.augment",
-    "predict": "tinydet.prediction",
-    "quantize": "tinydet.quantization",
+    "predict": "tinydet.commands.predict",
+    "quantize": "tinydet.commands.quantize",
     "resume": "tinydet.pipeline",
-    "run": "tinydet.pipeline",
-    "train": "tinydet.training",
+    "run": "tinydet.commands.run",
+    "train": "tinydet.commands.train",
+    "tune": "tinydet.commands.tune",
     "write_report": "tinydet.report",
 }
 __all__ = sorted(_HOMES)

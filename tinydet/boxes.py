@@ -90,11 +90,6 @@ class Detections:
         ]
 
 
-def no_detections() -> Detections:
-    """The result for an image in which nothing was found."""
-    return Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64))
-
-
 def box_area(boxes: FloatArray) -> FloatArray:
     """Area of boxes ``[..., 4]``, 0 where a box is empty or inverted.
 
@@ -157,7 +152,7 @@ def suppress_non_maxima(
     """Greedy non-maximum suppression of the boxes of one class.
 
     Takes the box with the highest score, drops every box that overlaps it by more than the
-    threshold, and goes on with the rest. Equal scores: the lower index first.
+    threshold, and continues with the rest. Equal scores: the lower index first.
 
     Args:
         boxes: ``[N, 4]``.

@@ -71,7 +71,7 @@ def draw_boxes(
 
     Lines and letters grow with the image, so that a thumbnail and a 12-megapixel photo read
     equally well. A label stands above its box, else inside it or below, where no other label
-    stands yet, and always wholly inside the image: one that is too long is cut with an ellipsis.
+    stands yet, and always inside the image: one that is too long is cut with an ellipsis.
     Where labels must overlap, the first stays readable.
 
     Args:

@@ -3,6 +3,9 @@
 import difflib
 from collections.abc import Iterable, Sequence
 
+MAX_LINE = 600  # characters of one line of a message
+MAX_FOUND = 2600  # of all lines that say what was found
+
 
 class TinydetError(Exception):
     """Base of every error the command line prints as one line instead of a traceback."""
@@ -27,6 +30,21 @@ class UnsupportedError(TinydetError):
         super().__init__(f"{where}: {found} is not supported (supported: {supported}). {remedy}")
 
 
+class OptionError(TinydetError):
+    """An option was given where it would change nothing.
+
+    Args:
+        option: As ``"--external"``.
+        contexts: What it applies to, at least one.
+
+    >>> print(OptionError("--external", ["microcontroller boards"]))
+    --external: applies only to microcontroller boards. Leave it out.
+    """
+
+    def __init__(self, option: str, contexts: Sequence[str]) -> None:
+        super().__init__(f"{option}: applies only to {' or '.join(contexts)}. Leave it out.")
+
+
 class ConfigError(TinydetError):
     """All findings in one configuration file, one line each.
 
@@ -46,10 +64,17 @@ class FaultError(TinydetError):
         where: Path (with the line where that helps), key or option.
         found: What is wrong there, without a full stop.
         remedy: What to do about it, a full sentence.
+
+    What comes from a file is shortened and its control characters are escaped, so that no message
+    is longer than a screen or changes the terminal.
+
+    Attributes:
+        found: As above, as it is shown.
     """
 
     def __init__(self, where: object, found: str, remedy: str) -> None:
-        super().__init__(f"{where}: {found}. {remedy}")
+        self.found = "\n".join(readable(line, MAX_LINE) for line in found[:MAX_FOUND].split("\n"))
+        super().__init__(f"{readable(where, MAX_LINE)}: {self.found}. {readable(remedy, MAX_LINE)}")
 
 
 class DataError(FaultError):
@@ -57,7 +82,7 @@ class DataError(FaultError):
 
 
 class ModelFileError(FaultError):
-    """A model file cannot be read, or is no detector."""
+    """A model file cannot be read, or is not a detector."""
 
 
 class ArenaLimitError(FaultError):
@@ -118,7 +143,7 @@ class MissingToolError(TinydetError):
 
 
 def near_name(name: str, known: Iterable[str]) -> str:
-    """A hint at the known name that is nearest to a misspelt one, or an empty string.
+    """A hint at the known name that is nearest to a misspelt one, whatever its case, or "".
 
     Args:
         name: What the user wrote.
@@ -130,5 +155,35 @@ def near_name(name: str, known: Iterable[str]) -> str:
     >>> near_name("alhpa", ["alpha", "epochs"])
     " Did you mean 'alpha'?"
     """
-    matches = difflib.get_close_matches(name, list(known), n=1)
-    return f" Did you mean '{matches[0]}'?" if matches else ""
+    names = {known_name.lower(): known_name for known_name in known}
+    matches = difflib.get_close_matches(name.lower(), list(names), n=1)
+    return f" Did you mean '{names[matches[0]]}'?" if matches else ""
+
+
+def readable(value: object, most: int = 200) -> str:
+    r"""Text of any origin as it can be shown: one line, no control characters, not too long.
+
+    Args:
+        value: A name, a path, a value of a file.
+        most: Characters that are shown; of a longer text the middle is left out.
+
+    >>> readable("x\x1b[31mred"), readable("a" * 30, 12)
+    ('x\\x1b[31mred', 'aaaa ... aaa')
+    """
+    text = str(value)
+    if len(text) > most:
+        head = (most - 4) // 2
+        text = f"{text[:head]} ... {text[head + 5 - most :]}"
+    if text.isprintable():
+        return text
+    shown = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return "".join(shown)
+
+
+def first_line(error: BaseException) -> str:
+    r"""What an exception of a library says in its first line, or its class where it says nothing.
+
+    >>> first_line(ValueError(" bad magic number\nat byte 4")), first_line(KeyError())
+    ('bad magic number', 'KeyError')
+    """
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 Item = TypeVar("Item")
-LINE_EVERY_S = 30.0  # pace of the plain lines where standard error is no terminal
+LINE_EVERY_S = 30.0  # pace of the plain lines where standard error is not a terminal
 
 
 def track(items: Iterable[Item], description: str, total: int | None = None) -> Iterator[Item]:

@@ -1,19 +1,34 @@
-"""The real architecture with random weights, converted by TensorFlow."""
+"""The real architecture: the detector of the package, and one of random weights."""
 
 import numpy as np
 from PIL import Image
 
-from tinydet.config.detector_spec import DetectorSpec, PostprocessSpec
+from tinydet.config.detector_spec import (
+    DETECTOR_FILE,
+    DetectorSpec,
+    PostprocessSpec,
+    load_detector_spec,
+)
+from tinydet.pretrained import pretrained_model
+
+SIDE = 192
 
 
-def real_detector(folder, granularity, side=192, num_classes=1):
-    """A .tflite file and its specification. Takes a minute or two.
+def shipped_detector():
+    """The int8 file of the package (one scale per channel) and its specification: no conversion.
 
-    Args:
-        folder: Where the files go.
-        granularity: ``per_channel`` or ``per_tensor``.
-        side: Height and width of the input, pixels.
-        num_classes: Without the background.
+    Its threshold is lowered, so that noise gives boxes.
+    """
+    path = pretrained_model("person_192")
+    spec = load_detector_spec(path.with_name(DETECTOR_FILE))
+    postprocess = spec.postprocess.model_copy(update={"score_threshold": 0.01})
+    return path, spec.model_copy(update={"postprocess": postprocess})
+
+
+def per_tensor_detector(folder):
+    """A .tflite of random weights, one scale per tensor, and its specification.
+
+    Converted by TensorFlow, which takes most of a minute.
     """
     import keras
 
@@ -22,19 +37,19 @@ def real_detector(folder, granularity, side=192, num_classes=1):
 
     keras.utils.set_random_seed(4)
     spec = DetectorSpec(
-        class_names=tuple(f"class {i}" for i in range(num_classes)),
+        class_names=("person",),
         alpha=0.35,
         postprocess=PostprocessSpec(score_threshold=0.01),
     )
     path = folder / "model" / "best_model.keras"
     path.parent.mkdir()
-    build_detector(side, side, num_classes, alpha=0.35).save(path)
+    build_detector(SIDE, SIDE, 1, alpha=0.35).save(path)
     rng = np.random.default_rng(2)
     images = []
     for index in range(6):
         coarse = rng.integers(0, 256, (6, 6, 3), np.uint8)
         images.append(folder / f"{index}.png")
-        Image.fromarray(coarse).resize((side, side)).save(images[-1])
-    options = QuantizationOptions(granularity=granularity)
-    model = quantize(path, images, folder / granularity, spec=spec, options=options)
+        Image.fromarray(coarse).resize((SIDE, SIDE)).save(images[-1])
+    options = QuantizationOptions(granularity="per_tensor")
+    model = quantize(path, images, folder / "int8", spec=spec, options=options)
     return model, spec

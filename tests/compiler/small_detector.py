@@ -7,6 +7,7 @@ import numpy as np
 from tests.compiler.network_builder import TYPICAL_CODE, NetworkBuilder
 from tests.compiler.tflite_writer import write_tflite
 from tinydet.anchors import feature_map_sizes, make_anchors
+from tinydet.compiler import CompileOptions, compile_detector
 from tinydet.compiler.ir import read_only
 from tinydet.config.detector_spec import (
     AnchorSpec,
@@ -79,6 +80,19 @@ def small_detector(num_classes=2, seed=0, tail="joined", image_dtype="uint8"):
         return write_tflite(net.graph(deltas, net.real_constant(anchors), scores))
     parts = [net.dequantize(scores), net.dequantize(deltas), net.real_constant(anchors)]
     return write_tflite(net.graph(net.concat(parts, 2)))
+
+
+def small_compiled(content=None, spec=None, where="m.tflite", **options):
+    """The detector in C. What is asked for again is not compiled again."""
+    content, spec = content or small_detector(), spec or small_spec()
+    options = CompileOptions(**({"name": "small"} | options))
+    key = content, spec.model_dump_json(), where, options
+    if key not in _COMPILED:
+        _COMPILED[key] = compile_detector(content, options, spec=spec, where=where)
+    return _COMPILED[key]
+
+
+_COMPILED = {}
 
 
 class _EvenBuilder(NetworkBuilder):

@@ -1,10 +1,10 @@
 """From a .tflite file to C: every operator and every box equal to LiteRT's reference kernels."""
 
 import ctypes
+import hashlib
 import json
 import re
 import shutil
-import time
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +12,10 @@ import pytest
 from PIL import Image
 
 from tests.compiler.generated_library import STRICT, ZIG_CC, GeneratedLibrary, compile_files
-from tests.compiler.small_detector import HEIGHT, WIDTH, small_detector, small_spec
+from tests.compiler.small_detector import HEIGHT, WIDTH, small_compiled, small_detector, small_spec
 from tinydet.boxes import select_detections
-from tinydet.compiler.compile import CompileSettings, compile_content, compile_model
+from tinydet.compiler import CompileOptions, compile_detector
+from tinydet.compiler.memory import plan_record
 from tinydet.errors import ArenaLimitError, CompilerError, ModelFileError, UnsupportedError
 from tinydet.inference import load_detector
 
@@ -54,9 +55,8 @@ def images(count, seed=7):
             yield rng.integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
 
 
-def compiled(content, spec, **settings):
-    settings = CompileSettings(**settings)
-    return compile_content(content, name="small", spec=spec, where="s.tflite", settings=settings)
+def compiled(content, spec, **options):
+    return small_compiled(content, spec, **options)
 
 
 def compiled_library(content, spec, folder, *flags, **settings):
@@ -289,7 +289,8 @@ def test_files_of_a_compiled_model(tmp_path):
     model.write_bytes(small_detector())
     spec = small_spec()
     spec.save(model.with_name("detector.json"))
-    files = compile_model(model, tmp_path / "out", name="small")
+    files = compile_detector(model, CompileOptions(name="small"))
+    files.save(tmp_path / "out")
     names = {path.name for path in (tmp_path / "out").iterdir()}
     extra = {"plan.json", "arena.png", "detector.json"}
     assert names == set(files.sources) | extra
@@ -301,34 +302,32 @@ def test_files_of_a_compiled_model(tmp_path):
     assert f"#define SMALL_ARENA_BYTES {plan['arena_bytes']}\n" in files.sources["small.h"]
     with Image.open(tmp_path / "out" / "arena.png") as picture:
         assert picture.width > 800
-    assert (files.spec, files.folder) == (spec, tmp_path / "out")
-    assert files.scores.shape == (1, 170, 3)
-    assert files.deltas.shape == (1, 170, 4)
+    assert files.spec == spec
+    assert files.scores_shape == (170, 3)
+    assert files.anchors.shape == files.deltas_shape == (170, 4)
+    assert files.model_sha256 == hashlib.sha256(model.read_bytes()).hexdigest()
 
 
 def test_compiling_twice_gives_the_same_bytes():
-    first, second = (
-        compile_content(small_detector(), name="small", spec=small_spec(), where="a")
-        for _ in range(2)
-    )
+    first, second = (compile_detector(small_detector(), spec=small_spec()) for _ in range(2))
     assert first.sources == second.sources
 
 
 def test_the_arena_is_not_larger_than_the_tensors_alone_need():
-    files = compile_content(small_detector(), name="small", spec=small_spec(), where="a")
-    plan = files.plan.to_json()
+    files = small_compiled()
+    plan = plan_record(files.plan)
     assert plan["arena_bytes"] <= 1.1 * plan["lower_bound_bytes"]
     assert plan["arena_bytes"] < 0.75 * plan["whole_tensor_peak_bytes"]
 
 
 def test_anchors_of_a_grid_take_little_flash():
-    files = compile_content(small_detector(), name="small", spec=small_spec(), where="a")
+    files = small_compiled()
     assert ".corners = 0," in files.sources["small.c"]
-    assert ".levels = levels," in files.sources["small.c"]
+    assert ".levels = small_levels," in files.sources["small.c"]
 
 
 def test_the_header_of_a_detector_is_clean_c_plus_plus(tmp_path):
-    files = compile_content(small_detector(), name="small", spec=small_spec(), where="a")
+    files = small_compiled()
     headers = {name: text for name, text in files.sources.items() if name.endswith(".h")}
     user = (
         '#include "small.h"\n'
@@ -349,7 +348,7 @@ def test_no_function_of_a_library_is_called(tmp_path, compiler):
     """When all files are linked, nothing is left open that a C library would have to give."""
     if shutil.which(compiler[0]) is None:
         pytest.skip(f"no {compiler[0]} here")
-    files = compile_content(small_detector(), name="small", spec=small_spec(), where="a")
+    files = small_compiled()
     flags = (*STRICT, "-O2", "-ffreestanding", "-nostdlib", "-r")
     merged = compile_files(files.sources, tmp_path, *flags, compiler=compiler, output="all.o")
     elf = pytest.importorskip("elftools.elf.elffile")
@@ -361,7 +360,7 @@ def test_no_function_of_a_library_is_called(tmp_path, compiler):
 
 def test_a_specification_of_another_model_is_refused():
     with pytest.raises(CompilerError, match=r"detector\.json that belongs to the model"):
-        compile_content(small_detector(2), name="small", spec=small_spec(3), where="a")
+        small_compiled(spec=small_spec(3))
 
 
 def test_anchors_that_do_not_fit_the_recipe_are_refused():
@@ -369,14 +368,14 @@ def test_anchors_that_do_not_fit_the_recipe_are_refused():
         update={"anchors": small_spec().anchors.model_copy(update={"aspect_ratios": (1.0,)})}
     )
     with pytest.raises(ModelFileError, match="170 anchors"):
-        compile_content(small_detector(tail="two"), name="small", spec=spec, where="a")
+        small_compiled(small_detector(tail="two"), spec)
 
 
 def test_a_missing_file_and_a_bad_name_are_told(tmp_path):
     with pytest.raises(ModelFileError, match="cannot be read"):
-        compile_model(tmp_path / "none.tflite", tmp_path, name="small")
+        compile_detector(tmp_path / "none.tflite")
     with pytest.raises(UnsupportedError, match="Choose another name"):
-        compile_content(small_detector(), name="no-name", spec=small_spec(), where="a")
+        small_compiled(name="no-name")
 
 
 def test_an_int8_input_is_given_pixels(tmp_path):
@@ -396,23 +395,19 @@ def test_a_rescaling_that_the_model_was_not_made_for_is_refused():
     spec = small_spec()
     other = spec.preprocess.model_copy(update={"scale": 1 / 255, "offset": 0.0})
     with pytest.raises(ModelFileError, match="Correct the rescaling"):
-        compile_content(
-            small_detector(), name="small", spec=spec.model_copy(update={"preprocess": other}),
-            where="a",
-        )  # fmt: skip
+        small_compiled(spec=spec.model_copy(update={"preprocess": other}))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("granularity", ["per_channel", "per_tensor"])
-def test_a_converted_detector_equals_the_reference(tmp_path, granularity):
-    """The real architecture at 192, random weights, converted by TensorFlow; <= 10 s to C."""
-    from tests.compiler.real_detector import real_detector
+def test_a_real_detector_equals_the_reference(tmp_path, granularity):
+    """The detector of the package, and random weights with one scale per tensor; both at 192."""
+    from tests.compiler.real_detector import per_tensor_detector, shipped_detector
 
-    model, spec = real_detector(tmp_path, granularity)
-    start = time.perf_counter()
-    files = compile_model(model, tmp_path / "c", name="small", spec=spec)
-    assert time.perf_counter() - start < 10
-    plan = files.plan.to_json()
+    per_channel = granularity == "per_channel"
+    model, spec = shipped_detector() if per_channel else per_tensor_detector(tmp_path)
+    files = compile_detector(model, CompileOptions(name="small"), spec=spec)
+    plan = plan_record(files.plan)
     assert plan["arena_bytes"] <= plan["whole_tensor_peak_bytes"]
     reference = Reference(Path(model).read_bytes())
     whole = compiled(Path(model).read_bytes(), spec, remove_channels=False)

@@ -11,14 +11,11 @@ from tests.compiler.network_builder import NetworkBuilder
 from tests.compiler.reference_interpreter import run, run_outputs
 from tests.compiler.sample_networks import detector, every_operator, image_for
 from tinydet.compiler.ir import ConvOptions, PoolOptions, Quantization, read_only, verify
-from tinydet.compiler.passes import (
-    cut_detector_head,
-    fold_constants,
-    fold_input_type,
-    fold_padding,
-    optimize,
-    remove_no_ops,
-)
+from tinydet.compiler.passes import lower
+from tinydet.compiler.passes.cleanup import fold_input_type, remove_no_ops
+from tinydet.compiler.passes.constant_folding import fold_constants
+from tinydet.compiler.passes.detector_head import cut_detector_head
+from tinydet.compiler.passes.padding import fold_padding
 from tinydet.compiler.tflite_reader import read_tflite
 from tinydet.errors import ModelFileError, UnsupportedOpsError
 
@@ -46,7 +43,7 @@ def test_the_head_is_found_in_every_layout(layout, dynamic, num_classes):
     With three classes all parts have four columns: they are told apart by what they are made of.
     """
     graph, scores, deltas, anchors = detector(layout, num_classes, dynamic=dynamic)
-    after, head = optimize(graph, "m.tflite")
+    after, head = lower(graph, "m.tflite")
     verify(after)
     assert head.num_classes == num_classes
     assert head.num_anchors == graph.tensors[scores].shape[1]
@@ -73,22 +70,24 @@ def test_a_network_without_a_softmax_is_no_detector():
     softmax = graph.ops[graph.producers()[scores]]
     graph = replace(graph, outputs=(softmax.inputs[0], graph.outputs[1]))
     with pytest.raises(ModelFileError, match="0 of its outputs come from a softmax"):
-        optimize(graph, "m.tflite")
+        lower(graph, "m.tflite")
 
 
 @pytest.mark.parametrize("outputs", [slice(0, 1), slice(0, 0)])
 def test_another_number_of_outputs_is_no_detector(outputs):
     graph, *_ = detector("sf df af")
     graph = replace(graph, outputs=graph.outputs[outputs] + graph.outputs[:1] * 3)
-    with pytest.raises(ModelFileError, match="its outputs are no detector's"):
+    with pytest.raises(ModelFileError, match="its outputs are not those of a detector"):
         cut_detector_head(graph, "m.tflite")
 
 
 def test_a_plain_network_is_no_detector():
-    with pytest.raises(ModelFileError, match=r"its outputs are no detector's \(int8 1x3x4, int8"):
-        optimize(every_operator(), "m.tflite")
+    with pytest.raises(
+        ModelFileError, match=r"its outputs are not those of a detector \(int8 1x3x4, int8"
+    ):
+        lower(every_operator(), "m.tflite")
     with pytest.raises(ModelFileError, match="2 of its outputs come from a softmax"):
-        optimize(replace(every_operator(), outputs=every_operator().outputs[:1] * 2), "m.tflite")
+        lower(replace(every_operator(), outputs=every_operator().outputs[:1] * 2), "m.tflite")
 
 
 def test_int8_anchors_without_a_scale_are_no_anchors():
@@ -96,8 +95,8 @@ def test_int8_anchors_without_a_scale_are_no_anchors():
     tensors = list(graph.tensors)
     index = graph.outputs[0]
     tensors[index] = replace(tensors[index], quantization=None)
-    with pytest.raises(ModelFileError, match="no detector's"):
-        optimize(replace(graph, tensors=tuple(tensors)), "m.tflite")
+    with pytest.raises(ModelFileError, match="not those of a detector"):
+        lower(replace(graph, tensors=tuple(tensors)), "m.tflite")
 
 
 def test_anchors_that_depend_on_the_image_are_refused():
@@ -108,8 +107,8 @@ def test_anchors_that_depend_on_the_image_are_refused():
     assert slices.inputs[0] == shape.outputs[0]
     ops = tuple(op for op in graph.ops if op is not shape)
     broken = replace(graph, ops=ops, inputs=(*graph.inputs, shape.outputs[0]))
-    with pytest.raises(ModelFileError, match="no detector's"):
-        optimize(broken, "m.tflite")
+    with pytest.raises(ModelFileError, match="not those of a detector"):
+        lower(broken, "m.tflite")
 
 
 def test_a_repetition_to_gigabytes_is_not_computed():
@@ -253,7 +252,7 @@ def test_float_inside_of_the_network_is_refused():
     )
     assert scores
     with pytest.raises(UnsupportedOpsError, match="float32"):
-        optimize(broken, "m.tflite")
+        lower(broken, "m.tflite")
 
 
 def test_quantizing_constants_follows_tflite():
@@ -275,7 +274,7 @@ def test_reading_and_passes_agree_with_the_file(tmp_path):
     del tmp_path
     graph, *_ = detector("joined", 3, dynamic=True)
     content = write_tflite(graph)
-    after, head = optimize(read_tflite(content, "m.tflite"), "m.tflite")
+    after, head = lower(read_tflite(content, "m.tflite"), "m.tflite")
     image = image_for(graph)
     found = run_outputs(after, image)
     joined = run_outputs(fold_constants(graph), image)[0]

@@ -11,13 +11,11 @@ from tests.compiler.network_builder import NetworkBuilder
 from tests.compiler.reference_interpreter import run, run_outputs
 from tests.compiler.sample_networks import image_for, network_with_constant_channels
 from tinydet.compiler.ir import read_only, verify
-from tinydet.compiler.passes.constant_channels import (
-    channel_intervals,
-    check_removal,
-    eliminate_constant_channels,
-    remove_constant_channels,
-)
+from tinydet.compiler.passes.constant_channels import eliminate_constant_channels
 from tinydet.compiler.passes.constant_channels.bounds import value_bounds
+from tinydet.compiler.passes.constant_channels.checker import check_removal
+from tinydet.compiler.passes.constant_channels.elimination import remove_constant_channels
+from tinydet.compiler.passes.constant_channels.intervals import channel_intervals
 from tinydet.errors import CompilerError
 
 SEEDS = st.integers(0, 10**6)

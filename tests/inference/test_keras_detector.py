@@ -22,7 +22,7 @@ def test_weights_only_and_broken_files(tmp_path):
         load_detector(weights, SPEC)
     broken = tmp_path / "model.keras"
     broken.write_bytes(b"PK\x03\x04 and no more")
-    with pytest.raises(ModelFileError, match=r"is no \.keras file, or a truncated one"):
+    with pytest.raises(ModelFileError, match=r"is not a \.keras file, or is truncated"):
         load_detector(broken, SPEC)
 
 

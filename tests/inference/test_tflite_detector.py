@@ -7,7 +7,7 @@ import pytest
 
 from tinydet.config.detector_spec import PreprocessSpec
 from tinydet.errors import ModelFileError, UnsupportedError
-from tinydet.inference import load_detector
+from tinydet.inference import load_detector, read_rescaling
 
 ALL_THREE = ("scores", "deltas", "anchors")
 
@@ -132,7 +132,7 @@ def test_truncated_file_is_one_line(tiny_detector, size):
 def test_text_file_is_refused(tiny_detector):
     recipe, path = tiny_detector()
     path.write_text("this is no model")
-    with pytest.raises(ModelFileError, match=r"is no \.tflite file"):
+    with pytest.raises(ModelFileError, match=r"is not a \.tflite file"):
         load_detector(path, recipe.spec)
 
 
@@ -147,3 +147,20 @@ def test_nothing_is_printed(tiny_detector, images_u8, capfd):
     recipe, path = tiny_detector()
     load_detector(path, recipe.spec).outputs(images_u8)
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("input_type", "zero_point", "first"), [("uint8", 100, 0), ("int8", -28, -128)]
+)
+def test_the_rescaling_that_an_input_tells(tiny_detector, input_type, zero_point, first):
+    """Code by code, what a pixel stands for."""
+    _, path = tiny_detector(input_type=input_type, input_code=(1 / 100, zero_point))
+    scale, offset = read_rescaling(path)
+    pixels = np.arange(256)
+    expected = (pixels + first - zero_point) / 100
+    np.testing.assert_allclose(scale * pixels + offset, expected, atol=1e-5)
+
+
+def test_a_float_input_tells_no_rescaling(tiny_detector):
+    _, path = tiny_detector(input_type="float")
+    assert read_rescaling(path) is None

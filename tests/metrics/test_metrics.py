@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 from tinydet.boxes import Detections
 from tinydet.metrics import (
     GroundTruth,
-    average_precision,
     best_f1,
     confusion_matrix,
-    image_agreement,
+    image_f1,
     match_detections,
     mean_ap,
     pooled_curve,
     precision_recall,
 )
+from tinydet.metrics.curves import average_precision
 
 NUM_CLASSES = 3
 IOUS = st.sampled_from([0.25, 0.4, 0.5, 0.75, 1.0])
@@ -177,7 +177,7 @@ def test_confusion_counts_every_object_and_every_detection_once(drawn, iou_thres
 def test_agreement_of_an_image_is_its_own_f1(drawn, iou_threshold, threshold):
     found, truth = inputs(drawn)
     matches = match_detections(found, truth, NUM_CLASSES)
-    agreement = image_agreement(matches, truth, threshold, iou_threshold)
+    agreement = image_f1(matches, truth, threshold, iou_threshold)
     for index, image in enumerate(drawn):
         verdicts = [v for c in range(NUM_CLASSES) for v in judge([image], c, iou_threshold)]
         kept = [verdict for score, verdict in verdicts if score >= threshold]

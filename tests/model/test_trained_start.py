@@ -7,12 +7,8 @@ import numpy as np
 import pytest
 
 from tinydet.errors import ModelFileError, UnsupportedError
-from tinydet.model import (
-    TrainedStart,
-    build_detector,
-    detector_to_start_from,
-    start_from_detector,
-)
+from tinydet.model import build_detector, detector_to_start_from, start_from_detector
+from tinydet.model.trained_start import TrainedStart
 from tinydet.pretrained import NAMES, start_for
 
 SIDE_PX = 64
@@ -141,7 +137,7 @@ def test_what_is_no_detector_is_one_line(tmp_path):
     for name, found in (
         ("none.keras", "there is no file"),
         ("text.keras", "cannot be loaded by Keras"),
-        ("other.keras", "is no detector of tinydet"),
+        ("other.keras", "is not a tinydet detector"),
         ("persn_192", "Did you mean 'person_192'?"),
     ):
         weights = name if name == "persn_192" else str(tmp_path / name)

@@ -7,9 +7,11 @@ import pytest
 
 from tinydet.config.detector_spec import DetectorSpec, PreprocessSpec
 from tinydet.config.loader import load_config
+from tinydet.config.schema import UserConfig
 from tinydet.config.template import render_template
-from tinydet.errors import ModelFileError
-from tinydet.pipeline.detector_of import spec_for, spec_of
+from tinydet.errors import DataError, ModelFileError
+from tinydet.pipeline.detector_of import label_file_names, spec_for, spec_of, trained_otherwise
+from tinydet.pretrained import pretrained_model
 
 
 @pytest.fixture
@@ -25,14 +27,7 @@ def model(tmp_path: Path) -> Path:
 
 def test_detector_json_tells_everything(model: Path) -> None:
     assert spec_for(model, None).class_names == ("cat", "owl")
-    assert spec_for(model, ["cat", "owl"]).preprocess.width == 224
-
-
-@pytest.mark.parametrize("names", [["owl", "cat"], ["cat"], ["cat", "owl", "dog"]])
-def test_other_names_are_refused(model: Path, names: list[str]) -> None:
-    """The order counts: it is the order of the outputs."""
-    with pytest.raises(ModelFileError, match=r"finds cat, owl, but --classes says .*Leave"):
-        spec_for(model, names)
+    assert spec_for(model, None).preprocess.width == 224
 
 
 def test_names_of_a_configuration_must_agree_too(model: Path, tmp_path: Path) -> None:
@@ -57,3 +52,47 @@ def test_names_of_a_configuration_must_agree_too(model: Path, tmp_path: Path) ->
 def test_a_missing_model_is_said_before_missing_names(tmp_path: Path) -> None:
     with pytest.raises(ModelFileError, match="there is no such file"):
         spec_for(tmp_path / "nowhere.tflite", None)
+
+
+@pytest.mark.parametrize(("mode", "suffix"), [("prediction", ".tflite"), ("chain_qd", ".keras")])
+def test_a_configuration_takes_the_names_of_the_package(mode: str, suffix: str) -> None:
+    words = [
+        f"operation_mode={mode}",
+        "general.model_path=person_192",
+        "prediction.test_files_path=x",
+        "deployment.hardware_setup.board=mps2-an500",
+    ]
+    config = load_config(None, words).config
+    assert config.general.model_path == pretrained_model("person_192", suffix)
+
+
+def prediction_with(folder: Path, model: Path, *overrides: str) -> UserConfig:
+    file = folder / "user_config.yaml"
+    file.write_text(render_template(class_names=["cat", "owl"]), encoding="utf-8")
+    wish = ["operation_mode=prediction", f"general.model_path={model}"]
+    wish += ["prediction.test_files_path=x", "preprocessing.resizing.interpolation=bilinear"]
+    return load_config(file, [*wish, *overrides], {}).config
+
+
+def test_another_preprocessing_than_the_model_has_is_told(model: Path, tmp_path: Path) -> None:
+    """The model counts; nothing is said where the two agree, or the file leaves it to the model."""
+    assert trained_otherwise(prediction_with(tmp_path, model)) is None
+    assert trained_otherwise(prediction_with(tmp_path, model, "preprocessing.rescaling=")) is None
+    config = prediction_with(
+        tmp_path, model, "preprocessing.rescaling.offset=0", "preprocessing.color_mode=bgr"
+    )
+    said = trained_otherwise(config)
+    assert said is not None
+    assert said.endswith("which counts: color_mode rgb, rescaling.offset -1.0.")
+    assert spec_of(config, model).preprocess.color_mode == "rgb"
+
+
+def test_names_of_a_label_file(tmp_path: Path) -> None:
+    labels = tmp_path / "labels.txt"
+    labels.write_text("cat\nhot dog\n\n", encoding="utf-8")
+    values = {"operation_mode": "deployment", "deployment": {"label_file_path": str(labels)}}
+    assert label_file_names(UserConfig.model_validate(values)) == ("cat", "hot dog")
+    labels.unlink()
+    with pytest.raises(DataError, match=r"Correct deployment\.label_file_path"):
+        label_file_names(UserConfig.model_validate(values))
+    assert label_file_names(UserConfig.model_validate({"operation_mode": "deployment"})) is None

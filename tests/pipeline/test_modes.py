@@ -11,7 +11,7 @@ from tinydet.config.loader import load_config
 from tinydet.config.schema import UserConfig
 from tinydet.config.template import render_template
 from tinydet.errors import ConfigError, DataError
-from tinydet.pipeline import modes, resume, run
+from tinydet.pipeline import execute, modes, resume
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,8 @@ def test_stages_of_a_mode(
     source = [] if expected[0] == "train" else [f"general.model_path={model}"]
     boards = ["benchmarking.board=mps2-an500", "deployment.hardware_setup.board=stm32mp157f-dk2"]
     wish = [f"operation_mode={mode}", *source, *boards, "prediction.test_files_path=x"]
-    page = run(config_of(generated, tmp_path, *wish))
+    result = execute(config_of(generated, tmp_path, *wish))
+    page = result.report
     assert calls == expected
     assert page == tmp_path / "run" / "report.html"
     assert page.is_file()
@@ -128,7 +129,7 @@ def test_an_unknown_board_is_found_before_hours_of_training(
     with pytest.raises(
         ConfigError, match=r"benchmarking\.board: .*Did you mean 'STM32H747I-DISCO'"
     ):
-        run(config_of(generated, tmp_path, *wish))
+        execute(config_of(generated, tmp_path, *wish))
     assert calls == []
     assert not (tmp_path / "run").exists()
 
@@ -148,8 +149,8 @@ def test_a_stopped_run_says_how_to_go_on(
     with monkeypatch.context() as patch:
         patch.setattr(modes, "evaluate_stage", stop)
         with pytest.raises(KeyboardInterrupt) as caught:
-            run(config_of(generated, tmp_path), run_folder=folder)
-    assert str(caught.value) == f"stopped. Go on with: tinydet run --resume '{folder}'"
+            execute(config_of(generated, tmp_path), run_folder=folder)
+    assert str(caught.value) == f"stopped. Resume with: tinydet run --resume '{folder}'"
     assert not (folder / "report.html").exists()
     calls.clear()
     resume(folder)
@@ -162,8 +163,8 @@ def test_a_dated_run_folder_stays_the_same_on_resume(
     calls: list[str], generated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    first = run(config_of(generated, tmp_path, "hydra.run.dir=out/${now:%Y_%m_%d_%H_%M_%S_%f}"))
-    second = resume(first.parent)
+    first = execute(config_of(generated, tmp_path, "hydra.run.dir=out/${now:%Y_%m_%d_%H_%M_%S_%f}"))
+    second = resume(first.folder)
     assert first == second
     assert len(list((tmp_path / "out").iterdir())) == 1
     assert len(calls) == 2 * 5
@@ -172,7 +173,7 @@ def test_a_dated_run_folder_stays_the_same_on_resume(
 @pytest.mark.usefixtures("calls")
 def test_a_null_seed_is_drawn_once(generated: Path, tmp_path: Path) -> None:
     """A resumed run has the seed of the run it goes on with."""
-    folder = run(config_of(generated, tmp_path, "general.global_seed=None")).parent
+    folder = execute(config_of(generated, tmp_path, "general.global_seed=None")).folder
     seed = load_config(folder / "config.yaml").config.general.global_seed
     assert seed is not None
     assert f"Seed drawn: {seed} " in (folder / "tinydet.log").read_text()
@@ -185,7 +186,7 @@ def test_resume_training_from_goes_on_in_that_folder(
     calls: list[str], generated: Path, tmp_path: Path, named: str
 ) -> None:
     """The key names the run folder or, as older files do, a file in its saved_models."""
-    old = run(config_of(generated, tmp_path, "training.epochs=7")).parent
+    old = execute(config_of(generated, tmp_path, "training.epochs=7")).folder
     (old / "saved_models").mkdir()
     (old / "saved_models" / "last_weights.weights.h5").touch()
     calls.clear()
@@ -196,7 +197,7 @@ def test_resume_training_from_goes_on_in_that_folder(
         f"training.resume_training_from={old / named}",
         f"hydra.run.dir={tmp_path / 'new'}",
     )
-    assert run(other).parent == old
+    assert execute(other).folder == old
     assert calls[0] == "train"
     assert load_config(old / "config.yaml").config.training.epochs == 7
     assert not (tmp_path / "new").exists()
@@ -216,7 +217,7 @@ def test_a_failed_run_reports_what_was_reached(
 
     monkeypatch.setattr(modes, "evaluate_stage", fail)
     with pytest.raises(DataError, match=r"here: broken\. Mend it\."):
-        run(config_of(generated, tmp_path))
+        execute(config_of(generated, tmp_path))
     assert (tmp_path / "run" / "report.html").exists() == reached
     assert not (tmp_path / "run" / "run.json").exists()
 
@@ -233,7 +234,7 @@ def test_missing_files_are_all_named_before_the_run_begins(
         "dataset.quantization_path=no_images",
     )
     with pytest.raises(ConfigError) as caught:
-        run(config)
+        execute(config)
     assert caught.value.findings == [
         "general.model_path: no.keras does not exist. Correct the path.",
         "dataset.test_path: no_test does not exist. Correct the path.",

@@ -5,13 +5,13 @@ from types import SimpleNamespace
 
 import pytest
 
+from tinydet.commands.quantize import quantize
 from tinydet.config.loader import load_config
 from tinydet.config.template import render_template
 from tinydet.data.dataset import load_dataset
 from tinydet.data.generate import generate_dataset
-from tinydet.errors import AccuracyError, DataError, UnsupportedError
+from tinydet.errors import AccuracyError, DataError, OptionError, UnsupportedError
 from tinydet.pipeline.quantization import calibration_images, check_drop
-from tinydet.pipeline.quantize_command import quantize_model
 
 
 def result(path, ap):
@@ -79,9 +79,17 @@ def test_what_was_done_is_not_advised_again(int8_model):
 
 @pytest.mark.parametrize(
     ("before", "after", "max_drop"),
-    [(37.7, 37.3, 0.5), (37.7, 39.0, 0.0), (37.7, 3.0, None), (None, 3.0, 0.5), (37.7, None, 0.5)],
+    [
+        (37.7, 37.3, 0.5),
+        (37.5, 25.0, 12.5),  # as much as is allowed
+        (37.7, 37.7, 0.0),
+        (37.7, 39.0, 0.0),
+        (37.7, 3.0, None),
+        (None, 3.0, 0.5),
+        (37.7, None, 0.5),
+    ],
 )
-def test_smaller_drops_pass(int8_model, before, after, max_drop):
+def test_no_more_than_is_allowed_passes(int8_model, before, after, max_drop):
     path = int8_model()
     check_drop(result("f", before), result(path, after), max_drop, path.with_name("layers.json"))
 
@@ -114,9 +122,11 @@ def test_stratified_calibration_takes_every_class(tmp_path):
 
 def test_options_that_do_not_go_together(tmp_path):
     model = tmp_path / "m.keras"
-    options = {"max_images": 10}
-    with pytest.raises(UnsupportedError, match=r"--max-drop: .*--data"):
-        quantize_model(model, tmp_path, tmp_path, options, evaluation_data=None, max_drop=1.0)
-    gone = tmp_path / "gone"
+    with pytest.raises(OptionError, match=r"--max-drop: applies only to quantization with --data"):
+        quantize(model, tmp_path, max_drop=1.0)
     with pytest.raises(DataError, match="does not exist"):
-        quantize_model(model, gone, tmp_path, options, evaluation_data=None, max_drop=None)
+        quantize(model, tmp_path / "gone")
+    with pytest.raises(UnsupportedError, match="a list of files is not supported"):
+        quantize(model, [tmp_path / "a.jpg"], stratified=True)
+    with pytest.raises(UnsupportedError, match=r"--calibration: 'mxe' .*Did you mean 'mse'"):
+        quantize(model, tmp_path, calibration="mxe")

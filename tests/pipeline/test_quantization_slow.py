@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pytest
 
+from tinydet.commands.quantize import quantize
 from tinydet.config.detector_spec import DetectorSpec
 from tinydet.data.generate import CLASS_NAMES, generate_dataset
-from tinydet.pipeline.quantize_command import quantize_model
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def float_model(tmp_path):
     import keras
 
     from tinydet.model import build_detector
-    from tinydet.training.batch_norm_statistics import reestimate_batch_norm
+    from tinydet.training.batch_norm import reestimate_batch_norm
 
     path = tmp_path / "float" / "best_model.keras"
     path.parent.mkdir()
@@ -34,24 +34,19 @@ def float_model(tmp_path):
 def test_training_on(tmp_path, float_model):
     data = generate_dataset(tmp_path / "data", images=20, seed=3)
     output = tmp_path / "int8"
-    text = quantize_model(
+    result = quantize(
         float_model,
         data,
         output,
-        {
-            "quantization_type": "QAT",
-            "granularity": "per_tensor",
-            "calibration_method": "percentile",
-            "calibration_selection": "stratified",
-            "optimize": True,
-            "max_images": 4,
-            "quantization_aware.epochs": 1,
-            "report": False,
-        },
-        evaluation_data=None,
-        max_drop=None,
+        quantization_type="QAT",
+        granularity="per_tensor",
+        calibration="percentile",
+        stratified=True,
+        optimize=True,
+        max_images=4,
+        epochs=1,
     )
-    assert text.splitlines()[0].startswith(f"Wrote {output / 'quantized_model.tflite'}")
+    assert result.path == output / "quantized_model.tflite"
     record = json.loads((output / "quantization.json").read_text())
     trained = record["quantization_aware_training"]
     assert trained["epochs"] == 1

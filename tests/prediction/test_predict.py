@@ -1,8 +1,8 @@
 """Prediction on every kind of source, with a detector that finds bright rectangles."""
 
+import itertools
 import json
 import signal
-import threading
 import time
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from PIL import Image
 
 from tinydet.config.detector_spec import DetectorSpec, PostprocessSpec, PreprocessSpec
 from tinydet.errors import DataError, OutputError, UnsupportedError
-from tinydet.prediction import predict
+from tinydet.prediction import job, predict
 
 BOX = (0.2, 0.5, 0.4, 0.9)  # unlike in every turn and mirror image
 
@@ -333,22 +333,21 @@ def test_interrupt_keeps_what_was_done(tmp_path, monkeypatch):
     assert camera.released
 
 
-def test_interrupt_while_images_are_worked_on(tmp_path):
-    class Slow(BrightDetector):
+def test_interrupt_while_images_are_worked_on(tmp_path, monkeypatch):
+    class Interrupted(BrightDetector):
+        calls = itertools.count()
+
         def outputs(self, images_u8):
-            time.sleep(0.05)
+            if next(self.calls) == 40:
+                signal.raise_signal(signal.SIGINT)
             return super().outputs(images_u8)
 
-    for index in range(60):
+    monkeypatch.setattr(job, "MOST_WORKERS", 2)  # so that some are done and some are not begun
+    for index in range(80):
         save(tmp_path / "in" / f"{index:02d}.png", lamp_image(30, 50))
-    timer = threading.Timer(0.5, lambda: signal.raise_signal(signal.SIGINT))
-    timer.start()
-    try:
-        report = predict(Slow(), tmp_path / "in", output=tmp_path / "out")
-    finally:
-        timer.cancel()
+    report = predict(Interrupted(), tmp_path / "in", output=tmp_path / "out")
     assert report.was_interrupted
-    assert 0 < report.num_images < 60
+    assert 0 < report.num_images < 80
     assert len(records(tmp_path / "out")) == report.num_images
     assert not list((tmp_path / "out").glob(".*"))
 

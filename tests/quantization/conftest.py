@@ -10,21 +10,20 @@ HEIGHT, WIDTH = 64, 96
 ANCHORS_PER_CELL = 5
 
 
-@pytest.fixture
-def calibration_images(tmp_path):
+@pytest.fixture(scope="session")
+def calibration_images(tmp_path_factory):
     """Ten images of soft blobs, none of which has a black or a white pixel."""
     rng = np.random.default_rng(11)
-    paths = []
+    folder, paths = tmp_path_factory.mktemp("images"), []
     for index in range(10):
         coarse = rng.integers(40, 200, (5, 7, 3)).astype(np.uint8)
-        path = tmp_path / "images" / f"{index}.png"
-        path.parent.mkdir(exist_ok=True)
+        path = folder / f"{index}.png"
         Image.fromarray(coarse).resize((150, 100), Image.Resampling.BICUBIC).save(path)
         paths.append(path)
     return paths
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_spec():
     def make(num_classes, **preprocess):
         return DetectorSpec(
@@ -36,8 +35,8 @@ def make_spec():
     return make
 
 
-@pytest.fixture
-def save_float_model(tmp_path, make_spec):
+@pytest.fixture(scope="session")
+def save_float_model(tmp_path_factory, make_spec):
     """Write a random stand-in network and its detector.json; gives path and specification."""
 
     def save(num_classes, seed=5, **preprocess):
@@ -65,8 +64,7 @@ def save_float_model(tmp_path, make_spec):
         parts = [layers.Concatenate(axis=1)(levels) for levels in (logits, deltas)]
         joined = layers.Concatenate(axis=2, name="class_logits_and_box_deltas")(parts)
         spec = make_spec(num_classes, **preprocess)
-        path = tmp_path / "model" / "best_model.keras"
-        path.parent.mkdir(exist_ok=True)
+        path = tmp_path_factory.mktemp("model") / "best_model.keras"
         keras.Model(inputs, joined).save(path)
         spec.save(path.with_name("detector.json"))
         return path, spec

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from tests.quantization.float_networks import SCORES, detector_like, images
-from tinydet.quantization.activations import run_with_tensors
-from tinydet.quantization.flatbuffer import parse_model
+from tinydet.quantization.tflite_file import parse_model, run_with_tensors
 
 
 def test_layers_are_told_with_what_they_read():

@@ -6,11 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.quantization.float_networks import detector_like, images
-from tinydet.quantization.activations import run_with_tensors
 from tinydet.quantization.ranges import calibrate_ranges
-from tinydet.quantization.ranges.histogram import Histogram
 from tinydet.quantization.ranges.methods import (
     METHODS,
+    Histogram,
     least_squares_range,
     percentile_range,
     rounding_error,
@@ -18,6 +17,7 @@ from tinydet.quantization.ranges.methods import (
 )
 from tinydet.quantization.ranges.network_outputs import OutputValues
 from tinydet.quantization.ranges.shared import shared_ranges
+from tinydet.quantization.tflite_file import run_with_tensors
 
 PIXELS = (-1.0, 1.0)
 

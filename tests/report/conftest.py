@@ -67,9 +67,16 @@ def result_record(kind: str, ap40: float) -> dict:
         "f1_best": {
             CLASS_NAMES[0]: {"score": 0.37, "f1": 0.5, "precision": 0.6, "recall": 0.43},
             CLASS_NAMES[1]: {"score": 0.41, "f1": 0.5, "precision": 0.6, "recall": 0.43},
-            CLASS_NAMES[2]: {"score": None, "f1": None, "precision": None, "recall": None},
+            CLASS_NAMES[2]: None,
+        },
+        "confusion": {
+            "labels": [*CLASS_NAMES, "background"],
+            "matrix": [[0] * 4] * 4,
+            "score_threshold": 0.4,
+            "iou_threshold": 0.4,
         },
         "images_per_second": 71.5,
+        "seconds": 0.5,
         "versions": {"numpy": "9.8.7"},
     }
 

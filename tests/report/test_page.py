@@ -92,8 +92,8 @@ def test_the_markup_is_well_nested_and_has_every_section_and_link_target(run_fol
 def test_an_empty_run_folder_has_every_section_and_says_what_is_not_there(tmp_path):
     page = page_of(tmp_path)
     assert set(page.ids) >= SECTIONS
-    assert "This run holds no evaluation" in page.text
-    assert "This run holds no int8 model" in page.text
+    assert "This run contains no evaluation" in page.text
+    assert "This run contains no int8 model" in page.text
     assert "config.yaml missing" in page.text
     assert "could not be shown</strong>" not in page.source
 
@@ -132,8 +132,8 @@ def test_a_training_only_run_has_no_int8_part_and_says_so(run_folder):
     shutil.rmtree(run_folder / "evaluation/q8")
     shutil.rmtree(run_folder / "quantized_models")
     text = page_of(run_folder).text
-    assert "AP at IoU 0.40: 62.0 % as float. This run holds no int8 evaluation." in text
-    assert "This run holds no int8 model." in text
+    assert "AP at IoU 0.40: 62.0 % as float. This run contains no int8 evaluation." in text
+    assert "This run contains no int8 model." in text
     assert "int8 \N{MINUS SIGN} float" not in text
 
 
@@ -211,7 +211,7 @@ def test_a_lost_example_image_is_named_and_its_boxes_stay(run_folder, tmp_path):
 
 
 def test_a_missing_folder_is_a_users_error(tmp_path):
-    with pytest.raises(DataError, match="is no folder"):
+    with pytest.raises(DataError, match="is not a folder"):
         write_report(tmp_path / "nowhere")
 
 

@@ -41,7 +41,7 @@ def browse(tmp_path: Path, page: Path, fragment: str, *arguments: str) -> str:
         ],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=1200,
         check=True,
     )
     return result.stdout

@@ -7,7 +7,7 @@ import numpy as np
 from tinydet.targets.base import DETECTION, to_detections
 from tinydet.targets.elf import read_image
 
-TIMEOUT_SECONDS = 120
+TIMEOUT_SECONDS = 1200
 
 
 def boot_in_qemu(path, image_u8, folder, program):

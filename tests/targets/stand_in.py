@@ -5,24 +5,35 @@ shifting), then scores and deltas of every anchor by integer arithmetic on it. B
 anchors whose score passes, in order, without suppression.
 """
 
+from types import SimpleNamespace
+
 import numpy as np
 
 from tinydet.boxes import Detections
-from tinydet.config.detector_spec import AnchorSpec, DetectorSpec, PreprocessSpec
+from tinydet.compiler import CompiledDetector
+from tinydet.config.detector_spec import (
+    AnchorSpec,
+    DetectorSpec,
+    PostprocessSpec,
+    PreprocessSpec,
+)
 from tinydet.inference.decoding import spec_anchors
-from tinydet.targets.base import CompiledModel, Int8Code
+from tinydet.tensor_code import TensorCode
 
 HEIGHT, WIDTH = 32, 48
 THRESHOLD_CODE = 60
 CAPACITY = 20
-SCORES, DELTAS = Int8Code(1 / 256, -128), Int8Code(0.02, -28)
+SCORES = TensorCode(np.dtype(np.int8), 1 / 256, -128)
+DELTAS = TensorCode(np.dtype(np.int8), 0.02, -28)
 SPEC = DetectorSpec(
     class_names=("cat", "dog"),
     preprocess=PreprocessSpec(height=HEIGHT, width=WIDTH),
     anchors=AnchorSpec(smallest=(0.2, 0.3)),
+    postprocess=PostprocessSpec(max_detections=CAPACITY),
 )
 NUM_ANCHORS = len(spec_anchors(SPEC))
 NUM_CELLS = HEIGHT // 8 * (WIDTH // 8)
+ARENA_BYTES = HEIGHT * WIDTH * 3 + NUM_CELLS + NUM_ANCHORS * 7
 
 HEADER = f"""
 #ifndef TINY_H
@@ -33,7 +44,7 @@ HEADER = f"""
 #define TINY_NUM_CLASSES 2
 #define TINY_NUM_ANCHORS {NUM_ANCHORS}
 #define TINY_MAX_DETECTIONS {CAPACITY}
-#define TINY_ARENA_BYTES ({HEIGHT * WIDTH * 3 + NUM_CELLS + NUM_ANCHORS * 7})
+#define TINY_ARENA_BYTES {ARENA_BYTES}
 typedef struct {{ float x_min, y_min, x_max, y_max, score; int32_t class_id; }} td_detection;
 uint8_t *tiny_input(void *arena);
 void tiny_run(void *arena);
@@ -138,7 +149,7 @@ int tiny_detect(const uint8_t *rgb, void *arena, td_detection *out, int capacity
 
 
 def model(body=MODEL, **files):
-    """The stand-in as a compiled model; other files or another body may be given."""
+    """The stand-in as a compiled detector; other files or another body may be given."""
     anchors = ", ".join(f"{float(v).hex()}f" for v in spec_anchors(SPEC).reshape(-1))
     text = body.replace("@ANCHORS@", anchors).replace("@THRESHOLD@", str(THRESHOLD_CODE))
     sources = {
@@ -147,8 +158,18 @@ def model(body=MODEL, **files):
         "kernels.c": KERNELS,
         "kernels.h": KERNELS_HEADER,
     }
-    return CompiledModel(
-        "tiny", "TINY", sources | files, SPEC, SCORES, DELTAS, where="folder/tiny.tflite"
+    return CompiledDetector(
+        name="tiny",
+        sources=sources | files,
+        spec=SPEC,
+        plan=SimpleNamespace(arena_bytes=ARENA_BYTES, input_mode="image"),
+        scores=SCORES,
+        deltas=DELTAS,
+        anchors=spec_anchors(SPEC),
+        max_candidates=CAPACITY,
+        macs={},
+        where="folder/tiny.tflite",
+        model_sha256="",
     )
 
 

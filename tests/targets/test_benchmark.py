@@ -7,8 +7,6 @@ from PIL import Image
 from tinydet.targets import CortexMTarget, benchmark, draw_benchmark, format_benchmark
 from tinydet.targets.benchmark import INPUT
 from tinydet.targets.benchmark.measure import INPUT_PARAMETERS, assign
-from tinydet.targets.cortex_m import CortexMProgram
-from tinydet.targets.elf import read_image
 from tinydet.targets.emulator import Piece
 
 
@@ -41,17 +39,6 @@ def test_work_in_one_kernel_is_counted_for_its_operator(stand_in, result, tmp_pa
     assert found.steps[0] == result.steps[0]
     assert found.steps[1].instructions - result.steps[1].instructions >= 3000
     assert found.boxes_instructions == result.boxes_instructions
-
-
-def test_a_traced_build_tells_what_each_step_computed(stand_in, tmp_path):
-    image = stand_in.random_images(1)[0]
-    linked = read_image(CortexMTarget().link(stand_in.model(), tmp_path, "-DTD_TRACE"))
-    cells, heads = CortexMProgram(linked, "cortex-m7", stand_in.model(), tmp_path).trace(image)
-    scores, deltas, _ = stand_in.expected(image)
-    assert (cells.op, heads.op) == ("mean/cells", "heads")
-    assert heads.output == deltas.tobytes() + scores.tobytes()
-    sums = image.astype(np.int64).reshape(4, 8, 6, 8, 3).sum(axis=(1, 3, 4)).reshape(-1)
-    assert cells.output == ((sums * 341 + 32768) >> 16).astype(np.uint8).tobytes()
 
 
 def pieces(*described):
@@ -113,7 +100,7 @@ def test_builds_that_differ_are_no_benchmark(plain):
 
 
 def test_constants_of_an_operator_are_those_its_parameters_point_at(stand_in, tmp_path):
-    """Parameters, a table they name, one that this names; each once, and no table of others."""
+    """Parameters and the tables that they point at, each once, and no table of others."""
     body = stand_in.MODEL.replace(
         "static const int8_t weights[3] = {10, 50, 55};",
         """\
@@ -138,6 +125,7 @@ void td_heads_of(const td_tables *params, const uint8_t *cells, int8_t *scores, 
 """
     )
     model = stand_in.model(body, **{"kernels.c": kernels})
+    model = replace(model, tables={"params": ("more", "weights")})
     found = benchmark(CortexMTarget(), model, stand_in.random_images(1)[0], tmp_path)
     assert [step.weights_bytes for step in found.steps] == [0, 8 + 80 + 3]
     assert found.weights_bytes == 91

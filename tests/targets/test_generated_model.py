@@ -5,36 +5,34 @@ import shutil
 import numpy as np
 import pytest
 
-from tests.compiler.small_detector import HEIGHT, WIDTH, small_detector, small_spec
+from tests.compiler.small_detector import HEIGHT, WIDTH, small_compiled, small_detector, small_spec
 from tests.targets.qemu import boot_in_qemu
 from tinydet.boxes import select_detections
-from tinydet.compiler.compile import compile_content
 from tinydet.inference import load_detector
 from tinydet.targets import (
-    CompiledDetector,
     CortexMTarget,
     HostTarget,
+    ProgramDetector,
     benchmark,
     measure_footprint,
 )
-from tinydet.targets.adopt import adopt, count_macs
 
 RUNTIME_RAM_LIMIT, CODE_FLASH_LIMIT = 4 * 1024, 48 * 1024
 
 
 @pytest.fixture(scope="module")
 def files():
-    return compile_content(small_detector(), name="small", spec=small_spec(), where="m.tflite")
+    return small_compiled()
 
 
 @pytest.fixture(scope="module")
 def m7(files, tmp_path_factory):
-    return CortexMTarget("cortex-m7").build(adopt(files), tmp_path_factory.mktemp("small_m7"))
+    return CortexMTarget("cortex-m7").build(files, tmp_path_factory.mktemp("small_m7"))
 
 
 @pytest.fixture(scope="module")
 def host(files, tmp_path_factory):
-    return HostTarget(sanitize=True).build(adopt(files), tmp_path_factory.mktemp("small_host"))
+    return HostTarget(sanitize=True).build(files, tmp_path_factory.mktemp("small_host"))
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +44,8 @@ def images():
 
 
 @pytest.fixture(params=["host", "m7"])
-def detector(files, request):
-    return CompiledDetector(adopt(files), request.getfixturevalue(request.param))
+def detector(request):
+    return ProgramDetector(request.getfixturevalue(request.param))
 
 
 def test_scores_and_boxes_are_those_of_the_reference_kernels(detector, images, tmp_path):
@@ -70,7 +68,7 @@ def test_detections_in_c_are_those_of_numpy(detector, images):
             thresholds.nms_iou_threshold,
             thresholds.max_detections,
         )
-        found = detector.detect_in_c(image)
+        found = detector.program.detect(image)
         np.testing.assert_array_equal(found.boxes, expected.boxes)
         np.testing.assert_array_equal(found.scores, expected.scores)
         np.testing.assert_array_equal(found.class_ids, expected.class_ids)
@@ -86,13 +84,14 @@ def test_footprint_keeps_its_limits(files, m7, images):
     assert footprint.code_bytes <= CODE_FLASH_LIMIT
 
 
-def test_every_operator_is_counted(files, images, tmp_path):
+def test_every_operator_is_counted(files, m7, images, tmp_path):
     """All operators of the graph in order; those with weights cost at least their products."""
-    result = benchmark(CortexMTarget(), adopt(files), images[0], tmp_path)
+    result = benchmark(CortexMTarget(), files, images[0], tmp_path)
     assert [step.op for step in result.steps] == [op.name for op in files.model.graph.ops]
     counts = {step.op: step.instructions for step in result.steps}
     macs = {step.op: step.macs for step in result.steps if step.macs}
-    assert macs == count_macs(files.model.graph) != {}
+    assert macs == files.macs != {}
+    assert result.footprint == measure_footprint(m7, [images[0]])
     for op, products in macs.items():
         assert counts[op] >= products / 2, op  # a dual multiply-accumulate does two at once
 
@@ -102,14 +101,14 @@ def test_products_of_a_known_layer(files):
     graph = files.model.graph
     first = next(op for op in graph.ops if op.kind == "CONV_2D")
     output = graph.tensors[first.outputs[0]]
-    assert count_macs(graph)[first.name] == output.num_elements * 27
+    assert files.macs[first.name] == output.num_elements * 27
     assert output.shape[1:3] == (HEIGHT // 2, WIDTH // 2)
 
 
 @pytest.mark.device
 @pytest.mark.skipif(shutil.which("qemu-system-arm") is None, reason="no qemu-system-arm")
 def test_a_complete_image_finds_the_same_in_qemu(files, m7, images, tmp_path):
-    path = CortexMTarget().link(adopt(files), tmp_path, "-DTD_SEMIHOSTING")
+    path = CortexMTarget().link(files, tmp_path, "-DTD_SEMIHOSTING")
     for image in images[:2]:
         expected, found = m7.detect(image), boot_in_qemu(path, image, tmp_path, m7)
         np.testing.assert_array_equal(found.boxes, expected.boxes)

@@ -5,20 +5,18 @@ import zlib
 import numpy as np
 import pytest
 
-from tests.compiler.small_detector import HEIGHT, WIDTH, small_detector, small_spec
-from tinydet.compiler.compile import compile_content
+from tests.compiler.small_detector import HEIGHT, WIDTH, small_compiled, small_detector, small_spec
 from tinydet.data.preprocess import preprocess
 from tinydet.errors import UnsupportedError
 from tinydet.inference import load_detector
 from tinydet.targets import HostTarget
-from tinydet.targets.adopt import adopt
 from tinydet.targets.base import DETECTION
 from tinydet.targets.golden import record_golden_vectors
 
 
 @pytest.fixture(scope="module")
 def files():
-    return compile_content(small_detector(), name="small", spec=small_spec(), where="m.tflite")
+    return small_compiled()
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +26,7 @@ def image():
 
 @pytest.fixture(scope="module")
 def golden(files, image, tmp_path_factory):
-    return record_golden_vectors(adopt(files), image, tmp_path_factory.mktemp("golden"))
+    return record_golden_vectors(files, image, tmp_path_factory.mktemp("golden"))
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +36,7 @@ def pixels(image):
 
 @pytest.fixture(scope="module")
 def host(files, tmp_path_factory):
-    return HostTarget().build(adopt(files), tmp_path_factory.mktemp("host"))
+    return HostTarget().build(files, tmp_path_factory.mktemp("host"))
 
 
 def test_every_operator_is_there_once_in_order(files, golden):
@@ -77,11 +75,11 @@ def test_boxes_are_those_of_the_host_program(golden, host, pixels):
 
 
 def test_another_image_gives_other_vectors(files, image, golden, tmp_path):
-    other = record_golden_vectors(adopt(files), image[::-1], tmp_path)
+    other = record_golden_vectors(files, image[::-1], tmp_path)
     differs = [a.crc32 != b.crc32 for a, b in zip(golden.outputs, other.outputs, strict=True)]
     assert np.mean(differs) > 0.9
 
 
 def test_an_image_that_is_too_large_is_refused(files, tmp_path):
     with pytest.raises(UnsupportedError, match="1x17000 is not supported"):
-        record_golden_vectors(adopt(files), np.zeros((17000, 1, 3), np.uint8), tmp_path)
+        record_golden_vectors(files, np.zeros((17000, 1, 3), np.uint8), tmp_path)

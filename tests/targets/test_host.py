@@ -39,13 +39,6 @@ def test_threads_do_not_disturb_each_other(stand_in, host_program):
         np.testing.assert_array_equal(raw.scores, stand_in.expected(image)[0])
 
 
-def test_shape_comes_from_the_header(stand_in, host_program):
-    shape = host_program.shape
-    assert (shape.input_height, shape.input_width) == (stand_in.HEIGHT, stand_in.WIDTH)
-    assert shape.scores_shape == (stand_in.NUM_ANCHORS, 3)
-    assert shape.arena_bytes == 32 * 48 * 3 + 24 + stand_in.NUM_ANCHORS * 7
-
-
 @pytest.mark.parametrize(
     ("shape", "dtype"), [((32, 32, 3), np.uint8), ((1, 32, 48, 3), np.uint8), ((32, 48, 3), int)]
 )

@@ -5,9 +5,8 @@ import zlib
 import numpy as np
 import pytest
 
-from tests.compiler.small_detector import HEIGHT, WIDTH, small_detector, small_spec
+from tests.compiler.small_detector import HEIGHT, WIDTH, small_compiled
 from tests.targets.qemu import boot_in_qemu
-from tinydet.compiler.compile import CompileSettings, compile_content
 from tinydet.errors import UnsupportedError
 from tinydet.targets import (
     CortexMTarget,
@@ -17,7 +16,6 @@ from tinydet.targets import (
     format_footprint,
     measure_footprint,
 )
-from tinydet.targets.adopt import adopt
 from tinydet.targets.benchmark import INPUT
 from tinydet.targets.golden import PREPROCESSING, record_golden_vectors
 from tinydet.targets.linux import build_program, load_linux_boards
@@ -27,10 +25,7 @@ OUTSIDE = ("caller", "rows")
 
 
 def compiled(mode):
-    settings = CompileSettings(input_mode=mode, optimize="ram")
-    return compile_content(
-        small_detector(), name="small", spec=small_spec(), where="m.tflite", settings=settings
-    )
+    return small_compiled(input_mode=mode, optimize="ram")
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +36,7 @@ def images():
 @pytest.fixture(scope="module")
 def expected(images, tmp_path_factory):
     """What is found with the image in the arena."""
-    program = HostTarget().build(adopt(compiled("image")), tmp_path_factory.mktemp("image"))
+    program = HostTarget().build(compiled("image"), tmp_path_factory.mktemp("image"))
     return [(program.run(image), program.detect(image)) for image in images]
 
 
@@ -51,20 +46,15 @@ def files(request):
 
 
 @pytest.fixture(scope="module")
-def model(files):
-    return adopt(files)
-
-
-@pytest.fixture(scope="module")
-def m7(model, tmp_path_factory):
-    return CortexMTarget().build(model, tmp_path_factory.mktemp(model.input_mode))
+def m7(files, tmp_path_factory):
+    return CortexMTarget().build(files, tmp_path_factory.mktemp(files.input_mode))
 
 
 @pytest.fixture(scope="module", params=["host", "m7"])
-def program(model, tmp_path_factory, request):
+def program(files, tmp_path_factory, request):
     if request.param == "m7":
         return request.getfixturevalue("m7")
-    return HostTarget().build(model, tmp_path_factory.mktemp("host"))
+    return HostTarget().build(files, tmp_path_factory.mktemp("host"))
 
 
 def test_the_same_is_found_and_the_image_is_left_alone(program, images, expected):
@@ -81,8 +71,8 @@ def test_the_same_is_found_and_the_image_is_left_alone(program, images, expected
 
 def test_the_footprint_says_what_the_caller_holds(files, m7, images):
     found = measure_footprint(m7, list(images[:1]))
-    held = {"caller": HEIGHT * WIDTH * 3, "rows": WIDTH * 3}[files.model.input_mode]
-    assert (found.input_mode, found.input_bytes) == (files.model.input_mode, held)
+    held = {"caller": HEIGHT * WIDTH * 3, "rows": WIDTH * 3}[files.input_mode]
+    assert (found.input_mode, found.input_bytes) == (files.input_mode, held)
     assert found.arena_bytes == files.plan.arena_bytes
     assert found.static_bytes == 0
     assert found.total_ram_bytes == found.arena_bytes + found.runtime_ram_bytes
@@ -92,15 +82,15 @@ def test_the_footprint_says_what_the_caller_holds(files, m7, images):
     assert "held by the caller" in last
 
 
-def test_operators_add_up_to_the_program_without_marks(files, model, m7, images, tmp_path):
+def test_operators_add_up_to_the_program_without_marks(files, m7, images, tmp_path):
     """Rows that are brought to the arena are a step; all else is the network's operators."""
-    result = benchmark(CortexMTarget(), model, images[0], tmp_path)
+    result = benchmark(CortexMTarget(), files, images[0], tmp_path)
     counted = m7.measure_run(images[0]).instructions
     assert sum(step.instructions for step in result.steps) == counted
     steps = {step.op: step for step in result.steps}
     brought = steps.pop(INPUT, None)
     assert set(steps) == {op.name for op in files.model.graph.ops}
-    if files.model.input_mode == "rows":
+    if files.input_mode == "rows":
         assert brought.kernels == {"td_concat_s8": HEIGHT}
     else:
         assert brought is None
@@ -109,8 +99,8 @@ def test_operators_add_up_to_the_program_without_marks(files, model, m7, images,
     assert result.weights_bytes + result.boxes_weights_bytes == measure_footprint(m7).weights_bytes
 
 
-def test_golden_vectors_of_an_image_of_the_network_size(model, images, expected, tmp_path):
-    golden = record_golden_vectors(model, images[0], tmp_path)
+def test_golden_vectors_of_an_image_of_the_network_size(files, images, expected, tmp_path):
+    golden = record_golden_vectors(files, images[0], tmp_path)
     names = [output.operator for output in golden.outputs]
     assert PREPROCESSING not in names
     assert names[-1] == "boxes"
@@ -118,20 +108,20 @@ def test_golden_vectors_of_an_image_of_the_network_size(model, images, expected,
     scores = expected[0][0].scores.tobytes()
     assert zlib.crc32(scores) in {output.crc32 for output in golden.outputs}
     with pytest.raises(ValueError, match="image must be"):
-        record_golden_vectors(model, images[0][1:], tmp_path)
+        record_golden_vectors(files, images[0][1:], tmp_path)
 
 
-def test_linux_and_web_need_the_image_in_the_arena(files, model, tmp_path):
-    message = rf"input mode {model.input_mode}\) is not supported \(supported: image\)"
+def test_linux_and_web_need_the_image_in_the_arena(files, tmp_path):
+    message = rf"input mode {files.input_mode}\) is not supported \(supported: image\)"
     with pytest.raises(UnsupportedError, match=message):
-        build_program(model, load_linux_boards()[0], tmp_path)
+        build_program(files, load_linux_boards()[0], tmp_path)
     with pytest.raises(UnsupportedError, match=message):
         write_web_folder(files, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.device
-def test_a_complete_image_finds_the_same_in_qemu(model, m7, images, expected, tmp_path):
-    path = CortexMTarget().link(model, tmp_path, "-DTD_SEMIHOSTING")
+def test_a_complete_image_finds_the_same_in_qemu(files, m7, images, expected, tmp_path):
+    path = CortexMTarget().link(files, tmp_path, "-DTD_SEMIHOSTING")
     found = boot_in_qemu(path, images[0], tmp_path, m7)
     np.testing.assert_array_equal(found.boxes, expected[0][1].boxes)

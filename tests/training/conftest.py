@@ -37,11 +37,11 @@ def augmentation():
 def make_samples(tmp_path):
     """Write images of bright rectangles (0 to 2 each) and give their samples."""
 
-    def make(count, seed=3, folder="images", boxes_per_image=None):
+    def make(count, seed=3, folder="images", boxes_per_image=None, height=70):
         rng = np.random.default_rng(seed)
         samples = []
         for index in range(count):
-            pixels = rng.integers(0, 90, (70, 100, 3)).astype(np.uint8)
+            pixels = rng.integers(0, 90, (height, 100, 3)).astype(np.uint8)
             boxes, class_ids = [], []
             number = index % 3 if boxes_per_image is None else boxes_per_image
             for _ in range(number):

@@ -4,8 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from tinydet.training.batch_norm_statistics import reestimate_batch_norm
-from tinydet.training.fused_batch_norm import use_fused_batch_norm
+from tinydet.training.batch_norm import reestimate_batch_norm, use_fused_batch_norm
 
 layers = keras.layers
 

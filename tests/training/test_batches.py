@@ -137,7 +137,7 @@ def test_stopping_ends_the_threads_of_an_abandoned_epoch(make_samples, make_batc
     batches.stop()
     for thread in threading.enumerate():
         if thread.name.startswith("batches"):
-            thread.join(20)
+            thread.join(300)
             assert not thread.is_alive()
     epochs.close()
 

@@ -8,8 +8,7 @@ import pytest
 
 from tinydet.errors import UnsupportedError
 from tinydet.training.callbacks import available_metrics, best_metric, make_callbacks
-from tinydet.training.optimizer import make_optimizer
-from tinydet.training.preparation import freeze
+from tinydet.training.model_setup import freeze, make_optimizer
 
 ALL = ("val_map", "val_loss", "val_mpre", "val_mrec", "loss")
 

@@ -23,9 +23,11 @@ def parts(make_samples):
 
 @pytest.fixture
 def make(build_small, spec, parts, augmentation):
-    def hash_of(model=None, **changes):
+    usual = build_small()
+
+    def hash_of(model=usual, **changes):
         wanted = {"spec": spec, "parts": parts, "augmentation": augmentation, "options": OPTIONS}
-        return fingerprint(model or build_small(), **{**wanted, **changes})
+        return fingerprint(model, **{**wanted, **changes})
 
     return hash_of
 

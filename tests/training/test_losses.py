@@ -11,7 +11,7 @@ from tinydet.anchors import encode_boxes, make_anchors
 from tinydet.training.box_losses import IOU_LOSSES, iou_loss
 from tinydet.training.losses import DetectionLoss
 from tinydet.training.matcher import IGNORED, OBJECT, PADDING
-from tinydet.training.recipes import RECIPES
+from tinydet.training.options import RECIPES
 
 # On a grid, so that equal overlaps are equal in float32 as well as in the oracle.
 ANCHORS = np.round(make_anchors(32, 64, (0.2, 0.3)) * 32) / np.float32(32)

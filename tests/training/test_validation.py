@@ -8,10 +8,11 @@ import pytest
 from tinydet.config.detector_spec import PostprocessSpec, PreprocessSpec
 from tinydet.data.images import read_image
 from tinydet.data.preprocess import boxes_to_network
+from tinydet.inference import detect
 from tinydet.inference.decoding import spec_anchors
-from tinydet.inference.detector import detect
 from tinydet.inference.keras_detector import KerasDetector
-from tinydet.metrics import GroundTruth, average_precision
+from tinydet.metrics import GroundTruth
+from tinydet.metrics.curves import average_precision
 from tinydet.training.batches import ground_truth_rows
 from tinydet.training.losses import DetectionLoss
 from tinydet.training.validation import Validation, ValidationCallback
@@ -23,7 +24,7 @@ POSTPROCESS = PostprocessSpec(score_threshold=0.01, nms_iou_threshold=0.5, max_d
 def measured(make_samples, build_small, spec, tmp_path):
     """Labels that a random network finds in part: some of its own boxes, moved, and one more."""
 
-    def make(aspect_ratio):
+    def make(aspect_ratio, height=70):
         preprocess = PreprocessSpec(height=64, width=96, aspect_ratio=aspect_ratio)
         wanted = spec.model_copy(update={"preprocess": preprocess})
         model = build_small()
@@ -31,7 +32,7 @@ def measured(make_samples, build_small, spec, tmp_path):
         detector = KerasDetector(tmp_path / "model.keras", wanted)
         samples, detections = [], []
         rng = np.random.default_rng(8)
-        for sample in make_samples(5, boxes_per_image=0):
+        for sample in make_samples(5, boxes_per_image=0, height=height):
             found = detect(detector, read_image(sample.path), POSTPROCESS)
             chosen = rng.permutation(min(30, len(found)))[:4]
             boxes = found.boxes[chosen] + rng.normal(0, 0.03, (len(chosen), 4)).astype(np.float32)
@@ -45,10 +46,15 @@ def measured(make_samples, build_small, spec, tmp_path):
     return make
 
 
-@pytest.mark.parametrize("aspect_ratio", ["fit", "crop", "padding"])
-def test_ap_equals_that_of_the_saved_model(measured, aspect_ratio):
-    """By way of the file, one image at a time, in the frame of the image; also the second time."""
-    model, spec, samples, detections = measured(aspect_ratio)
+@pytest.mark.parametrize(
+    ("aspect_ratio", "height"), [("fit", 70), ("crop", 70), ("padding", 70), ("padding", 20)]
+)
+def test_ap_equals_that_of_the_saved_model(measured, aspect_ratio, height):
+    """By way of the file, one image at a time, in the frame of the image; also the second time.
+
+    Of a flat image most of the network's input is filling: what is found there does not count.
+    """
+    model, spec, samples, detections = measured(aspect_ratio, height)
     truth = [GroundTruth(s.boxes, s.class_ids, s.ignored) for s in samples]
     expected = average_precision(detections, truth, 2, 0.4)
     anchors = spec_anchors(spec)

@@ -1,20 +1,23 @@
-"""The command line: one sub-command per stage. Parse, call one function, print; no logic."""
+"""The command line: parse, call the function of the command, print its result; no logic."""
 
+import argparse
 import errno
 import os
 import signal
 import sys
 import warnings
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
+from importlib import import_module
 
 from tinydet.cli.parser import EXIT_USER_ERROR, build_parser, parse
-from tinydet.errors import TinydetError
+from tinydet.errors import TinydetError, readable
 
-__all__ = ["build_parser", "main", "parse"]
+__all__ = ["build_parser", "execute", "main", "parse"]
 
 EXIT_INTERRUPTED = 130
-# What the system refuses for reasons that the user can mend: space, permission.
+MOST_SHOWN = 4000  # characters of one line of a message
+# What the system refuses for reasons that the user can correct: space, permission.
 REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
@@ -25,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Without the program name; None takes those of the process.
 
     Returns:
-        Exit status: 0, 2 for an error that the user can mend, 130 after Ctrl-C.
+        Exit status: 0, 2 for an error that the user can correct, 130 after Ctrl-C.
     """
     _prepare_terminal()
     arguments = sys.argv[1:] if arguments is None else arguments
@@ -34,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_USER_ERROR
     try:
         parsed = parse(arguments)
-        status: int = parsed.command(parsed) or 0
+        status = execute(parsed)
         sys.stdout.flush()
     except TinydetError as error:
         return _complain(str(error))
@@ -50,15 +53,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         if error.errno not in REFUSALS:
             raise
-        return _complain(
-            f"{error.filename or 'a file'}: {error.strerror}. "
-            "Free some space, correct the permissions, or choose another output folder."
-        )
+        remedy = "Give yourself the right to read or write it, or choose another path."
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            remedy = "Free some space, or choose another output folder."
+        return _complain(f"{error.filename or 'a file'}: {error.strerror}. {remedy}")
+    return status
+
+
+def execute(parsed: argparse.Namespace) -> int:
+    """Call the function of a command and print its result; with --json nothing but that."""
+    module, _, name = parsed.command.function.partition(":")
+    function = getattr(import_module(module), name)
+    if parsed.json:
+        with redirect_stdout(sys.stderr):  # what a run says while it works
+            result = function(**parsed.given)
+        text = result.to_json()
+    else:
+        result = function(**parsed.given)
+        text = str(result)
+    if text:
+        print(text)  # noqa: T201 - the edge to the user
+    status: int = result.exit_status
     return status
 
 
 def _prepare_terminal() -> None:
-    """Print any name on any terminal, and no warning of a library that the user cannot mend."""
+    """Print any name on any terminal, and no warning of a library that the user cannot change."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError, ValueError, OSError):  # replaced by a notebook or a test
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
@@ -68,5 +88,5 @@ def _prepare_terminal() -> None:
 
 def _complain(text: str) -> int:
     for line in text.splitlines():
-        print(f"tinydet: {line}", file=sys.stderr)  # noqa: T201 - the edge to the user
+        print(f"tinydet: {readable(line, MOST_SHOWN)}", file=sys.stderr)  # noqa: T201 - the edge to the user
     return EXIT_USER_ERROR

@@ -1,1 +1,5 @@
-"""From an int8 .tflite file to freestanding C; depends on NumPy and a flatbuffer reader only."""
+"""From an int8 .tflite file to freestanding C: no training framework, no LiteRT."""
+
+from tinydet.compiler.compile import CompileOptions as CompileOptions
+from tinydet.compiler.compile import compile_detector as compile_detector
+from tinydet.compiler.compiled_detector import CompiledDetector as CompiledDetector

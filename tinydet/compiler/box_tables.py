@@ -13,7 +13,6 @@ from tinydet.boxes import FloatArray
 from tinydet.errors import CompilerError
 
 RANK_BITS = 24  # of a candidate's rank, for class and anchor; the upper 8 hold the score
-NO_SCORE_PASSES = 128  # one above the largest int8 code
 BYTES_PER_CANDIDATE = 4
 MAX_EDGE_PAIRS = 65536  # their places are written in 16 bits
 

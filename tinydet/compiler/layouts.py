@@ -6,11 +6,9 @@ which run along the row with the weights of one channel in registers. Such rows 
 filter needs to be cut off at the sides of the image.
 """
 
-import math
 from dataclasses import dataclass
 
 from tinydet.compiler.ir import DepthwiseOptions, Graph, Op, window_padding
-from tinydet.compiler.ir.graph import BYTES_PER_ELEMENT
 
 CHANNEL_ALIGNMENT = 4  # bytes: a processor loads four pixels of a channel at once
 _FILTER = 3
@@ -70,20 +68,6 @@ def row_layout(graph: Graph) -> dict[int, PlanarRow]:
             if layout is not None:
                 layouts[output] = layout
     return layouts
-
-
-def row_bytes(graph: Graph, tensor: int) -> int:
-    """Bytes of one row (the second of four dimensions) of a tensor in its layout.
-
-    Args:
-        graph: A verified graph.
-        tensor: Index of a tensor ``[1, height, width, channels]``.
-    """
-    layout = row_layout(graph).get(tensor)
-    if layout is not None:
-        return layout.size_bytes
-    shape = graph.tensors[tensor].shape
-    return math.prod(shape[2:]) * BYTES_PER_ELEMENT[graph.tensors[tensor].dtype]
 
 
 def _common_layout(graph: Graph, tensor: int, readers: list[Op]) -> PlanarRow | None:

@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from tinydet.errors import UnsupportedError
+from tinydet.errors import UnsupportedError, readable
 
 Key: TypeAlias = "tuple[str | int, ...]"  # as ("training", "model", "alpha") or (..., 0)
 Value: TypeAlias = "Scalar | list[Value] | dict[str, Value]"
 
+MAX_SENTENCE = 2000  # characters; every key of the largest section is listed in fewer
 OVERRIDE_LINE = 1_000_000_000  # overrides are reported after every line of the file
 
 
@@ -71,8 +72,9 @@ class Document:
         name: File name, for findings.
         root: Top-level mapping of text values.
         origins: Place of every key that was written; the root has the key ``()``.
-        findings: ``(line, sentence)`` of everything that is wrong.
+        findings: ``(line, sentence, key)`` of everything that is wrong.
         warnings: ``(line, sentence)`` of everything the user should know.
+        set_aside: Keys that were taken out because they have no meaning here.
         unreadable: Keys whose value was lost (a reference that is not set, no YAML) and reported;
             another finding about them would only follow from that.
     """
@@ -80,8 +82,9 @@ class Document:
     name: str
     root: dict[str, Value] = field(default_factory=dict)
     origins: dict[Key, Origin] = field(default_factory=dict)
-    findings: list[tuple[int, str]] = field(default_factory=list)
+    findings: list[tuple[int, str, Key]] = field(default_factory=list)
     warnings: list[tuple[int, str]] = field(default_factory=list)
+    set_aside: list[str] = field(default_factory=list)
     unreadable: set[Key] = field(default_factory=set)
 
     def origin(self, key: Key) -> Origin:
@@ -99,7 +102,21 @@ class Document:
             return
         origin = self.origin(key)
         where = f"{origin.source} {origin.key}".strip()
-        self.findings.append((origin.line, str(UnsupportedError(where, found, supported, remedy))))
+        sentence = str(UnsupportedError(where, readable(found), supported, remedy))
+        self.findings.append((origin.line, readable(sentence, MAX_SENTENCE), key))
+
+    def require(self, key: Key, takes: str, remedy: str) -> None:
+        """Add a finding about a key that is not there.
+
+        Args:
+            key: The key.
+            takes: What it takes.
+            remedy: What needs it, a full sentence.
+        """
+        if key not in self.unreadable:
+            origin = self.origin(key)
+            sentence = f"{origin.source} {origin.key}: is missing (it takes {takes}). {remedy}"
+            self.findings.append((origin.line, sentence.strip(), key))
 
     def lose(self, key: Key, found: str, supported: str, remedy: str) -> None:
         """Add a finding about a key whose value cannot be read at all."""

@@ -22,7 +22,7 @@ DATE = re.compile(r"\d{4}[-/]\d{1,2}([-/]\d{1,2})?")
 
 
 class ExpressionError(ValueError):
-    """The text is no value of the grammar; the message says why."""
+    """The text is not a value of the grammar; the message says why."""
 
 
 def evaluate(text: str) -> Plain:
@@ -62,7 +62,7 @@ def parse(text: str) -> ast.Expression:
             warnings.simplefilter("ignore")  # Python's remarks on odd but valid literals
             return ast.parse(text.strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise ExpressionError("it is no expression") from None
+        raise ExpressionError("it is not an expression") from None
 
 
 def _value(node: ast.expr, depth: int) -> Plain:
@@ -81,7 +81,7 @@ def _value(node: ast.expr, depth: int) -> Plain:
         return arithmetic(node.op, as_number(left), as_number(right))
     if isinstance(node, ast.UnaryOp):
         return unary(node.op, as_number(_value(node.operand, depth + 1)))
-    raise ExpressionError("it has more than numbers, + - * / **, parentheses, tuples and lists")
+    raise ExpressionError("only numbers, + - * / **, parentheses, tuples and lists are allowed")
 
 
 def as_number(value: object) -> Number:
@@ -92,7 +92,7 @@ def as_number(value: object) -> Number:
     """
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return value
-    raise ExpressionError(f"{value!r} is no number")
+    raise ExpressionError(f"{value!r} is not a number")
 
 
 def bounded(value: object) -> Number:

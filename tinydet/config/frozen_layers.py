@@ -35,13 +35,13 @@ def parse_frozen_layers(text: str) -> tuple[slice | int, ...]:
 def _parse_item(item: str) -> slice | int:
     match = ITEM.fullmatch(item.replace(" ", ""))
     if len(item) > 40 or not match:
-        raise ValueError(f"{item[:40]!r} is no slice or index")
+        raise ValueError(f"{item[:40]!r} is not a slice or an index")
     if match["index"]:
         return int(match["index"])
     try:
         bounds = [int(match[name]) if match[name] else None for name in ("start", "stop", "step")]
     except ValueError:
-        raise ValueError(f"{item!r} is no slice or index") from None
+        raise ValueError(f"{item!r} is not a slice or an index") from None
     if bounds[2] == 0:
         raise ValueError(f"{item!r} has a step of 0")
     return slice(*bounds)

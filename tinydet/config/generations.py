@@ -1,6 +1,6 @@
 """Other spellings of the published generations, brought to one, and defaults that depend."""
 
-from tinydet.config.document import Document, Key, Origin, Scalar
+from tinydet.config.document import Document, Key, Origin, Scalar, dotted
 
 DEFAULT_RUN_FOLDER = "./experiments_outputs/${now:%Y_%m_%d_%H_%M_%S}"
 
@@ -80,15 +80,17 @@ def _take_pretrained(document: Document) -> None:
 def _take_data_sources(document: Document) -> None:
     for name, others in DATA_SOURCES.items():
         for other in others:
+            key = ("dataset", other)
             if document.get("dataset", name) is None:
-                document.move(("dataset", other), ("dataset", name))
-            document.forget(("dataset", other))  # less telling than the one already taken
+                document.move(key, ("dataset", name))
+            elif document.get(*key) is not None:
+                document.set_aside.append(dotted(key))  # less telling than the one already taken
+            document.forget(key)
     dataset = (("train_images_path", "training_path"), ("val_images_path", "validation_path"))
     for images, name in dataset:
         written = document.get("dataset", images)
         if isinstance(written, Scalar) and document.get("dataset", name) is None:
-            key = ("dataset", name)
-            document.put(key, written, document.origin(("dataset", images)))
+            document.move(("dataset", images), ("dataset", name))
 
 
 def fill_run_folder(document: Document) -> None:

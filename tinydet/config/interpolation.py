@@ -10,6 +10,8 @@ from tinydet.config.document import Document, Key, Scalar, Value
 # "$${" is a literal "${"; a "${" without its "}" is reported.
 TOKEN = re.compile(r"\$\$\{|\$\{([^{}]*)\}|\$\{")
 MAX_CHAIN = 10  # keys that refer to keys that refer to keys
+MAX_REFERENCES = 10_000  # of a document, those of the keys referred to included
+MAX_LENGTH = 10_000  # characters of a value with references
 SUPPORTED = "${VARIABLE}, ${now:%Y_%m_%d}, ${section.key}"
 
 
@@ -35,6 +37,7 @@ class Interpolator:
     document: Document
     environment: Mapping[str, str]
     now: datetime
+    references: int = 0
 
     def run(self) -> None:
         """Replace every reference in the document."""
@@ -58,11 +61,17 @@ class Interpolator:
         if "${" not in text:
             return text
         if depth > MAX_CHAIN:
-            raise InterpolationError(f"{str(text)!r}, which refers to itself,", "Break the circle.")
+            remedy = "Remove the circular reference."
+            raise InterpolationError(f"{str(text)!r}, which refers to itself,", remedy)
         result = TOKEN.sub(lambda match: self._replace(match, depth), text)
+        if len(result) > MAX_LENGTH:
+            raise InterpolationError("a value that grows without end", "Shorten it.")
         return Scalar(result, plain=text.plain)
 
     def _replace(self, match: "re.Match[str]", depth: int) -> str:
+        self.references += 1
+        if self.references > MAX_REFERENCES:
+            raise InterpolationError(f"reference {MAX_REFERENCES:,}", "Write out some of them.")
         if match[0] == "$${":
             return "${"
         if match[1] is None:

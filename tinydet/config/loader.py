@@ -1,25 +1,32 @@
 """``user_config.yaml`` to a checked configuration, with every finding at once."""
 
 import os
-from collections.abc import Mapping, Sequence
+from bisect import bisect
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from tinydet.config.document import MAX_SENTENCE, Document
 from tinydet.config.generations import fill_run_folder, fill_thresholds, unify
 from tinydet.config.interpolation import Interpolator, escape
-from tinydet.config.overrides import apply_overrides
-from tinydet.config.requirements import check_requirements
+from tinydet.config.overrides import Change, apply_overrides
+from tinydet.config.requirements import check_requirements, find_named_model, is_needed
 from tinydet.config.schema import UserConfig
 from tinydet.config.schema.values import Section
+from tinydet.config.template import render_template
 from tinydet.config.traps import defuse
 from tinydet.config.validation import validate
-from tinydet.config.yaml_reader import read_yaml
-from tinydet.errors import ConfigError
+from tinydet.config.without_meaning import is_without_meaning, set_aside
+from tinydet.config.yaml_reader import parse_yaml, read_yaml
+from tinydet.errors import ConfigError, readable
 
+DEFAULTS = "defaults"  # how findings call the configuration that ``tinydet init`` writes
+SCREEN = 3500  # characters of all findings together; the rest is counted
 LINE_BREAKS = "\r\x85\u2028\u2029"
 
 
@@ -29,26 +36,26 @@ class LoadedConfig:
 
     Attributes:
         config: The checked values.
-        path: File it was read from.
         warnings: One sentence each, in file order.
     """
 
     config: UserConfig
-    path: Path
     warnings: list[str] = field(default_factory=list)
 
 
 def load_config(
-    path: Path,
-    overrides: Sequence[str] = (),
+    path: str | Path | None,
+    overrides: Sequence[Change] = (),
     environment: Mapping[str, str] = os.environ,
     now: datetime | None = None,
 ) -> LoadedConfig:
     """Read and check a configuration.
 
     Args:
-        path: The YAML file, of either published generation.
-        overrides: ``key.sub=value``, laid over the file in order.
+        path: The YAML file, of either published generation; None begins with the defaults of
+            ``tinydet init``.
+        overrides: Words ``key.sub=value``, or mappings of such keys to Python values, laid over
+            the file in order.
         environment: Values for ``${VARIABLE}``.
         now: Time for ``${now:%Y_%m_%d}``; None is the current time.
 
@@ -58,23 +65,80 @@ def load_config(
     Raises:
         ConfigError: Everything that is wrong with it, one line each, in file order.
     """
-    document = read_yaml(path)
+    document = parse_yaml(DEFAULTS, render_template()) if path is None else read_yaml(Path(path))
+    return check_document(document, overrides, environment, now)
+
+
+def check_document(
+    document: Document,
+    overrides: Sequence[Change] = (),
+    environment: Mapping[str, str] = os.environ,
+    now: datetime | None = None,
+) -> LoadedConfig:
+    """Check a configuration that has been read.
+
+    Args:
+        document: Its values; changed in place.
+        overrides: As for ``load_config``.
+        environment: As for ``load_config``.
+        now: As for ``load_config``.
+
+    Returns:
+        The configuration and its warnings.
+
+    Raises:
+        ConfigError: Everything that is wrong with it, one line each, in file order.
+    """
     apply_overrides(document, overrides)
+    set_aside(document)
     unify(document)
     fill_run_folder(document)
     Interpolator(document, environment, now or datetime.now()).run()
+    find_named_model(document)
+    check_requirements(document)
     defuse(document)
     fill_thresholds(document)
-    check_requirements(document)
     config = validate(document)
-    if document.findings or config is None:
-        raise ConfigError(_in_order(document.findings))
-    return LoadedConfig(config, path, _in_order(document.warnings))
+    wrong = [
+        (line, sentence)
+        for line, sentence, key in document.findings
+        if is_needed(document, key) and not is_without_meaning(key)
+    ]
+    if wrong:
+        raise ConfigError(_in_order(wrong))
+    ignored: list[str] = []
+    while document.findings:
+        for *_, key in document.findings:
+            ignored.append(document.origin(key).key)
+            document.forget(key[:2])
+        document.findings.clear()
+        config = validate(document)
+    if config is None:
+        raise AssertionError("no finding, and no configuration")
+    _tell(document, ignored)
+    return LoadedConfig(config, _in_order(document.warnings))
+
+
+def _tell(document: Document, ignored: list[str]) -> None:
+    """One line on the keys without meaning, one on what is neither needed nor understood."""
+    set_aside = [name for name in document.set_aside if is_needed(document, tuple(name.split(".")))]
+    for keys, sentence in (
+        (set_aside, "keys without meaning here: {} (docs/configuration.md says why)."),
+        (ignored, "ignored, since operation_mode does not need them: {}."),
+    ):
+        if keys:
+            listed = ", ".join(dict.fromkeys(keys))
+            line = f"{document.name}: {sentence.format(readable(listed, MAX_SENTENCE))}"
+            document.warnings.append((0, line))
 
 
 def _in_order(sentences: list[tuple[int, str]]) -> list[str]:
     ordered = sorted(sentences, key=lambda pair: pair[0])
-    return list(dict.fromkeys(sentence for _, sentence in ordered))
+    unique = list(dict.fromkeys(sentence for _, sentence in ordered))
+    ends = list(accumulate(map(len, unique)))
+    shown = max(1, bisect(ends, SCREEN))
+    rest = len(unique) - shown
+    return unique[:shown] + ([f"... and {rest} more."] if rest > 0 else [])
 
 
 def resolved_yaml(config: UserConfig) -> str:
@@ -85,6 +149,19 @@ def resolved_yaml(config: UserConfig) -> str:
     return yaml.dump(
         _plain(config), Dumper=_ExactDumper, sort_keys=False, allow_unicode=True, width=100
     )
+
+
+def written_values(config: UserConfig) -> dict[str, Any]:
+    """Every value of a configuration by its dotted key, as in the resolved file."""
+    return dict(_flat(_plain(config), ""))
+
+
+def _flat(values: dict[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, dict) and value:
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
 
 
 class _ExactDumper(yaml.SafeDumper):

@@ -1,6 +1,7 @@
 """What an operation mode needs: sections, keys, and the kind of model file."""
 
-from tinydet.config.document import Document, Key
+from tinydet.config.detector_spec import KERAS_SUFFIXES, TFLITE_SUFFIXES
+from tinydet.config.document import Document, Key, Scalar
 from tinydet.config.schema.user_config import (
     BENCHMARKING_MODES,
     DEPLOYMENT_MODES,
@@ -8,27 +9,25 @@ from tinydet.config.schema.user_config import (
     QUANTIZATION_MODES,
     TRAINING_MODES,
 )
+from tinydet.pretrained import FLOAT, INT8, is_pretrained, model_path
 
-KERAS_SUFFIXES = (".keras", ".h5")
 MODEL_SUFFIXES: dict[str, tuple[str, ...]] = {
     "training": KERAS_SUFFIXES,
     "chain_tqe": KERAS_SUFFIXES,
     "chain_tqeb": KERAS_SUFFIXES,
-    "evaluation": (*KERAS_SUFFIXES, ".tflite"),
-    "prediction": (*KERAS_SUFFIXES, ".tflite"),
+    "evaluation": (*KERAS_SUFFIXES, *TFLITE_SUFFIXES),
+    "prediction": (*KERAS_SUFFIXES, *TFLITE_SUFFIXES),
     "quantization": KERAS_SUFFIXES,
     "chain_eqe": KERAS_SUFFIXES,
     "chain_eqeb": KERAS_SUFFIXES,
     "chain_qb": KERAS_SUFFIXES,
     "chain_qd": KERAS_SUFFIXES,
-    "benchmarking": (".tflite",),
-    "deployment": (".tflite",),
+    "benchmarking": TFLITE_SUFFIXES,
+    "deployment": TFLITE_SUFFIXES,
 }
 MODEL_TYPE: dict[Key, str] = {("general", "model_type"): "ssd_mobilenet_v2_fpnlite"}
 # Every mode but benchmarking, which knows no image.
 IMAGES: dict[Key, str] = {
-    ("preprocessing", "rescaling", "scale"): "a number, usually 1/127.5",
-    ("preprocessing", "rescaling", "offset"): "a number, usually -1",
     ("preprocessing", "resizing", "interpolation"): "bilinear, nearest, area",
     ("preprocessing", "resizing", "aspect_ratio"): "fit, crop, padding",
     ("preprocessing", "color_mode"): "rgb, bgr, grayscale",
@@ -38,9 +37,14 @@ IMAGES: dict[Key, str] = {
 }
 TRAINING: dict[Key, str] = {
     ("dataset", "training_path"): "a folder of labelled images",
-    ("training", "batch_size"): "a whole number, usually 32",
-    ("training", "epochs"): "a whole number",
+    ("training", "batch_size"): "an integer, usually 32",
+    ("training", "epochs"): "an integer",
     ("training", "optimizer"): "a Keras optimizer, as Adam: {learning_rate: 0.001}",
+}
+# May be left out where a trained model is used: its detector.json or its int8 input tells it.
+RESCALING: dict[Key, str] = {
+    ("preprocessing", "rescaling", "scale"): "a number, usually 1/127.5",
+    ("preprocessing", "rescaling", "offset"): "a number, usually -1",
 }
 NEW_MODEL: dict[Key, str] = {
     ("training", "model", "alpha"): "0.35, 0.5, 0.75, 1.0",
@@ -55,11 +59,51 @@ QUANTIZATION: dict[Key, str] = {
 BENCHMARKING: dict[Key, str] = {("benchmarking", "board"): "the name of a board"}
 DEPLOYMENT: dict[Key, str] = {("deployment", "hardware_setup", "board"): "the name of a board"}
 DATA_PATHS = ("training_path", "validation_path", "test_path", "quantization_path")
+BOARD_MODES = BENCHMARKING_MODES | DEPLOYMENT_MODES
+# Which operation modes read a section; those that are not here are read by all.
+MODES_OF: dict[str, frozenset[str]] = {
+    "dataset": frozenset(MODEL_SUFFIXES) - {"benchmarking", "deployment"},
+    "training": TRAINING_MODES,
+    "data_augmentation": TRAINING_MODES,
+    "custom_data_augmentation": TRAINING_MODES,
+    "quantization": QUANTIZATION_MODES,
+    "evaluation": EVALUATION_MODES | TRAINING_MODES,
+    "prediction": frozenset({"prediction"}),
+    "tools": BOARD_MODES,
+    "benchmarking": BENCHMARKING_MODES,
+    "deployment": BOARD_MODES,
+}
 MODEL_SOURCES: tuple[Key, ...] = (
     ("training", "model"),
     ("general", "model_path"),
     ("training", "resume_training_from"),
 )
+
+
+def is_needed(document: Document, key: Key) -> bool:
+    """Whether the operation mode reads a key; in a mode that nobody knows every key counts.
+
+    What stands in other keys never stops a run.
+    """
+    mode = (document.text("operation_mode") or "").lower()
+    section = str(key[0]) if key else ""  # what is wrong with the file as a whole
+    if mode not in MODEL_SUFFIXES or section not in MODES_OF:
+        return section != "mlflow"
+    if section in ("training", "data_augmentation") and mode in QUANTIZATION_MODES:
+        aware = (document.text("quantization", "quantization_type") or "").upper() == "QAT"
+        return aware or mode in TRAINING_MODES
+    if section == "dataset" and key[1:2] == ("class_names",):
+        return True
+    return mode in MODES_OF[section]
+
+
+def find_named_model(document: Document) -> None:
+    """Put the file of a detector of the package in the place of its name, as ``person_192``."""
+    key: Key = ("general", "model_path")
+    name, mode = document.text(*key), (document.text("operation_mode") or "").lower()
+    if name is not None and is_pretrained(name):
+        suffix = FLOAT if MODEL_SUFFIXES.get(mode) == KERAS_SUFFIXES else INT8
+        document.put(key, Scalar(str(model_path(name, suffix)), plain=False), document.origin(key))
 
 
 def check_requirements(document: Document) -> None:
@@ -68,7 +112,7 @@ def check_requirements(document: Document) -> None:
     for key, supported in _required_keys(document, mode).items():
         if document.get(*key) is None:
             remedy = f"Add it: operation_mode {mode} needs it." if mode else "Add it."
-            document.report(key, "a missing key", supported, remedy)
+            document.require(key, supported, remedy)
     if mode in TRAINING_MODES:
         _check_model_source(document)
     if mode in MODEL_SUFFIXES:
@@ -82,9 +126,11 @@ def _required_keys(document: Document, mode: str) -> dict[Key, str]:
     if mode in TRAINING_MODES:
         required |= TRAINING
         if document.get("training", "model") is not None:
-            required |= NEW_MODEL
+            required |= NEW_MODEL | RESCALING
     elif mode in MODEL_SUFFIXES:
         required[("general", "model_path")] = f"a file ending in {_suffixes(mode)}"
+    if document.get("preprocessing", "rescaling") is not None:
+        required |= RESCALING
     if mode in QUANTIZATION_MODES:
         required |= QUANTIZATION
     if mode in BENCHMARKING_MODES:
@@ -100,8 +146,8 @@ def _check_model_source(document: Document) -> None:
     written = [key for key in MODEL_SOURCES if document.text(*key) or _is_section(document, key)]
     names = ", ".join(".".join(map(str, key)) for key in MODEL_SOURCES)
     if not written:
-        remedy = "Add training.model for a new network."
-        document.report(("training", "model"), "a missing model", f"one of {names}", remedy)
+        remedy = f"Add one of {names}."
+        document.require(("training", "model"), "a section with alpha and input_shape", remedy)
     for key in written[1:]:
         first = document.origin(written[0]).key
         remedy = "Keep one of the two."
@@ -117,13 +163,12 @@ def _check_data(document: Document, mode: str) -> None:
     evaluated = {"test_path", "validation_path", "training_path"}
     if mode in EVALUATION_MODES - TRAINING_MODES and not paths & evaluated:
         remedy = "Add the folder of labelled images to evaluate on."
-        supported = "a folder of labelled images"
-        document.report(("dataset", "test_path"), "a missing key", supported, remedy)
+        document.require(("dataset", "test_path"), "a folder of labelled images", remedy)
     calibrates = mode in QUANTIZATION_MODES - TRAINING_MODES
     if calibrates and not paths & {"quantization_path", "training_path"}:
-        supported = "a folder of images like those the detector will see"
+        takes = "a folder of images like those the detector will see"
         remedy = "Add it: calibration on random data would spoil the accuracy."
-        document.report(("dataset", "quantization_path"), "a missing key", supported, remedy)
+        document.require(("dataset", "quantization_path"), takes, remedy)
 
 
 def _suffixes(mode: str) -> str:

@@ -61,7 +61,7 @@ def compile_lambda(text: str) -> Callable[[int, float], float]:
     """
     tree = parse(" ".join(text.split())).body
     if not isinstance(tree, ast.Lambda):
-        raise ExpressionError("it is no lambda")
+        raise ExpressionError("it is not a lambda")
     names = _parameters(tree.args)
     _check(tree.body, set(names), 0)
 

@@ -14,7 +14,7 @@ def render_template(
     training_path: str = "data/train",
     class_names: Sequence[str] = ("person",),
     project_name: str = "my_detector",
-    anchors: str = "compact",
+    anchors: str = "wide",
 ) -> str:
     """A complete configuration for ``chain_tqe``, with a comment on every choice.
 
@@ -22,7 +22,7 @@ def render_template(
         training_path: Folder, ``data.yaml`` or COCO json of the labelled images.
         class_names: Names in label order, without background, at least one.
         project_name: Title of the run.
-        anchors: ``compact`` or ``published``.
+        anchors: Name of a preset, as ``wide``.
 
     Returns:
         YAML text; ``load_config`` takes it without a warning.

@@ -2,6 +2,7 @@
 
 from tinydet.config.document import Document, Scalar
 from tinydet.config.expressions import ExpressionError, evaluate
+from tinydet.config.requirements import is_needed
 
 INVERTED_SCALE = 64.0  # nobody multiplies pixels by this: 127.5 or 255 stand for 1/127.5, 1/255
 AP_SCORE = 0.001
@@ -23,7 +24,7 @@ def defuse(document: Document) -> None:
     postprocessing = document.get("postprocessing")
     if isinstance(postprocessing, dict):
         if document.get("postprocessing", "max_detection_boxes") is None:
-            sentence = "is not written; at most 100 boxes an image are kept."
+            sentence = "is not given: at most 100 boxes are kept per image."
             document.warn(("postprocessing", "max_detection_boxes"), sentence)
         _confidence(document)
     if document.text("preprocessing", "resizing", "aspect_ratio") in ("crop", "padding"):
@@ -32,9 +33,6 @@ def defuse(document: Document) -> None:
             "the image is scaled before it is cropped or padded, in training as on the device "
             "(the published training cropped or padded without scaling).",
         )
-    if document.get("dataset", "max_detections") is not None:
-        sentence = "is not needed; images with any number of boxes are used."
-        document.warn(("dataset", "max_detections"), sentence)
 
 
 def _inverted_scale(document: Document) -> None:
@@ -42,7 +40,7 @@ def _inverted_scale(document: Document) -> None:
     scale = number(document, *key)
     if scale is not None and scale >= INVERTED_SCALE:
         sentence = (
-            f"{scale:g} is used as 1/{scale:g}: network input = scale * pixel + offset, so "
+            f"{scale:g} is taken as 1/{scale:g}: network input = scale * pixel + offset, so "
             f"{scale:g} itself would give inputs up to {scale * 255:g}."
         )
         document.warn(key, sentence)
@@ -53,7 +51,8 @@ def _confidence(document: Document) -> None:
     key = ("postprocessing", "confidence_thresh")
     confidence = number(document, *key)
     written = document.get("evaluation", "score_threshold") is not None
-    if confidence is None or confidence <= AP_SCORE or written:
+    evaluates = is_needed(document, ("evaluation",))
+    if confidence is None or confidence <= AP_SCORE or written or not evaluates:
         return
     document.warn(
         key,

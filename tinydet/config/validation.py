@@ -5,23 +5,24 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from tinydet.config.document import Document, Key
+from tinydet.config.document import Document, Key, dotted
 from tinydet.config.schema import UserConfig
 from tinydet.config.schema.values import RejectedError, Section, show
+from tinydet.config.without_meaning import KEYS
 from tinydet.errors import near_name
 
+MAX_FINDINGS = 200  # more are not shown, and looking for near names takes time
 LIMITS = {
     "greater_than": ("gt", "numbers above {}"),
-    "greater_than_equal": ("ge", "numbers from {} on"),
+    "greater_than_equal": ("ge", "{} or more"),
     "less_than": ("lt", "numbers below {}"),
-    "less_than_equal": ("le", "numbers up to {}"),
-    "too_short": ("min_length", "at least {} values"),
-    "too_long": ("max_length", "at most {} values"),
+    "less_than_equal": ("le", "{} or less"),
+    "too_short": ("min_length", "{} or more values"),
+    "too_long": ("max_length", "{} values or less"),
 }
 # Keys and values of published documents that never worked or were taken away.
 KNOWN_ELSEWHERE = {
     "custom_data_augmentation": "Remove it: augmentation is chosen in data_augmentation.",
-    "compression": "Remove it: a later version of tinydet may bring it.",
 }
 
 
@@ -30,7 +31,7 @@ def validate(document: Document) -> UserConfig | None:
     try:
         return UserConfig.model_validate(document.root)
     except ValidationError as error:
-        for item in error.errors(include_url=False):
+        for item in error.errors(include_url=False)[:MAX_FINDINGS]:
             _report(document, dict(item))
         return None
 
@@ -46,16 +47,16 @@ def _report(document: Document, item: dict[str, Any]) -> None:
             document.report((*key, *below), found, supported, remedy)
     elif kind == "extra_forbidden":
         known = key_names(key[:-1])
-        hint = near_name(str(key[-1]), known).strip() or "Remove it."
+        accepted = [name.rpartition(".")[2] for name in KEYS if name.startswith(dotted(key[:-1]))]
+        hint = near_name(str(key[-1]), [*known, *accepted]).strip() or "Remove it."
         hint = KNOWN_ELSEWHERE.get(str(key[-1]), hint)
         document.report(key, f"unknown key '{key[-1]}'", ", ".join(known), hint)
     elif kind == "missing":
-        remedy = f"Add it; {'one of these modes' if key == ('operation_mode',) else 'a value'}."
-        document.report(key, "a missing key", _supported_values(key), remedy)
+        document.require(key, _supported_values(key), "Add it.")
     elif kind in LIMITS:
         name, form = LIMITS[kind]
         found = show(item["input"])
-        document.report(key, found, form.format(context[name]), "Choose such a value.")
+        document.report(key, found, form.format(context[name]), "Choose a value in this range.")
     elif kind in ("model_type", "dict_type", "model_attributes_type"):
         supported = "'key: value' lines"
         names = ", ".join(key_names(key))
@@ -88,4 +89,4 @@ def _section_below(model: type[BaseModel], name: str) -> type[BaseModel] | None:
 def _supported_values(key: Key) -> str:
     field = UserConfig.model_fields.get(str(key[0])) if len(key) == 1 else None
     options = get_args(field.annotation) if field else ()
-    return ", ".join(map(str, options)) or "a value"
+    return f"one of {', '.join(map(str, options))}" if options else "a value"

@@ -7,16 +7,19 @@ from pathlib import Path
 import yaml
 
 from tinydet.config.document import OVERRIDE_LINE, Document, Key, Origin, Scalar, Value, dotted
-from tinydet.errors import ConfigError
+from tinydet.errors import ConfigError, readable
 
-MAX_BYTES = 1_000_000
-MAX_NODES = 50_000  # aliases can make a small file expand without end
+MAX_BYTES = 400_000
+MAX_NODES = 20_000  # aliases can make a small file expand without end
 MAX_DEPTH = 50
 INIT_HINT = "'tinydet init' writes a complete example."
+# The parser in C is ten times as fast, takes tabs between a value and what follows it, and stops
+# where brackets are nested without end.
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def read_yaml(path: Path) -> Document:
-    """Read a configuration file.
+    """Read a configuration file without choosing types: ``yes`` and ``007`` stay as written.
 
     Args:
         path: The YAML file, UTF-8.
@@ -25,24 +28,50 @@ def read_yaml(path: Path) -> Document:
         Its values as text; what is wrong with single keys is in ``findings``.
 
     Raises:
-        ConfigError: The file is missing, unreadable, no YAML, or no mapping.
+        ConfigError: The file is missing, unreadable, no YAML, no mapping, nested too deep, or
+            its aliases make it grow without end. One line in any case.
     """
-    name = path.name
-    text = _read_text(path)
+    return parse_yaml(path.name, _read_text(path))
+
+
+def parse_yaml(name: str, text: str) -> Document:
+    """The document of a YAML text; see ``read_yaml``.
+
+    Args:
+        name: For findings.
+        text: The YAML.
+
+    Raises:
+        ConfigError: As ``read_yaml``.
+    """
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = _compose(text)
     except yaml.YAMLError as error:
         raise ConfigError([_syntax_finding(name, error)]) from None
-    except RecursionError:
-        raise ConfigError([f"{name}: is nested too deep. Flatten it."]) from None
     if not isinstance(node, yaml.MappingNode):
-        found = "is empty" if node is None else "is no mapping of sections"
-        raise ConfigError([f"{name}: {found}. Write 'key: value' lines; {INIT_HINT}"])
+        found = "is empty" if node is None else "does not hold 'key: value' lines"
+        raise ConfigError([f"{name}: {found}. {INIT_HINT}"])
     document = Document(name)
-    root = _Walker(document).walk(node, ())
-    assert isinstance(root, dict)
-    document.root = root
+    try:
+        root = _Walker(document).walk(node, ())
+    except TooLargeError as error:
+        remedy = "Give a smaller file, without YAML aliases."
+        raise ConfigError([f"{name}: {error}. {remedy}"]) from None
+    document.root = root if isinstance(root, dict) else {}
     return document
+
+
+class TooLargeError(ValueError):
+    """The values are nested too deep, or are too many; the message says which."""
+
+
+def _compose(text: str) -> yaml.Node | None:
+    try:
+        return yaml.compose(text, Loader=LOADER)
+    except RecursionError:
+        raise yaml.YAMLError("exceeded maximum nesting depth") from None
+    except (ValueError, OverflowError) as error:  # a number or a character code without bounds
+        raise yaml.YAMLError(readable(error)) from None
 
 
 def read_override(document: Document, override: str, key: Key, text: str) -> Value | None:
@@ -55,31 +84,30 @@ def read_override(document: Document, override: str, key: Key, text: str) -> Val
         text: The part after ``=``.
 
     Returns:
-        The value, or None where it is no YAML (reported).
+        The value, or None where it is not valid YAML (reported).
     """
     origin = Origin(f"override '{override}'", OVERRIDE_LINE, dotted(key))
     document.origins[key] = origin
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-    except (yaml.YAMLError, RecursionError):
-        remedy = "Put the value in quotes."
-        document.lose(key, repr(text), "a YAML value", remedy)
+        node = _compose(text)
+        return Scalar("") if node is None else _Walker(document, origin).walk(node, key)
+    except (yaml.YAMLError, TooLargeError):
+        document.lose(key, repr(readable(text)), "a YAML value", "Put the value in quotes.")
         return None
-    if node is None:
-        return Scalar("")
-    return _Walker(document, origin).walk(node, key)
 
 
 def _read_text(path: Path) -> str:
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise ConfigError([f"{path}: does not exist. {INIT_HINT}"]) from None
     except OSError as error:
         reason = error.strerror or error
         raise ConfigError([f"{path}: cannot be read ({reason}). Give a YAML file."]) from None
     if len(content) > MAX_BYTES:
-        raise ConfigError([f"{path}: is too large to be a configuration. Give a YAML file."])
+        found = f"is larger than {MAX_BYTES:,} bytes, too large for a configuration"
+        raise ConfigError([f"{path}: {found}. {INIT_HINT}"])
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -90,9 +118,9 @@ def _read_text(path: Path) -> str:
 def _syntax_finding(name: str, error: yaml.YAMLError) -> str:
     mark = getattr(error, "problem_mark", None)
     where = f"{name}:{mark.line + 1}" if mark else name
-    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-    remedy = "Check the indentation (blanks, no tabs), the colons and the quotes near it."
-    return f"{where}: is no YAML ({problem}). {remedy}"
+    problem = readable(getattr(error, "problem", None) or str(error).splitlines()[0])
+    remedy = "Check indentation (spaces, no tabs), colons and quotes near this line."
+    return f"{where}: is not valid YAML ({problem}). {remedy}"
 
 
 class _Walker:
@@ -107,8 +135,10 @@ class _Walker:
         """The value of a node; its origin is noted unless its key has one already."""
         self.nodes += 1
         self.document.origins.setdefault(key, self.origin(node, key))
-        if len(key) > MAX_DEPTH or self.nodes > MAX_NODES:
-            raise ConfigError([f"{self.document.name}: is nested too deep. Remove YAML aliases."])
+        if len(key) > MAX_DEPTH:
+            raise TooLargeError(f"is nested more than {MAX_DEPTH} deep")
+        if self.nodes > MAX_NODES:
+            raise TooLargeError(f"holds more than {MAX_NODES:,} values")
         if not node.tag.startswith("tag:yaml.org,2002:") or "python" in node.tag:
             supported = "values without a tag"
             self.document.lose(key, f"the tag {node.tag}", supported, "Remove the tag.")
@@ -116,7 +146,7 @@ class _Walker:
             return self.mapping(node, key)
         if isinstance(node, yaml.SequenceNode):
             return [self.walk(item, (*key, i)) for i, item in enumerate(node.value)]
-        return self.scalar(str(node.value), getattr(node, "style", None) is None, key)
+        return self.scalar(str(node.value), not getattr(node, "style", None), key)
 
     def scalar(self, text: str, plain: bool, key: Key) -> Scalar:
         """A single value; a tuple that YAML has cut at its first comma is reported."""
@@ -135,7 +165,9 @@ class _Walker:
                 merged.update(self.merge(value_node, key))
                 continue
             if not isinstance(key_node, yaml.ScalarNode):
-                self.document.report(key, "a key that is no text", "text keys", "Change the key.")
+                self.document.report(
+                    key, "a list or a section as a key", "names as keys", "Write a name."
+                )
                 continue
             name = str(key_node.value)
             if name.count(")") > name.count("(") and not value_node.value:
@@ -161,7 +193,9 @@ class _Walker:
             if isinstance(value, dict):
                 merged.update(value)
             else:
-                self.document.report(key, "'<<' without a mapping", "<<: *name", "Correct it.")
+                self.document.report(
+                    key, "'<<' without a section", "<<: *name", "Refer to a section."
+                )
         return merged
 
     def origin(self, node: yaml.Node, key: Key) -> Origin:

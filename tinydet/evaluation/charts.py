@@ -23,6 +23,7 @@ MAX_CLASSES_WITH_SHARES = 8
 INK, FAINT = "#333333", "#bbbbbb"
 IOU_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 DPI = 130
+MOST_NAME_BYTES = 120  # systems take 255 with all that is put before and after it
 
 
 def save_figure(figure: "Figure", path: Path) -> None:
@@ -197,7 +198,7 @@ def _grid_between_cells(axes: "Axes", size: int) -> None:
     axes.grid(which="minor", color="white", linewidth=1.2 if size <= 21 else 0.4)
     axes.tick_params(which="minor", length=0)
     axes.tick_params(which="major", length=0)
-    # The background is no class.
+    # The background is not a class.
     axes.axhline(size - 1.5, color="#777777", linewidth=1)
     axes.axvline(size - 1.5, color="#777777", linewidth=1)
     for spine in axes.spines.values():
@@ -220,3 +221,26 @@ def _short(name: str, most: int = 24) -> str:
     """A class name that fits a legend; ``$`` would start a formula."""
     name = name if len(name) <= most else name[: most - 1] + "…"
     return name.replace("$", r"\$")
+
+
+def safe_file_name(name: str) -> str:
+    """A class name as a file name, the end of a long one left out.
+
+    >>> safe_file_name("traffic light"), safe_file_name("a/b: c"), safe_file_name("..")
+    ('traffic light', 'a_b_ c', '__')
+    """
+    kept = "".join(c if c.isalnum() or c in " -_()+" else "_" for c in name).strip()
+    return kept.encode()[:MOST_NAME_BYTES].decode(errors="ignore").strip() or "_"
+
+
+def unique_paths(folder: Path, names: Sequence[str], suffix: str) -> list[Path]:
+    """One path for each name; names that would share a file (also ``A`` and ``a``) are numbered."""
+    taken: set[str] = set()
+    paths = []
+    for number, name in enumerate(names):
+        file_name = safe_file_name(name)
+        while file_name.lower() in taken:
+            file_name = f"{file_name}_{number}"
+        taken.add(file_name.lower())
+        paths.append(folder / f"{file_name}{suffix}")
+    return paths

@@ -1,20 +1,23 @@
-"""Float against int8, side by side."""
+"""Two detectors on the same images, side by side: float against int8, or any two."""
 
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from tinydet.config.files import write_text_atomically
 from tinydet.errors import DataError
-from tinydet.evaluation.result import EvaluationResult
+from tinydet.evaluation.result import ApAtIou, EvaluationResult
 from tinydet.evaluation.text import format_table, percent
+from tinydet.metrics import Interval, interval_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-FLOAT_COLOUR, INT8_COLOUR, INK = "#0072b2", "#e69f00", "#333333"
+FIRST_COLOUR, SECOND_COLOUR, INK = "#0072b2", "#e69f00", "#333333"
 COCO_ROWS = (
     ("COCO AP", "ap"),
     ("COCO AP, small", "ap_small"),
@@ -30,20 +33,23 @@ class ComparisonRow:
 
     Attributes:
         name: What is measured.
-        float_value: Of the float model.
-        int8_value: Of the quantized model.
+        first: Of the first model.
+        second: Of the second model.
+        interval: 95 % interval of ``second - first``, from the bootstrap; None where it was not
+            drawn.
     """
 
     name: str
-    float_value: float | None
-    int8_value: float | None
+    first: float | None
+    second: float | None
+    interval: Interval | None = None
 
     @property
     def points(self) -> float | None:
-        """int8 minus float, percentage points."""
-        if self.float_value is None or self.int8_value is None:
+        """Second minus first, percentage points."""
+        if self.first is None or self.second is None:
             return None
-        return 100 * (self.int8_value - self.float_value)
+        return 100 * (self.second - self.first)
 
 
 @dataclass(frozen=True)
@@ -51,26 +57,31 @@ class Comparison:
     """Both models, overall and per class.
 
     Attributes:
-        float_name: File name of the float model.
-        int8_name: File name of the quantized model.
+        labels: What the two are called in tables and pictures, as ``("float", "int8")``.
+        files: File names of the two.
+        images: Number of images both were evaluated on.
         iou: IoU of the class rows, as ``"0.40"``.
         overall: Mean AP at each IoU, then COCO figures.
         per_class: AP of each class at ``iou``.
     """
 
-    float_name: str
-    int8_name: str
+    labels: tuple[str, str]
+    files: tuple[str, str]
+    images: int
     iou: str
     overall: list[ComparisonRow]
     per_class: list[ComparisonRow]
 
 
-def compare(float_result: EvaluationResult, int8_result: EvaluationResult) -> Comparison:
+def compare(
+    first: EvaluationResult, second: EvaluationResult, labels: tuple[str, str] = ("float", "int8")
+) -> Comparison:
     """Line two evaluations of the same images up.
 
     Args:
-        float_result: Of the float model.
-        int8_result: Of the quantized model.
+        first: Of the model that is compared with, as the float one.
+        second: Of the other model, as the int8 one.
+        labels: What the two are called.
 
     Returns:
         The figures that both have.
@@ -78,48 +89,71 @@ def compare(float_result: EvaluationResult, int8_result: EvaluationResult) -> Co
     Raises:
         DataError: They were made on different images or classes.
     """
-    if _subject(float_result) != _subject(int8_result):
+    if _subject(first) != _subject(second):
         raise DataError(
-            int8_result.model.path,
-            f"was evaluated on other data or classes than {float_result.model.path}",
+            second.model.path,
+            f"was evaluated on other data or classes than {first.model.path}",
             "Evaluate both models on the same data set.",
         )
-
-    ious = [iou for iou in float_result.ap if iou in int8_result.ap]
-    float_ap, int8_ap = float_result.ap, int8_result.ap
-    overall = [ComparisonRow(f"AP@{iou}", float_ap[iou].mean, int8_ap[iou].mean) for iou in ious]
+    ious = [iou for iou in first.ap if iou in second.ap]
+    overall = [_ap_row(iou, first.ap[iou], second.ap[iou]) for iou in ious]
     overall += [
-        ComparisonRow(name, float_result.coco[key], int8_result.coco[key])
+        ComparisonRow(name, first.coco[key], second.coco[key])
         for name, key in COCO_ROWS
-        if float_result.coco[key] is not None
+        if first.coco[key] is not None
     ]
     headline = ious[0]
-    float_classes, int8_classes = float_ap[headline].per_class, int8_ap[headline].per_class
     per_class = [
-        ComparisonRow(name, float_classes[name], int8_classes[name])
-        for name in float_result.class_names
+        ComparisonRow(name, first.ap[headline].per_class[name], second.ap[headline].per_class[name])
+        for name in first.class_names
     ]
-    names = float_result.model.name, int8_result.model.name
-    return Comparison(*names, headline, overall, per_class)
+    files = first.model.name, second.model.name
+    return Comparison(labels, files, first.data.images, headline, overall, per_class)
+
+
+def _ap_row(iou: str, first: ApAtIou, second: ApAtIou) -> ComparisonRow:
+    """Both were drawn alike, so the difference is taken draw by draw."""
+    interval = None
+    if first.draws and len(first.draws) == len(second.draws):
+        draws = np.array([first.draws, second.draws], np.float64)
+        interval = interval_of(draws[1] - draws[0])
+    return ComparisonRow(f"AP@{iou}", first.mean, second.mean, interval)
 
 
 def format_comparison(comparison: Comparison) -> str:
-    """The comparison as a table, in percent and points."""
+    """The comparison as a table, in percent and points, with what the images can tell."""
     rows = comparison.overall
     if len(comparison.per_class) > 1:
         rows = [*rows, *comparison.per_class]
-    return format_table(
-        ["AP in percent", "float", "int8", "points"],
+    table = format_table(
+        ["AP in percent", *comparison.labels, "points", "95 % interval"],
         [
             [
                 row.name,
-                percent(row.float_value),
-                percent(row.int8_value),
+                percent(row.first),
+                percent(row.second),
                 "-" if row.points is None else f"{row.points:+.1f}",
+                _points_interval(row.interval),
             ]
             for row in rows
         ],
     )
+    return f"{table}\n{_verdict(comparison)}".rstrip("\n")
+
+
+def _points_interval(interval: Interval | None) -> str:
+    return "" if interval is None else f"{100 * interval.low:+.1f} to {100 * interval.high:+.1f}"
+
+
+def _verdict(comparison: Comparison) -> str:
+    """Whether the headline difference is more than the choice of the images."""
+    headline = comparison.overall[0]
+    if headline.interval is None:
+        return ""
+    if headline.interval.low <= 0 <= headline.interval.high:
+        return f"{comparison.images} images cannot tell the two apart at {headline.name}."
+    better = comparison.labels[int(headline.interval.low > 0)]
+    return f"At {headline.name} {better} is better, whichever {comparison.images} images are drawn."
 
 
 def save_comparison(comparison: Comparison, folder: Path) -> None:
@@ -143,7 +177,7 @@ def comparison_figure(comparison: Comparison) -> "Figure":
     figure = Figure(figsize=(8.6, 1.0 + sum(heights) + 0.5 * len(groups)))
     panels = figure.subplots(len(groups), 1, squeeze=False, gridspec_kw={"height_ratios": heights})
     for axes, (heading, rows) in zip(panels[:, 0], groups, strict=True):
-        _draw_bars(axes, heading, rows)
+        _draw_bars(axes, heading, rows, comparison.labels)
     handles, labels = panels[0, 0].get_legend_handles_labels()
     panels[0, 0].legend(
         handles,
@@ -163,17 +197,19 @@ def _row_height(rows: list[ComparisonRow]) -> float:
     return ROW_HEIGHT if len(rows) <= MANY_ROWS else DENSE_ROW_HEIGHT
 
 
-def _draw_bars(axes: "Axes", heading: str, rows: list[ComparisonRow]) -> None:
+def _draw_bars(
+    axes: "Axes", heading: str, rows: list[ComparisonRow], labels: tuple[str, str]
+) -> None:
     for offset, label, colour, values in (
-        (-0.2, "float", FLOAT_COLOUR, [row.float_value for row in rows]),
-        (0.2, "int8", INT8_COLOUR, [row.int8_value for row in rows]),
+        (-0.2, labels[0], FIRST_COLOUR, [row.first for row in rows]),
+        (0.2, labels[1], SECOND_COLOUR, [row.second for row in rows]),
     ):
         places = [number + offset for number in range(len(rows))]
         axes.barh(places, [100 * (v or 0) for v in values], 0.38, color=colour, label=label)
     letters = 20 * _row_height(rows) ** 0.5 / 1.5
     for number, row in enumerate(rows):
-        most = 100 * max(row.float_value or 0, row.int8_value or 0)
-        text = f"{percent(row.float_value)} / {percent(row.int8_value)}"
+        most = 100 * max(row.first or 0, row.second or 0)
+        text = f"{percent(row.first)} / {percent(row.second)}"
         if row.points is not None:
             text += f"   ({row.points:+.1f})"
         axes.text(most + 1, number, text, va="center", fontsize=letters, color=INK)
@@ -193,4 +229,4 @@ def _draw_bars(axes: "Axes", heading: str, rows: list[ComparisonRow]) -> None:
 
 
 def _subject(result: EvaluationResult) -> tuple[object, ...]:
-    return result.class_names, result.data.images, result.data.boxes
+    return result.class_names, result.data.images, result.data.boxes, result.data.digest

@@ -1,14 +1,56 @@
 """Example images with labels and detections, for the report."""
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from tinydet.data.dataset import Sample
+from tinydet.evaluation.result import Fraction
 from tinydet.evaluation.scoring import ScoredImages
 
 NUM_EXAMPLES = 24
 NEGATIVE_SHARE = 6  # one example of this many is an image without objects, where there are any
 EXAMPLE_SCORE = 0.05
+
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class LabelledObject:
+    """A labelled object of an example image."""
+
+    box: Box
+    class_name: str
+    ignored: bool
+
+
+@dataclass(frozen=True)
+class FoundObject:
+    """A found object of an example image."""
+
+    class_id: Annotated[int, Field(ge=0)]
+    class_name: str
+    score: Fraction
+    box: Box
+
+
+@dataclass(frozen=True)
+class Example:
+    """One image of ``examples.json``.
+
+    Attributes:
+        image: Absolute path.
+        size: ``(height, width)``, pixels.
+        ground_truth: Its labels.
+        detections: What was found, with a score of at least 0.05.
+    """
+
+    image: str
+    size: tuple[int, int]
+    ground_truth: list[LabelledObject]
+    detections: list[FoundObject]
 
 
 def examples(scored: ScoredImages) -> list[dict[str, Any]]:
@@ -18,8 +60,7 @@ def examples(scored: ScoredImages) -> list[dict[str, Any]]:
     shows the same ones and none its best.
 
     Returns:
-        Up to 24 records: ``image`` (absolute path), ``size`` (height, width), ``ground_truth``
-        and ``detections`` (score >= 0.05).
+        Up to 24 records, see ``Example``.
     """
     records = []
     for index in _example_indices(scored.samples):

@@ -1,15 +1,20 @@
-"""What an evaluation gives: the content of ``result.json``."""
+"""What an evaluation gives: the content of ``result.json``.
+
+These are plain dataclasses; the types are those that a file is held to when a report reads it.
+"""
 
 import json
 import math
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import Field
 
 from tinydet.config.detector_spec import PostprocessSpec
-from tinydet.errors import DataError
-from tinydet.metrics import BestF1
+from tinydet.metrics import BestF1, Interval, interval_of
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
 
 RESULT_FILE = "result.json"
 ALWAYS_EVALUATED_IOUS = (0.5, 0.75)
@@ -46,7 +51,7 @@ class EvaluationSettings:
 
     @property
     def all_ious(self) -> tuple[float, ...]:
-        """The wished IoUs, then those that are always evaluated; each once."""
+        """The IoUs asked for, then those that are always evaluated; each once."""
         return tuple(dict.fromkeys([*self.iou_thresholds, *ALWAYS_EVALUATED_IOUS]))
 
 
@@ -69,20 +74,45 @@ class ModelFacts:
 
 @dataclass(frozen=True)
 class DataFacts:
-    """On which images it was evaluated: counted objects and ignored ones."""
+    """On which images it was evaluated.
+
+    Attributes:
+        path: As given.
+        images: Number of images.
+        boxes: Objects that count.
+        ignored_boxes: Objects that do not.
+        digest: Of file names and labels: what was evaluated on the same images has the same;
+            empty in results of earlier versions.
+    """
 
     path: str
     images: int
     boxes: int
     ignored_boxes: int
+    digest: str = ""
 
 
 @dataclass(frozen=True)
 class ApAtIou:
-    """AP at one IoU, fractions; None for a class without ground truth."""
+    """AP at one IoU, fractions; None for a class without ground truth.
 
-    mean: float | None
-    per_class: dict[str, float | None]
+    Attributes:
+        mean: Over the classes that have objects.
+        per_class: Class name to AP.
+        draws: ``mean`` for each draw of images of the bootstrap (``tinydet.metrics.bootstrap``),
+            None for one without an object; empty in results of earlier versions. The draws are
+            the same for every detector that is evaluated on the same images, so the differences
+            of two lists are draws as well.
+    """
+
+    mean: Fraction | None
+    per_class: dict[str, Fraction | None]
+    draws: tuple[Fraction | None, ...] = ()
+
+    @property
+    def interval(self) -> Interval | None:
+        """95 % interval of ``mean``: what another set of such images might have given."""
+        return interval_of(np.array(self.draws, np.float64))
 
 
 @dataclass(frozen=True)
@@ -105,7 +135,7 @@ class EvaluationResult:
         class_names: In index order.
         settings: Thresholds and engine.
         ap: By IoU with two decimals, as ``"0.40"``; the first is the headline.
-        coco: See ``tinydet.evaluation.coco.coco_figures``.
+        coco: See ``tinydet.evaluation.coco_figures``.
         f1_best: By class name: threshold with the best F1 at the headline IoU; None where no
             object was found.
         confusion: At the headline IoU.
@@ -131,9 +161,14 @@ class EvaluationResult:
         """Key of ``ap`` that was asked for first."""
         return next(iter(self.ap))
 
-    def ap_at(self, iou_threshold: float) -> ApAtIou:
-        """AP at one of the IoUs that were evaluated."""
-        return self.ap[iou_key(iou_threshold)]
+    def mean_ap(self, iou: str) -> float | None:
+        """Mean AP over the classes at a key of ``ap``; None where it was not evaluated."""
+        return self.ap[iou].mean if iou in self.ap else None
+
+    def coco_figure(self, name: str) -> float | None:
+        """One COCO figure, a fraction; None where it is absent or undefined."""
+        value = self.coco.get(name)
+        return value if isinstance(value, float | int) and 0 <= value <= 1 else None
 
     def to_record(self) -> dict[str, Any]:
         """JSON-ready; see ``RESULT_FILE``."""
@@ -149,33 +184,3 @@ def iou_key(iou_threshold: float) -> str:
     """
     key = f"{iou_threshold:.2f}"
     return key if math.isclose(float(key), iou_threshold, abs_tol=1e-9) else f"{iou_threshold:g}"
-
-
-def load_result(path: Path) -> EvaluationResult:
-    """Read a ``result.json``.
-
-    Raises:
-        DataError: The file is missing or was not written by an evaluation.
-    """
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        return EvaluationResult(
-            **{
-                **record,
-                "model": ModelFacts(**record["model"]),
-                "data": DataFacts(**record["data"]),
-                "class_names": tuple(record["class_names"]),
-                "ap": {iou: ApAtIou(**ap) for iou, ap in record["ap"].items()},
-                "f1_best": _best_f1_of(record["f1_best"]),
-                "confusion": Confusion(
-                    **{**record["confusion"], "labels": tuple(record["confusion"]["labels"])}
-                ),
-            }
-        )
-    except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
-        found = f"is no evaluation result ({error})"
-        raise DataError(path, found, "Run the evaluation again.") from None
-
-
-def _best_f1_of(records: Mapping[str, dict[str, float] | None]) -> dict[str, BestF1 | None]:
-    return {name: None if record is None else BestF1(**record) for name, record in records.items()}

@@ -7,7 +7,7 @@ from math import isnan
 
 import numpy as np
 
-from tinydet.boxes import Detections
+from tinydet.boxes import Detections, IntArray
 from tinydet.data.dataset import Sample
 from tinydet.evaluation.result import (
     BACKGROUND,
@@ -23,11 +23,13 @@ from tinydet.metrics import (
     PrecisionRecall,
     best_f1,
     confusion_matrix,
-    image_agreement,
+    draw_images,
+    image_f1,
     match_detections,
     mean_ap,
     pooled_curve,
     precision_recall,
+    resampled_ap,
 )
 from tinydet.metrics.matching import DoubleArray
 
@@ -73,13 +75,20 @@ class ScoredImages:
         return {iou: precision_recall(self.matches, iou) for iou in self.settings.all_ious}
 
     @cached_property
+    def draws(self) -> IntArray:
+        """How often each image is in each draw of the bootstrap."""
+        return draw_images(len(self.samples))
+
+    @cached_property
     def ap(self) -> dict[str, ApAtIou]:
         """By IoU as text: AP of each class and their mean."""
         found = {}
         for iou, curves in self.curves.items():
             values = np.array([curve.ap for curve in curves], np.float64)
             per_class = dict(zip(self.class_names, map(_known, values), strict=True))
-            found[iou_key(iou)] = ApAtIou(_known(mean_ap(values)), per_class)
+            draws = resampled_ap(self.matches, self.ground_truth, iou, self.draws)
+            rounded = tuple(map(_known, np.round(draws, 5)))
+            found[iou_key(iou)] = ApAtIou(_known(mean_ap(values)), per_class, rounded)
         return found
 
     @cached_property
@@ -113,11 +122,9 @@ class ScoredImages:
         return Confusion(labels, matrix.tolist(), self.working_score, self.headline_iou)
 
     @cached_property
-    def agreement(self) -> DoubleArray:
+    def image_f1(self) -> DoubleArray:
         """F1 of each image by itself, at ``working_score``."""
-        return image_agreement(
-            self.matches, self.ground_truth, self.working_score, self.headline_iou
-        )
+        return image_f1(self.matches, self.ground_truth, self.working_score, self.headline_iou)
 
 
 def _known(value: float) -> float | None:

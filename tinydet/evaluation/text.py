@@ -45,14 +45,28 @@ def format_result(result: EvaluationResult) -> str:
         f"AP75 {percent(coco['ap75'])}; small {percent(coco['ap_small'])}, "
         f"medium {percent(coco['ap_medium'])}, large {percent(coco['ap_large'])}; "
         f"recall {percent(coco['ar_100'])}",
+        *_interval_line(result),
     ]
     if len(names) < len(result.class_names):
         lines.insert(3, f"and {len(result.class_names) - len(names)} more, see per_class.csv")
     return "\n".join(lines)
 
 
+def _interval_line(result: EvaluationResult) -> list[str]:
+    """How much of the AP is the choice of the images; nothing where it is not known."""
+    intervals = {iou: ap.interval for iou, ap in result.ap.items()}
+    shown = [
+        f"AP@{iou} {percent(ends.low)} to {percent(ends.high)}"
+        for iou, ends in intervals.items()
+        if ends is not None
+    ]
+    if not shown:
+        return []
+    return [f"95 % interval, as {result.data.images} other images might give: {', '.join(shown)}"]
+
+
 def format_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A plain table: first column to the left, the others to the right."""
+    """A plain table: the first column left-aligned, the others right-aligned."""
     from rich import box
     from rich.console import Console
     from rich.table import Table

@@ -1,23 +1,11 @@
 """Running a detector, float or int8, on images."""
 
-from tinydet.inference.detector import (
-    Detector,
-    Engine,
-    detect,
-    detect_batch,
-    detect_files,
-    load_detector,
-)
-from tinydet.inference.input_size import read_input_size
-from tinydet.inference.keras_detector import load_keras_model
-
-__all__ = [
-    "Detector",
-    "Engine",
-    "detect",
-    "detect_batch",
-    "detect_files",
-    "load_detector",
-    "load_keras_model",
-    "read_input_size",
-]
+from tinydet.inference.detection import detect as detect
+from tinydet.inference.detection import detect_files as detect_files
+from tinydet.inference.detection import select_in_image as select_in_image
+from tinydet.inference.detector import Detector as Detector
+from tinydet.inference.keras_detector import load_keras_model as load_keras_model
+from tinydet.inference.model_files import load_detector as load_detector
+from tinydet.inference.model_files import model_kind as model_kind
+from tinydet.inference.model_files import read_input_size as read_input_size
+from tinydet.inference.model_files import read_rescaling as read_rescaling

@@ -11,12 +11,12 @@ import numpy.typing as npt
 from tinydet.boxes import FloatArray
 from tinydet.config.detector_spec import DetectorSpec
 from tinydet.data.preprocess import rescale
-from tinydet.errors import MissingToolError, ModelFileError
+from tinydet.errors import MissingToolError, ModelFileError, first_line
 from tinydet.inference.decoding import decode_batch, matching_anchors, softmax
-from tinydet.inference.output_layout import BOX_COLUMNS, split_joined
+from tinydet.inference.output_roles import BOX_COLUMNS, split_joined
 from tinydet.native_log import captured_native_log
 
-REMEDY = "Give a detector that tinydet train saved, as saved_models/best_model.keras."
+REMEDY = "Give a detector that tinydet train saved, such as saved_models/best_model.keras."
 
 
 class KerasDetector:
@@ -31,7 +31,7 @@ class KerasDetector:
         spec: What the model was trained for.
 
     Raises:
-        ModelFileError: The file is no Keras model, or its shapes do not fit the spec.
+        ModelFileError: The file is not a Keras model, or its shapes do not fit the spec.
         MissingToolError: Keras is not installed.
     """
 
@@ -72,7 +72,7 @@ def load_keras_model(path: Path) -> Any:
     if path.name.lower().endswith(".weights.h5"):
         raise ModelFileError(path, "holds weights only, no model", REMEDY)
     if path.suffix == ".keras" and not zipfile.is_zipfile(path):
-        raise ModelFileError(path, "is no .keras file, or a truncated one", REMEDY)
+        raise ModelFileError(path, "is not a .keras file, or is truncated", REMEDY)
     try:
         with captured_native_log():  # TensorFlow reports on GPUs while it is loaded
             import keras
@@ -83,8 +83,8 @@ def load_keras_model(path: Path) -> Any:
             "a Keras model", error.name or "keras", "Run: pip install 'tinydet[train]'."
         ) from None
     except Exception as error:  # whatever a foreign file makes Keras raise is the file's fault
-        reason = str(error).strip().split("\n")[0][:200] or type(error).__name__
-        raise ModelFileError(path, f"cannot be loaded by Keras ({reason})", REMEDY) from error
+        found = f"cannot be loaded by Keras ({first_line(error)})"
+        raise ModelFileError(path, found, REMEDY) from error
 
 
 def check_shapes(model: Any, spec: DetectorSpec, path: Path) -> int:

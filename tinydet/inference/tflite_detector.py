@@ -10,12 +10,12 @@ import numpy.typing as npt
 
 from tinydet.boxes import FloatArray
 from tinydet.config.detector_spec import DetectorSpec
-from tinydet.errors import ModelFileError, UnsupportedError
+from tinydet.errors import ModelFileError, UnsupportedError, first_line
 from tinydet.inference.decoding import decode_batch, matching_anchors
 from tinydet.inference.detector import Engine
-from tinydet.inference.output_layout import find_layout
-from tinydet.inference.tensor_code import AnyArray, TensorCode, pixel_codes
+from tinydet.inference.output_roles import find_roles
 from tinydet.native_log import captured_native_log
+from tinydet.tensor_code import AnyArray, TensorCode, pixel_codes
 
 TYPES = (np.float32, np.int8, np.uint8)
 IDENTIFIER = slice(4, 8)
@@ -39,7 +39,7 @@ class TfliteDetector:
         engine: See ``load_detector``.
 
     Raises:
-        ModelFileError: The file is broken, is no detector, or does not fit the specification.
+        ModelFileError: The file is broken, is not a detector, or does not fit the specification.
         UnsupportedError: It uses an operator or a type the engine does not have.
     """
 
@@ -56,8 +56,8 @@ class TfliteDetector:
         self._pixel_codes = pixel_codes(_code(details, path, is_input=True), spec.preprocess)
         self._output_codes = [_code(d, path) for d in interpreter.get_output_details()]
         probe_a, probe_b = (self._run(image[None]) for image in _probe_images(spec))
-        self._layout = find_layout(probe_a, probe_b, spec.num_classes, path)
-        _, deltas, anchors = self._layout.split(probe_a)
+        self._roles = find_roles(probe_a, probe_b, spec.num_classes, path)
+        _, deltas, anchors = self._roles.split(probe_a)
         self._anchors = (
             anchors if anchors is not None else matching_anchors(spec, deltas.shape[1], path)
         )
@@ -67,7 +67,7 @@ class TfliteDetector:
         scores, boxes = [], []
         for start in range(0, len(images_u8), self._batch):
             block = images_u8[start : start + self._batch]
-            class_scores, box_deltas, _ = self._layout.split(self._run(block))
+            class_scores, box_deltas, _ = self._roles.split(self._run(block))
             scores.append(class_scores[: len(block)])
             boxes.append(decode_batch(box_deltas[: len(block)], self._anchors))
         return np.concatenate(scores), np.concatenate(boxes)
@@ -84,7 +84,7 @@ class TfliteDetector:
             interpreter.invoke()
         except RuntimeError as error:
             raise ModelFileError(
-                self.path, f"cannot be run ({_first_line(error)})", "Convert the model again."
+                self.path, f"cannot be run ({first_line(error)})", "Convert the model again."
             ) from error
         return [
             code.decode(interpreter.get_tensor(details["index"]))
@@ -111,7 +111,7 @@ def _read(path: Path) -> bytes:
     if content[IDENTIFIER] != b"TFL3":
         raise ModelFileError(
             path,
-            "is no .tflite file (the identifier TFL3 is not at byte 4)",
+            "is not a .tflite file (the identifier TFL3 is not at byte 4)",
             "Give a file that the TFLite converter or tinydet quantize wrote.",
         )
     return content
@@ -141,7 +141,7 @@ def _make_interpreter(content: bytes, path: Path, num_threads: int, engine: Engi
                 else "Convert the model again with built-in operators only.",
             ) from None
         raise ModelFileError(
-            path, f"cannot be loaded ({_first_line(error)})", "The file is broken: make it again."
+            path, f"cannot be loaded ({first_line(error)})", "The file is broken: make it again."
         ) from None
     return interpreter
 
@@ -150,10 +150,21 @@ def read_input_shape(path: Path) -> tuple[int, ...]:
     """Shape of the first input of a ``.tflite``; a dynamic dimension is 1.
 
     Raises:
-        ModelFileError: The file cannot be read, or is no model.
+        ModelFileError: The file cannot be read, or is not a model.
     """
     interpreter = _make_interpreter(_read(path), path, 1, "litert")
     return tuple(int(side) for side in interpreter.get_input_details()[0]["shape"])
+
+
+def read_input_code(path: Path) -> TensorCode:
+    """How the first input of a ``.tflite`` writes real numbers.
+
+    Raises:
+        ModelFileError: The file cannot be read, or is not a model.
+        UnsupportedError: Its input has a type of no detector.
+    """
+    interpreter = _make_interpreter(_read(path), path, 1, "litert")
+    return _code(interpreter.get_input_details()[0], path, is_input=True)
 
 
 def _check_input(interpreter: Any, spec: DetectorSpec, path: Path) -> int:
@@ -197,7 +208,3 @@ def _probe_images(spec: DetectorSpec) -> tuple[AnyArray, AnyArray]:
     rows, columns, channels = np.ogrid[:height, :width, :3]
     pattern = (rows // 8 * 37 + columns // 16 * 91 + channels * 80) % 256
     return np.zeros((height, width, 3), np.uint8), pattern.astype(np.uint8)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n")[0][:200] or type(error).__name__

@@ -48,7 +48,7 @@ def confusion_matrix(
     return matrix
 
 
-def image_agreement(
+def image_f1(
     matches: Matches,
     ground_truth: Sequence[GroundTruth],
     score_threshold: float,

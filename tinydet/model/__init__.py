@@ -16,17 +16,6 @@ with captured_native_log():
 
         tf.config.list_physical_devices("GPU")
 
-from tinydet.model.detector import build_detector, split_outputs
-from tinydet.model.trained_start import (
-    TrainedStart,
-    detector_to_start_from,
-    start_from_detector,
-)
-
-__all__ = [
-    "TrainedStart",
-    "build_detector",
-    "detector_to_start_from",
-    "split_outputs",
-    "start_from_detector",
-]
+from tinydet.model.network import build_detector as build_detector
+from tinydet.model.trained_start import detector_to_start_from as detector_to_start_from
+from tinydet.model.trained_start import start_from_detector as start_from_detector

@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from tinydet.errors import ModelFileError, near_name
+from tinydet.errors import ModelFileError, first_line, near_name
 from tinydet.pretrained import LISTED, NAMES
 
 TAPS = ("block_5_add", "block_12_add", "out_relu")  # C3, C4, C5
@@ -64,10 +64,10 @@ def _load_weights(backbone: Any, alpha: float, pretrained_weights: str) -> None:
         else:
             backbone.load_weights(pretrained_weights)
     except Exception as error:  # Keras raises anything here: bare Exception for a failed download
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
         raise ModelFileError(
             f"training.model.pretrained_weights: {pretrained_weights}",
-            f"cannot be loaded into MobileNetV2 alpha {alpha} without classifier ({reason})",
+            f"cannot be loaded into MobileNetV2 alpha {alpha} without classifier "
+            f"({first_line(error)})",
             "Give a matching no-top weights file, or None to start from random weights "
             "(--pretrained None).",
         ) from None

@@ -46,8 +46,8 @@ def build_pyramid(taps: list[Any], channels: int, blocks: BlockBuilder) -> list[
     """Feature pyramid P3 to P7 (strides 8 to 128).
 
     Top-down: the coarser map, enlarged x2 bilinearly, is added to the lateral of the finer one;
-    the sum goes on down, a depthwise-separable block smooths it for the head. P6 and P7 are made
-    from P5 by stride 2.
+    the sum is passed on to the next finer level, and a depthwise-separable block smooths it for
+    the head. P6 and P7 are made from P5 by stride 2.
 
     Args:
         taps: ``[C3, C4, C5]``.

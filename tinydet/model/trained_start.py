@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from tinydet.errors import ModelFileError, UnsupportedError
+from tinydet.errors import ModelFileError, UnsupportedError, first_line
 from tinydet.pretrained import NAMES, start_for
 
 KEY = "training.model.pretrained_weights"
@@ -25,7 +25,7 @@ class TrainedStart:
     Attributes:
         source: File of the detector.
         taken: Names of the layers that have its weights, in order.
-        fresh: Names of the layers that start anew.
+        fresh: Names of the layers that keep their fresh initial weights.
     """
 
     source: Path
@@ -90,7 +90,7 @@ def start_from_detector(
         What was taken.
 
     Raises:
-        ModelFileError: The file is no such detector.
+        ModelFileError: The file is not such a detector.
         UnsupportedError: It has another ``alpha`` or other ``fpn_channels``.
     """
     donor = _load(source)
@@ -117,14 +117,14 @@ def start_from_detector(
 
 
 def _load(source: Path) -> keras.Model:
-    remedy = "Give a detector that tinydet train saved, as saved_models/best_model.keras."
+    remedy = "Give a detector that tinydet train saved, such as saved_models/best_model.keras."
     try:
         donor = keras.models.load_model(source, compile=False)
     except Exception as error:  # whatever a foreign file makes Keras raise is the file's fault
-        reason = str(error).strip().split("\n")[0][:200] or type(error).__name__
-        raise ModelFileError(source, f"cannot be loaded by Keras ({reason})", remedy) from None
+        found = f"cannot be loaded by Keras ({first_line(error)})"
+        raise ModelFileError(source, found, remedy) from None
     if DEEPEST_LATERAL not in [layer.name for layer in donor.layers]:
-        raise ModelFileError(source, "is no detector of tinydet", remedy)
+        raise ModelFileError(source, "is not a tinydet detector", remedy)
     return donor
 
 

@@ -1,5 +1,5 @@
-"""Runs: the stages that an operation mode asks for, in one run folder."""
+"""What a run is: operation modes, their stages, the run folder, resuming."""
 
-from tinydet.pipeline.modes import resume, run
+from tinydet.pipeline.modes import RunResult, execute, resume
 
-__all__ = ["resume", "run"]
+__all__ = ["RunResult", "execute", "resume"]

@@ -4,40 +4,62 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinydet.config.schema import UserConfig
-from tinydet.errors import ConfigError, UnsupportedError
-from tinydet.pipeline.context import Run
-from tinydet.pipeline.deploy_commands import (
-    LinuxOptions,
-    benchmark_on_board,
-    board_of,
-    deploy_to_board,
-)
-from tinydet.pipeline.int8_model import CompileOptions, write_record
+from tinydet.deployment import benchmark, deploy
+from tinydet.deployment.compiling import write_record
+from tinydet.errors import ConfigError, OptionError, UnsupportedError
+from tinydet.pipeline.detector_of import spec_of
+from tinydet.pipeline.run_folder import Run
 
 if TYPE_CHECKING:
+    from tinydet.compiler import CompiledDetector
     from tinydet.compiler.memory import Objective
+    from tinydet.targets import Board
+    from tinydet.targets.linux import LinuxBoard
     from tinydet.targets.stedgeai import Command
 
 BENCHMARK_FOLDER, DEPLOYMENT_FOLDER = "benchmarking", "deployment"
 STEDGEAI_FILE = "stedgeai.json"
 OBJECTIVES: "dict[str, Objective]" = {"balanced": "balanced", "ram": "ram", "time": "speed"}
+Keys = dict[str, tuple[object, str]]  # key -> its value, and the boards that it applies to
+MICROCONTROLLERS, LINUX_BOARDS = "microcontroller boards", "Linux boards"
 
 
-def unknown_boards(config: UserConfig) -> list[str]:
-    """Boards of the operation mode that nobody knows, one sentence each."""
-    setup = config.deployment.hardware_setup
-    named = {
-        "benchmarking.board": config.benchmarking.board if config.benchmarks else None,
-        "deployment.hardware_setup.board": setup.board if config.deploys and setup else None,
-    }
-    findings = []
-    for key, board in named.items():
-        try:
-            if board is not None:
-                board_of(board, key)
-        except UnsupportedError as error:
-            findings.append(str(error))
+def board_findings(config: UserConfig) -> list[str]:
+    """Boards that nobody knows and keys that do not apply to them, one sentence each."""
+    findings: list[str] = []
+    section, deployment = config.benchmarking, config.deployment
+    setup = deployment.hardware_setup
+    if config.benchmarks and section.board is not None:
+        keys: Keys = {
+            "benchmarking.via": (section.via, MICROCONTROLLERS),
+            "benchmarking.clock_mhz": (section.clock_mhz, MICROCONTROLLERS),
+            "benchmarking.host": (section.host, LINUX_BOARDS),
+        }
+        findings += _board_findings("benchmarking.board", section.board, keys)
+        if section.clock_mhz is not None and section.via is None:
+            findings.append(str(OptionError("benchmarking.clock_mhz", ["boards with via"])))
+    if config.deploys and setup is not None and setup.board is not None:
+        keys = {
+            "deployment.hardware_setup.ip_address": (setup.ip_address, LINUX_BOARDS),
+            "deployment.external": (deployment.external, MICROCONTROLLERS),
+        }
+        findings += _board_findings("deployment.hardware_setup.board", setup.board, keys)
     return findings
+
+
+def _board_findings(key: str, name: str, keys: Keys) -> list[str]:
+    from tinydet.targets import Board
+
+    try:
+        board = deploy.board_of(name, key)
+    except UnsupportedError as error:
+        return [str(error)]
+    kind = MICROCONTROLLERS if isinstance(board, Board) else LINUX_BOARDS
+    return [
+        str(OptionError(other, [applies]))
+        for other, (value, applies) in keys.items()
+        if value and applies != kind
+    ]
 
 
 def benchmark_stage(run: Run, model_path: Path) -> None:
@@ -46,60 +68,74 @@ def benchmark_stage(run: Run, model_path: Path) -> None:
 
     section = run.config.benchmarking
     folder = run.folder / BENCHMARK_FOLDER
-    setup = run.config.deployment.hardware_setup
-    text = benchmark_on_board(
-        model_path,
-        folder,
-        section.board,
-        image=None,
-        via=(section.via, section.clock_mhz),
-        linux=LinuxOptions(host=section.host or (setup.host if setup else None)),
-        options=_compile_options(run),
-    )
-    run.log.say(f"\n{text}")
-    _ask_stedgeai(run, model_path, section.board, "analyze", folder)
+    if section.board is None:
+        raise ConfigError(["benchmarking.board: no board. Name one."])
+    board = deploy.board_of(section.board, "benchmarking.board")
+    run.log.say(f"\n{_measured(run, model_path, board, folder)}")
+    _ask_stedgeai(run, model_path, board, "analyze", folder)
     results = [*folder.glob("*.json"), *run.folder.glob("evaluation/*/result.json")]
     report = write_benchmark_report(read_benchmark_files(results), folder)
     run.log.say(f"Tables: {report.resolve()}")
 
 
+def _measured(run: Run, model_path: Path, board: "Board | LinuxBoard", folder: Path) -> object:
+    from tinydet.targets import Board
+    from tinydet.targets.linux import SshHost
+
+    section, setup = run.config.benchmarking, run.config.deployment.hardware_setup
+    detector = _compiled(run, model_path)
+    if isinstance(board, Board):
+        if section.via is None:
+            return benchmark.count_on_core(detector, folder, board=board)
+        return benchmark.time_via_gdb(
+            detector, board, folder, section.via, clock_mhz=section.clock_mhz
+        )
+    host = section.host or (setup.host if setup else None)
+    if host is None:
+        remedy = "Name the board's address."
+        raise UnsupportedError("benchmarking.host", "no address", "user@address", remedy)
+    return benchmark.time_on_linux(detector, board, folder, SshHost(host))
+
+
 def deploy_stage(run: Run, model_path: Path) -> None:
     """Bring an int8 model to ``deployment.hardware_setup.board``, into ``deployment/``."""
+    from tinydet.targets import Board
+    from tinydet.targets.linux import SshHost
+
     section = run.config.deployment
     folder = run.folder / DEPLOYMENT_FOLDER
     setup = section.hardware_setup
     if setup is None or setup.board is None:
         raise ConfigError(["deployment.hardware_setup.board: no board. Name one."])
-    linux = LinuxOptions(host=setup.host)
-    if section.board_deploy_path is not None:
-        linux = LinuxOptions(host=setup.host, folder=section.board_deploy_path)
-    text = deploy_to_board(
-        model_path,
-        folder,
-        setup.board,
-        image=None,
-        external=section.external,
-        linux=linux,
-        options=_compile_options(run),
-    )
-    run.log.say(f"\n{text}")
-    _ask_stedgeai(run, model_path, setup.board, "generate", folder)
+    board = deploy.board_of(setup.board, "deployment.hardware_setup.board")
+    detector = _compiled(run, model_path)
+    result: object
+    if isinstance(board, Board):
+        result = deploy.deploy_firmware(detector, board, folder, external=section.external)
+    else:
+        result = deploy.deploy_linux(
+            detector,
+            board,
+            folder,
+            host=None if setup.host is None else SshHost(setup.host),
+            folder=section.board_deploy_path or deploy.FOLDER_ON_BOARD,
+        )
+    run.log.say(f"\n{result}")
+    _ask_stedgeai(run, model_path, board, "generate", folder)
 
 
-def _compile_options(run: Run) -> CompileOptions:
+def _compiled(run: Run, model_path: Path) -> "CompiledDetector":
+    from tinydet.compiler import CompileOptions, compile_detector
+
     config = run.config
-    postprocess = config.postprocess_spec()
-    return CompileOptions(
-        class_names=config.dataset.class_names,
-        score_threshold=postprocess.score_threshold,
-        nms_iou_threshold=postprocess.nms_iou_threshold,
-        max_detections=postprocess.max_detections,
-        optimize=OBJECTIVES[config.tools.optimization],
-    )
+    postprocess = {"postprocess": config.postprocess_spec()}
+    spec = spec_of(config, model_path).model_copy(update=postprocess)
+    options = CompileOptions(optimize=OBJECTIVES[config.tools.optimization])
+    return compile_detector(model_path, options, spec=spec)
 
 
 def _ask_stedgeai(
-    run: Run, model_path: Path, board_name: str | None, command: "Command", folder: Path
+    run: Run, model_path: Path, board: "Board | LinuxBoard", command: "Command", folder: Path
 ) -> None:
     """The publisher's figures beside ours, where the file names its compiler."""
     from tinydet.targets import Board
@@ -116,7 +152,6 @@ def _ask_stedgeai(
     if program is None:
         run.log.say(NOT_USED)
         return
-    board = board_of(str(board_name))
     if not isinstance(board, Board):
         run.log.say(f"stedgeai was not asked: {board.name} runs Linux.")
         return

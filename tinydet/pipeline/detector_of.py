@@ -10,7 +10,7 @@ from tinydet.config.detector_spec import (
     load_detector_spec,
 )
 from tinydet.config.schema import UserConfig
-from tinydet.errors import ModelFileError
+from tinydet.errors import DataError, ModelFileError
 from tinydet.pipeline import datasets
 
 
@@ -19,31 +19,76 @@ def spec_of(config: UserConfig, model_path: Path) -> DetectorSpec:
 
     Args:
         config: Preprocessing and class names of a model without ``detector.json``.
-        model_path: The model; its input size is read from it.
+        model_path: The model; its input size is read from it, and the rescaling where it is not
+            in the configuration.
 
     Raises:
         ModelFileError: The model cannot be read, its classes are not known, or they are not
             those of ``dataset.class_names``.
     """
     names = config.dataset.class_names
-    beside = model_path.with_name(DETECTOR_FILE)
-    if beside.is_file():
-        return _agreeing(model_path, load_detector_spec(beside), names, "dataset.class_names")
-    from tinydet.inference import read_input_size
+    if is_described(model_path):
+        beside = model_path.with_name(DETECTOR_FILE)
+        return _agreeing(model_path, load_detector_spec(beside), names)
+    from tinydet.inference import read_input_size, read_rescaling
 
     size = read_input_size(model_path)
     if names is None:
-        names = _names_of_data(config, model_path)
+        names = label_file_names(config) or _names_of_data(config, model_path)
+    told = read_rescaling(model_path) if config.preprocessing.rescaling is None else None
     return DetectorSpec(
         class_names=names,
-        preprocess=config.preprocess_spec(size),
+        preprocess=config.preprocess_spec(size, told),
         anchors=config.anchor_spec(),
         postprocess=config.postprocess_spec(),
     )
 
 
+def trained_otherwise(config: UserConfig) -> str | None:
+    """One sentence on the keys of ``preprocessing`` that differ from the model's own, if any.
+
+    The model is used as it was trained, as its ``detector.json`` says.
+    """
+    path = config.general.model_path
+    if path is None or not is_described(path):
+        return None
+    spec = load_detector_spec(path.with_name(DETECTOR_FILE))
+    resizing = config.preprocessing.resizing
+    written: dict[str, tuple[object, object]] = {
+        "resizing.interpolation": (resizing.interpolation, spec.preprocess.interpolation),
+        "resizing.aspect_ratio": (resizing.aspect_ratio, spec.preprocess.aspect_ratio),
+        "color_mode": (config.preprocessing.color_mode, spec.preprocess.color_mode),
+    }
+    rescaling = config.preprocessing.rescaling
+    if rescaling is not None:
+        written["rescaling.scale"] = (rescaling.scale, spec.preprocess.scale)
+        written["rescaling.offset"] = (rescaling.offset, spec.preprocess.offset)
+    others = [f"{key} {own}" for key, (given, own) in written.items() if given != own]
+    if not others:
+        return None
+    return f"The model was trained with another preprocessing, which counts: {', '.join(others)}."
+
+
+def label_file_names(config: UserConfig) -> tuple[str, ...] | None:
+    """Class names by ``deployment.label_file_path``, None where it is not written.
+
+    Raises:
+        DataError: The file cannot be read.
+    """
+    path = config.deployment.label_file_path
+    if path is None:
+        return None
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        found = f"cannot be read ({error})"
+        remedy = "Correct deployment.label_file_path, or write dataset.class_names."
+        raise DataError(path, found, remedy) from None
+    return tuple(line.strip() for line in lines if line.strip())
+
+
 def spec_for(model_path: Path, class_names: Sequence[str] | None) -> DetectorSpec:
-    """What a model on the command line was made for.
+    """What a model that is given by its path was made for.
 
     Args:
         model_path: The model.
@@ -51,12 +96,10 @@ def spec_for(model_path: Path, class_names: Sequence[str] | None) -> DetectorSpe
             to have the default preprocessing.
 
     Raises:
-        ModelFileError: There is neither a ``detector.json`` nor a list of class names, or the two
-            differ.
+        ModelFileError: There is neither a ``detector.json`` nor a list of class names.
     """
-    beside = model_path.with_name(DETECTOR_FILE)
-    if beside.is_file():
-        return _agreeing(model_path, load_detector_spec(beside), class_names, "--classes")
+    if is_described(model_path):
+        return load_detector_spec(model_path.with_name(DETECTOR_FILE))
     from tinydet.inference import read_input_size
 
     size = read_input_size(model_path)
@@ -71,14 +114,17 @@ def spec_for(model_path: Path, class_names: Sequence[str] | None) -> DetectorSpe
     )
 
 
-def _agreeing(
-    model_path: Path, spec: DetectorSpec, names: Sequence[str] | None, where: str
-) -> DetectorSpec:
-    if names is not None and tuple(names) != spec.class_names:
+def is_described(model_path: Path) -> bool:
+    """Whether a ``detector.json`` lies beside a model."""
+    return model_path.with_name(DETECTOR_FILE).is_file()
+
+
+def _agreeing(model_path: Path, spec: DetectorSpec, names: tuple[str, ...] | None) -> DetectorSpec:
+    if names is not None and names != spec.class_names:
         raise ModelFileError(
             model_path,
-            f"finds {', '.join(spec.class_names)}, but {where} says {', '.join(names)}",
-            f"Leave {where} away, or give the model for these classes.",
+            f"finds {', '.join(spec.class_names)}, but dataset.class_names says {', '.join(names)}",
+            "Remove dataset.class_names, or give the model for these classes.",
         )
     return spec
 

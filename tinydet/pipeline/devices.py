@@ -1,8 +1,14 @@
-"""On which device training runs."""
+"""On which devices and in which processes training runs."""
 
+import os
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
+from tinydet.config.schema import UserConfig
 from tinydet.errors import UnsupportedError
+
+if TYPE_CHECKING:
+    from tinydet.training.distribution import Cluster, ProcessGroup
 
 
 def use_device(
@@ -53,3 +59,41 @@ def use_device(
             tf.config.set_logical_device_configuration(gpu, [limit])
     elif gpu_memory_limit:
         say("general.gpu_memory_limit: no GPU on this machine, training on the CPU")
+
+
+def cluster_of(config: UserConfig) -> "Cluster | None":
+    """The processes that train together; None where this one trains alone."""
+    if not config.trains or config.general.distribution == "off":
+        return None
+    from tinydet.training.distribution.cluster import find_cluster
+
+    return find_cluster(os.environ)
+
+
+def join_group(config: UserConfig, say: Callable[[str], None]) -> "ProcessGroup":
+    """Meet the other processes, where there are any; the devices are chosen before.
+
+    Raises:
+        ProcessGroupError: They cannot be met.
+    """
+    from tinydet.training.distribution import current_group, join
+
+    cluster = cluster_of(config)
+    if cluster is None:
+        return current_group()
+    import tensorflow as tf
+
+    if not tf.config.get_visible_devices("GPU"):
+        # Each would take all cores, and wait for the others most of the time.
+        cores = max(1, _num_cores() // cluster.local_size)
+        tf.config.threading.set_intra_op_parallelism_threads(cores)
+        tf.config.threading.set_inter_op_parallelism_threads(cores)
+    addresses = ", ".join(cluster.addresses)
+    say(f"Training with {len(cluster.addresses)} processes ({addresses}): waiting for all of them")
+    return join(cluster)
+
+
+def _num_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):  # what SLURM or taskset leave to this process
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

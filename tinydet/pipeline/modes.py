@@ -1,30 +1,64 @@
 """Operation modes: which stages run, in which order."""
 
-import json
 import shlex
-from contextlib import suppress
-from dataclasses import asdict
+import sys
+import tempfile
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
+from tinydet import launch
 from tinydet.config.files import make_folder, write_text_atomically
-from tinydet.config.loader import load_config, resolved_yaml
+from tinydet.config.loader import load_config, resolved_yaml, written_values
 from tinydet.config.schema import UserConfig
 from tinydet.data.augment import validate_augmentation
-from tinydet.errors import ConfigError, DataError, TinydetError
-from tinydet.pipeline.board_stages import benchmark_stage, deploy_stage, unknown_boards
-from tinydet.pipeline.context import Run
-from tinydet.pipeline.distribution import cluster_of, follow, processes_of_this_machine
-from tinydet.pipeline.log import RunLog
+from tinydet.data.dataset import DataPaths, data_paths
+from tinydet.errors import ConfigError, DataError, ProcessGroupError, TinydetError
+from tinydet.pipeline import datasets
+from tinydet.pipeline.board_stages import benchmark_stage, board_findings, deploy_stage
+from tinydet.pipeline.detector_of import trained_otherwise
+from tinydet.pipeline.devices import cluster_of
+from tinydet.pipeline.linked_folders import link_folders
+from tinydet.pipeline.run_folder import CONFIG_FILE, SUMMARY_FILE, Run, RunLog
 from tinydet.pipeline.stages import compare_stage, evaluate_stage, predict_stage, quantize_stage
 from tinydet.pipeline.train_stage import train_stage
+from tinydet.result import Result
+from tinydet.tracking import tracked
 
-CONFIG_FILE = "config.yaml"
-SUMMARY_FILE = "run.json"
+if TYPE_CHECKING:
+    from tinydet.evaluation import EvaluationResult
+
 WORTH_REPORTING = ("saved_models/best_weights.weights.h5", "evaluation")
 
 
-def run(config: UserConfig, *, run_folder: Path | None = None) -> Path:
+@dataclass(frozen=True)
+class RunResult(Result):
+    """What a run has left behind.
+
+    Attributes:
+        operation_mode: What it did.
+        folder: The run folder.
+        report: ``report.html``; None in a process that only helped to train.
+        model: The model that came out last, or the one that was looked at; None as above.
+        evaluation: Figures of each model that was measured, in order.
+    """
+
+    operation_mode: str
+    folder: Path
+    report: Path | None = None
+    model: Path | None = None
+    evaluation: "tuple[EvaluationResult, ...]" = ()
+
+    def __str__(self) -> str:
+        return f"\nReport: {self.report.resolve()}" if self.report else ""
+
+    def __fspath__(self) -> str:
+        """The report, or the folder where there is none: a result can be opened as a path."""
+        return str(self.report or self.folder)
+
+
+def execute(config: UserConfig, *, run_folder: Path | None = None) -> RunResult:
     """Execute ``operation_mode`` and write the report.
 
     Args:
@@ -32,13 +66,12 @@ def run(config: UserConfig, *, run_folder: Path | None = None) -> Path:
         run_folder: Where everything goes; None takes ``hydra.run.dir``.
 
     Returns:
-        The report, ``report.html`` in the run folder. In a process that only helps to train: the
-        folder it has worked in.
+        Models, figures and report.
 
     Raises:
-        TinydetError: Whatever the user can mend. What cannot work at all (a missing file) is
+        TinydetError: Whatever the user can correct. What cannot work at all (a missing file) is
             found before the folder is made.
-        KeyboardInterrupt: Ctrl-C; its text says how to go on.
+        KeyboardInterrupt: Ctrl-C; its text says how to resume.
     """
     from tinydet.report import write_model_card, write_report
 
@@ -47,46 +80,53 @@ def run(config: UserConfig, *, run_folder: Path | None = None) -> Path:
     findings = [
         *validate_augmentation(config.data_augmentation),
         *missing_files(config),
-        *unknown_boards(config),
+        *board_findings(config),
     ]
     if findings:
         raise ConfigError(findings)
     cluster = cluster_of(config)
     if cluster is not None and cluster.index > 0:
-        return follow(config)
+        return _follow(config)
     folder = make_folder(Path(run_folder or config.run_folder))
+    link_folders(config, folder)
     log = RunLog(folder)
     config = _with_seed(config, log)
+    if (otherwise := trained_otherwise(config)) is not None:
+        log.say(otherwise)
     write_text_atomically(folder / CONFIG_FILE, resolved_yaml(config))
     try:
-        with processes_of_this_machine(config, folder / CONFIG_FILE):
-            summary = _execute(Run(config, folder, log))
-        write_text_atomically(folder / SUMMARY_FILE, json.dumps(summary, indent=2) + "\n")
-        if config.trains or config.quantizes:
-            write_model_card(folder)
-        report = write_report(folder)
+        project, values = config.general.project_name, written_values(config)
+        with (
+            tracked(config.mlflow.uri, project, folder, values, log.say),
+            _followers(config, folder / CONFIG_FILE),
+        ):
+            result = _stages(Run(config, folder, log))
+            write_text_atomically(folder / SUMMARY_FILE, result.to_json() + "\n")
+            if config.trains or config.quantizes:
+                write_model_card(folder)
+            result = replace(result, report=write_report(folder))
     except KeyboardInterrupt:
         command = f"tinydet run --resume {shlex.quote(str(folder))}"
-        raise KeyboardInterrupt(f"stopped. Go on with: {command}") from None
+        raise KeyboardInterrupt(f"stopped. Resume with: {command}") from None
     except BaseException:
         if any((folder / result).exists() for result in WORTH_REPORTING):
             with suppress(TinydetError, OSError):  # never in place of the error that led here
                 write_report(folder)
         raise
-    log.say(f"\nReport: {report.resolve()}")
-    return report
+    log.note(str(result))  # the command prints it
+    return result
 
 
-def resume(run_folder: Path) -> Path:
-    """Continue a killed run in its folder, with the configuration it was started with.
+def resume(run_folder: str | Path) -> RunResult:
+    """Resume an interrupted run in its folder, with the configuration it was started with.
 
-    Training goes on after its last finished epoch; the stages after it run as they would have.
+    Training continues after its last finished epoch; the later stages run as they would have.
 
     Args:
         run_folder: Folder of the run.
 
     Returns:
-        The report.
+        Models, figures and report.
 
     Raises:
         DataError: The folder holds no run.
@@ -95,9 +135,9 @@ def resume(run_folder: Path) -> Path:
     config_file = run_folder / CONFIG_FILE
     if not config_file.is_file():
         raise DataError(
-            run_folder, f"holds no {CONFIG_FILE}, so it is no run", "Give the folder of a run."
+            run_folder, f"holds no {CONFIG_FILE}, so it is not a run", "Give the folder of a run."
         )
-    return run(load_config(config_file).config, run_folder=run_folder)
+    return execute(load_config(config_file).config, run_folder=run_folder)
 
 
 def _folder_of(run_folder_or_file: Path) -> Path:
@@ -109,17 +149,15 @@ def _folder_of(run_folder_or_file: Path) -> Path:
 
 def missing_files(config: UserConfig) -> list[str]:
     """Inputs of the operation mode that do not exist, one sentence each."""
-    named: dict[str, object] = {}
+    named: dict[str, DataPaths | None] = {}
     if not config.trains or config.training.model is None:
         named["general.model_path"] = config.general.model_path
-    # A camera or a pattern is no file: the prediction says itself what it cannot find.
-    if config.operation_mode != "prediction":
-        for name in ("training_path", "validation_path", "test_path", "quantization_path"):
-            named[f"dataset.{name}"] = getattr(config.dataset, name)
+    named |= {f"dataset.{key}": path for key, path in datasets.used_paths(config).items()}
     return [
         f"{key}: {path} does not exist. Correct the path."
-        for key, path in named.items()
-        if path is not None and not Path(str(path)).exists()
+        for key, paths in named.items()
+        for path in (() if paths is None else data_paths(paths))
+        if not path.exists()
     ]
 
 
@@ -136,12 +174,13 @@ def _with_seed(config: UserConfig, log: RunLog) -> UserConfig:
     return config.model_copy(update={"general": general})
 
 
-def _execute(current: Run) -> dict[str, Any]:
+def _stages(current: Run) -> RunResult:
     config = current.config
-    summary: dict[str, Any] = {"operation_mode": config.operation_mode}
-    if config.operation_mode == "prediction":
-        predict_stage(current, Path(str(config.general.model_path)))
-        return summary
+    mode, folder = config.operation_mode, current.folder
+    if mode == "prediction":
+        model_path = Path(str(config.general.model_path))
+        predict_stage(current, model_path)
+        return RunResult(mode, folder, model=model_path)
     model_path = train_stage(current) if config.trains else Path(str(config.general.model_path))
     results = []
     if config.trains or config.evaluates:
@@ -155,8 +194,31 @@ def _execute(current: Run) -> dict[str, Any]:
         benchmark_stage(current, model_path)
     if config.deploys:
         deploy_stage(current, model_path)
-    summary["evaluation"] = [
-        {"model": result.model.name, "ap": {k: asdict(v) for k, v in result.ap.items()}}
-        for result in results
-    ]
-    return summary
+    return RunResult(mode, folder, model=model_path, evaluation=tuple(results))
+
+
+def _followers(config: UserConfig, config_file: Path) -> AbstractContextManager[None]:
+    """The other processes of ``general.processes``; none where the environment names processes."""
+    count = config.general.processes
+    if not config.trains or count == 1 or cluster_of(config) is not None:
+        return nullcontext()
+    from tinydet.training.distribution.cluster import Cluster
+
+    command = [sys.executable, "-m", "tinydet.cli", "run", "--config", str(config_file)]
+    return launch.followers(
+        command, count, lambda addresses, index: Cluster(addresses, index).to_tf_config()
+    )
+
+
+def _follow(config: UserConfig) -> RunResult:
+    """Train as one of the processes that only help: all results are those of the first one.
+
+    Raises:
+        ProcessGroupError: The seed is to be drawn: the processes would draw different ones.
+    """
+    if config.general.global_seed is None:
+        found = "None, which every process would draw for itself"
+        raise ProcessGroupError("general.global_seed", found, "Give a number.")
+    with tempfile.TemporaryDirectory(prefix="tinydet_process_") as folder:
+        train_stage(Run(config, Path(folder), RunLog(Path(folder), prints=False)))
+        return RunResult(config.operation_mode, Path(folder))

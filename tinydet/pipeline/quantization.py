@@ -1,6 +1,6 @@
 """Quantization of a run: which images calibrate, training with rounding, what a drop means."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from tinydet.data.augment import make_augmentation
 from tinydet.data.dataset import Dataset, load_dataset
 from tinydet.errors import AccuracyError
 from tinydet.pipeline import datasets
+from tinydet.tracking import tracked_apart
 
 AWARE_FOLDER = "quantization_aware"
 LAYER_REPORT_FILE = "layers.json"  # as tinydet.quantization.analysis writes it
@@ -23,6 +24,7 @@ def quantize_configured(
     spec: DetectorSpec | None,
     folders: tuple[Path, Path],
     say: Callable[[str], None],
+    images: Sequence[Path] | None = None,
 ) -> Path:
     """Quantize as the section ``quantization`` says.
 
@@ -32,6 +34,7 @@ def quantize_configured(
         spec: What it was trained for; None reads ``detector.json`` beside it.
         folders: Of the int8 model, and of what training with rounding leaves (checkpoints, logs).
         say: Tells the user what is going on.
+        images: To calibrate on; None takes those of the configuration.
 
     Returns:
         The ``.tflite``.
@@ -40,7 +43,7 @@ def quantize_configured(
 
     section = config.quantization
     report = section.report or section.max_drop is not None
-    images = calibration_images(config)
+    images = images or calibration_images(config)
     options = QuantizationOptions(
         granularity=section.granularity,
         input_type=section.input_type,
@@ -72,7 +75,7 @@ def calibration_images(config: UserConfig) -> list[Path]:
     section = config.quantization
     if section.calibration_selection == "even":
         return datasets.calibration_images(config.dataset)
-    from tinydet.quantization.selection import stratified
+    from tinydet.quantization.calibration import stratified
 
     names, path = config.dataset.class_names, config.dataset.quantization_path
     if path is None:
@@ -128,15 +131,16 @@ def _training(
             cache_images=section.cache_images,
         )
         start, weights = _validation_ap(model, spec, validation, options), model.get_weights()
-        result = train(
-            model,
-            spec,
-            training.samples,
-            validation.samples,
-            make_augmentation(config.data_augmentation),
-            options,
-            folder,
-        )
+        with tracked_apart(AWARE_FOLDER):
+            result = train(
+                model,
+                spec,
+                training.samples,
+                validation.samples,
+                make_augmentation(config.data_augmentation),
+                options,
+                folder,
+            )
         facts = {
             "epochs": aware.epochs,
             "learning_rate": aware.learning_rate,
@@ -175,6 +179,29 @@ def _validation_ap(
         iou_threshold=options.iou_threshold,
     )
     return measured.measure(model, DetectionLoss(anchors))["val_map"]
+
+
+def compare_with_float(
+    float_result: Any, int8_result: Any, folder: Path, scored: Sequence[Any] = ()
+) -> Any:
+    """Line two evaluations up and write ``comparison.json`` and ``comparison.png``.
+
+    Args:
+        float_result: ``EvaluationResult`` of the float model.
+        int8_result: Of the int8 model.
+        folder: Of the run.
+        scored: ``ScoredImages`` of both: also draws the images that lose most. Empty: not.
+
+    Returns:
+        The ``Comparison``.
+    """
+    from tinydet.evaluation import compare, save_comparison, save_lost_images
+
+    comparison = compare(float_result, int8_result)
+    save_comparison(comparison, folder)
+    if scored:
+        save_lost_images(scored[0], scored[1], folder)
+    return comparison
 
 
 def check_drop(

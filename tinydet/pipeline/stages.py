@@ -3,17 +3,20 @@
 from pathlib import Path
 from typing import Any
 
+from tinydet.deployment.compiling import QUANTIZED_MODEL
 from tinydet.pipeline import datasets
-from tinydet.pipeline.context import Run
 from tinydet.pipeline.data_check import check_part
 from tinydet.pipeline.detector_of import spec_of
+from tinydet.pipeline.network import require_training_tools
 from tinydet.pipeline.quantization import (
     AWARE_FOLDER,
     LAYER_REPORT_FILE,
     check_drop,
+    compare_with_float,
     quantize_configured,
 )
-from tinydet.pipeline.train_stage import require_training_tools
+from tinydet.pipeline.run_folder import Run
+from tinydet.tracking import log_metrics
 
 
 def quantize_stage(run: Run, model_path: Path) -> Path:
@@ -24,7 +27,7 @@ def quantize_stage(run: Run, model_path: Path) -> Path:
         run.config,
         model_path,
         spec_of(run.config, model_path),
-        (run.folder / section.export_dir, run.folder / AWARE_FOLDER),
+        (run.folder / QUANTIZED_MODEL.parent, run.folder / AWARE_FOLDER),
         run.log.say,
     )
     run.log.say(
@@ -48,7 +51,7 @@ def evaluate_stage(run: Run, model_path: Path) -> Any:
         engine=engine,
     )
     dataset, data_path = datasets.load_evaluation(config.dataset, detector.spec.class_names)
-    check_part(run, "test", dataset)
+    dataset = check_part(run, "test", dataset)
     result = evaluate(
         detector,
         dataset,
@@ -64,6 +67,9 @@ def evaluate_stage(run: Run, model_path: Path) -> Any:
         on_scored=run.scored.append,
     )
     run.log.say(f"\n{format_result(result)}")
+    mean = result.ap[result.headline_iou].mean
+    kind = "quantized" if result.model.kind.startswith("int8") else "float"
+    log_metrics({} if mean is None else {f"{kind}_model_mAP": 100 * mean})
     return result
 
 
@@ -73,15 +79,13 @@ def compare_stage(run: Run, float_result: Any, int8_result: Any) -> None:
     Raises:
         AccuracyError: The drop is larger than ``quantization.max_drop``.
     """
-    from tinydet.evaluation import compare, format_comparison, save_comparison, save_lost_images
+    from tinydet.evaluation import format_comparison
 
-    comparison = compare(float_result, int8_result)
-    save_comparison(comparison, run.folder)
     section = run.config.quantization
-    if section.report:
-        save_lost_images(run.scored[-2], run.scored[-1], run.folder)
+    scored = run.scored[-2:] if section.report else ()
+    comparison = compare_with_float(float_result, int8_result, run.folder, scored)
     run.log.say(f"\n{format_comparison(comparison)}")
-    layers = run.folder / section.export_dir / LAYER_REPORT_FILE
+    layers = run.folder / QUANTIZED_MODEL.parent / LAYER_REPORT_FILE
     check_drop(float_result, int8_result, section.max_drop, layers)
 
 

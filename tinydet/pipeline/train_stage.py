@@ -5,17 +5,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tinydet.config.detector_spec import DETECTOR_FILE, DetectorSpec, load_detector_spec
+from tinydet.config.detector_spec import DETECTOR_FILE, DetectorSpec
 from tinydet.config.files import atomic_path
 from tinydet.config.schema import UserConfig
 from tinydet.data.augment import make_augmentation
-from tinydet.errors import MissingToolError, ModelFileError
+from tinydet.data.dataset import Dataset, data_paths
+from tinydet.errors import ModelFileError
 from tinydet.pipeline import datasets
-from tinydet.pipeline.context import Run
 from tinydet.pipeline.data_check import check_part
 from tinydet.pipeline.detector_of import spec_of
-from tinydet.pipeline.distribution import cluster_of, join_group
-from tinydet.pipeline.provenance import provenance
+from tinydet.pipeline.devices import cluster_of, join_group, use_device
+from tinydet.pipeline.network import new_model_and_spec, require_training_tools
+from tinydet.pipeline.run_folder import Run
+from tinydet.versions import package_versions
 
 GIB = 1 << 30
 
@@ -25,8 +27,8 @@ def train_stage(run: Run) -> Path:
     require_training_tools("training")
     config, section = run.config, run.config.training
     training, validation = datasets.load_training(config.dataset)
+    datasets.require_boxes(training, config.dataset)
 
-    from tinydet.pipeline.devices import use_device
     from tinydet.training import seed_everything, train
     from tinydet.training.distribution import leave, told_of_lost_processes
 
@@ -40,9 +42,11 @@ def train_stage(run: Run) -> Path:
     model, spec = _model_and_spec(config, training.class_names, run.log.say)
     if group.is_first:
         # After the model: weights that cannot be loaded should not cost a look at every image.
-        check_part(run, "train", training)
-        check_part(run, "validation", validation)
-    spec = spec.model_copy(update={"provenance": provenance(config, seed, training, validation)})
+        # Several processes must train on the same images: there all must be readable.
+        strict = cluster is not None
+        training = check_part(run, "train", training, strict=strict)
+        validation = check_part(run, "validation", validation, strict=strict)
+    spec = spec.model_copy(update={"provenance": _provenance(config, seed, training, validation)})
     run.log.say(
         f"Training {model.name}: {model.count_params():,} parameters, {len(training)} images, "
         f"{_count(section.epochs, 'epoch')} of {options.batch_size} images a step"
@@ -67,19 +71,6 @@ def train_stage(run: Run) -> Path:
     if section.trained_model_path and group.is_first:
         copy_model(result.best_model, Path(section.trained_model_path))
     return result.best_model
-
-
-def require_training_tools(wish: str) -> None:
-    """Say in one line that TensorFlow or Keras is missing.
-
-    Raises:
-        MissingToolError: One of them is not installed.
-    """
-    from importlib.util import find_spec
-
-    for tool in ("tensorflow", "keras"):
-        if find_spec(tool) is None:
-            raise MissingToolError(wish, tool, "Install it: pip install 'tinydet[train]'.")
 
 
 def copy_model(model_path: Path, destination: Path) -> None:
@@ -121,6 +112,25 @@ def _options(config: UserConfig, seed: int) -> Any:
     )
 
 
+def _provenance(
+    config: UserConfig, seed: int, training: Dataset, validation: Dataset
+) -> dict[str, Any]:
+    """What ``detector.json`` says of the training."""
+    return {
+        "project": config.general.project_name,
+        "data": {
+            "name": config.dataset.name,
+            "training_path": " + ".join(map(str, data_paths(config.dataset.training_path or ()))),
+            "training_images": len(training),
+            "validation_images": len(validation),
+        },
+        "seed": seed,
+        "recipe": config.training.recipe,
+        "epochs": config.training.epochs,
+        "versions": package_versions(),
+    }
+
+
 def _model_and_spec(
     config: UserConfig, class_names: tuple[str, ...], say: Callable[[str], None]
 ) -> tuple[Any, DetectorSpec]:
@@ -129,64 +139,6 @@ def _model_and_spec(
     if section.model is None:
         return _model_to_train_further(config, class_names)
     return new_model_and_spec(config, class_names, say)
-
-
-def new_model_and_spec(
-    config: UserConfig, class_names: tuple[str, ...], say: Callable[[str], None] | None = None
-) -> tuple[Any, DetectorSpec]:
-    """The network of a configuration, not trained yet, and what it is for.
-
-    Args:
-        config: With ``training.model``.
-        class_names: What it will know, in order.
-        say: Told in one line what is taken from a trained detector, where one is named.
-
-    Raises:
-        ModelFileError: ``pretrained_weights`` cannot be loaded.
-        UnsupportedError: They are those of a detector of another width.
-        ValueError: There is no ``training.model``.
-    """
-    from tinydet.model import build_detector, detector_to_start_from, start_from_detector
-    from tinydet.training.recipes import RECIPES
-
-    section = config.training
-    if section.model is None:
-        raise ValueError("a new network needs training.model")
-    preprocess = config.preprocess_spec()
-    spec = DetectorSpec(
-        class_names=class_names,
-        alpha=section.model.alpha,
-        preprocess=preprocess,
-        anchors=config.anchor_spec(),
-        postprocess=config.postprocess_spec(),
-    )
-    weights = section.model.pretrained_weights
-    start = detector_to_start_from(weights, preprocess.height, preprocess.width)
-    model = build_detector(
-        preprocess.height,
-        preprocess.width,
-        len(class_names),
-        alpha=section.model.alpha,
-        pretrained_weights=None if start else weights,
-        anchors_per_cell=len(spec.anchors.aspect_ratios) + 1,
-        fpn_channels=section.model.fpn_channels,
-        head_depth=section.model.head_depth,
-        predictor_batch_norm=RECIPES[section.recipe].predictor_batch_norm,
-        batch_norm_momentum=section.batch_norm_momentum,
-        dropout=section.dropout or 0.0,
-    )
-    if start is not None:
-        same = _class_names_of(start) == class_names
-        started = start_from_detector(model, start, same_classes=same)
-        if say is not None:
-            say(str(started))
-    return model, spec
-
-
-def _class_names_of(model_path: Path) -> tuple[str, ...] | None:
-    """What a detector knows, by its ``detector.json``; None where there is none."""
-    beside = model_path.with_name(DETECTOR_FILE)
-    return load_detector_spec(beside).class_names if beside.is_file() else None
 
 
 def _model_to_train_further(
@@ -206,13 +158,13 @@ def _model_to_train_further(
 
 
 def _say_where_it_goes_on(run: Run) -> None:
-    """Tell of the epochs that are done already: a run that is resumed, or started twice."""
+    """Tell of the epochs that are done already, in a run that is resumed or started twice."""
     from tinydet.training.checkpoint import LAST_WEIGHTS, load_state
 
     last_weights = run.folder / "saved_models" / LAST_WEIGHTS
     if last_weights.exists():
         done, epochs = load_state(last_weights).epochs_done, run.config.training.epochs
-        next_step = f"going on with epoch {done + 1}" if done < epochs else "nothing left to train"
+        next_step = f"resuming at epoch {done + 1}" if done < epochs else "nothing left to train"
         run.log.say(f"{_count(done, 'epoch')} of {epochs} done in {run.folder}: {next_step}")
 
 

@@ -7,11 +7,11 @@ from tinydet.config.detector_spec import PostprocessSpec
 from tinydet.errors import UnsupportedError
 from tinydet.inference import Detector, load_detector
 from tinydet.prediction.job import Job
-from tinydet.prediction.result import Prediction, PredictionReport
-from tinydet.prediction.sources import ImageFiles, Source, resolve_source
+from tinydet.prediction.outputs import Prediction as Prediction
+from tinydet.prediction.outputs import PredictionReport as PredictionReport
+from tinydet.prediction.sources import ImageFiles, resolve_source
+from tinydet.prediction.sources import Source as Source
 from tinydet.progress import track
-
-__all__ = ["Prediction", "PredictionReport", "Source", "predict"]
 
 
 def predict(
@@ -29,7 +29,7 @@ def predict(
     Into the output folder go ``predictions.jsonl``, one JSON object per image or frame (``file``,
     ``frame``, ``width``, ``height``, ``detections``), and the drawn pictures: an image under its
     name, as ``.jpg``, in the same sub-folder; a video as ``.mp4``. Ctrl-C ends the work, finishes
-    these files and is told in the report.
+    these files and is noted in the report.
 
     Args:
         detector: The model, its file, or the name of a detector of the package, as

@@ -1,9 +1,8 @@
 """The work of a prediction: read, detect, draw, write, one image or frame after the other."""
 
 import os
-from collections import deque
 from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -14,8 +13,14 @@ from tinydet.data.images import ImageArray, read_image
 from tinydet.drawing import save_image
 from tinydet.errors import DataError, OutputError
 from tinydet.inference import Detector, detect
-from tinydet.prediction.outputs import drawn_names, open_records, open_video
-from tinydet.prediction.result import Prediction, PredictionReport
+from tinydet.look_ahead import in_order
+from tinydet.prediction.outputs import (
+    Prediction,
+    PredictionReport,
+    drawn_names,
+    open_records,
+    open_video,
+)
 from tinydet.prediction.sources import (
     FrameStream,
     ImageFiles,
@@ -129,20 +134,9 @@ class Job:
     def _in_order(
         self, tasks: Sequence[tuple[Path, Path | None]]
     ) -> Iterator[Prediction | DataError]:
-        """The outcomes in the order of the tasks; only a few are worked on ahead."""
         workers = min(MOST_WORKERS, os.cpu_count() or 1, len(tasks))
         with ThreadPoolExecutor(workers) as pool:
-            pending: deque[Future[Prediction | DataError]] = deque()
-            try:
-                for task in tasks:
-                    pending.append(pool.submit(self._on_file, task))
-                    if len(pending) > IMAGES_AHEAD_PER_WORKER * workers:
-                        yield pending.popleft().result()
-                while pending:
-                    yield pending.popleft().result()
-            finally:
-                for future in pending:
-                    future.cancel()
+            yield from in_order(pool, self._on_file, tasks, IMAGES_AHEAD_PER_WORKER * workers)
 
     def _without_own_results(self, files: ImageFiles) -> ImageFiles:
         """Without the drawn images of an earlier prediction into a folder inside the source."""

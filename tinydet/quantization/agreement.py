@@ -1,16 +1,54 @@
 """How near the rounded network that is trained is to the int8 file that it becomes."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from tinydet.inference.decoding import softmax
-from tinydet.quantization.activations import run_with_tensors
-from tinydet.quantization.analysis.layer_errors import HIGHEST_CODE, LOWEST_CODE, match_tensors
+from tinydet.quantization.analysis.layer_errors import (
+    HIGHEST_CODE,
+    LOWEST_CODE,
+    Int8Tensor,
+    match_tensors,
+)
 from tinydet.quantization.converter import to_int8
-from tinydet.quantization.preparation import PreparedNetwork
+from tinydet.quantization.folded_network import RESIZES, SOFTMAX, Layer
+from tinydet.quantization.prepared_network import PreparedNetwork
 from tinydet.quantization.quantization_aware import network_to_train
-from tinydet.quantization.simulation.one_layer import layer_codes
+from tinydet.quantization.simulation.fake_quantization import round_activation, round_mixed
+from tinydet.quantization.simulation.operators import compute_layer
+from tinydet.quantization.tflite_file import TensorReader, run_with_tensors
+
+
+def layer_codes(
+    prepared: PreparedNetwork, layer: Layer, tensors: Mapping[int, Int8Tensor], codes: TensorReader
+) -> npt.NDArray[np.float32] | None:
+    """The codes that the rounded network gives for one layer.
+
+    Args:
+        prepared: The network with its ranges.
+        layer: One of its layers.
+        tensors: Activation -> tensor of the int8 file.
+        codes: Reads a tensor of the int8 file.
+
+    Returns:
+        Codes as whole numbers in float32; None for the softmax, which training leaves in float,
+        and where the file has no such tensor.
+    """
+    if layer.kind == SOFTMAX or any(t not in tensors for t in (layer.output, *layer.inputs)):
+        return None
+    inputs: list[Any] = []
+    for tensor in layer.inputs:
+        int8 = tensors[tensor]
+        values = codes(int8.index).astype(np.float32) - int8.zero_point
+        inputs.append(values * np.float32(int8.scale))
+    y = compute_layer(prepared.network, layer, inputs, prepared.options.granularity)
+    round_values = round_mixed if layer.kind == RESIZES else round_activation
+    y = np.asarray(round_values(y, *prepared.ranges[layer.output]))
+    output = tensors[layer.output]
+    return np.asarray(np.round(y / output.scale) + output.zero_point, np.float32)
 
 
 def simulation_agreement(prepared: PreparedNetwork, images: int) -> dict[str, Any]:

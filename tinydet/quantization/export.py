@@ -2,17 +2,17 @@
 
 import json
 import platform
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from tinydet.config.detector_spec import DETECTOR_FILE
 from tinydet.config.files import atomic_path, write_text_atomically
+from tinydet.quantization.contract import verify_quantized
 from tinydet.quantization.converter import to_int8
-from tinydet.quantization.flatbuffer import only_graph, pack_model, parse_model
 from tinydet.quantization.float_tail import append_float_tail, order_outputs
-from tinydet.quantization.preparation import PreparedNetwork
-from tinydet.quantization.verify import verify_quantized
+from tinydet.quantization.prepared_network import PreparedNetwork
+from tinydet.quantization.tflite_file import only_graph, pack_model, parse_model
+from tinydet.versions import installed_versions
 
 QUANTIZED_MODEL_FILE = "quantized_model.tflite"
 RECORD_FILE = "quantization.json"
@@ -58,7 +58,7 @@ def _record(prepared: PreparedNetwork, written: Path) -> dict[str, Any]:
         "size_bytes": written.stat().st_size,
         "options": prepared.options.model_dump(mode="json"),
         **prepared.facts,
-        "versions": _versions(),
+        "versions": {"python": platform.python_version(), **installed_versions(PACKAGES)},
     }
 
 
@@ -69,13 +69,3 @@ def _provenance(record: dict[str, Any]) -> dict[str, Any]:
         "calibration_images": record["calibration"]["images"],
         "versions": record["versions"],
     }
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found

@@ -35,4 +35,4 @@ class QuantizationOptions(Spec):
     output_type: TensorType = "float"
     calibration_method: CalibrationMethod = "minmax"
     optimize: bool = False
-    max_images: int = Field(200, ge=1)
+    max_images: int = Field(100, ge=1)

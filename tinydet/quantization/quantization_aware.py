@@ -12,7 +12,7 @@ Reference:
 from dataclasses import replace
 from typing import Any
 
-from tinydet.quantization.preparation import PreparedNetwork
+from tinydet.quantization.prepared_network import PreparedNetwork
 
 
 def network_to_train(prepared: PreparedNetwork) -> Any:

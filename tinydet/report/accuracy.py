@@ -1,11 +1,11 @@
 """Float against int8: the figures of all evaluations of a run, side by side."""
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from tinydet.report.records import EvaluationResult, ExampleRecords
+from tinydet.evaluation.examples import Example
+from tinydet.evaluation.result import EvaluationResult, iou_key
 from tinydet.report.run_files import RunFiles
 
 COCO_ROWS = (
@@ -59,10 +59,10 @@ class ThresholdRow:
     """The score threshold with the best F1 of a class: score 0..1, the rest in percent."""
 
     name: str
-    score: float | None
-    f1: float | None
-    precision: float | None
-    recall: float | None
+    score: float
+    f1: float
+    precision: float
+    recall: float
 
 
 @dataclass(frozen=True)
@@ -144,9 +144,9 @@ def read_evaluations(files: RunFiles) -> list[Evaluation]:
     ]
 
 
-def read_examples(files: RunFiles, evaluation: Evaluation) -> ExampleRecords | None:
+def read_examples(files: RunFiles, evaluation: Evaluation) -> list[Example] | None:
     """The example detections of an evaluation."""
-    return files.record(f"evaluation/{evaluation.stem}/examples.json", ExampleRecords)
+    return files.record(f"evaluation/{evaluation.stem}/examples.json", list[Example])
 
 
 def compare(evaluations: Sequence[Evaluation], configured_iou: float | None) -> Accuracy | None:
@@ -163,10 +163,10 @@ def compare(evaluations: Sequence[Evaluation], configured_iou: float | None) -> 
         return None
     ious = sorted({iou for e in evaluations for iou in e.result.ap})
     headline_iou = _headline_iou(ious, evaluations, configured_iou)
-    names = _unique(name for e in evaluations for name in _class_names(e.result))
+    names = dict.fromkeys(name for e in evaluations for name in _class_names(e.result))
     judged = next((e for e in reversed(evaluations) if e.kind == "int8"), evaluations[0])
     thresholds = _thresholds(judged.result)
-    scores = [row.score for row in thresholds if row.score is not None]
+    scores = [row.score for row in thresholds]
 
     def row(name: str, fractions: Iterable[float | None]) -> Row:
         values = tuple(None if f is None else 100 * f for f in fractions)
@@ -211,8 +211,8 @@ def _headline_iou(
     listed = evaluations[0].result.settings.get("iou_thresholds")
     candidates = [configured, *(listed if isinstance(listed, list) else [])]
     for candidate in candidates:
-        if isinstance(candidate, int | float) and f"{candidate:.2f}" in ious:
-            return f"{candidate:.2f}"
+        if isinstance(candidate, int | float) and iou_key(candidate) in ious:
+            return iou_key(candidate)
     return ious[0] if ious else "0.50"
 
 
@@ -228,13 +228,6 @@ def _thresholds(result: EvaluationResult) -> list[ThresholdRow]:
     rows = []
     for name, best in result.f1_best.items():
         if best is not None:
-            percents = [
-                None if v is None or math.isnan(v) else 100 * v
-                for v in (best.f1, best.precision, best.recall)
-            ]
+            percents = (100 * value for value in (best.f1, best.precision, best.recall))
             rows.append(ThresholdRow(name, best.score, *percents))
     return rows
-
-
-def _unique(names: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(names))

@@ -8,6 +8,12 @@ WIDTH, HEIGHT = 480, 250
 LEFT, RIGHT, TOP, BOTTOM = 54, 10, 10, 34
 Pick = Callable[[Iterable[tuple[float, float]]], tuple[float, float]]
 SMALLEST_SPAN = 1e-12  # below, rounding errors would be drawn as a curve
+# Title, factor of the values, and which of them is best.
+KINDS: dict[str, tuple[str, float, Pick | None]] = {
+    "loss": ("Loss", 1, min),
+    "accuracy": ("Validation accuracy, %", 100, max),
+    "rate": ("Learning rate", 1, None),
+}
 MAX_LINES = 6  # more lines in one chart cannot be told apart
 
 
@@ -74,22 +80,16 @@ def training_charts(columns: Mapping[str, Sequence[float]]) -> list[Chart]:
     """
     by_lower = {name.lower(): list(values) for name, values in columns.items()}
     epochs = _epochs(by_lower)
-    groups: dict[str, dict[str, list[float]]] = {"loss": {}, "accuracy": {}, "rate": {}}
+    groups: dict[str, dict[str, list[float]]] = {kind: {} for kind in KINDS}
     for name, values in columns.items():
         kind = _column_kind(name)
         if kind and any(map(math.isfinite, values)):
-            groups[kind][name] = list(values)
-    groups["accuracy"] = {
-        name: [100 * value for value in values] for name, values in groups["accuracy"].items()
-    }
-    charts = []
-    if groups["loss"]:
-        charts.append(_chart("Loss", epochs, groups["loss"], min))
-    if groups["accuracy"]:
-        charts.append(_chart("Validation accuracy, %", epochs, groups["accuracy"], max))
-    if groups["rate"]:
-        charts.append(_chart("Learning rate", epochs, groups["rate"], None))
-    return charts
+            groups[kind][name] = [KINDS[kind][1] * value for value in values]
+    return [
+        _chart(title, epochs, groups[kind], best)
+        for kind, (title, _, best) in KINDS.items()
+        if groups[kind]
+    ]
 
 
 def nice_ticks(low: float, high: float, wanted: int = 5) -> list[float]:

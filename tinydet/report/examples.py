@@ -8,9 +8,9 @@ import numpy as np
 
 from tinydet.boxes import Detections
 from tinydet.drawing import class_colour
+from tinydet.evaluation.examples import Example, FoundObject, LabelledObject
 from tinydet.metrics import GroundTruth, match_detections
 from tinydet.report.pictures import Picture, PictureEmbedder
-from tinydet.report.records import DetectionRecord, ExampleRecord, TruthRecord
 
 MAX_EXAMPLES = 24
 EXAMPLE_SIDE_PX = 520
@@ -48,8 +48,8 @@ class Examples:
 
 
 def judged_detections(
-    example: ExampleRecord, truth: Sequence[TruthRecord], classes: Mapping[str, int], iou: float
-) -> list[tuple[DetectionRecord, int]]:
+    example: Example, truth: Sequence[LabelledObject], classes: Mapping[str, int], iou: float
+) -> list[tuple[FoundObject, int]]:
     """The detections of one image, each with its outcome by the rule of ``tinydet.metrics``.
 
     A detection never changes the outcome of one with a higher score, so the outcomes hold for
@@ -81,7 +81,7 @@ def judged_detections(
 
 
 def collect_examples(
-    by_model: Mapping[str, tuple[str, Sequence[ExampleRecord]]],
+    by_model: Mapping[str, tuple[str, Sequence[Example]]],
     class_names: Sequence[str],
     embedder: PictureEmbedder,
     *,
@@ -99,7 +99,7 @@ def collect_examples(
         hit_iou: See ``judged_detections``.
     """
     images: list[str] = []
-    records: dict[str, dict[str, ExampleRecord]] = {}
+    records: dict[str, dict[str, Example]] = {}
     for key, (_, examples) in by_model.items():
         records[key] = {example.image: example for example in examples}
         images.extend(image for image in records[key] if image not in images)
@@ -126,7 +126,7 @@ def collect_examples(
 
 
 def _class_indices(
-    class_names: Sequence[str], records: Mapping[str, Mapping[str, ExampleRecord]]
+    class_names: Sequence[str], records: Mapping[str, Mapping[str, Example]]
 ) -> dict[str, int]:
     indices = {name: index for index, name in enumerate(class_names)}
     for of_model in records.values():
@@ -147,15 +147,15 @@ def _class_style(name: str, index: int) -> dict[str, str]:
     }
 
 
-def _figure(image: str, example: ExampleRecord, embedder: PictureEmbedder) -> ExampleFigure:
+def _figure(image: str, example: Example, embedder: PictureEmbedder) -> ExampleFigure:
     picture = embedder.embed(image, EXAMPLE_SIDE_PX, photo=True)
-    height, width = (picture.height, picture.width) if picture else example.size or (3, 4)
+    height, width = (picture.height, picture.width) if picture else example.size
     name = image.replace("\\", "/").rsplit("/", 1)[-1]
     return ExampleFigure(picture, name, round(width / max(height, 1), 4))
 
 
 def _boxes(
-    of_models: Mapping[str, ExampleRecord], classes: Mapping[str, int], hit_iou: float
+    of_models: Mapping[str, Example], classes: Mapping[str, int], hit_iou: float
 ) -> dict[str, Any]:
     truth = next(iter(of_models.values())).ground_truth
     return {

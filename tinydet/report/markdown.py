@@ -30,7 +30,7 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence
     Args:
         heads: Of the columns.
         rows: As long as ``heads``.
-        numbers: Which columns stand to the right; none of those left out.
+        numbers: Which columns are right-aligned; those left out are not.
 
     Returns:
         The table, ending with a line break.

@@ -7,20 +7,16 @@ from typing import Any
 
 import yaml
 
+from tinydet.config.detector_spec import UNNAMED_PROJECT
 from tinydet.config.files import write_text_atomically
 from tinydet.errors import DataError
-from tinydet.report.accuracy import (
-    Accuracy,
-    Evaluation,
-    compare,
-    read_evaluations,
-    read_examples,
-)
+from tinydet.report.accuracy import Accuracy, Evaluation, compare, read_evaluations, read_examples
 from tinydet.report.charts import training_charts
 from tinydet.report.examples import Examples, collect_examples
 from tinydet.report.facts import bytes_text, count_text, find_number, to_facts
+from tinydet.report.html import render
 from tinydet.report.pictures import Picture, PictureEmbedder
-from tinydet.report.quantization import read_quantization
+from tinydet.report.quantized_model import read_quantized_model
 from tinydet.report.run_files import RunFiles
 from tinydet.report.summary import TFLITE, percent, read_detector, signed, summarize
 
@@ -39,6 +35,7 @@ MAX_PREDICTIONS = 12
 PREDICTION_SIDE_PX = 480
 DEFAULT_SCORE = 0.5
 DEFAULT_HIT_IOU = 0.5
+FILTERS = {"percent": percent, "signed": signed, "count": count_text, "bytes": bytes_text}
 
 
 @dataclass(frozen=True)
@@ -75,44 +72,24 @@ def write_report(run_folder: Path) -> Path:
         OutputError: The report cannot be written.
     """
     if not run_folder.is_dir():
-        raise DataError(run_folder, "is no folder", "Give the output folder of a run.")
+        raise DataError(run_folder, "is not a folder", "Give the output folder of a run.")
     report = run_folder / REPORT_FILE
-    write_text_atomically(report, _render(_gather(RunFiles(run_folder))))
+    write_text_atomically(report, render("report.html.j2", _gather(RunFiles(run_folder)), FILTERS))
     return report
-
-
-def _render(context: dict[str, Any]) -> str:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("tinydet"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "percent": percent,
-        "signed": signed,
-        "count": count_text,
-        "bytes": bytes_text,
-    }
-    # A file name may hold bytes that are no UTF-8 (lone surrogates): shown as a question mark.
-    page = environment.get_template("report.html.j2").render(context)
-    return page.encode("utf-8", "replace").decode("utf-8")
 
 
 def _gather(files: RunFiles) -> dict[str, Any]:
     config_text = files.text("config.yaml")
     detector = read_detector(files)
     evaluations = read_evaluations(files)
-    accuracy = compare(evaluations, _configured_iou(files, config_text))
+    config = _config(files, config_text)
+    accuracy = compare(evaluations, find_number(config, "IoU_eval_thresh", "iou_eval_thresh"))
     metrics = files.columns("logs/metrics/train_metrics.csv")
-    quantization = read_quantization(files)
+    quantization = read_quantized_model(files)
     checks = _checks(files)
     embedder = PictureEmbedder(files)  # pictures in the order of their worth
     return {
-        "run_name": files.folder.resolve().name,
+        "run_name": _run_name(files, config),
         "summary": summarize(files, detector, accuracy, checks, metrics),
         "accuracy": accuracy,
         "examples": _examples(files, accuracy, embedder),
@@ -132,14 +109,21 @@ def _gather(files: RunFiles) -> dict[str, Any]:
     }
 
 
-def _configured_iou(files: RunFiles, config_text: str | None) -> float | None:
+def _config(files: RunFiles, config_text: str | None) -> dict[str, Any]:
     try:
         config = yaml.safe_load(config_text or "")
     except (yaml.YAMLError, RecursionError) as error:
         files.broken("config.yaml", error)
-        return None
-    names = ("IoU_eval_thresh", "iou_eval_thresh")
-    return find_number(config, *names) if isinstance(config, dict) else None
+        return {}
+    return config if isinstance(config, dict) else {}
+
+
+def _run_name(files: RunFiles, config: dict[str, Any]) -> str:
+    """The project with the folder of the run; the folder alone where no project is named."""
+    general = config.get("general")
+    project = general.get("project_name") if isinstance(general, dict) else None
+    folder = files.folder.resolve().name
+    return folder if project in (None, UNNAMED_PROJECT) else f"{project} · {folder}"
 
 
 def _checks(files: RunFiles) -> dict[str, dict[str, Any]]:
@@ -203,8 +187,8 @@ def _examples(
     # The int8 model first: it is the one that will be used.
     for evaluation in sorted(accuracy.evaluations, key=lambda e: e.kind != "int8"):
         records = read_examples(files, evaluation)
-        if records is not None and records.root:
-            by_model[evaluation.stem] = (evaluation.label, records.root)
+        if records:
+            by_model[evaluation.stem] = (evaluation.label, records)
     first = accuracy.evaluations[0].result
     score = accuracy.advised_score
     return collect_examples(

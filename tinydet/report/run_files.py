@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from tinydet.errors import TinydetError
 
@@ -19,7 +19,6 @@ State = Literal["shown", "missing", "broken"]
 # A diverged training writes numbers that no axis can show: they are gaps, as nan and inf are.
 LARGEST_DRAWN = 1e30
 T = TypeVar("T")
-Schema = TypeVar("Schema", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -100,9 +99,9 @@ class RunFiles:
         """A JSON object; its NaN and infinities become None."""
         return self.read(path, _parse_mapping)
 
-    def record(self, path: str, schema: type[Schema]) -> Schema | None:
-        """A JSON file of a known schema."""
-        return self.read(path, lambda file: schema.model_validate(_parse_json(file)))
+    def record(self, path: str, schema: type[T]) -> T | None:
+        """A JSON file of a known schema: a dataclass, a model, or a list of these."""
+        return self.read(path, lambda file: TypeAdapter(schema).validate_python(_parse_json(file)))
 
     def columns(self, path: str) -> dict[str, list[float]] | None:
         """The columns of a CSV table of numbers, in file order; an empty or odd cell is nan."""

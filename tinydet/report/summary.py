@@ -100,7 +100,7 @@ def _listed(names: tuple[str, ...]) -> str:
 
 def _sentence(accuracy: Accuracy | None) -> str:
     if accuracy is None:
-        return "This run holds no evaluation, so nothing can be said about its accuracy."
+        return "This run contains no evaluation, so nothing can be said about its accuracy."
     row, iou = accuracy.headline, accuracy.headline_iou
     low, high = accuracy.value(row, "float"), accuracy.value(row, "int8")
     if low is not None and high is not None:
@@ -109,9 +109,9 @@ def _sentence(accuracy: Accuracy | None) -> str:
             f"({signed(high - low)} points)."
         )
     if low is not None:
-        return f"AP at IoU {iou}: {low:.1f} % as float. This run holds no int8 evaluation."
+        return f"AP at IoU {iou}: {low:.1f} % as float. This run contains no int8 evaluation."
     if high is not None:
-        return f"AP at IoU {iou}: {high:.1f} % as int8. This run holds no float evaluation."
+        return f"AP at IoU {iou}: {high:.1f} % as int8. This run contains no float evaluation."
     known = [value for value in row.values if value is not None]
     return f"AP at IoU {iou}: {known[0]:.1f} %." if known else f"AP at IoU {iou} is not defined."
 

@@ -1,6 +1,6 @@
 """Building the generated C for a machine, running it there, measuring it."""
 
-from tinydet.targets.base import CompiledModel, Int8Code, ModelShape, Program, RawOutputs, Target
+from tinydet.targets.base import Program, ProgramDetector, RawOutputs, Target
 from tinydet.targets.benchmark import (
     Benchmark,
     StepCount,
@@ -8,34 +8,31 @@ from tinydet.targets.benchmark import (
     draw_benchmark,
     format_benchmark,
 )
-from tinydet.targets.boards import Board, Fit, fit, format_fits, load_boards
-from tinydet.targets.cortex_m import CORES, CortexMProgram, CortexMTarget
-from tinydet.targets.detector import CompiledDetector
+from tinydet.targets.boards import Board, Fit, find_board, fit, format_fits, load_boards
+from tinydet.targets.cortex_m import CortexMProgram, CortexMTarget
 from tinydet.targets.footprint import Footprint, format_footprint, measure_footprint
 from tinydet.targets.host import HostProgram, HostTarget
-from tinydet.targets.toolchain import BuildError
+from tinydet.targets.toolchain import CORES, BuildError
 
 __all__ = [
     "CORES",
     "Benchmark",
     "Board",
     "BuildError",
-    "CompiledDetector",
-    "CompiledModel",
     "CortexMProgram",
     "CortexMTarget",
     "Fit",
     "Footprint",
     "HostProgram",
     "HostTarget",
-    "Int8Code",
-    "ModelShape",
     "Program",
+    "ProgramDetector",
     "RawOutputs",
     "StepCount",
     "Target",
     "benchmark",
     "draw_benchmark",
+    "find_board",
     "fit",
     "format_benchmark",
     "format_fits",

@@ -21,8 +21,6 @@ SEMIHOSTING = bytes.fromhex("abbe")  # bkpt 0xAB
 WRITE_CHARACTER, WRITE_TEXT, EXIT = 0x03, 0x04, 0x18
 EXIT_SUCCESS = 0x20026
 MAX_TEXT_BYTES = 4096
-# The emulator has no Cortex-M55; its programs are built without what a Cortex-M33 lacks.
-EMULATED_CORES = {"cortex-m55": "cortex-m33"}
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,7 @@ def run_firmware(
     require_package("unicorn", f"running {board.core} code")
     unicorn: Any = importlib.import_module("unicorn")
     registers: Any = importlib.import_module("unicorn.arm_const")
-    core = EMULATED_CORES.get(board.core, board.core).upper().replace("-", "_")
+    core = board.target.upper().replace("-", "_")
     uc: Any = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB)
     uc.ctl_set_cpu_model(getattr(registers, f"UC_CPU_ARM_{core}"))
     for begin, end in _memories(board):

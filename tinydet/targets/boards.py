@@ -4,10 +4,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar, overload
 
 from tinydet.errors import UnsupportedError, near_name
 from tinydet.targets.footprint import KIB, Footprint
 
+AnyBoard = TypeVar("AnyBoard")
 BOARDS_FILE = Path(__file__).with_name("boards.json")
 
 
@@ -72,6 +74,11 @@ class Board:
     program_ram: tuple[str, ...] = ()
     clock_mhz: tuple[float, float] = (0.0, 0.0)
     uart: str = ""
+
+    @property
+    def target(self) -> str:
+        """The target whose code it runs: no emulator has a Cortex-M55 with Helium."""
+        return "cortex-m33" if self.core == "cortex-m55" else self.core
 
     def regions(self) -> tuple[RamBank, ...]:
         """Internal RAM with neighbouring banks joined, largest first."""
@@ -165,19 +172,32 @@ def load_boards(path: Path = BOARDS_FILE) -> tuple[Board, ...]:
     )
 
 
-def find_board(name: str, path: Path = BOARDS_FILE) -> Board:
+@overload
+def find_board(name: str, boards: None = None, where: str = "--board") -> Board: ...
+
+
+@overload
+def find_board(name: str, boards: Sequence[AnyBoard], where: str = "--board") -> AnyBoard: ...
+
+
+def find_board(name: str, boards: Sequence[Any] | None = None, where: str = "--board") -> Any:
     """The board of a name, whatever its case.
+
+    Args:
+        name: As in the lists of boards.
+        boards: To choose from, of any kind; None: all microcontroller boards.
+        where: Option or key that says it, for the message.
 
     Raises:
         UnsupportedError: There is none.
     """
-    boards = load_boards(path)
+    boards = load_boards() if boards is None else boards
     for board in boards:
         if board.name.lower() == name.lower():
             return board
     names = [board.name for board in boards]
     raise UnsupportedError(
-        "board", name, ", ".join(names), f"Choose one of these.{near_name(name, names)}"
+        where, repr(name), ", ".join(names), f"Choose one of these.{near_name(name, names)}"
     )
 
 

@@ -5,9 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from tinydet.targets.base import ModelShape
 from tinydet.targets.toolchain import require_package
 
 THUMB_BIT = 1  # bit 0 of a function's address says: Thumb code
@@ -66,16 +63,6 @@ class Image:
     sections: Mapping[str, Section]
     symbols: Mapping[str, Symbol]
     entry: int
-
-    def shape(self) -> ModelShape:
-        """The numbers of the model's header, from ``td_shape``."""
-        address = self.symbols["td_shape"].address
-        for begin, content in self.segments:
-            if begin <= address < begin + len(content):
-                count = len(ModelShape.__dataclass_fields__)
-                numbers = np.frombuffer(content, "<i4", count, address - begin)
-                return ModelShape(*map(int, numbers))
-        raise ValueError("td_shape is in no segment of the image")
 
     def model_code(self) -> Symbol:
         """The code of the model's own C file, without the kernels."""

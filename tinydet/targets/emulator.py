@@ -92,19 +92,6 @@ class Call:
     pieces: tuple[Piece, ...]
 
 
-@dataclass(frozen=True)
-class TracePoint:
-    """One call of ``td_trace``.
-
-    Attributes:
-        op: Name of the operator that has just run.
-        output: Bytes of its output tensor.
-    """
-
-    op: str
-    output: bytes
-
-
 def build_block_counter(folder: Path) -> Path:
     """Compile the counting hook for this machine; returns the shared library."""
     library = folder / "block_counter.so"
@@ -250,31 +237,6 @@ class Machine:
                 raise RuntimeError("the stack overflowed on the emulated core") from error
             place = self._image.function_at(where)
             raise RuntimeError(f"{place} faulted on the emulated core: {error}") from error
-
-    def trace(self, function: str, *arguments: int) -> list[TracePoint]:
-        """Call a function and note what it reports to ``td_trace``."""
-        unicorn: Any = importlib.import_module("unicorn")
-        points: list[TracePoint] = []
-        traced = self._image.symbols.get(TRACE_FUNCTION)
-        if traced is None:
-            return points
-
-        def note(uc: Any, *_: object) -> None:
-            op, output, size = (
-                uc.reg_read(getattr(self._registers, f"UC_ARM_REG_R{index}")) for index in range(3)
-            )
-            points.append(TracePoint(self._text(op), self.read(output, size)))
-
-        hook = self._uc.hook_add(
-            unicorn.UC_HOOK_CODE, note, begin=traced.address, end=traced.address
-        )
-        self._uc.ctl_flush_tb()  # code that was translated before would not call the hook
-        try:
-            self.call(function, *arguments)
-        finally:
-            self._uc.hook_del(hook)
-            self._uc.ctl_flush_tb()
-        return points
 
     def _text(self, address: int) -> str:
         """A zero-terminated string in flash."""

@@ -2,21 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from tinydet.compiler.memory import InputMode
 from tinydet.targets.base import DETECTION, ImageArray
 from tinydet.targets.cortex_m import CortexMProgram
 from tinydet.targets.elf import Image
 
-if TYPE_CHECKING:
-    from tinydet.compiler.memory import InputMode
-
 KIB = 1024
-# Needed by every program, not by the model: vectors, start-up, the header's numbers. Stack,
-# detections and arena are counted by their own rules.
-NOT_THE_MODEL = (".vectors", ".td_startup", ".td_meta", ".td_stack", ".td_detections", ".td_arena")
+# Needed by every program, not by the model: vectors and start-up. Stack, detections and
+# arena are counted by their own rules.
+NOT_THE_MODEL = (".vectors", ".td_startup", ".td_stack", ".td_detections", ".td_arena")
 WEIGHTS = ".td_weights"
 _ARENA_NOTES: dict[str, str] = {
     "image": "the arena, with the input image",
@@ -55,7 +53,7 @@ class Footprint:
     detections_bytes: int
     weights_bytes: int
     code_bytes: int
-    input_mode: "InputMode" = "image"
+    input_mode: InputMode = "image"
     input_bytes: int = 0
 
     @classmethod
@@ -102,23 +100,31 @@ def measure_footprint(program: CortexMProgram, images_u8: Sequence[ImageArray] =
     Returns:
         The footprint.
     """
-    shape = program.shape
     if not images_u8:
-        size = (shape.input_height, shape.input_width, 3)
-        images_u8 = [np.random.default_rng(0).integers(0, 256, size, np.uint8)]
-    stack_bytes = max(program.measure_detect(image).stack_bytes for image in images_u8)
+        shape = program.detector.input_shape
+        images_u8 = [np.random.default_rng(0).integers(0, 256, shape, np.uint8)]
+    return footprint_of(
+        program, max(program.measure_detect(image).stack_bytes for image in images_u8)
+    )
+
+
+def footprint_of(program: CortexMProgram, stack_bytes: int) -> Footprint:
+    """The footprint of a linked model whose deepest stack is known."""
+    detector = program.detector
     weights_bytes, code_bytes, static_bytes = _section_bytes(program.image)
-    held = {"image": 0, "caller": shape.input_bytes, "rows": shape.input_row_bytes}
+    height, width, channels = detector.input_shape
+    row_bytes = width * channels
+    held = {"image": 0, "caller": height * row_bytes, "rows": row_bytes}
     return Footprint(
         core=program.core,
-        arena_bytes=shape.arena_bytes,
+        arena_bytes=detector.arena_bytes,
         stack_bytes=stack_bytes,
         static_bytes=static_bytes,
-        detections_bytes=shape.max_detections * DETECTION.itemsize,
+        detections_bytes=detector.max_detections * DETECTION.itemsize,
         weights_bytes=weights_bytes,
         code_bytes=code_bytes,
-        input_mode=program.input_mode,
-        input_bytes=held[program.input_mode],
+        input_mode=detector.input_mode,
+        input_bytes=held[detector.input_mode],
     )
 
 

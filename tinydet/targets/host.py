@@ -3,17 +3,20 @@
 import ctypes
 import platform
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from tinydet.boxes import Detections
+from tinydet.compiler import CompiledDetector
+from tinydet.errors import UnsupportedError
 from tinydet.targets.base import (
     DETECTION,
-    CompiledModel,
     ImageArray,
-    ModelShape,
+    Int8Array,
     RawOutputs,
     check_image,
     to_detections,
@@ -28,11 +31,13 @@ from tinydet.targets.toolchain import (
 )
 
 LIBRARY_SUFFIX = {"Windows": ".dll", "Darwin": ".dylib"}.get(platform.system(), ".so")
-SHAPE_NUMBERS = len(ModelShape.__dataclass_fields__)
 ALIGNMENT = 64  # bytes; more than any generated program asks for
 GUARD_BYTES = 4096  # on both sides of the arena
 GUARD = 0xA5
 SANITIZE = ("-fsanitize=undefined,float-cast-overflow", "-fsanitize-minimal-runtime")
+RGB888 = 0  # td_pixel_format
+Listener = Callable[[str, bytes], None]
+_TRACE = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_int32)
 
 
 class HostTarget:
@@ -41,18 +46,23 @@ class HostTarget:
     Args:
         sanitize: Count undefined behaviour (overflow, shifts, alignment, bounds) and writes
             outside the arena; each makes ``run`` and ``detect`` raise. Slower.
+        trace: Build what ``HostProgram.trace`` needs. Slower.
     """
 
     name = "host"
 
-    def __init__(self, *, sanitize: bool = False) -> None:
-        self._sanitize = sanitize
+    def __init__(self, *, sanitize: bool = False, trace: bool = False) -> None:
+        self._sanitize, self._trace = sanitize, trace
 
-    def build(self, model: CompiledModel, folder: Path) -> "HostProgram":
+    def build(self, detector: CompiledDetector, folder: Path) -> "HostProgram":
         """See ``Target.build``."""
-        sources = [*write_sources(model, folder), FIRMWARE / "shape.c"]
+        sources = write_sources(detector, folder)
+        macros = model_macros(detector, folder)
         if self._sanitize:
             sources.append(FIRMWARE / "ubsan.c")
+        if self._trace:
+            sources.append(FIRMWARE / "trace_hook.c")
+            macros.append("-DTD_TRACE")
         toolchain = Toolchain(
             "zig cc",
             zig_cc(),
@@ -62,62 +72,55 @@ class HostTarget:
             keeps_names=not self._sanitize,
         )
         # A name of its own for each model: a process may hold several at once.
-        library = folder / f"lib{model.name}{LIBRARY_SUFFIX}"
+        library = folder / f"lib{detector.name}{LIBRARY_SUFFIX}"
         library.unlink(missing_ok=True)  # one that is loaded must not change under its user
-        toolchain.build(sources, library, model_macros(model, folder))
-        return HostProgram(library, model, sanitize=self._sanitize)
+        toolchain.build(sources, library, macros)
+        return HostProgram(library, detector, sanitize=self._sanitize)
+
+
+class _CameraImage(ctypes.Structure):
+    """``td_image`` of ``td_preprocess.h``."""
+
+    _fields_ = (
+        ("pixels", ctypes.c_void_p),
+        ("height", ctypes.c_int32),
+        ("width", ctypes.c_int32),
+        ("row_step_bytes", ctypes.c_int32),
+        ("format", ctypes.c_int),
+    )
 
 
 class HostProgram:
-    """A model in a shared library. Each thread has an arena of its own.
+    """A detector in a shared library. Each thread has an arena of its own.
 
     Args:
         library: The shared library.
-        model: What it was built of.
+        detector: What it was built of.
         sanitize: It was built to count undefined behaviour.
     """
 
-    def __init__(self, library: Path, model: CompiledModel, *, sanitize: bool = False) -> None:
-        name = model.name
+    def __init__(
+        self, library: Path, detector: CompiledDetector, *, sanitize: bool = False
+    ) -> None:
+        self.detector = detector
         self._library: Any = ctypes.CDLL(str(library))
         self._sanitize = sanitize
-        numbers = (ctypes.c_int32 * SHAPE_NUMBERS).in_dll(self._library, "td_shape")
-        self.shape = ModelShape(*numbers)
-        self._image_in_arena = model.input_mode == "image"
-        if self._image_in_arena:
-            self._input = self._function(f"{name}_input", ctypes.c_void_p, 1)
-        self._run = self._function(f"{name}_run", None, 1 if self._image_in_arena else 2)
-        self._scores = self._function(f"{name}_scores", ctypes.c_void_p, 1)
-        self._deltas = self._function(f"{name}_deltas", ctypes.c_void_p, 1)
-        self._detect = self._function(f"{name}_detect", ctypes.c_int, 3)
-        self._detect.argtypes = [*[ctypes.c_void_p] * 3, ctypes.c_int]
         self._of_thread = threading.local()
-
-    def _function(self, name: str, result: Any, pointers: int) -> Any:
-        function = self._library[name]
-        function.restype, function.argtypes = result, [ctypes.c_void_p] * pointers
-        return function
 
     def run(self, image_u8: ImageArray) -> RawOutputs:
         """See ``Program.run``."""
-        arena = self._arena()
-        image = check_image(image_u8, self.shape)
-        if self._image_in_arena:
-            ctypes.memmove(self._input(arena), image.ctypes.data, image.nbytes)
-            self._run(arena)
+        detector, arena = self.detector, self._arena()
+        image = check_image(image_u8, detector)
+        pixels = ctypes.c_void_p(image.ctypes.data)
+        if detector.input_mode == "image":
+            ctypes.memmove(self._call("input", arena, result=ctypes.c_void_p), pixels, image.nbytes)
+            self._call("run", arena, result=None)
         else:
-            self._run(image.ctypes.data, arena)
-        self._check()
-        scores, deltas = (
-            np.ctypeslib.as_array(
-                ctypes.cast(read(arena), ctypes.POINTER(ctypes.c_int8)), shape=shape
-            ).copy()
-            for read, shape in (
-                (self._scores, self.shape.scores_shape),
-                (self._deltas, self.shape.deltas_shape),
-            )
+            self._call("run", pixels, arena, result=None)
+        return RawOutputs(
+            self._output("scores", detector.scores_shape),
+            self._output("deltas", detector.deltas_shape),
         )
-        return RawOutputs(scores, deltas)
 
     def detect(self, image_u8: ImageArray, capacity: int | None = None) -> Detections:
         """See ``Program.detect``.
@@ -126,27 +129,93 @@ class HostProgram:
             image_u8: ``[H, W, 3]`` uint8 RGB of the network's input size.
             capacity: Room in the caller's array; None gives as much as the model can need.
         """
-        image = check_image(image_u8, self.shape)
-        capacity = self.shape.max_detections if capacity is None else capacity
-        records = np.zeros(max(capacity, 1), DETECTION)
-        count = self._detect(image.ctypes.data, self._arena(), records.ctypes.data, capacity)
-        self._check()
+        return to_detections(self._detect(image_u8, capacity))
+
+    def scale(self, image_u8: ImageArray) -> ImageArray:
+        """What ``NAME_preprocess`` makes of a camera image ``[h, w, 3]`` uint8 RGB of any size.
+
+        Raises:
+            UnsupportedError: The image is too large.
+        """
+        image_u8 = np.ascontiguousarray(image_u8)
+        _check_scaled(self._call("preprocess", _camera_image(image_u8), self._arena()), image_u8)
+        shape = self.detector.input_shape
+        address = self._call("input", self._arena(), result=ctypes.c_void_p)
+        pixels = ctypes.string_at(address, int(np.prod(shape)))
+        return np.frombuffer(pixels, np.uint8).reshape(shape)
+
+    def detect_image(self, image_u8: ImageArray) -> Detections:
+        """What ``NAME_detect_image`` finds in an image of any size; boxes are fractions of it.
+
+        Raises:
+            UnsupportedError: The image is too large.
+        """
+        records = np.zeros(self.detector.max_detections, DETECTION)
+        out = ctypes.c_void_p(records.ctypes.data)
+        image_u8 = np.ascontiguousarray(image_u8)
+        count = self._call(
+            "detect_image", _camera_image(image_u8), self._arena(), out, len(records)
+        )
+        _check_scaled(count, image_u8)
         return to_detections(records[:count])
 
-    def _arena(self) -> int:
-        """Address of this thread's arena, guarded on both sides."""
+    def trace(self, image_u8: ImageArray, listener: Listener) -> npt.NDArray[np.void]:
+        """Run network and boxes of a build with ``trace``, and tell what each step computes.
+
+        Args:
+            image_u8: ``[H, W, 3]`` uint8 RGB of the network's input size.
+            listener: Called with the operator's name and the bytes of its output, or of some rows
+                of it, in the order in which they are computed.
+
+        Returns:
+            The detections, as C gives them (dtype ``DETECTION``).
+        """
+        hook = _TRACE(
+            lambda op, output, count: listener(op.decode(), ctypes.string_at(output, count))
+        )
+        slot = ctypes.c_void_p.in_dll(self._library, "td_trace_hook")
+        slot.value = ctypes.cast(hook, ctypes.c_void_p).value
+        try:
+            return self._detect(image_u8)
+        finally:
+            slot.value = None
+
+    def _detect(self, image_u8: ImageArray, capacity: int | None = None) -> npt.NDArray[np.void]:
+        image = check_image(image_u8, self.detector)
+        capacity = self.detector.max_detections if capacity is None else capacity
+        records = np.zeros(max(capacity, 1), DETECTION)
+        pixels, out = (ctypes.c_void_p(array.ctypes.data) for array in (image, records))
+        return records[: self._call("detect", pixels, self._arena(), out, capacity)]
+
+    def _output(self, member: str, shape: tuple[int, int]) -> Int8Array:
+        address = self._call(member, self._arena(), result=ctypes.c_void_p)
+        return np.frombuffer(ctypes.string_at(address, shape[0] * shape[1]), np.int8).reshape(shape)
+
+    def _call(self, member: str, *arguments: Any, result: Any = ctypes.c_int) -> Any:
+        """Call a function of the header, and check what it left behind."""
+        function = self._library[f"{self.detector.name}_{member}"]
+        function.restype = result
+        value = function(*arguments)
+        self._check()
+        return value
+
+    def _arena(self) -> ctypes.c_void_p:
+        """This thread's arena, guarded on both sides."""
         if not hasattr(self._of_thread, "memory"):
-            size = self.shape.arena_bytes + 2 * GUARD_BYTES + ALIGNMENT
-            self._of_thread.memory = np.full(size, GUARD, np.uint8)
-        address = self._of_thread.memory.ctypes.data + GUARD_BYTES
-        return int(-(-address // ALIGNMENT) * ALIGNMENT)
+            size = self.detector.arena_bytes + 2 * GUARD_BYTES + ALIGNMENT
+            memory = np.full(size, GUARD, np.uint8)
+            address = memory.ctypes.data + GUARD_BYTES
+            begin = -(-address // ALIGNMENT) * ALIGNMENT
+            end = begin - memory.ctypes.data + self.detector.arena_bytes
+            self._of_thread.memory = memory
+            self._of_thread.guards = memory[: begin - memory.ctypes.data], memory[end:]
+            self._of_thread.arena = ctypes.c_void_p(begin)
+        arena: ctypes.c_void_p = self._of_thread.arena
+        return arena
 
     def _check(self) -> None:
         """Raise where the last call went out of the arena or met undefined behaviour."""
-        memory = self._of_thread.memory
-        begin = self._arena() - memory.ctypes.data
-        end = begin + self.shape.arena_bytes
-        if (memory[:begin] != GUARD).any() or (memory[end:] != GUARD).any():
+        if any((guard != GUARD).any() for guard in self._of_thread.guards):
             raise RuntimeError("the generated C wrote outside its arena")
         if self._sanitize:
             count = ctypes.c_uint32.in_dll(self._library, "td_ubsan_count")
@@ -155,3 +224,17 @@ class HostProgram:
                 found = f"{count.value} times, kinds {kinds.value:#x} (bits: firmware/ubsan.c)"
                 count.value = kinds.value = 0
                 raise RuntimeError(f"undefined behaviour in the generated C: {found}")
+
+
+def _check_scaled(result: int, image_u8: ImageArray) -> None:
+    if result < 0:
+        height, width, _ = image_u8.shape
+        raise UnsupportedError(
+            "image", f"{width}x{height}", "sides up to 16383", "Give a smaller image."
+        )
+
+
+def _camera_image(image_u8: ImageArray) -> Any:
+    """The ``td_image *`` argument; its pixels must outlive the call."""
+    height, width, _ = image_u8.shape
+    return ctypes.byref(_CameraImage(image_u8.ctypes.data, height, width, 3 * width, RGB888))

@@ -1,6 +1,6 @@
 """The linker script of a Cortex-M image, from the memories it may use."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 TEMPLATE = Path(__file__).parent / "firmware" / "cortex_m.ld"
@@ -51,6 +51,15 @@ class MemoryMap:
         """Each region once."""
         return tuple(dict.fromkeys((self.program, self.weights, self.data, self.arena)))
 
+    def resized(self, size_bytes: int) -> "MemoryMap":
+        """The same with every region of another size."""
+        return MemoryMap(
+            *(
+                replace(region, size_bytes=size_bytes)
+                for region in (self.program, self.weights, self.data, self.arena)
+            )
+        )
+
     def commands(self) -> str:
         """The MEMORY command and the names of the parts."""
         lines = "".join(f"    {region.line()}\n" for region in self.regions())
@@ -69,18 +78,30 @@ def linker_script(memory: MemoryMap, model_name: str, stack_bytes: int) -> str:
 
     Args:
         memory: Where the parts go.
-        model_name: Base name of the generated C file, whose constants get a section of their own.
+        model_name: Name of the model, the constants of whose C files get a section of their own.
         stack_bytes: Reserved for the stack.
 
     Returns:
         Its text.
     """
     text = TEMPLATE.read_text(encoding="utf-8")
+    files = [*_objects(model_name), *_objects(f"{model_name}_weights")]
     marks = (
         ("MEMORIES", memory.commands()),
-        ("MODEL", model_name),
+        ("MODEL_TEXT", " ".join(f"{file}(.text .text.*)" for file in _objects(model_name))),
+        ("MODEL_CONSTANTS", " ".join(f"{file}(.rodata .rodata.*)" for file in files)),
+        ("MODEL_FILES", " ".join(files)),
         ("STACK_BYTES", str(stack_bytes)),
     )
     for mark, value in marks:
         text = text.replace(f"@{mark}@", value)
     return text
+
+
+def _objects(stem: str) -> list[str]:
+    """Patterns of the objects that compilers make of a C file; those of ``td_STEM.c`` are others.
+
+    >>> _objects("conv")[0]
+    '*[!_0-9A-Za-z]conv.o'
+    """
+    return [f"*[!_0-9A-Za-z]{stem}{ending}" for ending in (".o", ".c.o", ".c.obj")]

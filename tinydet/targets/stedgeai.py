@@ -16,7 +16,7 @@ from tinydet.errors import FaultError, UnsupportedError
 from tinydet.targets.boards import Board
 from tinydet.targets.footprint import KIB
 
-Command = Literal["analyze", "generate", "validate"]
+Command = Literal["analyze", "generate"]
 Optimization = Literal["balanced", "time", "ram"]
 PROGRAMS = ("stedgeai", "stm32ai")
 NOT_USED = "Made with tinydet's own compiler: the configuration names no installed stedgeai."
@@ -26,7 +26,6 @@ REPORT_FILE = "{name}_{command}_report.txt"
 SERIES = re.compile(r"STM32([A-Z]\d)")
 MAX_MESSAGE_LINES = 3
 UNITS = {"B": 1, "KiB": KIB, "MiB": KIB * KIB}
-AMOUNT = r":\s*([\d,]+)"
 
 
 class StedgeaiError(FaultError):
@@ -43,8 +42,6 @@ class StedgeaiJob:
         target: Series of the chip, as ``stm32h7``.
         output: Gets its files and its report.
         optimization: What the C code is optimized for.
-        serial: ``PORT``, ``PORT:BAUD`` or ``BAUD`` of the board to validate on; None: on this
-            machine.
     """
 
     program: Path
@@ -52,7 +49,6 @@ class StedgeaiJob:
     target: str
     output: Path
     optimization: Optimization = "balanced"
-    serial: str | None = None
 
 
 @dataclass(frozen=True)
@@ -67,9 +63,6 @@ class StedgeaiReport:
         activations_bytes: All RAM of the network, with the buffers of input and output.
         runtime_ram_bytes: Variables of its library.
         code_flash_bytes: Code and constants of its library.
-        ms: One inference on the board.
-        cycles: The same in cycles.
-        clock_mhz: Of the board's core.
     """
 
     tool: str
@@ -79,9 +72,6 @@ class StedgeaiReport:
     activations_bytes: int
     runtime_ram_bytes: int | None
     code_flash_bytes: int | None
-    ms: float | None
-    cycles: int | None
-    clock_mhz: float | None
 
     def to_record(self) -> dict[str, Any]:
         """JSON-ready mapping."""
@@ -124,11 +114,10 @@ def command_line(command: Command, job: StedgeaiJob) -> list[str]:
     """The arguments of a call, program first.
 
     Args:
-        command: ``analyze``: memory. ``generate``: C files too. ``validate``: compares with the
-            model, and on a board measures the time.
+        command: ``analyze``: memory. ``generate``: C files too.
         job: What to work on.
     """
-    arguments = [
+    return [
         str(job.program),
         command,
         "--model",
@@ -146,9 +135,6 @@ def command_line(command: Command, job: StedgeaiJob) -> list[str]:
         "--output",
         str(job.output),
     ]
-    if command == "validate" and job.serial is not None:
-        arguments += ["--mode", "target", "--desc", f"serial:{job.serial}".rstrip(":")]
-    return arguments
 
 
 def run_stedgeai(command: Command, job: StedgeaiJob) -> StedgeaiReport:
@@ -219,14 +205,11 @@ def parse_report(text: str, target: str) -> StedgeaiReport | None:
     return StedgeaiReport(
         tool=_tool(text),
         target=target,
-        macc=_count(text, r"\bmacc\s*"),
+        macc=_count(text),
         weights_bytes=weights,
         activations_bytes=activations if total is None else total,
         runtime_ram_bytes=runtime_ram,
         code_flash_bytes=code_flash,
-        ms=_real(text, r"\bduration\s*:\s*([\d.]+)\s*ms"),
-        cycles=_count(text, r"CPU cycles\s*"),
-        clock_mhz=_real(text, r"@\s*([\d.]+)(?:/[\d.]+)?\s*MHz"),
     )
 
 
@@ -241,8 +224,6 @@ def format_report(report: StedgeaiReport) -> str:
         parts.append(f"flash {report.code_flash_bytes / KIB:.2f} KiB")
     if report.macc:
         parts.append(f"{report.macc:,} MACC")
-    if report.ms is not None:
-        parts.append(f"{report.ms:g} ms")
     return f"{report.tool} ({report.target}): {', '.join(parts)}"
 
 
@@ -266,14 +247,9 @@ def _bytes(text: str, name: str) -> int | None:
     return None if match is None else round(float(match[1].replace(",", "")) * UNITS[match[2]])
 
 
-def _count(text: str, name: str) -> int | None:
-    match = re.search(name + AMOUNT, text)
+def _count(text: str) -> int | None:
+    match = re.search(r"\bmacc\s*:\s*([\d,]+)", text)
     return None if match is None else _number(match[1])
-
-
-def _real(text: str, pattern: str) -> float | None:
-    match = re.search(pattern, text)
-    return None if match is None else float(match[1])
 
 
 def _number(digits: str) -> int:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from tinydet.compiler import CompiledDetector
 from tinydet.config.files import make_folder, write_text_atomically
 from tinydet.errors import FaultError, MissingToolError
-from tinydet.targets.base import CompiledModel
 
 FIRMWARE = Path(__file__).parent / "firmware"
 INSTALL_REMEDY = "Install it with: pip install 'tinydet[compile]'."
@@ -22,6 +22,33 @@ LANGUAGE = ("-std=c11", "-Wall", "-Wextra", "-Wconversion", "-Werror")
 # strict aliasing matter to no kernel.
 SEMANTICS = ("-ffp-contract=off", "-ffreestanding", "-ffunction-sections", "-fdata-sections")
 MAX_MESSAGE_LINES = 6
+
+
+@dataclass(frozen=True)
+class Core:
+    """A Cortex-M processor with a single-precision FPU, and how the compilers call it.
+
+    Attributes:
+        zig: Flags of zig cc.
+        gcc: Flags of arm-none-eabi-gcc.
+    """
+
+    zig: tuple[str, ...]
+    gcc: tuple[str, ...]
+
+
+def _core(zig_cpu: str, gcc_cpu: str, gcc_fpu: str) -> Core:
+    return Core(
+        ("-target", "thumb-freestanding-eabihf", f"-mcpu={zig_cpu}"),
+        ("-mthumb", "-mfloat-abi=hard", f"-mcpu={gcc_cpu}", f"-mfpu={gcc_fpu}"),
+    )
+
+
+CORES = {
+    "cortex-m4": _core("cortex_m4+vfp4d16sp", "cortex-m4", "fpv4-sp-d16"),
+    "cortex-m7": _core("cortex_m7+fp_armv8d16sp", "cortex-m7", "fpv5-sp-d16"),
+    "cortex-m33": _core("cortex_m33+dsp+fp_armv8d16sp", "cortex-m33", "fpv5-sp-d16"),
+}
 
 
 class BuildError(FaultError):
@@ -130,11 +157,33 @@ def arm_gcc(*machine: str) -> tuple[str, ...]:
     return (path, *machine)
 
 
-def write_sources(model: CompiledModel, folder: Path) -> list[Path]:
-    """Write the generated files of a model.
+def cortex_m_toolchain(
+    core: Core, compiler: Compiler, optimization: str, script: Path
+) -> Toolchain:
+    """The compiler of an image that is linked by a linker script, without any library of C.
 
     Args:
-        model: The model.
+        core: The processor.
+        compiler: ``zig`` or an installed ``arm-none-eabi-gcc``.
+        optimization: ``-O`` level, as ``"2"`` or ``"s"``.
+        script: The linker script.
+
+    Raises:
+        MissingToolError: The compiler is not installed.
+    """
+    flags = (f"-O{optimization}", "-fno-unwind-tables", "-fno-asynchronous-unwind-tables")
+    linker = ("-nostdlib", f"-Wl,-T,{script}", "-Wl,--gc-sections", "-Wl,-e,td_reset")
+    if compiler == "zig":
+        return Toolchain("zig cc", zig_cc(*core.zig), flags, linker)
+    command = arm_gcc(*core.gcc)
+    return Toolchain(compiler, command, flags, (*linker, "-lgcc"), keeps_names=False)
+
+
+def write_sources(detector: CompiledDetector, folder: Path) -> list[Path]:
+    """Write the C files of a detector.
+
+    Args:
+        detector: The detector.
         folder: Created; files of the same names are replaced.
 
     Returns:
@@ -144,20 +193,20 @@ def write_sources(model: CompiledModel, folder: Path) -> list[Path]:
         OutputError: The folder cannot be written to.
     """
     make_folder(folder)
-    for name, text in model.sources.items():
+    for name, text in detector.sources.items():
         write_text_atomically(folder / name, text)
-    return [folder / name for name in sorted(model.sources) if name.endswith(".c")]
+    return [folder / name for name in sorted(detector.sources) if name.endswith(".c")]
 
 
-def model_macros(model: CompiledModel, folder: Path) -> list[str]:
+def model_macros(detector: CompiledDetector, folder: Path) -> list[str]:
     """``-D`` and ``-I`` options by which the C files of ``firmware/`` find the model."""
     # By its whole path: the model may be called like a header of the program around it.
-    header = folder.resolve() / f"{model.name}.h"
-    outside = [] if model.input_mode == "image" else ["-DTD_INPUT_OUTSIDE"]
+    header = folder.resolve() / f"{detector.name}.h"
+    outside = [] if detector.input_mode == "image" else ["-DTD_INPUT_OUTSIDE"]
     return [
         *outside,
         f"-I{folder}",
         f'-DTD_MODEL_HEADER="{header.as_posix()}"',
-        f"-DTD_MODEL(member)={model.name}_##member",
-        f"-DTD_MODEL_MACRO(member)={model.macro_prefix}_##member",
+        f"-DTD_MODEL(member)={detector.name}_##member",
+        f"-DTD_MODEL_MACRO(member)={detector.macro_prefix}_##member",
     ]

@@ -1,8 +1,7 @@
 """Training: batches, matching, loss, schedules, checkpoints."""
 
 import tinydet.model  # noqa: F401 - before Keras: loads the framework without its messages
-from tinydet.training.loop import train
-from tinydet.training.options import TrainingOptions, TrainingResult
-from tinydet.training.preparation import seed_everything
-
-__all__ = ["TrainingOptions", "TrainingResult", "seed_everything", "train"]
+from tinydet.training.loop import train as train
+from tinydet.training.model_setup import seed_everything as seed_everything
+from tinydet.training.options import TrainingOptions as TrainingOptions
+from tinydet.training.options import TrainingResult as TrainingResult

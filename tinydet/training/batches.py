@@ -4,10 +4,9 @@ Everything random in a sample comes from (seed, epoch, sample), so that a resume
 the batches that an unbroken one would have seen, whatever the number of threads.
 """
 
-from collections import deque
+import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +16,11 @@ from tinydet.config.detector_spec import PreprocessSpec
 from tinydet.data.augment import Augmentation
 from tinydet.data.augment.mosaic import TILES, Picture
 from tinydet.data.dataset import Sample
-from tinydet.data.decoded_images import DecodedImages
+from tinydet.data.decoded_images import DecodedImages, DiskCache, memory_for_images
 from tinydet.data.preprocess import ImageArray, rescale
+from tinydet.look_ahead import in_order
 from tinydet.training.matcher import IGNORED, OBJECT, PADDING
+from tinydet.training.options import TrainingOptions
 
 Batch = tuple[FloatArray, FloatArray]
 AHEAD = 4  # batches in the making, beyond one per thread
@@ -61,7 +62,7 @@ class TrainingBatches:
             a set smaller than one batch is repeated.
         seed: Of order and augmentation.
         num_workers: Threads.
-        images: Where decoded images come from; None decodes each anew.
+        images: Where decoded images come from; None decodes each of them every time.
         share: Which samples of each batch this process prepares; None for all.
 
     Attributes:
@@ -161,23 +162,32 @@ class TrainingBatches:
         )
         with ThreadPoolExecutor(self.num_workers, thread_name_prefix="batches") as pool:
             self._pool = pool
-            pending: deque[Future[Batch]] = deque()
             try:
-                for position in islice(wanted, self.num_workers + AHEAD):
-                    pending.append(pool.submit(self.batch, *position))
-                while pending:
-                    ready = pending.popleft().result()
-                    for position in islice(wanted, 1):
-                        pending.append(pool.submit(self.batch, *position))
-                    yield ready
+                yield from in_order(
+                    pool, lambda place: self.batch(*place), wanted, self.num_workers + AHEAD
+                )
             except Exception as error:
                 self.failure = error
                 raise
-            finally:
-                for future in pending:
-                    future.cancel()
 
     def stop(self) -> None:
         """End the threads of ``epochs``, wherever its consumer has left it."""
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def decoded_images(options: TrainingOptions) -> DecodedImages:
+    """The images of a training, kept in memory and on disk as its options say.
+
+    Raises:
+        OutputError: The folder of the cache cannot be written to.
+    """
+    disk = None
+    if options.cache_dir is not None:
+        disk = DiskCache(options.cache_dir, options.cache_dir_limit_bytes, _say)
+    memory_bytes = memory_for_images() if options.cache_images else 0
+    return DecodedImages(memory_bytes, disk, options.largest_image_side)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)  # noqa: T201 - from a thread, in the middle of the training

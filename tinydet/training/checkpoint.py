@@ -1,4 +1,4 @@
-"""Weights on disk after every epoch, and going on from them.
+"""Weights on disk after every epoch, and resuming from them.
 
 One file holds all that an epoch leaves behind: the weights, their running average, the optimizer's
 state, and what the callbacks remember. It is renamed into place, so a killed run has the last epoch
@@ -17,13 +17,13 @@ from typing import Any
 import keras
 
 from tinydet.config.files import atomic_path, require_space
-from tinydet.errors import ModelFileError
+from tinydet.errors import ModelFileError, first_line
 from tinydet.training.weight_average import WeightAverage, averaged
 
 LAST_WEIGHTS = "last_weights.weights.h5"
 BEST_WEIGHTS = "best_weights.weights.h5"
 _STATE = "tinydet_training_state"
-_REMEDY = "Give the folder of a run that finished at least one epoch, or train anew."
+_REMEDY = "Give the folder of a run that finished at least one epoch, or start a new training."
 
 
 @dataclass
@@ -31,7 +31,7 @@ class TrainingState:
     """What a run knows beside its weights.
 
     Attributes:
-        fingerprint: Of everything that must stay the same when the run goes on.
+        fingerprint: Of everything that must stay the same when the run is resumed.
         history: Logs of every finished epoch, in order.
         best_value: Of the monitored metric, None before the first epoch.
         best_epoch: Where it was reached, from 0.
@@ -118,8 +118,7 @@ def load_weights(model: keras.Model, path: Path) -> None:
     try:
         model.load_weights(path)
     except Exception as error:  # whatever a broken file makes Keras and HDF5 raise
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ModelFileError(path, f"cannot be loaded ({reason})", _REMEDY) from None
+        raise ModelFileError(path, f"cannot be loaded ({first_line(error)})", _REMEDY) from None
 
 
 def start_or_resume(path: Path, fingerprint: str) -> TrainingState:
@@ -130,7 +129,7 @@ def start_or_resume(path: Path, fingerprint: str) -> TrainingState:
         fingerprint: Of the run as it is wanted now.
 
     Returns:
-        The state to go on from, or a new one where there is nothing to go on from.
+        The state to resume from, or a new one where there is none.
 
     Raises:
         ModelFileError: The file holds no state, or that of a run with other settings.
@@ -159,8 +158,8 @@ def load_state(path: Path) -> TrainingState:
         with h5py.File(path, "r") as file:
             return TrainingState(**json.loads(file[_STATE][()]))
     except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
-        raise ModelFileError(path, f"holds no training state ({reason})", _REMEDY) from None
+        found = f"holds no training state ({first_line(error)})"
+        raise ModelFileError(path, found, _REMEDY) from None
 
 
 def remember(callbacks: Sequence[keras.callbacks.Callback]) -> list[dict[str, Any]]:
@@ -190,9 +189,7 @@ class RestoreCallbacks(keras.callbacks.Callback):  # type: ignore[misc]  # keras
     """
 
     def __init__(
-        self,
-        callbacks: Sequence[keras.callbacks.Callback],
-        remembered: Sequence[dict[str, Any]],
+        self, callbacks: Sequence[keras.callbacks.Callback], remembered: Sequence[dict[str, Any]]
     ) -> None:
         super().__init__()
         self.callbacks = callbacks
@@ -238,7 +235,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships
         self.average = average
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Save; the last weights come last, because they decide where a killed run goes on."""
+        """Save; the last weights come last, because they decide where a killed run is resumed."""
         values = {name: float(value) for name, value in (logs or {}).items()}
         self.state.history.append({"epoch": epoch, **values})
         value = values.get(self.monitor, math.nan)

@@ -1,4 +1,4 @@
-"""Whether a run that goes on is the run that began."""
+"""Whether a resumed run is the run that was started."""
 
 import hashlib
 import json

@@ -13,8 +13,9 @@ from tinydet.data.augment import Augmentation
 from tinydet.data.dataset import Sample
 from tinydet.data.opencv_threads import single_threaded_opencv
 from tinydet.inference.decoding import spec_anchors
-from tinydet.training.batch_norm_statistics import reestimate_batch_norm
-from tinydet.training.batches import TrainingBatches
+from tinydet.tracking import log_metrics
+from tinydet.training.batch_norm import reestimate_batch_norm
+from tinydet.training.batches import TrainingBatches, decoded_images
 from tinydet.training.callbacks import available_metrics, best_metric, make_callbacks
 from tinydet.training.checkpoint import (
     BEST_WEIGHTS,
@@ -25,19 +26,15 @@ from tinydet.training.checkpoint import (
     load_weights,
     start_or_resume,
 )
-from tinydet.training.curves import CURVES_FILE, METRICS_FILE, draw_curves, write_metrics
 from tinydet.training.distribution import ProcessGroup, current_group
-from tinydet.training.distribution.agreement import EpochAgreement, FirstMeasures
-from tinydet.training.distribution.batch_norm import average_batch_norm
 from tinydet.training.fingerprint import fingerprint
-from tinydet.training.images import decoded_images
+from tinydet.training.history import CURVES_FILE, METRICS_FILE, draw_curves, write_metrics
 from tinydet.training.losses import DetectionLoss
-from tinydet.training.options import TrainingOptions, TrainingResult
+from tinydet.training.model_setup import SeedLayers, prepare
+from tinydet.training.options import RECIPES, TrainingOptions, TrainingResult
 from tinydet.training.precision import full_precision
-from tinydet.training.preparation import prepare
 from tinydet.training.progress_bar import ProgressBar
-from tinydet.training.random_layers import SeedLayers
-from tinydet.training.recipes import RECIPES
+from tinydet.training.synchronization import EpochSynchronization, FirstMeasures, average_batch_norm
 from tinydet.training.validation import VALIDATION_METRICS, Validation, ValidationCallback
 from tinydet.training.weight_average import WeightAverage, averaged
 
@@ -54,7 +51,7 @@ def train(
     options: TrainingOptions,
     run_folder: Path,
 ) -> TrainingResult:
-    """Train, or go on where a killed run stopped.
+    """Train, or resume a run that was interrupted.
 
     If ``run_folder`` holds the last weights of a run with the same settings, it is continued after
     its last finished epoch, with the same result as if it had never stopped.
@@ -137,7 +134,7 @@ def train(
                 average=average,
             ),
         )
-    callbacks.insert(0, EpochAgreement(group))
+    callbacks.insert(0, EpochSynchronization(group))
     if first_epoch:
         callbacks.append(RestoreCallbacks(user_callbacks, state.callbacks))
     callbacks.append(keras.callbacks.TensorBoard(str(logs), write_graph=False))
@@ -145,6 +142,7 @@ def train(
     def on_saved(now: TrainingState) -> None:
         write_metrics(now.history, logs / "metrics" / METRICS_FILE)
         draw_curves(now.history, logs / "metrics" / CURVES_FILE)
+        log_metrics(now.history[-1], step=int(now.history[-1]["epoch"]))
 
     callbacks.append(
         Checkpoint(
@@ -224,7 +222,7 @@ def _fit(
 def _finish(
     model: keras.Model, batches: TrainingBatches, options: TrainingOptions, path: Path
 ) -> None:
-    """Measure the statistics of batch normalization anew, where wanted, and save."""
+    """Measure the statistics of batch normalization again, where wanted, and save."""
     group = current_group()
     group.weights_from_first(model.variables)
     steps = min(options.batch_norm_batches, batches.steps_per_epoch)

@@ -20,7 +20,7 @@ class TrainingOptions:
         ema_momentum: Share of the running average of the weights that a step keeps; the average
             is what is validated and saved. None keeps no average.
         batch_norm_batches: Training batches over which the statistics of batch normalization are
-            measured anew for the saved models; 0 keeps the moving averages of training.
+            measured again for the saved models; 0 keeps the moving averages of training.
         frozen_layers: Which layers do not learn, as ``"(0:-1)"``; None freezes none.
         callbacks: Keras callbacks and schedules by name, with arguments.
         iou_threshold: Of the validation AP.
@@ -79,3 +79,34 @@ class TrainingResult:
     monitor: str
     seconds: float
     images_per_second: float
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One way to train.
+
+    Attributes:
+        loss: Arguments of ``DetectionLoss``.
+        predictor_batch_norm: See ``build_detector``.
+    """
+
+    loss: dict[str, Any] = field(default_factory=dict)
+    predictor_batch_norm: bool = False
+
+
+RECIPES = {
+    # With its best anchor alone, a small object is learnt by one anchor and a large one by dozens.
+    "tinydet": Recipe(loss={"anchors_per_object": 4}),
+    # The published formulation: focal loss with alpha 1 and gamma 0.25, smooth L1 with sigma 0.5
+    # (beta = 1 / sigma**2), positives from IoU 0.5, background below 0.3.
+    "published": Recipe(
+        loss={
+            "positive_iou": 0.5,
+            "negative_iou": 0.3,
+            "focal_gamma": 0.25,
+            "focal_alpha": 1.0,
+            "smooth_l1_beta": 4.0,
+        },
+        predictor_batch_norm=True,
+    ),
+}

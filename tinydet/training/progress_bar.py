@@ -11,7 +11,7 @@ class ProgressBar(keras.callbacks.Callback):  # type: ignore[misc]  # keras ship
     """Shows the whole training as one bar with the time left, and one line per epoch.
 
     Args:
-        first_epoch: Where the run begins (0) or goes on.
+        first_epoch: Where the run begins (0) or is resumed.
         last_epoch: Where it ends.
         steps_per_epoch: Training steps.
         batch_size: Images per step.

@@ -106,7 +106,7 @@ def polynomial_decay_restarts(
     end_lr: float,
     power: float = 0.7,
 ) -> float:
-    """As ``polynomial_decay``, beginning anew each time ``end_lr`` is reached."""
+    """As ``polynomial_decay``, starting again each time ``end_lr`` is reached."""
     steps = epoch - hold_steps
     share = 0.0 if steps < 0 else (steps % decay_steps) / decay_steps
     return _falling_power(initial_lr, end_lr, share, power)

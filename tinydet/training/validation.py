@@ -7,17 +7,12 @@ import keras
 import numpy as np
 
 from tinydet.anchors import decode_boxes
-from tinydet.boxes import Detections, FloatArray, box_area, clip_boxes, select_detections
-from tinydet.config.detector_spec import PreprocessSpec
+from tinydet.boxes import Detections, FloatArray, clip_boxes
+from tinydet.config.detector_spec import PostprocessSpec, PreprocessSpec
 from tinydet.data.dataset import Sample
 from tinydet.data.images import read_image
-from tinydet.data.preprocess import (
-    ImageArray,
-    boxes_to_image,
-    boxes_to_network,
-    preprocess,
-    rescale,
-)
+from tinydet.data.preprocess import ImageArray, boxes_to_network, preprocess, rescale
+from tinydet.inference import select_in_image
 from tinydet.inference.decoding import softmax
 from tinydet.metrics import (
     GroundTruth,
@@ -32,7 +27,7 @@ from tinydet.training.weight_average import WeightAverage, averaged
 
 VALIDATION_METRICS = ("val_loss", "val_map", "val_mpre", "val_mrec")
 CACHE_BYTES = 1 << 30  # of network inputs kept between epochs
-SCORE_THRESHOLD, NMS_IOU_THRESHOLD, MAX_DETECTIONS = 0.01, 0.5, 100
+POSTPROCESS = PostprocessSpec(score_threshold=0.01, nms_iou_threshold=0.5, max_detections=100)
 
 
 class Chunk(NamedTuple):
@@ -119,10 +114,7 @@ class Validation:
     def _detections(self, outputs: FloatArray, image_size: tuple[int, int]) -> Detections:
         scores = softmax(outputs[:, : 1 + self.num_classes])
         boxes = decode_boxes(outputs[:, 1 + self.num_classes :], self.anchors)
-        found = select_detections(scores, boxes, SCORE_THRESHOLD, NMS_IOU_THRESHOLD, MAX_DETECTIONS)
-        boxes = clip_boxes(boxes_to_image(found.boxes, image_size, self.spec))
-        inside = box_area(boxes) > 0  # a box may lie in the filling around the image
-        return Detections(boxes[inside], found.scores[inside], found.class_ids[inside])
+        return select_in_image(scores, boxes, POSTPROCESS, image_size, self.spec)
 
     def _chunks(self) -> Iterator[Chunk]:
         if self._cache:
@@ -164,7 +156,7 @@ class ValidationCallback(keras.callbacks.Callback):  # type: ignore[misc]  # ker
         loss: The training loss.
         period: Measure every so many epochs, and after the last one; between, the last values
             stand.
-        latest: Logs of the epoch before, of a run that goes on; empty at the start.
+        latest: Logs of the epoch before, in a resumed run; empty at the start.
         average: Of the weights: what is measured, where there is one.
     """
 

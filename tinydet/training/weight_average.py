@@ -10,13 +10,13 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from tinydet.errors import ModelFileError
+from tinydet.errors import ModelFileError, first_line
 
 WARM_UP_STEPS = 10  # the average forgets the first weights over about as many steps
 # Taking the weights in costs some percent of a step; they move little in between.
 UPDATE_PERIOD = 4
 _AVERAGE, _STEPS = "tinydet_weight_average", "tinydet_weight_average_steps"
-_REMEDY = "Give the folder of a run that was trained with ema_momentum, or train anew."
+_REMEDY = "Give the folder of a run that was trained with ema_momentum, or start a new training."
 
 Values = list[npt.NDArray[np.float32]]
 
@@ -117,8 +117,8 @@ class WeightAverage(keras.callbacks.Callback):  # type: ignore[misc]  # keras sh
                 average = [file[f"{_AVERAGE}/{i}"][()] for i in range(len(model.weights))]
                 self.steps = int(file[_STEPS][()])
         except (OSError, KeyError, RuntimeError) as error:
-            reason = " ".join(str(error).split())
-            raise ModelFileError(path, f"holds no averaged weights ({reason})", _REMEDY) from None
+            found = f"holds no averaged weights ({first_line(error)})"
+            raise ModelFileError(path, found, _REMEDY) from None
         if [a.shape for a in average] != [tuple(v.shape) for v in model.weights]:
             raise ModelFileError(path, "holds averaged weights of another network", _REMEDY)
         self._average = average

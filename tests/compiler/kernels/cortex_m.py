@@ -17,11 +17,11 @@ from tests.compiler.kernels.native import (
     kernel_sources,
     structures,
 )
-from tinydet.targets.cortex_m import CORES, MEMORY
+from tinydet.targets.cortex_m import MEMORY
 from tinydet.targets.elf import read_image
 from tinydet.targets.emulator import Machine, build_block_counter
 from tinydet.targets.linker_script import linker_script
-from tinydet.targets.toolchain import FIRMWARE, Toolchain, arm_gcc, zig_cc
+from tinydet.targets.toolchain import CORES, FIRMWARE, cortex_m_toolchain
 
 SLOTS_BEGIN, SLOT_BYTES, NUM_SLOTS = 0x6000_0000, 1 << 20, 12  # unmapped memory between slots
 MAX_ARGUMENTS = 8
@@ -45,18 +45,9 @@ def link_kernels(folder, core, *flags, compiler="zig"):
     caller.write_text(f"{_CALLER}{entries}}};\n")
     script = folder / "cortex_m.ld"
     script.write_text(linker_script(MEMORY, "none", 65536))
-    linker = ("-nostdlib", f"-Wl,-T,{script}", "-Wl,--gc-sections", "-Wl,-e,td_reset")
-    options = ("-O2", "-fno-unwind-tables", "-fno-asynchronous-unwind-tables", *flags)
-    machine = CORES[core]
-    if compiler == "zig":
-        command = zig_cc("-target", "thumb-freestanding-eabihf", f"-mcpu={machine.zig}")
-        toolchain = Toolchain("zig cc", command, options, linker)
-    else:
-        command = arm_gcc("-mthumb", "-mfloat-abi=hard", *machine.gcc)
-        libraries = (*linker, "-lgcc")
-        toolchain = Toolchain(compiler, command, options, libraries, keeps_names=False)
+    toolchain = cortex_m_toolchain(CORES[core], compiler, "2", script)
     sources = [FIRMWARE / "startup.c", FIRMWARE / "runtime.c", caller, *kernel_sources()]
-    return toolchain.build(sources, folder / "kernels.elf", [*WARNINGS, f"-I{KERNELS}"])
+    return toolchain.build(sources, folder / "kernels.elf", [*WARNINGS, *flags, f"-I{KERNELS}"])
 
 
 class EmulatedKernels:

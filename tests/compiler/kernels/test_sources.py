@@ -73,6 +73,19 @@ def test_gcc_accepts_the_sources_and_calls_nothing(tmp_path, level):
         assert not undefined_symbols(path), path.stem
 
 
+def test_for_a_compiler_that_is_not_gnu_the_sources_are_plain_c11(tmp_path):
+    """Attributes, assembler and vectors are for GCC and clang, and hidden from all others."""
+    compile_objects(tmp_path, ZIG_CC, "-fgnuc-version=0", "-O1")
+    everything = tmp_path / "everything.c"
+    everything.write_text("".join(f'#include "{source}"\n' for source in kernel_sources()))
+    command = [*ZIG_CC, "-std=c11", "-fgnuc-version=0", "-E", "-P", str(everything)]
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "td_conv_s8" in text
+    assert not re.findall(
+        r"__asm|__builtin|\b(?:may_alias|always_inline|noinline|vector_size)", text
+    )
+
+
 def test_header_is_cpp_safe(tmp_path):
     source = tmp_path / "caller.cpp"
     source.write_text(

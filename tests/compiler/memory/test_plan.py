@@ -13,13 +13,14 @@ from tests.compiler.random_networks import networks
 from tinydet.compiler.memory import (
     PlanRequest,
     live_bytes,
-    lower_bound_bytes,
     plan_memory,
-    proven,
+    plan_record,
     whole_tensor_peak_bytes,
     with_output_scratch,
 )
+from tinydet.compiler.memory.buffers import lower_bound_bytes
 from tinydet.compiler.memory.choice import SegmentChoice
+from tinydet.compiler.memory.plan import proven
 from tinydet.compiler.memory.timeline import make_timeline
 from tinydet.compiler.schedule import Schedule, SegmentMaker, make_flow, segment_cost
 from tinydet.errors import CompilerError
@@ -146,7 +147,7 @@ def test_rows_of_what_is_no_image_cannot_be_fed():
 
 def test_plan_as_json_tells_every_place():
     plan = plan_memory(chain(), PlanRequest(objective="ram", output_scratch_bytes=8))
-    record = json.loads(json.dumps(plan.to_json()))
+    record = json.loads(json.dumps(plan_record(plan)))
     assert record["arena_bytes"] == plan.arena_bytes
     assert record["input"] == "image"
     names = [step["step"] for segment in record["segments"] for step in segment["steps"]]

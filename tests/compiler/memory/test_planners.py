@@ -7,17 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinydet.compiler.memory import (
-    Buffer,
+from tinydet.compiler.memory import Buffer
+from tinydet.compiler.memory.buffers import (
     Life,
-    arena_bytes,
     constant_buffer,
+    gap_bytes,
+    live_bytes,
     lower_bound_bytes,
-    plan_best,
-    plan_greedy,
-    validate_offsets,
 )
-from tinydet.compiler.memory.buffers import gap_bytes, live_bytes
+from tinydet.compiler.memory.planners import arena_bytes, plan_best, plan_greedy
+from tinydet.compiler.memory.validator import validate_offsets
 
 # The example of the MiniMalloc README (half-open [lower, upper) -> inclusive events).
 MINIMALLOC_EXAMPLE = [

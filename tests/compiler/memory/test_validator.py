@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from tests.compiler.graphs import activation, graph_of
 from tests.compiler.network_builder import NetworkBuilder
 from tests.compiler.random_networks import networks
-from tinydet.compiler.memory import Plan, PlanRequest, plan_best, plan_memory
+from tinydet.compiler.memory import Plan, PlanRequest, plan_memory
 from tinydet.compiler.memory.plan import turns_and_layout
+from tinydet.compiler.memory.planners import plan_best
 from tinydet.compiler.memory.timeline import make_timeline
 from tinydet.compiler.memory.validator import Layout, Turn, find_faults
 from tinydet.compiler.schedule import Schedule, SegmentMaker, make_flow

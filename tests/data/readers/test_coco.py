@@ -27,6 +27,18 @@ def test_folder(tmp_path, writers, labelled_images, image_folder):
     writers.assert_equals(single, images, ignored=True)
 
 
+def test_images_in_a_folder_of_their_own(tmp_path, writers, labelled_images):
+    """Found where the user says, and nowhere else: another folder may hold other pixels."""
+    for folder in ("labels/train2017", "pictures"):
+        for labelled in labelled_images:
+            writers.picture(tmp_path / folder / f"{labelled.name}.png", labelled.size)
+    file = tmp_path / "labels" / "instances_train2017.json"
+    writers.text(file, json.dumps(writers.coco_content(labelled_images)))
+    dataset = load_dataset(file, image_folder=tmp_path / "pictures")
+    writers.assert_equals(dataset, labelled_images, ignored=True)
+    assert {sample.path.parent.name for sample in dataset.samples} == {"pictures"}
+
+
 def test_parts_share_their_classes_by_name(tmp_path, writers, labelled_images):
     for part, images in (("train2017", labelled_images), ("val2017", [writers.crowded])):
         content = writers.coco_content(images)
@@ -87,5 +99,5 @@ def test_faulty_annotation_is_named(tmp_path, writers, labelled_images, change, 
 @pytest.mark.parametrize("text", ["{", "[]", '{"images": []}', '{"images": 1, "categories": []}'])
 def test_other_json(tmp_path, writers, text):
     path = writers.text(tmp_path / "a.json", text)
-    with pytest.raises(DataError, match=r"Give a COCO annotation file\."):
+    with pytest.raises(DataError, match=r"is no JSON|is neither COCO nor"):
         load_dataset(path)

@@ -5,18 +5,14 @@ boards share is compiled once.
 import numpy as np
 import pytest
 
-from tests.compiler.small_detector import small_detector, small_spec
-from tinydet.compiler.compile import compile_content
-from tinydet.targets.adopt import adopt
+from tests.compiler.small_detector import small_compiled
 from tinydet.targets.firmware_project import write_firmware_project
 from tinydet.targets.golden import record_golden_vectors
 
 
 @pytest.fixture(scope="session")
 def model():
-    return adopt(
-        compile_content(small_detector(), name="small", spec=small_spec(), where="m.tflite")
-    )
+    return small_compiled()
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -132,8 +133,7 @@ def test_a_folder_written_again_has_no_kernels_of_another_model(model, tmp_path)
 
 
 def test_too_little_ram_is_told_in_bytes(model, tmp_path):
-    enlarged = re.sub(r"(SMALL_ARENA_BYTES) \d+", rf"\1 {400 * KIB}", model.sources["small.h"])
-    large = replace(model, sources={**model.sources, "small.h": enlarged})
+    large = replace(model, plan=SimpleNamespace(arena_bytes=400 * KIB, input_mode="image"))
     with pytest.raises(BoardFitError) as caught:
         write_firmware_project(
             large, find_board("NUCLEO-F401RE"), tmp_path, image=None, self_test=False
@@ -211,7 +211,6 @@ def test_an_error_in_the_users_c_is_the_compilers(model, tmp_path):
 def test_wishes_that_cannot_be_met(model, tmp_path):
     with pytest.raises(UnsupportedError, match="self-test: no image"):
         write_firmware_project(model, AN500, tmp_path, image=None)
-    header = model.sources["small.h"].replace("small_detect_image", "small_other")
-    rows = replace(model, sources={**model.sources, "small.h": header})
+    rows = replace(model, plan=SimpleNamespace(arena_bytes=KIB, input_mode="rows"))
     with pytest.raises(UnsupportedError, match="default input mode"):
         write_firmware_project(rows, AN500, tmp_path, image=None, self_test=False)

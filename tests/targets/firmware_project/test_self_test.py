@@ -40,8 +40,10 @@ def broken(model, kernel):
 
 @pytest.mark.parametrize("kind", ["DEPTHWISE_CONV_2D", "SOFTMAX"])
 def test_a_broken_kernel_is_found_by_the_name_of_its_operator(kind, model, golden, tmp_path):
-    step = re.search(rf"/\* \d+ {kind} (.*?): [^\n]*\*/\s+(td_\w+)\(", model.sources["small.c"])
-    operator, kernel = step[1], step[2]
+    step = re.search(rf"/\* (\d+) {kind} [^\n]*\*/\s+(td_\w+)\(", model.sources["small.c"])
+    kernel = step[2]
+    listed = model.sources["small_weights.c"].split("small_operators[")[1]
+    operator = re.findall(r'^    "(.*)",$', listed, re.M)[int(step[1])]
     project = write_firmware_project(
         broken(model, kernel), AN500, tmp_path, image=golden.image_u8, golden=golden
     )
@@ -62,11 +64,12 @@ def test_a_broken_kernel_is_found_by_the_name_of_its_operator(kind, model, golde
 
 def test_an_operator_may_report_its_output_in_pieces(model, golden, tmp_path):
     """As one that is streamed: its pieces count as one, in whatever places its name is stored."""
-    whole = "#define TD_DONE(op, offset, size) td_trace(op, bytes + (offset), size)"
+    whole = "#define TD_DONE(step, output, size) td_trace(small_operators[step], output, size)"
     pieces = (
-        "#define TD_DONE(op, offset, size) do { const char again[] = op; "
-        "td_trace(op, bytes + (offset), (size) / 3); "
-        "td_trace(again, bytes + (offset) + (size) / 3, (size) - (size) / 3); } while (0)"
+        "#define TD_DONE(step, output, size) do { char again[500]; int32_t end = 0; "
+        "for (; small_operators[step][end]; end++) again[end] = small_operators[step][end]; "
+        "again[end] = 0; td_trace(small_operators[step], output, (size) / 3); "
+        "td_trace(again, (output) + (size) / 3, (size) - (size) / 3); } while (0)"
     )
     assert whole in model.sources["small.c"]
     source = model.sources["small.c"].replace(whole, pieces)

@@ -57,7 +57,7 @@ def test_qemu_prints_what_the_emulator_prints(write):
         [*command, "-kernel", str(elf)],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=1200,
         stdin=subprocess.DEVNULL,
     )
     assert result.returncode == 0, result.stderr

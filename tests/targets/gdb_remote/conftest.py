@@ -13,7 +13,7 @@ import pytest
 from tests.targets.gdb_remote import programs
 
 SERVER = Path(__file__).with_name("unicorn_server.py")
-START_S = 30.0
+START_S = 300.0
 
 
 @pytest.fixture(scope="session")

@@ -57,7 +57,7 @@ class FakeBoard:
 
     def __exit__(self, *_):
         self._listener.close()
-        self._thread.join(5)
+        self._thread.join(300)
         assert not self._thread.is_alive()
 
     def read(self, address, count):

@@ -6,11 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.compiler.small_detector import small_detector, small_spec
+from tests.compiler.small_detector import small_compiled
 from tests.targets.gdb_remote.emulated_program import EmulatedProgram
 from tests.targets.gdb_remote.fake_board import FakeBoard
-from tinydet.compiler.compile import compile_content
-from tinydet.targets.adopt import adopt
 from tinydet.targets.boards import find_board
 from tinydet.targets.firmware_project import build_firmware, write_firmware_project
 from tinydet.targets.gdb_remote import BoardError, benchmark_via_gdb
@@ -22,9 +20,7 @@ AN500, WITH_FLASH = "mps2-an500", "STM32H747I-DISCO"
 
 @pytest.fixture(scope="module")
 def model():
-    return adopt(
-        compile_content(small_detector(), name="small", spec=small_spec(), where="m.tflite")
-    )
+    return small_compiled()
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.compiler.small_detector import small_detector, small_spec
+from tests.compiler.small_detector import small_compiled
 from tests.targets.linux.ssh_server import BoardServer, ClientFiles
-from tinydet.compiler.compile import compile_content
 from tinydet.targets import HostTarget
-from tinydet.targets.adopt import adopt
 from tinydet.targets.linux import build_program, linux_board
 
 NATIVE = {"x86_64": "linux-x86_64", "AMD64": "linux-x86_64", "aarch64": "linux-aarch64"}
@@ -20,8 +18,7 @@ NATIVE = {"x86_64": "linux-x86_64", "AMD64": "linux-x86_64", "aarch64": "linux-a
 @pytest.fixture(scope="session")
 def small_model():
     """The generated C of a random detector of 32 x 48 pixels and two classes."""
-    files = compile_content(small_detector(), name="small", spec=small_spec(), where="small.tflite")
-    return adopt(files)
+    return small_compiled(where="small.tflite")
 
 
 @pytest.fixture(scope="session")

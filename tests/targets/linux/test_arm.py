@@ -13,7 +13,7 @@ from tests.targets.linux.pictures import picture, write_pictures
 from tests.targets.linux.test_program import stream_of
 from tinydet.data.pixel_formats import decode_pixels
 from tinydet.targets.linux import build_program, compare_with_pc, linux_board
-from tinydet.targets.linux.comparison import detect_here, same_detections
+from tinydet.targets.linux.comparison import same_detections
 
 BOARDS = {"armv7": "STM32MP157F-DK2", "aarch64": "STM32MP257F-EV1"}
 QEMU = {"armv7": "qemu-arm-static", "aarch64": "qemu-aarch64-static"}
@@ -22,7 +22,7 @@ CODES = {"YUYV": "yuyv", "UYVY": "uyvy", "RGBP": "rgb565", "RGBR": "rgb565_be", 
 SIZE = (40, 56)
 
 # zig compiles a libc for each architecture: a minute, more on a busy machine
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="session", params=BOARDS)
@@ -42,12 +42,12 @@ def run(arm, *arguments, content=b"", camera=None):
     return left.status, lines(left.output), left.complaint.decode()
 
 
-def test_same_boxes_as_on_the_pc(arm, small_model, pc_program, tmp_path):
+def test_same_boxes_as_on_the_pc(arm, pc_program, tmp_path):
     """Same pixels, same boxes, to the bit, on 24 files."""
     paths = write_pictures(tmp_path, 24)
     content = stream_of(paths)
     status, records, _ = run(arm, "--checksum", "--stream", content=content)
-    comparison = compare_with_pc(small_model, pc_program, paths, records)
+    comparison = compare_with_pc(pc_program, paths, records)
     assert (status, comparison.num_same) == (0, 24)
     assert sum(len(record["detections"]) for record in records) > 24
 
@@ -89,7 +89,7 @@ def frames(code, count, padding=0, seed=0):
 
 @pytest.mark.parametrize("code", CODES)
 @pytest.mark.parametrize("padding", [0, 8])
-def test_camera_frames_have_the_boxes_of_their_pixels(arm, small_model, pc_program, code, padding):
+def test_camera_frames_have_the_boxes_of_their_pixels(arm, pc_program, code, padding):
     shown = list(frames(code, 4, padding))
     camera = FakeCamera([code], [[(raw, 0)] for raw, _ in shown], row_padding=padding)
     size = f"{SIZE[1]}x{SIZE[0]}"
@@ -100,7 +100,7 @@ def test_camera_frames_have_the_boxes_of_their_pixels(arm, small_model, pc_progr
     assert [record["frame"] for record in records] == [0, 1, 2, 3]
     for record, (_, packed) in zip(records, shown, strict=True):
         image = decode_pixels(packed, CODES[code], *SIZE)
-        assert same_detections(small_model, detect_here(small_model, pc_program, image), record)
+        assert same_detections(pc_program.detect_image(image), record)
     assert any(record["detections"] for record in records)
 
 
@@ -111,7 +111,7 @@ def camera_run(arm, camera, count=1):
     )  # fmt: skip
 
 
-def test_the_newest_frame_counts(arm, small_model, pc_program):
+def test_the_newest_frame_counts(arm, pc_program):
     """Of frames that came while the network was busy only the last is shown; broken ones never."""
     first, second, third, fourth = frames("YUYV", 4)
     batches = [[(first[0], 0), (second[0], 0)], [(third[0], ERROR_FLAG)], [(fourth[0], 0)]]
@@ -119,7 +119,7 @@ def test_the_newest_frame_counts(arm, small_model, pc_program):
     assert status == 0
     for record, (_, packed) in zip(records, (second, fourth), strict=True):
         image = decode_pixels(packed, "yuyv", *SIZE)
-        assert same_detections(small_model, detect_here(small_model, pc_program, image), record)
+        assert same_detections(pc_program.detect_image(image), record)
 
 
 def test_the_best_format_is_chosen(arm):

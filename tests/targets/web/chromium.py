@@ -24,7 +24,7 @@ FLAGS = (
     "--hide-scrollbars",
     "--remote-debugging-pipe",
 )
-PATIENCE_S = 60
+PATIENCE_S = 600
 # The browser reads commands from file descriptor 3 and writes answers to 4.
 ON_PIPES = "import os,sys; a,b=map(int,sys.argv[1:3]); os.dup2(a,13); os.dup2(b,14); \
 os.dup2(13,3); os.dup2(14,4); os.execv(sys.argv[3], sys.argv[3:])"

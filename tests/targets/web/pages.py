@@ -1,23 +1,16 @@
 """Pages of a small detector, read as a browser reads them, and the host's C to compare with."""
 
 import base64
-import ctypes
 import json
 from html.parser import HTMLParser
 
 import numpy as np
 
-from tests.compiler.small_detector import small_detector, small_spec
+from tests.compiler.small_detector import small_compiled, small_spec
 from tinydet.boxes import Detections
-from tinydet.compiler.compile import compile_content
-from tinydet.targets import HostTarget
-from tinydet.targets.adopt import adopt
-from tinydet.targets.base import DETECTION, to_detections
-from tinydet.targets.host import LIBRARY_SUFFIX
 
 NAME = "small"
 SCORE_THRESHOLD = 0.8
-TD_RGB888 = 0
 # What browsers have beside the language itself.
 BROWSER_FUNCTIONS = """
 const performance = { now: () => Date.now() };
@@ -43,7 +36,7 @@ def small_files(aspect_ratio="fit", interpolation="bilinear", class_names=None, 
     spec = small_spec(aspect_ratio=aspect_ratio, interpolation=interpolation, **thresholds)
     if class_names:
         spec = spec.model_copy(update={"class_names": class_names})
-    return compile_content(small_detector(), name=NAME, spec=spec, where="folder/small.tflite")
+    return small_compiled(spec=spec, where="folder/small.tflite")
 
 
 class Page(HTMLParser):
@@ -92,7 +85,7 @@ class PageDetector:
         self.engine.eval(BROWSER_FUNCTIONS + detector_js + "\nlet detector;")
         names = json.dumps(page.card["class_names"])
         load = f"Detector.load({json.dumps(page.program)}, {names})"
-        self.engine.eval(f"{load}.then((made) => {{ detector = made; }})").get(timeout=60)
+        self.engine.eval(f"{load}.then((made) => {{ detector = made; }})").get()
 
     def detect(self, rgba, threshold):
         """Record of an image ``[H, W, 4]``: ``detections``, ``isOpaque``."""
@@ -116,40 +109,6 @@ def from_records(records):
     for numbers in (boxes, scores):
         np.testing.assert_array_equal(numbers, numbers.astype(np.float32))
     return Detections(boxes.astype(np.float32), scores.astype(np.float32), class_ids)
-
-
-class HostImages:
-    """``small_detect_image`` of the same C files, built for this machine."""
-
-    def __init__(self, files, folder):
-        self.program = HostTarget().build(adopt(files), folder)
-        library = ctypes.CDLL(str(folder / f"lib{NAME}{LIBRARY_SUFFIX}"))
-        self._detect_image = library[f"{NAME}_detect_image"]
-        self._detect_image.argtypes = [ctypes.c_void_p] * 3 + [ctypes.c_int]
-        self._arena = np.zeros(self.program.shape.arena_bytes + 64, np.uint8)
-
-    def detect(self, rgb):
-        """Detections in an image ``[H, W, 3]`` of any size."""
-        height, width, _ = rgb.shape
-        pixels = np.ascontiguousarray(rgb)
-        image = _Image(pixels.ctypes.data, height, width, 3 * width, TD_RGB888)
-        records = np.zeros(self.program.shape.max_detections, DETECTION)
-        arena = -(-self._arena.ctypes.data // 64) * 64
-        count = self._detect_image(
-            ctypes.addressof(image), arena, records.ctypes.data, len(records)
-        )
-        assert count >= 0
-        return to_detections(records[:count])
-
-
-class _Image(ctypes.Structure):
-    _fields_ = (
-        ("pixels", ctypes.c_void_p),
-        ("height", ctypes.c_int32),
-        ("width", ctypes.c_int32),
-        ("row_step_bytes", ctypes.c_int32),
-        ("format", ctypes.c_int32),
-    )
 
 
 def random_images(count, seed):

@@ -11,7 +11,7 @@ from tests.targets.web.pages import SCORE_THRESHOLD, Page, small_files
 from tinydet.errors import MissingToolError, OutputError
 from tinydet.targets import toolchain
 from tinydet.targets.web import write_web_folder
-from tinydet.targets.web.program import build_program, constant_bytes, with_score_threshold
+from tinydet.targets.web.build import build_program, constant_bytes
 
 PAGE_FOLDER = Path(tinydet.targets.web.__file__).parent / "page"
 HOSTILE = ("</script><script>alert(1)</script>", '"><img src=x onerror=alert(2)>')
@@ -120,7 +120,7 @@ def test_the_same_model_gives_the_same_page(tmp_path):
 def test_another_threshold_changes_nothing_else():
     """The C with another score threshold differs in that one line."""
     files = small_files()
-    other = with_score_threshold(files, 0.05)
+    other = files.with_score_threshold(0.05)
     assert other.spec.postprocess.score_threshold == 0.05
     lines = [text.sources["small.c"].splitlines() for text in (files, other)]
     differing = [pair for pair in zip(*lines, strict=True) if pair[0] != pair[1]]

@@ -10,13 +10,13 @@ from PIL import Image, ImageCms
 
 from tests.targets.web.chromium import BROWSER, Chromium
 from tests.targets.web.pages import (
-    HostImages,
     assert_same,
     from_records,
     random_images,
     small_files,
 )
 from tinydet.data.images import read_image
+from tinydet.targets import HostTarget
 from tinydet.targets.web import write_web_folder
 
 pytestmark = [
@@ -36,7 +36,7 @@ def files():
 
 @pytest.fixture(scope="module")
 def host(files, tmp_path_factory):
-    return HostImages(files, tmp_path_factory.mktemp("host"))
+    return HostTarget().build(files, tmp_path_factory.mktemp("host"))
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,7 @@ def test_a_dropped_png_gives_the_detections_of_this_machine(browser, host, tmp_p
         Image.fromarray(rgb).save(path)
         record = found_in(browser, path)
         assert (record["file"], record["height"], record["width"]) == (path.name, *rgb.shape[:2])
-        assert_same(from_records(record["detections"]), host.detect(rgb))
+        assert_same(from_records(record["detections"]), host.detect_image(rgb))
         shown = browser.run("document.querySelectorAll('.box').length")
         assert shown == len(record["detections"])
         assert browser.run(SAID).startswith(f"{index}.png: {shown} object")
@@ -111,7 +111,7 @@ def test_files_come_in_other_ways(browser, host, tmp_path, way):
 
     give = paste if way == "pasted" else lambda path: browser.choose("#file", path)
     record = found_in(browser, path, give)
-    assert_same(from_records(record["detections"]), host.detect(read_image(path)))
+    assert_same(from_records(record["detections"]), host.detect_image(read_image(path)))
     assert len(record["detections"]) > 0
 
 
@@ -123,14 +123,14 @@ def test_photos_are_turned_upright(browser, host, tmp_path):
     record = found_in(browser, path)
     assert (record["height"], record["width"]) == upright.shape[:2]
     assert upright.shape[0] != upright.shape[1]
-    assert_same(from_records(record["detections"]), host.detect(upright))
+    assert_same(from_records(record["detections"]), host.detect_image(upright))
 
 
 def test_colour_profiles_change_nothing(browser, host, tmp_path):
     """The stored numbers count, as in Python, whatever profile a file carries."""
     path = image_file(tmp_path / "profile.png", icc_profile=_swapped_primaries())
     record = found_in(browser, path)
-    assert_same(from_records(record["detections"]), host.detect(read_image(path)))
+    assert_same(from_records(record["detections"]), host.detect_image(read_image(path)))
 
 
 def _swapped_primaries():
@@ -176,8 +176,8 @@ def test_everything_can_be_reached_by_the_keyboard(browser):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("text.png", b"no image", "text.png is no image that this browser can read."),
-        ("empty.jpg", b"", "empty.jpg is no image that this browser can read."),
+        ("text.png", b"no image", "text.png is not an image that this browser can read."),
+        ("empty.jpg", b"", "empty.jpg is not an image that this browser can read."),
     ],
 )
 def test_a_damaged_file_is_named(browser, tmp_path, name, content, message):
@@ -203,7 +203,7 @@ def test_the_camera_runs_and_stops(browser, host):
         pixels = np.asarray(frame.convert("RGB"))
     record = browser.run("window.last")
     assert (record["file"], record["width"]) == ("camera", pixels.shape[1])
-    assert_same(from_records(record["detections"]), host.detect(pixels))
+    assert_same(from_records(record["detections"]), host.detect_image(pixels))
     assert len(record["detections"]) > 0
 
 
@@ -243,7 +243,7 @@ def test_without_a_camera_the_page_says_so(open_page):
 def test_a_refused_camera_is_explained(open_page):
     browser = open_page("--use-fake-device-for-media-stream", "--deny-permission-prompts")
     browser.run("document.getElementById('camera').click()")
-    browser.wait_for(f"{SAID}.startsWith('The camera is not allowed for this page.')")
+    browser.wait_for(f"{SAID}.startsWith('This page is not allowed to use the camera.')")
 
 
 def test_a_browser_without_simd_is_told(page_path, tmp_path):

@@ -7,7 +7,6 @@ import pytest
 
 import tinydet.targets.web
 from tests.targets.web.pages import (
-    HostImages,
     Page,
     PageDetector,
     assert_same,
@@ -17,8 +16,7 @@ from tests.targets.web.pages import (
     with_alpha,
 )
 from tinydet.inference import detect
-from tinydet.targets import CompiledDetector
-from tinydet.targets.adopt import adopt
+from tinydet.targets import HostTarget, ProgramDetector
 from tinydet.targets.web import write_web_folder
 
 DETECTOR_JS = (Path(tinydet.targets.web.__file__).parent / "page" / "detector.js").read_text(
@@ -40,7 +38,7 @@ def files(way):
 
 @pytest.fixture(scope="module")
 def host(files, tmp_path_factory):
-    return HostImages(files, tmp_path_factory.mktemp("host"))
+    return HostTarget().build(files, tmp_path_factory.mktemp("host"))
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +53,7 @@ def test_detections_are_those_of_this_machine(files, host, page_detector):
     counts = []
     for rgb in random_images(NUM_IMAGES, seed=3):
         record = page_detector.detect(with_alpha(rgb, 255), threshold)
-        found, expected = from_records(record["detections"]), host.detect(rgb)
+        found, expected = from_records(record["detections"]), host.detect_image(rgb)
         assert_same(found, expected)
         assert record["isOpaque"]
         counts.append(len(found))
@@ -65,7 +63,7 @@ def test_detections_are_those_of_this_machine(files, host, page_detector):
 def test_detections_are_those_of_the_python_path(way, files, host, page_detector):
     """``tinydet.detect`` with the compiled network finds the same: bit for bit where boxes need
     not be moved, else up to the rounding that the C states."""
-    detector = CompiledDetector(adopt(files), host.program)
+    detector = ProgramDetector(host)
     for rgb in random_images(NUM_IMAGES, seed=4):
         record = page_detector.detect(with_alpha(rgb, 255), files.spec.postprocess.score_threshold)
         found = from_records(record["detections"])
@@ -84,7 +82,7 @@ def test_large_images_find_memory(files, host, page_detector):
     large = np.tile(small, (30, 20, 1))
     for rgb in (small, large, small):
         record = page_detector.detect(with_alpha(rgb, 255), threshold)
-        assert_same(from_records(record["detections"]), host.detect(rgb))
+        assert_same(from_records(record["detections"]), host.detect_image(rgb))
 
 
 def test_transparent_parts_are_told_and_ignored(files, page_detector):
@@ -112,11 +110,12 @@ def test_slider_gives_what_the_threshold_gives(tmp_path):
     page = Page(write_web_folder(small_files(**few), tmp_path / "web").page)
     page_detector = PageDetector(page, DETECTOR_JS)
     images = list(random_images(8, seed=8))
-    for threshold in (0.05, 0.37, 0.7, 0.9):
-        host = HostImages(small_files(**few, score_threshold=threshold), tmp_path / f"{threshold}")
+    for threshold in (0.05, 0.37, 0.9):
+        files = small_files(**few, score_threshold=threshold)
+        host = HostTarget().build(files, tmp_path / f"{threshold}")
         for rgb in images:
             record = page_detector.detect(with_alpha(rgb, 255), threshold)
-            assert_same(from_records(record["detections"]), host.detect(rgb))
+            assert_same(from_records(record["detections"]), host.detect_image(rgb))
 
 
 def test_scores_are_compared_as_float32(page_detector):

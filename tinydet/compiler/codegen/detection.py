@@ -99,14 +99,14 @@ def _anchors_text(anchors: AnchorTable, constants: Constants) -> str:
     per_cell = len(anchors) // cells if cells else 0
     grid = anchor_grid(anchors.corners, anchors.level_sizes, per_cell) if per_cell else None
     if grid is None:
-        return _initializer({"corners": constants.table(anchors.corners, "corners")})
+        return _initializer({"corners": constants.table(anchors.corners, "corners", public=True)})
     return _initializer(
         {
             "num_levels": str(len(grid.level_sizes)),
             "per_cell": str(grid.per_cell),
-            "levels": constants.records("td_anchor_level", grid.level_sizes, "levels"),
-            "edge_starts": constants.table(grid.edge_starts, "edge_starts"),
-            "edges": constants.table(grid.edges, "edges"),
+            "levels": constants.records("td_anchor_level", grid.level_sizes, "levels", public=True),
+            "edge_starts": constants.table(grid.edge_starts, "edge_starts", public=True),
+            "edges": constants.table(grid.edges, "edges", public=True),
         }
     )
 

@@ -1,9 +1,8 @@
 """What the C files of one network are made of."""
 
 from dataclasses import dataclass
-from typing import Any
 
-from tinydet.compiler.codegen.c_text import float32, integer, is_c_name
+from tinydet.compiler.codegen.c_text import is_c_name
 from tinydet.compiler.codegen.detection import AnchorTable
 from tinydet.compiler.ir import Graph, Tensor
 from tinydet.compiler.memory import InputMode, Plan
@@ -86,9 +85,7 @@ class GeneratedModel:
     @property
     def input_mode(self) -> InputMode:
         """How the input comes."""
-        if self.plan.schedule.flow.external_input:
-            return "caller"
-        return "image" if self.plan.state is None else "rows"
+        return self.plan.input_mode
 
     @property
     def copies_input(self) -> bool:
@@ -118,25 +115,3 @@ class GeneratedModel:
         if len(tensors) == 1:
             return [("output", tensors[0])]
         return [(f"output_{k}", tensor) for k, tensor in enumerate(tensors)]
-
-    def names(self) -> dict[str, Any]:
-        """Names and numbers that the templates of the C files use."""
-        shape = self.input.shape[1:] if len(self.input.shape) > 1 else self.input.shape
-        names: dict[str, Any] = {
-            "name": self.name,
-            "macro": self.macro,
-            "input_type": C_TYPES[self.input.dtype],
-            "input_shape": "".join(f"[{size}]" for size in shape),
-        }
-        if self.detector is not None:
-            scores, deltas = self.output_tensor(0), self.output_tensor(1)
-            names |= {
-                "num_classes": self.detector.spec.num_classes,
-                "num_anchors": len(self.detector.anchors),
-                "max_detections": self.detector.spec.postprocess.max_detections,
-                "scores_scale": float32(scores.scale),
-                "scores_zero_point": integer(scores.zero_point),
-                "deltas_scale": float32(deltas.scale),
-                "deltas_zero_point": integer(deltas.zero_point),
-            }
-        return names

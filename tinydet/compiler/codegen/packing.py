@@ -1,4 +1,4 @@
-"""Constants of a convolution in the order in which its kernel reads them."""
+"""Constants of convolutions in the form and order in which their kernels read them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +12,8 @@ from tinydet.compiler.requant import Multiplier
 # The kernel splits a word of four values into its even and its odd bytes.
 _ORDER_OF_FOUR = (0, 2, 1, 3)
 _FULL_CLAMP = (-128, 127)
+_SHIFTS = range(-22, 0)  # of TD_ROUND_SHIFTED
+ROUND_ANY = "TD_ROUND_ANY"
 # Sums below this stay inside 32 bits through the shorter way of rescaling.
 _PLAIN_SUM_LIMIT = 2**30
 # Sums of the second channel that are left of joined weights have 24 bits.
@@ -70,10 +72,9 @@ def pack_convolution(
         quantization: Of input and output.
         dilation_width: Of the convolution.
     """
-    flat = weights.reshape(len(weights), -1).astype(np.int64)
-    start = np.zeros(len(flat), np.int64) if bias is None else bias.astype(np.int64)
-    folded = start - quantization.input_zero_point * flat.sum(axis=1)
-    largest = np.abs(folded) + max(map(abs, quantization.input_range)) * np.abs(flat).sum(axis=1)
+    flat = weights.reshape(len(weights), -1)
+    reach = max(map(abs, quantization.input_range))
+    starts, largest = _folded(flat, bias, quantization.input_zero_point, reach)
     is_plain = (
         quantization.clamp == _FULL_CLAMP
         and all(factor.shift < 0 < factor.multiplier for factor in factors)
@@ -87,10 +88,7 @@ def pack_convolution(
         and int(largest[1::2].max(initial=0)) < _JOINED_SUM_LIMIT
         and (len(flat) % 2 == 0 or int(largest[-1]) < _JOINED_SUM_LIMIT)
     )
-    records = [
-        (_int32(int(number)), _int32(2 * factor.multiplier), -1 - factor.shift)
-        for number, factor in zip(folded, factors, strict=True)
-    ]
+    records = [_factor_record(*both) for both in zip(starts, factors, strict=True)]
     if len(records) % 2:
         records.insert(-1, (0, _int32(2**31), 0))
     channels = tuple(
@@ -137,6 +135,112 @@ def _joined(pairs: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
     joined = pairs.copy()
     joined[..., 1] -= pairs[..., 0] < 0
     return joined
+
+
+def channel_factors(
+    weights: npt.NDArray[np.int8],
+    bias: npt.NDArray[np.int32] | None,
+    zero_point: int,
+    factors: Sequence[Multiplier],
+) -> tuple[tuple[tuple[int, int, int], ...], int]:
+    """Constants of td_depthwise_s8 and td_depthwise_u8.
+
+    Args:
+        weights: ``[1, height, width, channels]``.
+        bias: One per output channel; None for zeros.
+        zero_point: Of the input.
+        factors: One per output channel.
+
+    Returns:
+        The numbers of a ``td_depthwise_factor`` for each channel, and a bound of all sums.
+
+    >>> ones = np.ones((1, 3, 3, 1), np.int8)
+    >>> channel_factors(ones, None, -2, [Multiplier(2**30, -5)])
+    (((18, -2147483648, 4),), 2313)
+    """
+    taps = weights.reshape(-1, weights.shape[-1]).T
+    starts, largest = _folded(taps, bias, zero_point, 255)
+    records = tuple(_factor_record(*both) for both in zip(starts, factors, strict=True))
+    return records, int(largest.max())
+
+
+def planar_channels(
+    weights: npt.NDArray[np.int8],
+    bias: npt.NDArray[np.int32] | None,
+    zero_point: int,
+    factors: Sequence[Multiplier],
+) -> tuple[tuple[tuple[int, ...], ...], int]:
+    """Constants of td_depthwise_planar_s8.
+
+    Args:
+        weights: ``[1, 3, 3, channels]``.
+        bias: One per channel; None for zeros.
+        zero_point: Of the input.
+        factors: One per channel.
+
+    Returns:
+        The numbers of a ``td_depthwise_channel`` for each channel, and a bound of all sums.
+
+    >>> weights = np.arange(1, 10, dtype=np.int8).reshape(1, 3, 3, 1)
+    >>> records, largest = planar_channels(weights, None, -2, [Multiplier(2**30, -5)])
+    >>> [hex(number) for number in records[0]], largest
+    (['0x5a', '0x40000000', '0x5030201', '0x60504', '0x90807'], 5850)
+    """
+    channels = weights.shape[-1]
+    by_channel = weights.reshape(3, 3, channels).transpose(2, 0, 1)
+    starts, largest = _folded(by_channel.reshape(channels, -1), bias, zero_point, 128)
+    rows = np.zeros((channels, 3, 4), np.int8)
+    rows[:, :, :3] = by_channel
+    # A factor of 0 has no shift; any will do.
+    rows[:, 0, 3] = [-factor.shift if factor.multiplier else 1 for factor in factors]
+    words = rows.view("<i4").reshape(channels, 3)
+    records = tuple(
+        (start, factor.multiplier, *map(int, word))
+        for start, factor, word in zip(starts, factors, words, strict=True)
+    )
+    return records, int(largest.max())
+
+
+def rounding(
+    factors: Sequence[Multiplier], largest_sum: int, clamp: tuple[int, int], zero_point: int
+) -> str:
+    """The ``td_rounding`` that the constants of an operator permit.
+
+    Args:
+        factors: One per channel.
+        largest_sum: Bound of the magnitude of all sums.
+        clamp: Lowest and highest output.
+        zero_point: Of the output.
+
+    >>> rounding([Multiplier(2**30, -5)], 2**20, (-128, 127), -128)
+    'TD_ROUND_POSITIVE'
+    """
+    in_range = all(factor.shift in _SHIFTS for factor in factors if factor.multiplier)
+    if clamp != _FULL_CLAMP or largest_sum >= _PLAIN_SUM_LIMIT or not in_range:
+        return ROUND_ANY
+    return "TD_ROUND_POSITIVE" if zero_point == _FULL_CLAMP[0] else "TD_ROUND_SHIFTED"
+
+
+def _folded(
+    weights: npt.NDArray[np.int8], bias: npt.NDArray[np.int32] | None, zero_point: int, reach: int
+) -> tuple[list[int], npt.NDArray[np.int64]]:
+    """What the sum of each channel starts from, and a bound of its magnitude.
+
+    Args:
+        weights: ``[channel, values of a window]``.
+        bias: One per channel; None for zeros.
+        zero_point: Of the input: what it adds to the sums is folded into the start.
+        reach: The largest magnitude of an input value.
+    """
+    wide = weights.astype(np.int64)
+    starts = (0 if bias is None else bias.astype(np.int64)) - zero_point * wide.sum(axis=1)
+    largest: npt.NDArray[np.int64] = np.abs(starts) + reach * np.abs(wide).sum(axis=1)
+    return starts.tolist(), largest
+
+
+def _factor_record(start: int, factor: Multiplier) -> tuple[int, int, int]:
+    """Bias and factor in the form of ``td_conv_channels`` and ``td_depthwise_factor``."""
+    return _int32(start), _int32(2 * factor.multiplier), -1 - factor.shift
 
 
 def _int32(value: int) -> int:

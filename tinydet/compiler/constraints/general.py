@@ -1,15 +1,15 @@
 """Constraints of all operators: types, sizes, scales."""
 
-from tinydet.compiler.constraints.kinds import (
+from tinydet.compiler.constraints.rule import (
     CONVOLUTIONS,
     INTEGER_KINDS,
     TAIL_KINDS,
     UNSCALED,
     activations,
     all_tensors,
+    constraint,
     is_whole,
 )
-from tinydet.compiler.constraints.rule import constraint
 from tinydet.compiler.ir import OPTIONS_OF_KIND, Graph, Op
 
 MAX_DIMENSION = 2**15 - 1

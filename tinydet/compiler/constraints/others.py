@@ -1,7 +1,6 @@
 """Constraints of operators without weights."""
 
-from tinydet.compiler.constraints.kinds import RESIZES, is_8_bit
-from tinydet.compiler.constraints.rule import constraint
+from tinydet.compiler.constraints.rule import RESIZES, constraint, is_8_bit
 from tinydet.compiler.ir import (
     ConcatOptions,
     Graph,

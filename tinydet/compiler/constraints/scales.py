@@ -5,8 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tinydet.compiler.constraints.kinds import WEIGHTED
-from tinydet.compiler.constraints.rule import constraint
+from tinydet.compiler.constraints.rule import WEIGHTED, constraint
 from tinydet.compiler.ir import Graph, MeanOptions, Op, SoftmaxOptions
 
 INT32_MAX = 2**31 - 1

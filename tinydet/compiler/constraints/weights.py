@@ -4,8 +4,7 @@ import math
 
 import numpy as np
 
-from tinydet.compiler.constraints.kinds import WEIGHTED
-from tinydet.compiler.constraints.rule import constraint
+from tinydet.compiler.constraints.rule import WEIGHTED, constraint
 from tinydet.compiler.ir import FullyConnectedOptions, Graph, Op
 
 BIAS_SCALE_TOLERANCE = 0.02  # of the output scale; TFLite's own limit

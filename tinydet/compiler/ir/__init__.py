@@ -1,71 +1,33 @@
 """The compiler's program: a graph of tensors and operators, frozen and verified."""
 
-from tinydet.compiler.ir.graph import (
-    BYTES_PER_ELEMENT,
-    MAX_ELEMENTS,
-    MAX_RANK,
-    Constant,
-    Graph,
-    Op,
-    Quantization,
-    Tensor,
-    read_only,
-    window_padding,
-    without_unused_tensors,
-)
-from tinydet.compiler.ir.options import (
-    OPTIONS_OF_KIND,
-    Activation,
-    AddOptions,
-    ConcatOptions,
-    ConvOptions,
-    DepthwiseOptions,
-    FullyConnectedOptions,
-    MeanOptions,
-    MulOptions,
-    NoOptions,
-    Options,
-    PackOptions,
-    Padding,
-    PadOptions,
-    PoolOptions,
-    ReshapeOptions,
-    ResizeOptions,
-    SoftmaxOptions,
-    StridedSliceOptions,
-)
-from tinydet.compiler.ir.verify import verify
-
-__all__ = [
-    "BYTES_PER_ELEMENT",
-    "MAX_ELEMENTS",
-    "MAX_RANK",
-    "OPTIONS_OF_KIND",
-    "Activation",
-    "AddOptions",
-    "ConcatOptions",
-    "Constant",
-    "ConvOptions",
-    "DepthwiseOptions",
-    "FullyConnectedOptions",
-    "Graph",
-    "MeanOptions",
-    "MulOptions",
-    "NoOptions",
-    "Op",
-    "Options",
-    "PackOptions",
-    "PadOptions",
-    "Padding",
-    "PoolOptions",
-    "Quantization",
-    "ReshapeOptions",
-    "ResizeOptions",
-    "SoftmaxOptions",
-    "StridedSliceOptions",
-    "Tensor",
-    "read_only",
-    "verify",
-    "window_padding",
-    "without_unused_tensors",
-]
+from tinydet.compiler.ir.graph import BYTES_PER_ELEMENT as BYTES_PER_ELEMENT
+from tinydet.compiler.ir.graph import MAX_RANK as MAX_RANK
+from tinydet.compiler.ir.graph import UINT8_SHIFT as UINT8_SHIFT
+from tinydet.compiler.ir.graph import Constant as Constant
+from tinydet.compiler.ir.graph import Graph as Graph
+from tinydet.compiler.ir.graph import Op as Op
+from tinydet.compiler.ir.graph import Quantization as Quantization
+from tinydet.compiler.ir.graph import Tensor as Tensor
+from tinydet.compiler.ir.graph import count_macs as count_macs
+from tinydet.compiler.ir.graph import read_only as read_only
+from tinydet.compiler.ir.graph import window_padding as window_padding
+from tinydet.compiler.ir.graph import without_unused_tensors as without_unused_tensors
+from tinydet.compiler.ir.options import OPTIONS_OF_KIND as OPTIONS_OF_KIND
+from tinydet.compiler.ir.options import Activation as Activation
+from tinydet.compiler.ir.options import AddOptions as AddOptions
+from tinydet.compiler.ir.options import ConcatOptions as ConcatOptions
+from tinydet.compiler.ir.options import ConvOptions as ConvOptions
+from tinydet.compiler.ir.options import DepthwiseOptions as DepthwiseOptions
+from tinydet.compiler.ir.options import FullyConnectedOptions as FullyConnectedOptions
+from tinydet.compiler.ir.options import MeanOptions as MeanOptions
+from tinydet.compiler.ir.options import MulOptions as MulOptions
+from tinydet.compiler.ir.options import NoOptions as NoOptions
+from tinydet.compiler.ir.options import Options as Options
+from tinydet.compiler.ir.options import PackOptions as PackOptions
+from tinydet.compiler.ir.options import PadOptions as PadOptions
+from tinydet.compiler.ir.options import PoolOptions as PoolOptions
+from tinydet.compiler.ir.options import ReshapeOptions as ReshapeOptions
+from tinydet.compiler.ir.options import ResizeOptions as ResizeOptions
+from tinydet.compiler.ir.options import SoftmaxOptions as SoftmaxOptions
+from tinydet.compiler.ir.options import StridedSliceOptions as StridedSliceOptions
+from tinydet.compiler.ir.verify import verify as verify

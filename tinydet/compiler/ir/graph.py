@@ -29,6 +29,8 @@ BYTES_PER_ELEMENT: dict[str, int] = {
 }
 MAX_RANK = 8
 MAX_ELEMENTS = 2**28  # of one tensor: 256 MiB as int8, far above any microcontroller's network
+UINT8_SHIFT = 128  # zero point of a uint8 tensor minus that of the same values in int8
+WEIGHTED_KINDS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,17 @@ class Tensor:
         return self.num_elements * BYTES_PER_ELEMENT[self.dtype]
 
     @property
+    def values(self) -> Constant:
+        """The values of a constant.
+
+        Raises:
+            ValueError: It is computed.
+        """
+        if self.data is None:
+            raise ValueError(f"tensor {self.name} is computed")
+        return self.data
+
+    @property
     def scale(self) -> float:
         """The one scale of a tensor quantized as a whole.
 
@@ -118,6 +131,17 @@ class Op:
     outputs: tuple[int, ...]
     options: Options
 
+    def source(self, position: int = 0) -> int:
+        """Index of the tensor that it reads at a position.
+
+        Raises:
+            ValueError: There is none.
+        """
+        index = self.inputs[position] if position < len(self.inputs) else None
+        if index is None:
+            raise ValueError(f"{self.name} has no input {position}")
+        return index
+
 
 @dataclass(frozen=True, eq=False)
 class Graph:
@@ -146,10 +170,7 @@ class Graph:
         Raises:
             ValueError: There is none.
         """
-        tensor = self.input(op, position)
-        if tensor is None:
-            raise ValueError(f"{op.name} has no input {position}")
-        return tensor
+        return self.tensors[op.source(position)]
 
     def output(self, op: Op, position: int = 0) -> Tensor:
         """The tensor an op writes at a position."""
@@ -171,6 +192,19 @@ class Graph:
     def with_ops(self, ops: tuple[Op, ...]) -> "Graph":
         """The same graph with other ops."""
         return replace(self, ops=ops)
+
+
+def count_macs(graph: Graph, op: Op) -> int:
+    """Multiply-accumulate operations of one inference; 0 for an operator without weights.
+
+    An output value of a convolution is a sum over one filter; products with padding count, as is
+    usual.
+    """
+    if op.kind not in WEIGHTED_KINDS:
+        return 0
+    weights = graph.required_input(op, 1).shape  # OHWI, 1HWC, [outputs, inputs]
+    per_value = weights[1:3] if op.kind == "DEPTHWISE_CONV_2D" else weights[1:]
+    return graph.output(op).num_elements * math.prod(per_value)
 
 
 def read_only(values: Constant) -> Constant:

@@ -7,8 +7,12 @@ Activation = Literal["NONE", "RELU", "RELU6", "RELU_N1_TO_1"]
 Padding = Literal["SAME", "VALID"] | tuple[int, int, int, int]
 
 
+class Options:
+    """What any operator is told."""
+
+
 @dataclass(frozen=True, kw_only=True)
-class ConvOptions:
+class ConvOptions(Options):
     """CONV_2D. ``padding`` is SAME, VALID or pixels ``(top, bottom, left, right)``."""
 
     stride_height: int = 1
@@ -27,7 +31,7 @@ class DepthwiseOptions(ConvOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PoolOptions:
+class PoolOptions(Options):
     """AVERAGE_POOL_2D and MAX_POOL_2D. The average counts only pixels inside the image."""
 
     stride_height: int = 1
@@ -39,21 +43,21 @@ class PoolOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AddOptions:
+class AddOptions(Options):
     """ADD."""
 
     activation: Activation = "NONE"
 
 
 @dataclass(frozen=True, kw_only=True)
-class MulOptions:
+class MulOptions(Options):
     """MUL."""
 
     activation: Activation = "NONE"
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConcatOptions:
+class ConcatOptions(Options):
     """CONCATENATION; ``axis`` is not negative."""
 
     axis: int
@@ -61,7 +65,7 @@ class ConcatOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ResizeOptions:
+class ResizeOptions(Options):
     """RESIZE_BILINEAR and RESIZE_NEAREST_NEIGHBOR; the size is the output's shape."""
 
     align_corners: bool = False
@@ -69,26 +73,26 @@ class ResizeOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PadOptions:
+class PadOptions(Options):
     """PAD by the input's zero point; ``(before, after)`` per dimension of the input."""
 
     paddings: tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReshapeOptions:
+class ReshapeOptions(Options):
     """RESHAPE; the new shape is the output's. SQUEEZE and EXPAND_DIMS are read as RESHAPE."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class SoftmaxOptions:
+class SoftmaxOptions(Options):
     """SOFTMAX over the last dimension."""
 
     beta: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class MeanOptions:
+class MeanOptions(Options):
     """MEAN over ``axes`` (ascending, not negative)."""
 
     axes: tuple[int, ...]
@@ -96,7 +100,7 @@ class MeanOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FullyConnectedOptions:
+class FullyConnectedOptions(Options):
     """FULLY_CONNECTED; weights ``[outputs, inputs]``, the input is read as ``[rows, inputs]``."""
 
     activation: Activation = "NONE"
@@ -104,7 +108,7 @@ class FullyConnectedOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StridedSliceOptions:
+class StridedSliceOptions(Options):
     """STRIDED_SLICE, constants only: bit ``i`` of a mask speaks of dimension ``i``."""
 
     begin_mask: int = 0
@@ -115,34 +119,16 @@ class StridedSliceOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PackOptions:
+class PackOptions(Options):
     """PACK, constants only: stacks its inputs along a new ``axis``."""
 
     axis: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
-class NoOptions:
+class NoOptions(Options):
     """LOGISTIC, QUANTIZE, DEQUANTIZE, RELU, RELU6, SHAPE, TILE."""
 
-
-Options = (
-    ConvOptions
-    | DepthwiseOptions
-    | PoolOptions
-    | AddOptions
-    | MulOptions
-    | ConcatOptions
-    | ResizeOptions
-    | PadOptions
-    | ReshapeOptions
-    | SoftmaxOptions
-    | MeanOptions
-    | FullyConnectedOptions
-    | StridedSliceOptions
-    | PackOptions
-    | NoOptions
-)
 
 OPTIONS_OF_KIND: dict[str, type[Options]] = {
     "CONV_2D": ConvOptions,

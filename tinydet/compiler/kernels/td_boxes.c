@@ -26,7 +26,7 @@ static float clip(float value) { return value < 0.0f ? 0.0f : (value > 1.0f ? 1.
 static int32_t code_of(uint32_t rank) { return MAX_CODE - (int32_t)(rank >> CODE_SHIFT); }
 
 /* Restore "a parent ranks after its children" below `parent` in a heap of `count` ranks. */
-static void sift_down(uint32_t *heap, int32_t parent, int32_t count) {
+static void sift_down(td_arena_u32 *heap, int32_t parent, int32_t count) {
     const uint32_t rank = heap[parent];
     for (;;) {
         int32_t child = 2 * parent + 1;
@@ -45,13 +45,13 @@ static void sift_down(uint32_t *heap, int32_t parent, int32_t count) {
     heap[parent] = rank;
 }
 
-static void make_heap(uint32_t *ranks, int32_t count) {
+static void make_heap(td_arena_u32 *ranks, int32_t count) {
     for (int32_t parent = count / 2 - 1; parent >= 0; parent--) {
         sift_down(ranks, parent, count);
     }
 }
 
-static void sort_heap(uint32_t *heap, int32_t count) {
+static void sort_heap(td_arena_u32 *heap, int32_t count) {
     for (int32_t last = count - 1; last > 0; last--) {
         const uint32_t rank = heap[last];
         heap[last] = heap[0];
@@ -62,7 +62,7 @@ static void sort_heap(uint32_t *heap, int32_t count) {
 
 /* The first max_candidates ranks from `from` on, in order; returns how many there are. */
 static int32_t next_candidates(const td_boxes_params *p, const int8_t *scores, uint32_t from,
-                               uint32_t *ranks) {
+                               td_arena_u32 *ranks) {
     const int32_t highest_code = code_of(from);
     int32_t lowest_code = p->score_threshold_code;
     int32_t count = 0;
@@ -187,7 +187,7 @@ static int32_t survives(const td_detection *candidate, const td_detection *kept,
 }
 
 int32_t td_find_boxes(const td_boxes_params *params, const int8_t *scores, const int8_t *deltas,
-                      uint32_t *scratch, td_detection *out, int32_t capacity) {
+                      td_arena_u32 *scratch, td_detection *out, int32_t capacity) {
     const td_boxes_params *p = params;
     const int32_t limit = capacity < p->max_detections ? capacity : p->max_detections;
     const uint32_t anchor_mask = ((uint32_t)1 << p->anchor_bits) - 1;

@@ -21,6 +21,8 @@
 
 #include <stdint.h>
 
+#include "td_arena.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -93,7 +95,7 @@ typedef struct {
  * are never among them.
  */
 int32_t td_find_boxes(const td_boxes_params *params, const int8_t *scores, const int8_t *deltas,
-                      uint32_t *scratch, td_detection *out, int32_t capacity);
+                      td_arena_u32 *scratch, td_detection *out, int32_t capacity);
 
 #ifdef __cplusplus
 }

@@ -45,7 +45,7 @@ TD_INLINE int16_t conv_input_value(uint8_t bits, int is_unsigned) {
 
 /* `fours` times four values of each of four pixels. */
 TD_INLINE void conv_gather_fours(const uint8_t *const in[TD_CONV_PIXELS], int32_t fours, int is_unsigned,
-                                 int16_t *out) {
+                                 td_arena_s16 *out) {
 #ifdef TD_DSP
     if (fours > 0 && is_unsigned) {
         conv_gather_u8_dsp(in, fours, out);
@@ -66,7 +66,7 @@ TD_INLINE void conv_gather_fours(const uint8_t *const in[TD_CONV_PIXELS], int32_
 
 /* A run of four pixels that lies inside the image for each of them. */
 TD_INLINE void conv_gather_inside(const uint8_t *const in[TD_CONV_PIXELS], int32_t length, int is_unsigned,
-                                  int16_t *out) {
+                                  td_arena_s16 *out) {
     const int32_t fours = length >> 2;
     conv_gather_fours(in, fours, is_unsigned, out);
     out += 16 * fours;
@@ -87,7 +87,7 @@ TD_INLINE int32_t conv_place(const conv_runs *runs, int32_t index) {
 
 /* A run of one pixel, a part of which lies outside: at column x_start, in a row or (NULL) outside of all. */
 TD_CONV_SHARED void conv_gather_clipped(const td_conv_params *p, const conv_runs *runs, const uint8_t *row,
-                                   int32_t x_start, int is_unsigned, int16_t *out) {
+                                   int32_t x_start, int is_unsigned, td_arena_s16 *out) {
     int32_t index = 0;
     for (int32_t x = x_start; x < x_start + runs->pixels; x++) {
         const int is_inside = row != NULL && x >= 0 && x < p->input_width;
@@ -112,7 +112,7 @@ TD_INLINE const uint8_t *conv_input_row(const td_conv_params *p, const uint8_t *
 
 /* Run (i, j) of the window for four pixels of a row that lie inside the image; 0: they do not. */
 TD_INLINE int conv_gather_in_row(const td_conv_params *p, const conv_runs *runs, const uint8_t *row,
-                                 int32_t x, int is_unsigned, int16_t *out) {
+                                 int32_t x, int is_unsigned, td_arena_s16 *out) {
     const ptrdiff_t step = p->stride_width * p->input_channels;
     const uint8_t *in[TD_CONV_PIXELS];
     if (row == NULL || x < 0 || x + (TD_CONV_PIXELS - 1) * p->stride_width + runs->pixels > p->input_width) {
@@ -128,7 +128,7 @@ TD_INLINE int conv_gather_in_row(const td_conv_params *p, const conv_runs *runs,
 
 /* Run (i, j) of the window for any pixels. */
 TD_CONV_SHARED void conv_gather_any(const td_conv_params *p, const conv_runs *runs, const uint8_t *input,
-                               const conv_pixels *pixels, int32_t i, int32_t j, int is_unsigned, int16_t *out) {
+                               const conv_pixels *pixels, int32_t i, int32_t j, int is_unsigned, td_arena_s16 *out) {
     const uint8_t *in[TD_CONV_PIXELS], *rows[TD_CONV_PIXELS], *inside = NULL;
     int32_t columns[TD_CONV_PIXELS];
     for (int32_t k = 0; k < TD_CONV_PIXELS; k++) {
@@ -157,7 +157,7 @@ TD_CONV_SHARED void conv_gather_any(const td_conv_params *p, const conv_runs *ru
 }
 
 TD_INLINE void conv_gather(const td_conv_params *p, const conv_runs *runs, const uint8_t *input,
-                           const conv_pixels *pixels, int is_unsigned, int16_t *out) {
+                           const conv_pixels *pixels, int is_unsigned, td_arena_s16 *out) {
     const int32_t y = pixels->y * p->stride_height - p->pad_top;
     const int32_t x = pixels->x * p->stride_width - p->pad_left;
     for (int32_t i = 0; i < runs->rows; i++) {
@@ -171,7 +171,19 @@ TD_INLINE void conv_gather(const td_conv_params *p, const conv_runs *runs, const
     }
 }
 
+#if defined(__GNUC__)
 typedef uint32_t conv_word __attribute__((aligned(1), may_alias)); /* anywhere */
+#endif
+
+TD_INLINE void conv_fill_gap(int8_t zero_point, int8_t *at, int32_t gap) {
+#if defined(__GNUC__)
+    if (gap == 4) {
+        *(conv_word *)(void *)at = 0x01010101u * (uint8_t)zero_point;
+        return;
+    }
+#endif
+    td_fill(zero_point, at, gap);
+}
 
 /* The zero points around each channel of a planar row. Behind a channel and in front of the next one they are
  * one gap; four bytes as a rule. */
@@ -182,11 +194,7 @@ TD_CONV_SHARED void conv_fill_pads(const td_conv_params *p, int8_t *row) {
     int8_t *at = row + p->output_pad_left + p->output_width;
     td_fill(zero_point, row, p->output_pad_left);
     for (int32_t c = p->output_channels - 1; c > 0; c--, at += stride) {
-        if (gap == 4) {
-            *(conv_word *)(void *)at = 0x01010101u * (uint8_t)zero_point;
-        } else {
-            td_fill(zero_point, at, gap);
-        }
+        conv_fill_gap(zero_point, at, gap);
     }
     td_fill(zero_point, at, p->output_pad_right);
 }
@@ -228,7 +236,7 @@ TD_CONV_SHARED void conv_block(const td_conv_params *p, const td_conv_block *blo
 }
 
 /* Pairs [begin, end) of channels, of pixels that are yet to come. */
-TD_INLINE void conv_prepare(const td_conv_params *p, const conv_runs *runs, int16_t *gathered, int32_t begin,
+TD_INLINE void conv_prepare(const td_conv_params *p, const conv_runs *runs, td_arena_s16 *gathered, int32_t begin,
                             int32_t end, td_conv_block *block) {
     const ptrdiff_t pairs = (ptrdiff_t)runs->rows * runs->columns * runs->pairs;
     block->first = 2 * (ptrdiff_t)begin * p->channel_stride;
@@ -242,7 +250,7 @@ TD_INLINE void conv_prepare(const td_conv_params *p, const conv_runs *runs, int1
 }
 
 TD_INLINE void conv_rows(const td_conv_params *p, const uint8_t *input, int is_unsigned, int8_t *output,
-                         int16_t *gathered, int32_t y_begin, int32_t y_end) {
+                         td_arena_s16 *gathered, int32_t y_begin, int32_t y_end) {
     const conv_runs runs = conv_runs_of(p);
     const int32_t whole_pairs = p->output_channels / 2;
     conv_pixels pixels = {y_begin, 0, TD_CONV_PIXELS, 0};
@@ -275,10 +283,10 @@ TD_INLINE void conv_rows(const td_conv_params *p, const uint8_t *input, int is_u
 
 void td_conv_s8(const td_conv_params *p, const int8_t *input, int8_t *output, void *scratch, int32_t y_begin,
                 int32_t y_end) {
-    conv_rows(p, (const uint8_t *)input, 0, output, (int16_t *)scratch, y_begin, y_end);
+    conv_rows(p, (const uint8_t *)input, 0, output, (td_arena_s16 *)scratch, y_begin, y_end);
 }
 
 void td_conv_u8(const td_conv_params *p, const uint8_t *input, int8_t *output, void *scratch, int32_t y_begin,
                 int32_t y_end) {
-    conv_rows(p, input, 1, output, (int16_t *)scratch, y_begin, y_end);
+    conv_rows(p, input, 1, output, (td_arena_s16 *)scratch, y_begin, y_end);
 }

@@ -25,7 +25,7 @@ typedef struct {
     ptrdiff_t first;                /* of the channels, as a distance from channel 0 */
     int32_t rounded_offset;         /* 2 * output offset + 1 */
     const td_conv_channels *channels;
-    const int16_t *gathered, *gathered_end; /* 4-byte aligned */
+    const td_arena_s16 *gathered, *gathered_end; /* 4-byte aligned */
     const int8_t *weights;                  /* 4-byte aligned */
     ptrdiff_t channel_stride; /* from a channel of an output pixel to the next; 0: the first of a pair is overwritten */
     const td_conv_channels *channels_end;
@@ -77,7 +77,7 @@ typedef conv_v16s16 conv_v16s16_at __attribute__((aligned(4), may_alias));
 TD_INLINE void conv_sums(const td_conv_block *b, const int8_t *weights, int is_joined,
                          int32_t sums[2][TD_CONV_PIXELS]) {
     conv_v8s32 first = {0}, second = {0};
-    const int16_t *in = b->gathered;
+    const td_arena_s16 *in = b->gathered;
     for (; b->gathered_end - in >= 32; in += 32, weights += 16) {
         conv_v16s8 narrow = *(const conv_v16s8_at *)weights;
         if (is_joined) { /* the upper byte is one too low where the lower one is negative */
@@ -137,7 +137,7 @@ TD_INLINE conv_v4s32 conv_multiply_pairs(conv_v8s16 a, conv_v8s16 b) {
 static __attribute__((noinline)) void conv_sums(const td_conv_block *b, const int8_t *weights, int is_joined,
                                                 int32_t sums[2][TD_CONV_PIXELS]) {
     conv_v4s32 sum_0 = {0}, sum_1 = {0};
-    const int16_t *in = b->gathered;
+    const td_arena_s16 *in = b->gathered;
     for (; b->gathered_end - in >= 32; in += 32, weights += 16) {
         conv_v16s8 narrow = *(const conv_v16s8_at *)weights;
         if (is_joined) { /* the upper byte is one too low where the lower one is negative */
@@ -182,7 +182,7 @@ TD_INLINE void conv_sums(const td_conv_block *b, const int8_t *weights, int is_j
     for (int pixel = 0; pixel < TD_CONV_PIXELS; pixel += 2) {
         int32_t sum_00 = 0, sum_01 = 0, sum_10 = 0, sum_11 = 0;
         const int8_t *w = weights;
-        for (const int16_t *in = b->gathered + 2 * pixel; in < b->gathered_end; in += 8, w += 4) {
+        for (const td_arena_s16 *in = b->gathered + 2 * pixel; in < b->gathered_end; in += 8, w += 4) {
             for (int half = 0; half < 2; half++) {
                 const int32_t first = w[2 * half], second = conv_second_weight(w + 2 * half, is_joined);
                 sum_00 += in[half] * first;

@@ -8,6 +8,17 @@
 
 #ifdef TD_DSP
 
+/* What the assembler code below knows of the structures. */
+_Static_assert(offsetof(td_conv_block, first) == 16 && offsetof(td_conv_block, rounded_offset) == 20 &&
+                   offsetof(td_conv_block, channels) == 24 && offsetof(td_conv_block, gathered) == 28 &&
+                   offsetof(td_conv_block, gathered_end) == 32 && offsetof(td_conv_block, weights) == 36 &&
+                   offsetof(td_conv_block, channel_stride) == 40 &&
+                   offsetof(td_conv_block, channels_end) == 44 && sizeof(td_conv_block) == 48,
+               "conv_block_dsp reads td_conv_block as twelve words");
+_Static_assert(offsetof(td_conv_channels, first_multiplier) == 8 &&
+                   offsetof(td_conv_channels, second_multiplier) == 16 && sizeof(td_conv_channels) == 24,
+               "conv_block_dsp reads td_conv_channels as six words");
+
 /* A step multiplies two values of four pixels by those weights of two channels: r2 to r5 are the sums of the
  * first channel, r6 to r9 of the second; r0 walks through `gathered`, r1 through `weights`. */
 #define TD_CONV_LOAD_WEIGHTS    \
@@ -150,12 +161,12 @@ TD_CONV_NAKED conv_block_joined_dsp(__attribute__((unused)) const td_conv_block 
 
 /* `fours` times four values of each of four pixels. */
 TD_CONV_NAKED conv_gather_s8_dsp(__attribute__((unused)) const uint8_t *const in[TD_CONV_PIXELS],
-                                 __attribute__((unused)) int32_t fours, __attribute__((unused)) int16_t *out) {
+                                 __attribute__((unused)) int32_t fours, __attribute__((unused)) td_arena_s16 *out) {
     TD_CONV_GATHER("sxtb16");
 }
 
 TD_CONV_NAKED conv_gather_u8_dsp(__attribute__((unused)) const uint8_t *const in[TD_CONV_PIXELS],
-                                 __attribute__((unused)) int32_t fours, __attribute__((unused)) int16_t *out) {
+                                 __attribute__((unused)) int32_t fours, __attribute__((unused)) td_arena_s16 *out) {
     TD_CONV_GATHER("uxtb16");
 }
 

@@ -38,6 +38,14 @@ typedef struct {
     int32_t output_channels;
 } planar_row_dsp;
 
+_Static_assert(offsetof(planar_row_dsp, fours_span) == 8 && offsetof(planar_row_dsp, pixels_left) == 12 &&
+                   offsetof(planar_row_dsp, rounded_offset) == 16 && offsetof(planar_row_dsp, input_step) == 20 &&
+                   offsetof(planar_row_dsp, output_step) == 28 && offsetof(planar_row_dsp, last_input_step) == 32 &&
+                   offsetof(planar_row_dsp, row) == 36 && offsetof(planar_row_dsp, output) == 48 &&
+                   offsetof(planar_row_dsp, output_channels) == 52,
+               "the assembler code reads planar_row_dsp as fourteen words");
+_Static_assert(sizeof(td_depthwise_channel) == 20, "the assembler code reads td_depthwise_channel as five words");
+
 /* Sums are taken twice, by doubled weights and biases: SMMLAR then gives `high`, and the addend with it.
  *
  * Registers: r0-r2 the rows, r3 the output, r12 the output channels, lr twice the bias, r4-r7 the sums of four

@@ -34,6 +34,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "td_arena.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -310,10 +312,10 @@ typedef struct {
     int32_t zero_point; /* of the 8-bit side */
 } td_dequantize_params;
 
-void td_dequantize_s8(const td_dequantize_params *p, const int8_t *input, float *output, int32_t begin, int32_t end);
-void td_dequantize_u8(const td_dequantize_params *p, const uint8_t *input, float *output, int32_t begin, int32_t end);
-void td_quantize_s8(const td_dequantize_params *p, const float *input, int8_t *output, int32_t begin, int32_t end);
-void td_quantize_u8(const td_dequantize_params *p, const float *input, uint8_t *output, int32_t begin, int32_t end);
+void td_dequantize_s8(const td_dequantize_params *p, const int8_t *input, td_arena_f32 *output, int32_t begin, int32_t end);
+void td_dequantize_u8(const td_dequantize_params *p, const uint8_t *input, td_arena_f32 *output, int32_t begin, int32_t end);
+void td_quantize_s8(const td_dequantize_params *p, const td_arena_f32 *input, int8_t *output, int32_t begin, int32_t end);
+void td_quantize_u8(const td_dequantize_params *p, const td_arena_f32 *input, uint8_t *output, int32_t begin, int32_t end);
 
 #ifdef __cplusplus
 }

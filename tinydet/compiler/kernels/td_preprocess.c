@@ -1,5 +1,6 @@
 #include "td_preprocess.h"
 
+#include "td_arena.h"
 #include "td_placement.h"
 
 #if defined(__GNUC__) && !defined(__clang__)
@@ -115,7 +116,7 @@ static void nearest_row(td_preprocess_state *s, const uint8_t *pixels, int32_t r
 }
 
 /* A source row blended along x, in 1/256: at most 255 * 256. */
-static void blend_columns(const td_preprocess_state *s, const uint8_t *pixels, uint16_t *blended) {
+static void blend_columns(const td_preprocess_state *s, const uint8_t *pixels, td_arena_u16 *blended) {
     const td_placement *placed = &s->placement;
     const int32_t n = placed->source_width;
     for (int32_t o = 0; o < placed->width; o++) {
@@ -136,7 +137,7 @@ static void bilinear_row(td_preprocess_state *s, const uint8_t *pixels, int32_t 
     const td_placement *placed = &s->placement;
     const int32_t n = placed->source_height;
     const int32_t m = placed->height;
-    uint16_t *blended = (uint16_t *)s->scratch; /* the last even row, then the last odd row */
+    td_arena_u16 *blended = (td_arena_u16 *)s->scratch; /* the last even row, then the last odd row */
     const int32_t step = CHANNELS * s->params.width;
     int32_t position = bilinear_position(s->output_row, n, m);
     if (row < position >> 8) {
@@ -144,8 +145,8 @@ static void bilinear_row(td_preprocess_state *s, const uint8_t *pixels, int32_t 
     }
     blend_columns(s, pixels, blended + (row & 1) * step);
     while (s->output_row < m && smaller((position >> 8) + 1, n - 1) == row) {
-        const uint16_t *upper = blended + (position >> 8 & 1) * step;
-        const uint16_t *lower = blended + (row & 1) * step;
+        const td_arena_u16 *upper = blended + (position >> 8 & 1) * step;
+        const td_arena_u16 *lower = blended + (row & 1) * step;
         const uint32_t share = (uint32_t)(position & 255);
         uint8_t *output = output_pixels(s);
         for (int32_t o = 0; o < placed->width; o++) {
@@ -162,7 +163,7 @@ static void bilinear_row(td_preprocess_state *s, const uint8_t *pixels, int32_t 
 }
 
 /* Sums of a source row under each output column, in 1 / (placed width) pixel. */
-static void sum_columns(const td_preprocess_state *s, const uint8_t *pixels, uint32_t *sums) {
+static void sum_columns(const td_preprocess_state *s, const uint8_t *pixels, td_arena_u32 *sums) {
     const td_placement *placed = &s->placement;
     uint8_t rgb[CHANNELS] = {0, 0, 0};
     int32_t column = placed->source_left;
@@ -192,8 +193,8 @@ static void sum_columns(const td_preprocess_state *s, const uint8_t *pixels, uin
 static void area_row(td_preprocess_state *s, const uint8_t *pixels, int32_t row) {
     const td_placement *placed = &s->placement;
     const uint32_t area = (uint32_t)(placed->source_height * placed->source_width);
-    uint32_t *totals = (uint32_t *)s->scratch;
-    uint32_t *sums = totals + CHANNELS * s->params.width;
+    td_arena_u32 *totals = (td_arena_u32 *)s->scratch;
+    td_arena_u32 *sums = totals + CHANNELS * s->params.width;
     int32_t rest = placed->height; /* of this row, in 1 / (placed height) row */
     int32_t need = (s->output_row + 1) * placed->source_height - row * placed->height;
     sum_columns(s, pixels, sums);
@@ -210,7 +211,7 @@ static void area_row(td_preprocess_state *s, const uint8_t *pixels, int32_t row)
             break;
         }
         uint8_t *output = output_pixels(s);
-        const uint32_t *total = totals;
+        const td_arena_u32 *total = totals;
         for (int32_t o = 0; o < placed->width; o++) {
             write_pixel(s->params.color_mode, (total[0] + area / 2) / area,
                         (total[1] + area / 2) / area, (total[2] + area / 2) / area, output);

@@ -21,14 +21,14 @@ TD_INLINE int32_t quantized(const td_dequantize_params *p, float value, int32_t 
     return td_clamp(whole + p->zero_point, low, high);
 }
 
-void td_quantize_s8(const td_dequantize_params *p, const float *input, int8_t *output, int32_t begin,
+void td_quantize_s8(const td_dequantize_params *p, const td_arena_f32 *input, int8_t *output, int32_t begin,
                     int32_t end) {
     for (int32_t i = begin; i < end; i++) {
         output[i] = (int8_t)quantized(p, input[i], -128, 127);
     }
 }
 
-void td_quantize_u8(const td_dequantize_params *p, const float *input, uint8_t *output, int32_t begin,
+void td_quantize_u8(const td_dequantize_params *p, const td_arena_f32 *input, uint8_t *output, int32_t begin,
                     int32_t end) {
     for (int32_t i = begin; i < end; i++) {
         output[i] = (uint8_t)quantized(p, input[i], 0, 255);

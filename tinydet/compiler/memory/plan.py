@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Literal
 
 from tinydet.compiler.memory.buffers import Buffer, Offset, lower_bound_bytes
 from tinydet.compiler.memory.planners import arena_bytes
 from tinydet.compiler.memory.timeline import Timeline, make_timeline
 from tinydet.compiler.memory.validator import Layout, Turn, find_faults, validate_offsets
 from tinydet.compiler.schedule import Schedule, SegmentMaker, StepNumber, make_flow, overhead
+
+InputMode = Literal["image", "caller", "rows"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,11 +75,15 @@ class Plan:
         buffer = self.timeline.state_buffer
         return None if buffer is None else (self.offsets[buffer], self.buffers[buffer].size_bytes)
 
-    def to_json(self) -> dict[str, Any]:
-        """The content of ``plan.json``: every number in bytes, events and steps from 0."""
-        from tinydet.compiler.memory.record import plan_record
+    @property
+    def input_mode(self) -> InputMode:
+        """``image``: it lies in the arena; ``caller``: outside of it; ``rows``: it comes by rows.
 
-        return plan_record(self)
+        In the last two ``NAME_run`` and ``NAME_detect`` take it from outside.
+        """
+        if self.schedule.flow.external_input:
+            return "caller"
+        return "image" if self.state is None else "rows"
 
 
 def proven(plan: Plan) -> Plan:

@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import prod
 from typing import Literal
 
-from tinydet.compiler.ir import Graph
+from tinydet.compiler.ir import Graph, count_macs
 from tinydet.compiler.memory.choice import SegmentChoice
-from tinydet.compiler.memory.plan import Plan, proven
+from tinydet.compiler.memory.plan import InputMode, Plan, proven
 from tinydet.compiler.memory.planners import SEARCH_ROUNDS, plan_best
 from tinydet.compiler.memory.timeline import make_timeline
 from tinydet.compiler.schedule import (
@@ -21,14 +20,12 @@ from tinydet.compiler.schedule import (
 from tinydet.errors import CompilerError
 
 Objective = Literal["balanced", "ram", "speed"]
-InputMode = Literal["image", "caller", "rows"]
 
 BALANCED_OVERHEAD = 0.01  # of the network's instructions may go into saving memory
 FINISHED_SKETCHES = 3  # of the plans with roughly placed buffers, the best are placed with care
 CLOSE_ENOUGH = 1.03  # times what input and outputs need: no other order is tried
 LIMIT_STEP = 1.03  # from one limit of bytes alive at once that is tried to the next, at least
 MAX_LIMITS = 16  # about so many are tried
-WEIGHTED_KINDS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 INSTRUCTIONS_PER_MAC = 1.2  # about that of the kernels; only sets what 1 % of a network is
 
 
@@ -67,7 +64,7 @@ def plan_memory(graph: Graph, request: PlanRequest | None = None) -> Plan:
         one with the smallest arena.
 
     Raises:
-        CompilerError: Rows are to be fed, but the input is no image.
+        CompilerError: Rows are to be fed, but the input is not an image.
         AssertionError: The validator found a fault: a bug of the planner.
     """
     request = request or PlanRequest()
@@ -122,7 +119,9 @@ class _Planner:
             )
         )
         if request.input_mode == "rows" and not self._maker.flow.steps[0].by_rows:
-            raise CompilerError(["rows are to be fed, but the input of the network is no image"])
+            raise CompilerError(
+                ["rows are to be fed, but the input of the network is not an image"]
+            )
 
     def unstreamed(self) -> Plan:
         """Every operator in one piece."""
@@ -186,14 +185,7 @@ class _Planner:
 
 def instructions(graph: Graph) -> float:
     """A rough estimate for a whole network, to compare an overhead with."""
-    total = 0
-    for op in graph.ops:
-        if op.kind in WEIGHTED_KINDS:
-            weights = graph.required_input(op, 1).shape
-            depthwise = op.kind == "DEPTHWISE_CONV_2D"
-            taps = prod(weights[1:3]) if depthwise else prod(weights[1:])
-            total += graph.output(op).num_elements * taps
-    return INSTRUCTIONS_PER_MAC * total
+    return INSTRUCTIONS_PER_MAC * sum(count_macs(graph, op) for op in graph.ops)
 
 
 def _rank(plan: Plan) -> tuple[int, int]:

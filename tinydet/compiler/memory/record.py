@@ -1,26 +1,22 @@
 """``plan.json``: the plan as a program of another kind can read it."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tinydet.compiler.memory.buffers import live_bytes
+from tinydet.compiler.memory.plan import Plan, whole_tensor_peak_bytes
 from tinydet.compiler.memory.timeline import step_live_bytes
 from tinydet.compiler.schedule import Part
 
-if TYPE_CHECKING:
-    from tinydet.compiler.memory.plan import Plan
 
-
-def plan_record(plan: "Plan") -> dict[str, Any]:
-    """All of a plan; sizes and offsets in bytes, events and steps counted from 0."""
-    from tinydet.compiler.memory.plan import whole_tensor_peak_bytes
-
+def plan_record(plan: Plan) -> dict[str, Any]:
+    """The content of ``plan.json``: every number in bytes, events and steps from 0."""
     live = live_bytes(plan.buffers)
     highest = step_live_bytes(plan.timeline, live)
     return {
         "arena_bytes": plan.arena_bytes,
         "lower_bound_bytes": plan.lower_bound_bytes,
         "whole_tensor_peak_bytes": whole_tensor_peak_bytes(plan.schedule),
-        "input": _input_mode(plan),
+        "input": plan.input_mode,
         "segments": _segments(plan),
         "buffers": _buffers(plan),
         "tensors": _tensors(plan),
@@ -35,13 +31,7 @@ def plan_record(plan: "Plan") -> dict[str, Any]:
     }
 
 
-def _input_mode(plan: "Plan") -> str:
-    if plan.schedule.flow.external_input:
-        return "caller"
-    return "image" if plan.state is None else "rows"
-
-
-def _segments(plan: "Plan") -> list[dict[str, Any]]:
+def _segments(plan: Plan) -> list[dict[str, Any]]:
     flow = plan.schedule.flow
     tensors = flow.graph.tensors
     records = []
@@ -63,7 +53,7 @@ def _segments(plan: "Plan") -> list[dict[str, Any]]:
     return records
 
 
-def _buffers(plan: "Plan") -> list[dict[str, Any]]:
+def _buffers(plan: Plan) -> list[dict[str, Any]]:
     steps = plan.timeline.event_steps.tolist()
     return [
         {
@@ -80,7 +70,7 @@ def _buffers(plan: "Plan") -> list[dict[str, Any]]:
     ]
 
 
-def _tensors(plan: "Plan") -> list[dict[str, Any]]:
+def _tensors(plan: Plan) -> list[dict[str, Any]]:
     flow = plan.schedule.flow
     written: dict[int, Part] = {part.tensor: part for part in flow.parts}
     records = []

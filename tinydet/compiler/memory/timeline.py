@@ -20,12 +20,11 @@ class Timeline:
     """Buffers and events of a schedule.
 
     Attributes:
-        buffers: Whole tensors (one per storage that is no ring), rings, scratch memory, state.
+        buffers: Whole tensors (one per storage that is not a ring), rings, scratch memory, state.
         storage_buffers: Storage -> its buffer. Storages in memory of the caller have none.
         scratch_buffers: Step -> the buffer that its kernel works in.
         state_buffer: What is kept between two rows that are fed; None where the input comes whole.
         event_steps: Step of each event.
-        event_rows: Row that each event computes; 0 where it computes all.
     """
 
     buffers: tuple[Buffer, ...]
@@ -33,7 +32,6 @@ class Timeline:
     scratch_buffers: dict[StepNumber, int]
     state_buffer: int | None
     event_steps: IntArray
-    event_rows: IntArray
 
 
 class _Pieces:
@@ -70,7 +68,6 @@ class _TimelineMaker:
         self._scratch: dict[StepNumber, _Pieces] = {}
         self._state: _Pieces | None = None
         self._steps: list[IntArray] = []
-        self._rows: list[IntArray] = []
         self._events = 0
 
     def timeline(self) -> Timeline:
@@ -95,7 +92,6 @@ class _TimelineMaker:
             scratch_buffers,
             state_buffer,
             np.concatenate(self._steps),
-            np.concatenate(self._rows),
         )
 
     def _storage_buffer(self, storage: int) -> Buffer:
@@ -120,7 +116,6 @@ class _TimelineMaker:
         order = np.argsort(np.concatenate(own), kind="stable")
         times = np.concatenate(own)[order]
         self._steps.append(np.repeat([s.number for s in steps], [s.rows for s in steps])[order])
-        self._rows.append(np.concatenate([np.arange(s.rows) for s in steps])[order])
         for part in self._schedule.maker.parts_alive(segment):
             self._add_part(segment, part, times)
         for step, step_times in zip(steps, own, strict=True):

@@ -2,14 +2,20 @@
 
 from dataclasses import replace
 
-from tinydet.compiler.ir import ConvOptions, Graph, Op, PadOptions, PoolOptions, ReshapeOptions
+from tinydet.compiler.ir import (
+    UINT8_SHIFT,
+    ConvOptions,
+    Graph,
+    Op,
+    PadOptions,
+    PoolOptions,
+    ReshapeOptions,
+)
 from tinydet.compiler.passes.editing import (
     with_ops_replaced,
     with_readers_moved,
     without_dead_ops,
 )
-
-UINT8_SHIFT = 128
 
 
 def fold_input_type(graph: Graph) -> Graph:

@@ -67,11 +67,6 @@ def _folded(op: Op, inputs: list[Tensor], output: Tensor) -> Constant | None:
         return None
 
 
-def _data(tensor: Tensor) -> Constant:
-    assert tensor.data is not None
-    return tensor.data
-
-
 def _shape(_: Op, inputs: list[Tensor], __: Tensor) -> Constant:
     return np.array(inputs[0].shape)
 
@@ -80,8 +75,8 @@ def _strided_slice(op: Op, inputs: list[Tensor], _: Tensor) -> Constant:
     """A slice of a list; its constraint has seen to the rest."""
     options = op.options
     assert isinstance(options, StridedSliceOptions)
-    begin, end, stride = (int(_data(tensor)[0]) for tensor in inputs[1:4])
-    values = _data(inputs[0])
+    begin, end, stride = (int(tensor.values[0]) for tensor in inputs[1:4])
+    values = inputs[0].values
     if options.shrink_axis_mask & 1:
         return np.asarray(values[begin])
     first = None if options.begin_mask & 1 else begin
@@ -91,23 +86,23 @@ def _strided_slice(op: Op, inputs: list[Tensor], _: Tensor) -> Constant:
 
 def _pack(op: Op, inputs: list[Tensor], _: Tensor) -> Constant:
     assert isinstance(op.options, PackOptions)
-    return np.stack([_data(tensor) for tensor in inputs], axis=op.options.axis)
+    return np.stack([tensor.values for tensor in inputs], axis=op.options.axis)
 
 
 def _tile(_: Op, inputs: list[Tensor], output: Tensor) -> Constant:
-    multiples = [int(m) for m in _data(inputs[1]).reshape(-1)]
+    multiples = [int(m) for m in inputs[1].values.reshape(-1)]
     if tuple(n * m for n, m in zip(inputs[0].shape, multiples, strict=True)) != output.shape:
         raise ValueError("multiples do not fit")  # before they allocate anything
-    return np.tile(_data(inputs[0]), _data(inputs[1]))
+    return np.tile(inputs[0].values, inputs[1].values)
 
 
 def _concatenation(op: Op, inputs: list[Tensor], _: Tensor) -> Constant:
     assert isinstance(op.options, ConcatOptions)
-    return np.concatenate([_data(tensor) for tensor in inputs], axis=op.options.axis)
+    return np.concatenate([tensor.values for tensor in inputs], axis=op.options.axis)
 
 
 def _reshape(_: Op, inputs: list[Tensor], __: Tensor) -> Constant:
-    return _data(inputs[0])
+    return inputs[0].values
 
 
 def _dequantize(_: Op, inputs: list[Tensor], __: Tensor) -> Constant:
@@ -117,8 +112,8 @@ def _dequantize(_: Op, inputs: list[Tensor], __: Tensor) -> Constant:
 def dequantized(tensor: Tensor) -> Constant:
     """The real values of a constant, float32, rounded once as TFLite does."""
     if tensor.dtype == "float32":
-        return _data(tensor)
-    centred = _data(tensor).astype(np.float64) - tensor.zero_point
+        return tensor.values
+    centred = tensor.values.astype(np.float64) - tensor.zero_point
     real: Constant = (tensor.scale * centred).astype(np.float32)
     return real
 

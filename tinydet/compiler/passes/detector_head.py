@@ -6,14 +6,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from tinydet.compiler.ir import ConcatOptions, Graph, Op, Quantization, Tensor
+from tinydet.compiler.ir import UINT8_SHIFT, ConcatOptions, Graph, Op, Quantization, Tensor
 from tinydet.compiler.passes.constant_folding import dequantized
 from tinydet.compiler.passes.editing import without_dead_ops
 from tinydet.errors import ModelFileError
 
 BOX_COLUMNS = 4
 COLUMN_AXIS = 2
-UINT8_SHIFT = 128  # zero point of a uint8 copy minus that of its int8 original
 PROBABILITIES = ("SOFTMAX", "LOGISTIC")
 # What may stand between the probabilities and the output: none of them changes a value.
 CARRIERS = ("QUANTIZE", "DEQUANTIZE", "RESHAPE", "CONCATENATION")
@@ -103,7 +102,7 @@ class _Trace:
         """The tensor of which this one is a copy in another type."""
         op = self.producer(index)
         while op is not None and _is_copy(self._graph, op):
-            index = _first_input(op)
+            index = op.source()
             op = self.producer(index)
         return index
 
@@ -121,12 +120,6 @@ class _Trace:
             else:
                 pending += [i for i in op.inputs if i is not None]
         return found and not pending
-
-
-def _first_input(op: Op) -> int:
-    index = op.inputs[0]
-    assert index is not None
-    return index
 
 
 def _is_join(graph: Graph, op: Op) -> bool:
@@ -195,4 +188,4 @@ def _no_detector(graph: Graph, parts: Sequence[int], where: object) -> ModelFile
         return f"{constant}{tensor.dtype} {'x'.join(map(str, tensor.shape))}"
 
     listed = ", ".join(described(index) for index in parts)
-    return ModelFileError(where, f"its outputs are no detector's ({listed})", REMEDY)
+    return ModelFileError(where, f"its outputs are not those of a detector ({listed})", REMEDY)

@@ -3,12 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from tinydet.compiler.ir import Graph, Op, Tensor, without_unused_tensors
-
-
-def with_tensor(graph: Graph, tensor: Tensor) -> tuple[Graph, int]:
-    """The graph with one more tensor, and its index."""
-    return replace(graph, tensors=(*graph.tensors, tensor)), len(graph.tensors)
+from tinydet.compiler.ir import Graph, Op, without_unused_tensors
 
 
 def with_readers_moved(graph: Graph, moves: Mapping[int, int]) -> Graph:

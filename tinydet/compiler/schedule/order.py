@@ -4,7 +4,7 @@ from tinydet.compiler.ir import Graph
 
 
 def late_order(graph: Graph) -> Graph:
-    """The same network, each operator as late as it is worth while.
+    """The same network, each operator as late as that saves memory.
 
     Converters put an operator where its inputs are ready: the upsampling of a pyramid before the
     heads of the level below, so that a large tensor waits for a long time. From the last operator

@@ -59,10 +59,7 @@ def segment_cost(maker: SegmentMaker, segment: Segment) -> SegmentCost:
     changes = [
         change
         for life in lives
-        for change in (
-            (life.times.written, life.row_bytes),
-            (life.times.freed, -life.row_bytes),
-        )
+        for change in ((life.times.written, life.row_bytes), (life.times.freed, -life.row_bytes))
     ]
     flat = [(life.times.written[:1], life.size_bytes) for life in lives]
     others = _scratch_changes(maker, segment)
@@ -138,7 +135,7 @@ def _drift(lives: list[_Life]) -> int:
 def overhead(flow: Flow, segment: Segment) -> int:
     """Estimated instructions of a loop that its steps, each in one piece, would not take.
 
-    A call for every row, and pixels that convolutions compute in vain at the end of each.
+    A call for every row, and pixels that convolutions compute needlessly at the end of each.
     """
     if not segment.is_loop:
         return 0

@@ -13,7 +13,7 @@ class Schedule:
     """The steps of a network, and which of them run together.
 
     Attributes:
-        maker: The steps, and how segments of them come about.
+        maker: The steps, and how they are grouped into segments.
         segments: One after the other; together all steps that run.
     """
 

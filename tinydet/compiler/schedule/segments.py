@@ -19,7 +19,6 @@ from tinydet.compiler.schedule.flow import Flow, Read
 from tinydet.compiler.schedule.rows import IntArray
 
 NEVER = 2**40  # a time behind all others
-Time = int  # in a segment: iteration * number of steps + place of the step
 
 
 @cache
@@ -74,7 +73,8 @@ class RowTimes:
     """The life of the rows of a part in a segment.
 
     Attributes:
-        written: Time at which each row is written, -1 if that was before; never falls.
+        written: Time (iteration * number of steps + place of the step) at which each row is
+            written, -1 if that was before; never falls.
         freed: Time from which its bytes are not needed any more, ``NEVER`` if that is behind the
             segment; never falls.
     """
@@ -124,7 +124,6 @@ class SegmentMaker:
 
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
-        self._position = {step.number: p for p, step in enumerate(flow.steps)}
         position_of = {step.number: p for p, step in enumerate(flow.steps)}
         self.writers = [position_of[part.writer] for part in flow.parts]  # positions, per part
         self.readers: list[list[int]] = [[] for _ in flow.parts]

@@ -1,5 +1,3 @@
 """Reading .tflite files, trusted or not."""
 
-from tinydet.compiler.tflite_reader.reader import read_tflite
-
-__all__ = ["read_tflite"]
+from tinydet.compiler.tflite_reader.reader import read_tflite as read_tflite

@@ -107,27 +107,23 @@ class OperatorContent:
         return axis + rank if axis < 0 else axis
 
 
-def _conv(op: OperatorContent) -> Options:
-    return ConvOptions(
+def _conv(
+    op: OperatorContent, kind: type[ConvOptions] = ConvOptions, slot: int = 3, **more: int
+) -> Options:
+    """Options of a convolution, of which those from the activation on begin at a slot."""
+    return kind(
         padding="SAME" if op.same_padding() else "VALID",
         stride_width=op.table.integer(1, "int32"),
         stride_height=op.table.integer(2, "int32"),
-        activation=op.activation(3),
-        dilation_width=op.table.integer(4, "int32", 1),
-        dilation_height=op.table.integer(5, "int32", 1),
+        activation=op.activation(slot),
+        dilation_width=op.table.integer(slot + 1, "int32", 1),
+        dilation_height=op.table.integer(slot + 2, "int32", 1),
+        **more,
     )
 
 
 def _depthwise(op: OperatorContent) -> Options:
-    return DepthwiseOptions(
-        padding="SAME" if op.same_padding() else "VALID",
-        stride_width=op.table.integer(1, "int32"),
-        stride_height=op.table.integer(2, "int32"),
-        multiplier=op.table.integer(3, "int32"),
-        activation=op.activation(4),
-        dilation_width=op.table.integer(5, "int32", 1),
-        dilation_height=op.table.integer(6, "int32", 1),
-    )
+    return _conv(op, DepthwiseOptions, 4, multiplier=op.table.integer(3, "int32"))
 
 
 def _pool(op: OperatorContent) -> Options:

@@ -46,11 +46,11 @@ def read_tflite(content: bytes, where: object) -> Graph:
         The verified graph; every op is of a known kind and keeps its constraints.
 
     Raises:
-        ModelFileError: This is no .tflite file, it is damaged, or it contradicts itself.
+        ModelFileError: This is not a .tflite file, it is damaged, or it contradicts itself.
         UnsupportedOpsError: With all operators that the compiler cannot translate.
     """
     if len(content) < MINIMUM_BYTES or content[4:8] != schema.IDENTIFIER:
-        raise ModelFileError(where, "is no .tflite file", "Give a .tflite file.")
+        raise ModelFileError(where, "is not a .tflite file", "Give a .tflite file.")
     try:
         graph, findings = _Reader(root_table(content)).read()
     except MalformedError as error:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tinydet.config.schema.values import Finding, RejectedError, reject, show, to_loose
+from tinydet.config.schema.values import MAX_NAMES, Finding, RejectedError, reject, show, to_loose
 from tinydet.errors import near_name
 
 KEYS_2024 = (
@@ -53,7 +53,7 @@ def check_augmentation(value: Any) -> dict[str, Any]:
         RejectedError: Names of neither generation, or of both.
     """
     loose = to_loose(value)
-    if not isinstance(loose, dict):
+    if not isinstance(loose, dict) or len(loose) > MAX_NAMES:
         remedy = "Write 'random_flip: {mode: horizontal}'."
         raise reject(show(value), "function names, each with its arguments", remedy)
     findings: list[Finding] = []

@@ -1,15 +1,16 @@
 """Sections ``general``, ``dataset``, ``preprocessing`` and ``postprocessing``."""
 
+from collections import Counter
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from tinydet.config.detector_spec import AspectRatio, ColorMode, Interpolation
+from tinydet.config.detector_spec import UNNAMED_PROJECT, AspectRatio, ColorMode, Interpolation
 from tinydet.config.schema.values import (
     Count,
     File,
+    Files,
     Flag,
-    Loose,
     Number,
     Positive,
     Section,
@@ -18,32 +19,27 @@ from tinydet.config.schema.values import (
     Texts,
     Whole,
     choice,
-    fixed,
     reject,
     show,
 )
 
 ModelType = Literal["ssd_mobilenet_v2_fpnlite"]
-LogsFolder = Literal["logs"]
-ModelsFolder = Literal["saved_models"]
 Device = Literal["auto", "cpu", "gpu"]
 MixedPrecision = Literal["none", "auto", "bfloat16", "float16"]
 Distribution = Literal["auto", "off"]
-DatasetFormat = Literal["tfs", "darknet_yolo", "coco", "pascal_voc"]
 
 
 class GeneralSection(Section):
     """``general``: names, model file, seed, machine.
 
     Attributes:
-        project_name: Title of the report.
+        project_name: Title of the report and of the model card, experiment in MLflow.
         model_type: The network; there is one.
         model_path: Model to evaluate, quantize or predict with, or to train further.
-        logs_dir: Sub-folder of the run for TensorBoard and metrics; the stages find their files
-            by these names.
-        saved_models_dir: Sub-folder of the run for trained models.
+        logs_dir: Folder for TensorBoard and metrics, in the run folder unless absolute; where it is
+            another one, ``logs`` is a link to it.
+        saved_models_dir: The same for trained models, ``saved_models``.
         deterministic_ops: Use TensorFlow's deterministic operators.
-        display_figures: Taken for compatibility; figures are written to files.
         global_seed: Seed of everything random; None draws one.
         device: Where training runs: ``auto`` takes a GPU where there is one, ``gpu`` insists.
         gpu_memory_limit: Upper bound on GPU memory, GB; None is unlimited.
@@ -56,13 +52,12 @@ class GeneralSection(Section):
             or ``srun`` tell of some, those instead.
     """
 
-    project_name: Text = "<unnamed>"
+    project_name: Text = UNNAMED_PROJECT
     model_type: Annotated[ModelType, choice(ModelType)] = "ssd_mobilenet_v2_fpnlite"
     model_path: File | None = None
-    logs_dir: Annotated[LogsFolder, choice(LogsFolder)] = "logs"
-    saved_models_dir: Annotated[ModelsFolder, choice(ModelsFolder)] = "saved_models"
+    logs_dir: Text = "logs"
+    saved_models_dir: Text = "saved_models"
     deterministic_ops: Flag = False
-    display_figures: Flag = True
     global_seed: Annotated[Whole, Field(ge=0, lt=2**32)] | None = 123
     device: Annotated[Device, choice(Device)] = "auto"
     gpu_memory_limit: Positive | None = None
@@ -76,29 +71,29 @@ class DatasetSection(Section):
     """``dataset``: where the labelled images are.
 
     Attributes:
-        name: Label only.
-        format: What the user says the labels are; they are recognised by themselves.
+        name: What the data is called in ``detector.json`` and the model card.
         class_names: Names in label order, without the background; None where the set tells them.
-        training_path: Folder, ``data.yaml`` or COCO json.
+        training_path: Folder, ``data.yaml``, COCO json, zip file, ...; or a list of them, whose
+            classes are joined by name.
         validation_path: The same; None splits ``training_path``.
         validation_split: Share of the training set used for validation, in (0, 1).
         test_path: Evaluation set.
         quantization_path: Calibration images; None takes ``training_path``.
         quantization_split: Share of the calibration set that is used, in (0, 1]; None is all.
         seed: Of the splits.
-        train_images_path: Folder of the images of a COCO json; None searches beside the json.
+        train_images_path: Folder of the images, where the labels of ``training_path`` (a COCO json,
+            a folder of xml files) lie elsewhere; None searches near the labels.
         val_images_path: The same for validation.
-        check_image_files: Taken for compatibility; files are always checked.
-        download_data: Taken for compatibility; nothing is downloaded.
-        exclude_unlabeled: Taken for compatibility; images without boxes are kept as negatives.
-        max_detections: Taken for compatibility; an image may have any number of boxes.
+        strict: An image that cannot be read ends the run; else it is left out and told.
+        allow_no_boxes: Train also where no image has a box.
+        exclude_unlabeled: Train and validate without the images that have no box; by default they
+            are kept, as negatives.
     """
 
     name: Text = "unnamed"
-    format: Annotated[DatasetFormat, choice(DatasetFormat)] | None = None
     class_names: Texts | None = None
-    training_path: File | None = None
-    validation_path: File | None = None
+    training_path: Files | None = None
+    validation_path: Files | None = None
     validation_split: Annotated[Number, Field(gt=0, lt=1)] = 0.2
     test_path: File | None = None
     quantization_path: File | None = None
@@ -106,19 +101,16 @@ class DatasetSection(Section):
     seed: Annotated[Whole, Field(ge=0)] = 123
     train_images_path: File | None = None
     val_images_path: File | None = None
-    check_image_files: Flag = True
-    download_data: Annotated[bool, fixed(False, "Download the data yourself.")] = False
-    exclude_unlabeled: Annotated[
-        bool, fixed(False, "Remove the key: images without boxes are kept as negatives.")
-    ] = False
-    max_detections: Count | None = None
+    strict: Flag = False
+    allow_no_boxes: Flag = False
+    exclude_unlabeled: Flag = False
 
     @field_validator("class_names")
     @classmethod
     def unique_names(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
         """Refuse a name that stands twice, or is empty."""
-        for name in names or ():
-            if not name.strip() or (names or ()).count(name) > 1:
+        for name, count in Counter(names).items():
+            if not name.strip() or count > 1:
                 remedy = "Name each class once, in the order of the label indices."
                 raise reject(f"{show(name)}, empty or not unique,", "distinct names", remedy)
         return names
@@ -139,9 +131,12 @@ class ResizingSection(Section):
 
 
 class PreprocessingSection(Section):
-    """``preprocessing``: from an image file to the network's input."""
+    """``preprocessing``: from an image file to the network's input.
 
-    rescaling: RescalingSection = RescalingSection()
+    A trained model with its ``detector.json`` keeps the one it was trained with.
+    """
+
+    rescaling: RescalingSection | None = None
     resizing: ResizingSection = ResizingSection()
     color_mode: Annotated[
         ColorMode, choice(ColorMode, rgba="Use rgb: the network input has three channels.")
@@ -157,7 +152,6 @@ class PostprocessingSection(Section):
         iou_threshold: YAML ``IoU_eval_thresh``. IoU from which a detection is a hit.
         max_detections: YAML ``max_detection_boxes``. Most boxes kept per image.
         plot_metrics: Write a precision-recall picture of every class.
-        yolo_anchors: Taken for compatibility; not used by this network.
     """
 
     score_threshold: Share = Field(0.5, alias="confidence_thresh")
@@ -165,4 +159,3 @@ class PostprocessingSection(Section):
     iou_threshold: Annotated[Number, Field(gt=0, le=1)] = Field(0.4, alias="IoU_eval_thresh")
     max_detections: Count = Field(100, alias="max_detection_boxes")
     plot_metrics: Flag = False
-    yolo_anchors: Loose = None

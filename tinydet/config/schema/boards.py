@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from tinydet.config.schema.values import Number, Section, Text, Whole, choice, to_list_or_single
+from tinydet.config.schema.values import File, Number, Section, Text, choice, to_list_or_single
 
 ExternalMemory = Annotated[Literal["flash", "ram"], choice(Literal["flash", "ram"])]
 
@@ -31,19 +31,11 @@ class HardwareSection(Section):
     """``deployment.hardware_setup``: the board and what is connected.
 
     Attributes:
-        serie: Taken for compatibility: the board says it.
         board: Its name.
-        input: Taken for compatibility: the camera is one function of the firmware's ``main.c``.
-        output: Taken for compatibility: so is what becomes of the boxes.
-        stlink_serial_number: Taken for compatibility.
         ip_address: ``user@address`` of a Linux board; the user is ``root`` where none is named.
     """
 
-    serie: Text | None = None
     board: Text | None = None
-    input: Text | None = None
-    output: Text | None = None
-    stlink_serial_number: Text | None = None
     ip_address: Text | None = None
 
     @property
@@ -58,20 +50,15 @@ class DeploymentSection(Section):
     """``deployment``: where the detector goes.
 
     Attributes:
-        c_project_path: Taken for compatibility: the firmware project is written whole.
-        ide: Taken for compatibility.
-        verbosity: Taken for compatibility.
         hardware_setup: The board.
-        label_file_path: Taken for compatibility: the model brings its class names.
+        label_file_path: Class names, one in a line, of a model that brings none; counts where
+            ``dataset.class_names`` is not written.
         board_deploy_path: Folder on a Linux board.
         external: What goes to memories outside of a microcontroller: ``flash`` takes the weights,
             ``ram`` the activations.
     """
 
-    c_project_path: Text | None = None
-    ide: Text | None = Field(None, alias="IDE")
-    verbosity: Whole | None = None
     hardware_setup: HardwareSection | None = None
-    label_file_path: Text | None = None
+    label_file_path: File | None = None
     board_deploy_path: Text | None = None
     external: Annotated[tuple[ExternalMemory, ...], BeforeValidator(to_list_or_single)] = ()

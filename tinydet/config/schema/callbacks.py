@@ -5,7 +5,7 @@ from typing import Any
 from tinydet.config.expressions import ExpressionError
 from tinydet.config.schedule_lambda import SUPPORTED as LAMBDA_GRAMMAR
 from tinydet.config.schedule_lambda import compile_lambda
-from tinydet.config.schema.values import Finding, RejectedError, reject, show, to_loose
+from tinydet.config.schema.values import MAX_NAMES, Finding, RejectedError, reject, show, to_loose
 from tinydet.errors import near_name
 
 # name: (required arguments, optional arguments); each also takes verbose
@@ -41,7 +41,7 @@ def check_callbacks(value: Any) -> dict[str, dict[str, Any]]:
             arguments one of them does not take.
     """
     loose = to_loose(value)
-    if not isinstance(loose, dict):
+    if not isinstance(loose, dict) or len(loose) > MAX_NAMES:
         remedy = "Write 'EarlyStopping: {patience: 20}'."
         raise reject(show(value), "callback names, each with its arguments", remedy)
     findings: list[Finding] = []

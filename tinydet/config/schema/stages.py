@@ -13,9 +13,7 @@ from tinydet.config.schema.values import (
     Section,
     Share,
     Text,
-    Whole,
     choice,
-    fixed,
     to_list_or_single,
 )
 
@@ -25,14 +23,9 @@ CalibrationMethod = Literal["minmax", "percentile", "mse"]
 CalibrationSelection = Literal["even", "stratified"]
 TensorType = Literal["int8", "uint8", "float"]
 Granularity = Literal["per_channel", "per_tensor"]
-ExportFolder = Literal["quantized_models"]
-Target = Literal["host"]
 Engine = Literal["litert", "litert-ref"]
 
 ONNX_REMEDY = "Use TFlite_converter: models are quantized to .tflite."
-TARGET_REMEDY = "Evaluate and predict on this machine."
-NPY_REMEDY = "Remove the key: no .npy files are written."
-Board = Annotated[Target, choice(Target, stedgeai_host=TARGET_REMEDY, stedgeai_n6=TARGET_REMEDY)]
 Threshold = Annotated[Number, Field(gt=0, lt=1)]
 
 
@@ -74,8 +67,8 @@ class QuantizationSection(Section):
         report: Compare float and int8 layer by layer, and show the images that lose most.
         max_drop: AP in points (at the first IoU that is evaluated) that int8 may be below float; a
             larger drop fails the run. None allows any.
-        export_dir: Sub-folder of the run.
-        target_opset: Taken for compatibility; concerns ONNX only.
+        export_dir: Folder of the int8 model, in the run folder unless absolute; where it is another
+            one, ``quantized_models`` is a link to it.
         max_images: Most calibration images; None takes the whole calibration set.
     """
 
@@ -96,8 +89,7 @@ class QuantizationSection(Section):
     quantization_aware: QuantizationAwareSection = QuantizationAwareSection()
     report: Flag = False
     max_drop: NotNegative | None = None
-    export_dir: Annotated[ExportFolder, choice(ExportFolder)] = "quantized_models"
-    target_opset: Whole = 17
+    export_dir: Text = "quantized_models"
     max_images: Count | None = 100
 
 
@@ -105,16 +97,6 @@ class EvaluationSection(Section):
     """``evaluation``: how accuracy is measured.
 
     Attributes:
-        gen_npy_input: Taken for compatibility.
-        gen_npy_output: Taken for compatibility.
-        npy_in_name: Taken for compatibility.
-        npy_out_name: Taken for compatibility.
-        target: Where the model runs.
-        profile: Kept for running on a board.
-        input_type: Kept for running on a board.
-        output_type: Kept for running on a board.
-        input_chpos: Kept for running on a board.
-        output_chpos: Kept for running on a board.
         iou_thresholds: IoUs at which AP is computed; by default
             ``postprocessing.IoU_eval_thresh``, or 0.4.
         score_threshold: Detections below it do not count for AP.
@@ -122,16 +104,6 @@ class EvaluationSection(Section):
         engine: LiteRT with its fast kernels, or with its reference kernels.
     """
 
-    gen_npy_input: Annotated[bool, fixed(False, NPY_REMEDY)] = False
-    gen_npy_output: Annotated[bool, fixed(False, NPY_REMEDY)] = False
-    npy_in_name: Text = "unknown_npy_in_name"
-    npy_out_name: Text = "unknown_npy_out_name"
-    target: Board = "host"
-    profile: Text | None = None
-    input_type: Text | None = None
-    output_type: Text | None = None
-    input_chpos: Text | None = None
-    output_chpos: Text | None = None
     iou_thresholds: Annotated[
         tuple[Threshold, ...], BeforeValidator(to_list_or_single), Field(min_length=1)
     ] = (0.4,)
@@ -145,25 +117,11 @@ class PredictionSection(Section):
 
     Attributes:
         test_files_path: Image, folder, video file, or camera.
-        seed: Taken for compatibility.
-        target: Where the model runs.
-        profile: Kept for running on a board.
-        input_type: Kept for running on a board.
-        output_type: Kept for running on a board.
-        input_chpos: Kept for running on a board.
-        output_chpos: Kept for running on a board.
         score_threshold: Detections below it are not shown; by default
             ``postprocessing.confidence_thresh``, or 0.5.
         engine: LiteRT with its fast kernels, or with its reference kernels.
     """
 
     test_files_path: Text | None = None
-    seed: Whole | None = None
-    target: Board = "host"
-    profile: Text | None = None
-    input_type: Text | None = None
-    output_type: Text | None = None
-    input_chpos: Text | None = None
-    output_chpos: Text | None = None
     score_threshold: Share = 0.5
     engine: Annotated[Engine, choice(Engine)] = "litert"

@@ -33,10 +33,13 @@ Recipe = Literal["tinydet", "published"]
 IouLoss = Literal["giou", "diou"]
 SIDES = ", ".join(map(str, SIDES_PX))
 
-# By name: "published" depends on the input size (smallest 0.26 of the side at 192 px); "compact"
-# begins at two cells of the first feature map at 192 px: smaller ones are mostly between two cells.
+# By name: "published" depends on the input size (smallest 0.26 of the side at 192 px); "wide" goes
+# from a seventh of the side to the whole image, with a second square nearly twice as large as the
+# first; "compact" begins at two cells of the first feature map at 192 px: smaller anchors
+# lie mostly between two cells.
 ANCHOR_PRESETS = {
     "published": AnchorSpec(),
+    "wide": AnchorSpec(smallest=(0.14, 0.26), largest=(0.9, 0.98)),
     "compact": AnchorSpec(smallest=(0.09, 0.126), largest=(0.7, 0.85)),
 }
 

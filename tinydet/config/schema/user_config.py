@@ -18,6 +18,7 @@ from tinydet.config.schema.stages import EvaluationSection, PredictionSection, Q
 from tinydet.config.schema.training import TrainingSection
 from tinydet.config.schema.values import Section, choice
 from tinydet.config.schema.vendor import HydraSection, MlflowSection, ToolsSection
+from tinydet.errors import ConfigError
 
 OperationMode = Literal[
     "training",
@@ -60,7 +61,7 @@ class UserConfig(Section):
         tools: What the C code is optimized for.
         benchmarking: The board that is measured.
         deployment: The board that gets the detector.
-        mlflow: Kept, not used.
+        mlflow: Experiment tracking.
         hydra: ``run.dir`` is the run folder.
     """
 
@@ -82,7 +83,7 @@ class UserConfig(Section):
     tools: ToolsSection = ToolsSection()
     benchmarking: BenchmarkingSection = BenchmarkingSection()
     deployment: DeploymentSection = DeploymentSection()
-    mlflow: MlflowSection | None = None
+    mlflow: MlflowSection = MlflowSection()
     hydra: HydraSection = Field(default_factory=HydraSection)
 
     @property
@@ -115,29 +116,45 @@ class UserConfig(Section):
         """Whether the mode has a deployment stage."""
         return self.operation_mode in DEPLOYMENT_MODES
 
-    def preprocess_spec(self, input_size: tuple[int, int] | None = None) -> PreprocessSpec:
+    def preprocess_spec(
+        self,
+        input_size: tuple[int, int] | None = None,
+        rescaling: tuple[float, float] | None = None,
+    ) -> PreprocessSpec:
         """Image file to network input.
 
         Args:
             input_size: ``(height, width)`` of the model, pixels; None takes
                 ``training.model.input_shape``.
+            rescaling: ``(scale, offset)`` that the model file tells, for a configuration without
+                ``preprocessing.rescaling``.
 
         Raises:
-            ValueError: Neither is there.
+            ValueError: There is no input size.
+            ConfigError: There is no rescaling.
         """
         if input_size is None:
             if self.training.model is None:
                 raise ValueError("without training.model the input size must be given")
             input_size = self.training.model.input_shape[:2]
-        resizing, rescaling = self.preprocessing.resizing, self.preprocessing.rescaling
+        resizing, written = self.preprocessing.resizing, self.preprocessing.rescaling
+        if written is not None:
+            rescaling = written.scale, written.offset
+        if rescaling is None:
+            raise ConfigError(
+                [
+                    "preprocessing.rescaling: is missing, and the model does not tell "
+                    "it. Add what it was trained with, usually {scale: 1/127.5, offset: -1}."
+                ]
+            )
         return PreprocessSpec(
             height=input_size[0],
             width=input_size[1],
             interpolation=resizing.interpolation,
             aspect_ratio=resizing.aspect_ratio,
             color_mode=self.preprocessing.color_mode,
-            scale=rescaling.scale,
-            offset=rescaling.offset,
+            scale=rescaling[0],
+            offset=rescaling[1],
         )
 
     def anchor_spec(self) -> AnchorSpec:

@@ -16,6 +16,7 @@ from tinydet.errors import near_name
 
 Finding: TypeAlias = "tuple[tuple[str, ...], str, str, str]"
 
+MAX_NAMES = 100  # of functions or callbacks
 TRUE = {"true", "yes", "on"}
 FALSE = {"false", "no", "off"}
 
@@ -101,10 +102,10 @@ def to_number(value: Any) -> float:
 
 
 def to_whole(value: Any) -> int:
-    """A whole number, from itself or an expression such as ``2 * 60`` or ``1e2``."""
+    """An integer, from itself or an expression such as ``2 * 60`` or ``1e2``."""
     number = to_number(value)
     if not number.is_integer():
-        raise reject(show(value), "a whole number", "Write a whole number.")
+        raise reject(show(value), "an integer", "Write an integer.")
     return int(number)
 
 
@@ -147,6 +148,11 @@ def to_path(value: Any) -> Path:
     if text.startswith(("http://", "https://")):
         raise reject(show(text), "a path on this machine", "Download it and give its path.")
     return Path(text).expanduser()
+
+
+def to_paths(value: Any) -> Path | tuple[Path, ...]:
+    """One file or folder, or a list of them."""
+    return tuple(map(to_path, value)) if isinstance(value, list | tuple) else to_path(value)
 
 
 def to_loose(value: Any) -> Any:
@@ -199,23 +205,12 @@ def choice(literal: Any, **elsewhere: str) -> BeforeValidator:
     return BeforeValidator(validate)
 
 
-def fixed(expected: bool, remedy: str) -> BeforeValidator:
-    """A validator for a switch that has only one position here."""
-
-    def validate(value: Any) -> bool:
-        if to_flag(value) is not expected:
-            raise reject(show(value), str(expected), remedy)
-        return expected
-
-    return BeforeValidator(validate)
-
-
 Text: TypeAlias = Annotated[str, BeforeValidator(to_text)]
 Number: TypeAlias = Annotated[float, BeforeValidator(to_number), Field(allow_inf_nan=False)]
 Whole: TypeAlias = Annotated[int, BeforeValidator(to_whole)]
 Flag: TypeAlias = Annotated[bool, BeforeValidator(to_flag)]
 File: TypeAlias = Annotated[Path, BeforeValidator(to_path)]
-Loose: TypeAlias = Annotated[Any, BeforeValidator(to_loose)]
+Files: TypeAlias = Annotated[Path | tuple[Path, ...], BeforeValidator(to_paths)]
 Positive: TypeAlias = Annotated[Number, Field(gt=0)]
 NotNegative: TypeAlias = Annotated[Number, Field(ge=0)]
 Share: TypeAlias = Annotated[Number, Field(ge=0, le=1)]

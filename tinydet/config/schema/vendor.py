@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tinydet.config.schema.values import Flag, Loose, Section, Text, choice
+from tinydet.config.schema.values import Section, Text, choice
 
 Optimization = Literal["balanced", "time", "ram"]
 
@@ -13,34 +13,23 @@ class CompilerSection(Section):
     """``tools.stm32ai`` / ``tools.stedgeai``: what the C code is optimized for.
 
     Attributes:
-        version: Taken for compatibility.
         optimization: ``ram`` takes the smallest arena, ``time`` the fewest instructions,
             ``balanced`` the smallest arena that costs next to no time.
-        on_cloud: Taken for compatibility.
         path_to_stm32ai: The publisher's compiler; where it is installed, its figures are put
             beside ours. It is never needed.
         path_to_stedgeai: Newer name of the same.
-        path_to_loader: Taken for compatibility.
     """
 
-    version: Text | None = None
     optimization: Annotated[Optimization, choice(Optimization)] = "balanced"
-    on_cloud: Flag | None = None
     path_to_stm32ai: Text | None = None
     path_to_stedgeai: Text | None = None
-    path_to_loader: Text | None = None
 
 
 class ToolsSection(Section):
-    """``tools``: how the C code is made.
-
-    Attributes:
-        path_to_cube_ide: Taken for compatibility: the firmware builds without an IDE.
-    """
+    """``tools``: how the C code is made."""
 
     stm32ai: CompilerSection | None = None
     stedgeai: CompilerSection | None = None
-    path_to_cube_ide: Text | None = Field(None, alias="path_to_cubeIDE")
 
     @property
     def optimization(self) -> Optimization:
@@ -58,7 +47,12 @@ class ToolsSection(Section):
 
 
 class MlflowSection(Section):
-    """``mlflow``: experiment tracking; results are files in the run folder."""
+    """``mlflow``: experiment tracking beside the files of the run folder.
+
+    Attributes:
+        uri: Where MLflow keeps its runs, a folder or a server: parameters, metrics of every epoch
+            and the files of the run are logged there where MLflow is installed.
+    """
 
     uri: Text | None = None
 
@@ -74,18 +68,6 @@ class HydraRunSection(Section):
 
 
 class HydraSection(Section):
-    """``hydra``: only ``run.dir`` means something here."""
+    """``hydra``: where the run goes."""
 
     run: HydraRunSection = HydraRunSection()
-    sweep: Loose = None
-    job: Loose = None
-    job_logging: Loose = None
-    hydra_logging: Loose = None
-    verbose: Loose = None
-    output_subdir: Loose = None
-    mode: Loose = None
-    searchpath: Loose = None
-    launcher: Loose = None
-    sweeper: Loose = None
-    callbacks: Loose = None
-    env: Loose = None

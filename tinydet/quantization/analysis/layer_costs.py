@@ -13,15 +13,10 @@ import numpy as np
 
 from tinydet.boxes import FloatArray
 from tinydet.progress import track
-from tinydet.quantization.folded_network import SOFTMAX, FoldedNetwork, Layer, Range
+from tinydet.quantization.folded_network import SOFTMAX, FoldedNetwork, Range
 from tinydet.quantization.options import Granularity
-from tinydet.quantization.simulation.fake_quantization import round_activation, round_kernel
-from tinydet.quantization.simulation.operators import (
-    activate,
-    check_supported,
-    convolve,
-    rearrange,
-)
+from tinydet.quantization.simulation.fake_quantization import round_activation
+from tinydet.quantization.simulation.operators import check_supported, compute_layer
 
 MAX_IMAGES = 4
 MAX_VALUES = 100_000_000  # of activations in memory at once: 400 MB
@@ -55,25 +50,9 @@ def layer_costs(
     values_per_image = sum(int(np.prod(network.shape(layer.output))) for layer in steps)
     count = max(1, min(MAX_IMAGES, MAX_VALUES // values_per_image))
     batch = tf.constant(np.concatenate(images[:count]))
-    weights = {
-        layer.output: (network.values(layer.kernel), network.values(layer.bias))
-        for layer in steps
-        if layer.kernel is not None
-    }
-
-    def compute(layer: Layer, inputs: Sequence[Any], rounded: bool) -> Any:
-        if layer.output not in weights:
-            y = rearrange(layer, inputs, network.shape(layer.output))
-        else:
-            kernel, bias = weights[layer.output]
-            kernel = round_kernel(layer, kernel, granularity) if rounded else kernel
-            y = convolve(layer, inputs[0], kernel, bias)
-        y = activate(layer, y)
-        return round_activation(y, *ranges[layer.output]) if rounded else y
-
     exact = {network.input: batch}
     for layer in steps:
-        exact[layer.output] = compute(layer, [exact[t] for t in layer.inputs], rounded=False)
+        exact[layer.output] = compute_layer(network, layer, [exact[t] for t in layer.inputs])
 
     def cut(output: int, values: Any) -> Any:
         """Beyond its range an output makes no difference to a box (ranges/network_outputs.py)."""
@@ -83,11 +62,12 @@ def layer_costs(
     variances = {t: float(tf.math.reduce_variance(y)) or 1.0 for t, y in within.items()}
     costs = {}
     for number, layer in enumerate(track(steps, "Rounding each layer alone")):
-        changed = {layer.output: compute(layer, [exact[t] for t in layer.inputs], rounded=True)}
+        y = compute_layer(network, layer, [exact[t] for t in layer.inputs], granularity)
+        changed = {layer.output: round_activation(y, *ranges[layer.output])}
         for later in steps[number + 1 :]:
             if any(tensor in changed for tensor in later.inputs):
                 inputs = [changed.get(t, exact[t]) for t in later.inputs]
-                changed[later.output] = compute(later, inputs, rounded=False)
+                changed[later.output] = compute_layer(network, later, inputs)
         errors = [
             float(tf.reduce_mean(tf.square(cut(t, changed.get(t, exact[t])) - wanted)))
             / variances[t]

@@ -9,18 +9,18 @@ import numpy.typing as npt
 
 from tinydet.boxes import FloatArray
 from tinydet.progress import track
-from tinydet.quantization.activations import run_with_tensors
 from tinydet.quantization.calibration import CalibrationImages
-from tinydet.quantization.flatbuffer import (
+from tinydet.quantization.folded_network import FoldedNetwork
+from tinydet.quantization.options import TensorType
+from tinydet.quantization.ranges.shared import shared_ranges
+from tinydet.quantization.tflite_file import (
     operator_name,
     parse_model,
+    run_with_tensors,
     scale_and_zero_point,
     tensor_name,
     type_name,
 )
-from tinydet.quantization.folded_network import FoldedNetwork
-from tinydet.quantization.options import TensorType
-from tinydet.quantization.ranges.shared import shared_ranges
 
 LOWEST_CODE, HIGHEST_CODE = -128, 127
 

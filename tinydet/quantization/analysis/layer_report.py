@@ -20,9 +20,12 @@ from tinydet.quantization.folded_network import (
     channel_maxima,
 )
 from tinydet.quantization.optimization.constant_channels import constant_channels
-from tinydet.quantization.preparation import PreparedNetwork
+from tinydet.quantization.prepared_network import PreparedNetwork
 
 LAYER_REPORT_FILE = "layers.json"
+LOW_SQNR_DB = 15.0  # noise of a sixth of the signal
+HIGH_SATURATION = 0.001
+WIDE_SPREAD = 16.0  # four of the eight bits
 MAX_IMAGES = 32  # of the calibration images; layer by layer figures settle with few
 
 
@@ -53,6 +56,21 @@ class LayerReport(Spec):
     constant_channels: int
     weight_spread: float | None
     cost_share: float
+
+    @property
+    def is_noisy(self) -> bool:
+        """Whether its output has lost much."""
+        return self.sqnr_db is not None and self.sqnr_db < LOW_SQNR_DB
+
+    @property
+    def is_saturated(self) -> bool:
+        """Whether much of its output is cut off."""
+        return self.saturated_share > HIGH_SATURATION
+
+    @property
+    def is_spread(self) -> bool:
+        """Whether one channel is far larger than the others."""
+        return self.weight_spread is not None and self.weight_spread > WIDE_SPREAD
 
 
 _RECORDS = TypeAdapter(tuple[LayerReport, ...])

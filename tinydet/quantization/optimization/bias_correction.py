@@ -24,7 +24,7 @@ from tinydet.quantization.simulation.fake_quantization import (
     round_kernel,
     round_pixels,
 )
-from tinydet.quantization.simulation.operators import activate, convolve, rearrange
+from tinydet.quantization.simulation.operators import activate, compute_layer, convolve
 
 MAX_IMAGES = 32  # their activations are in memory at once
 FEWEST_VALUES = 64  # that are not cut, for a mean to say something
@@ -56,15 +56,13 @@ def correct_biases(
     changes = {}
     for layer in track(network.layers, "Correcting biases"):
         low, high = ranges[layer.output]
-        shift = None
+        exact[layer.output] = compute_layer(network, layer, [exact[t] for t in layer.inputs])
         if layer.kernel is not None:
             shift = _mean_error(network, layer, exact, rounded, granularity)
             network.set_values(layer.bias, network.values(layer.bias) - shift)
             changes[layer.name] = float(np.abs(shift).max() * 255 / (high - low))
-        rounded[layer.output] = round_activation(
-            _compute(network, layer, rounded, granularity), low, high
-        )
-        exact[layer.output] = _compute(network, layer, exact, None, shift)
+        y = compute_layer(network, layer, [rounded[t] for t in layer.inputs], granularity)
+        rounded[layer.output] = round_activation(y, low, high)
         for tensor in {t for t in layer.inputs if last_reader[t] is layer}:
             del exact[tensor], rounded[tensor]
     return changes
@@ -89,23 +87,3 @@ def _mean_error(
     number = tf.reduce_sum(counts, (0, 1, 2))
     error = tf.reduce_sum((found - wanted) * counts, (0, 1, 2)) / tf.maximum(number, 1.0)
     return np.asarray(tf.where(number < FEWEST_VALUES, 0.0, error))
-
-
-def _compute(
-    network: FoldedNetwork,
-    layer: Layer,
-    values: Mapping[int, Any],
-    granularity: Granularity | None,
-    bias_shift: FloatArray | None = None,
-) -> Any:
-    """A layer's output; weights rounded where a granularity is given."""
-    if layer.kernel is None:
-        return activate(
-            layer,
-            rearrange(layer, [values[t] for t in layer.inputs], network.shape(layer.output)),
-        )
-    kernel: Any = network.values(layer.kernel)
-    if granularity is not None:
-        kernel = round_kernel(layer, kernel, granularity)
-    bias = network.values(layer.bias) + (0.0 if bias_shift is None else bias_shift)
-    return activate(layer, convolve(layer, values[layer.inputs[0]], kernel, bias))

@@ -28,7 +28,7 @@ from tinydet.quantization.folded_network import (
     along,
     channel_maxima,
 )
-from tinydet.quantization.optimization.channel_extremes import Extremes
+from tinydet.quantization.optimization.constant_channels import Extremes
 
 PASSES_SCALE_ON = ("ADD", "RESIZE_BILINEAR", "PAD")  # linear, channel by channel
 EDGE = 6.0  # of relu6
@@ -150,7 +150,7 @@ def _factors(
 
 
 def _relative(maxima: FloatArray) -> FloatArray:
-    """Logarithms around 0; a channel of zeros wishes for nothing."""
+    """Logarithms around 0; a channel of zeros asks for no change."""
     used = maxima > 0
     if not used.any():
         return np.zeros_like(maxima)
@@ -159,10 +159,7 @@ def _relative(maxima: FloatArray) -> FloatArray:
 
 
 def _scale(
-    network: FoldedNetwork,
-    group: ScaledTogether,
-    peaks: dict[int, FloatArray],
-    factors: FloatArray,
+    network: FoldedNetwork, group: ScaledTogether, peaks: dict[int, FloatArray], factors: FloatArray
 ) -> None:
     for layer in group.producers:
         _multiply(network, layer, OUTPUT_CHANNEL_AXIS[layer.kind], np.reciprocal(factors))

@@ -6,7 +6,9 @@ from typing import Any
 from ai_edge_litert import schema_py_generated as schema
 
 from tinydet.errors import UnsupportedError
-from tinydet.quantization.folded_network import CONV, DEPTHWISE, SOFTMAX, Layer
+from tinydet.quantization.folded_network import CONV, DEPTHWISE, SOFTMAX, FoldedNetwork, Layer
+from tinydet.quantization.options import Granularity
+from tinydet.quantization.simulation.fake_quantization import round_kernel
 
 PADDINGS = {schema.Padding.SAME: "SAME", schema.Padding.VALID: "VALID"}
 SUPPORTED = (CONV, DEPTHWISE, "ADD", "RESIZE_BILINEAR", "RESHAPE", "CONCATENATION", SOFTMAX)
@@ -86,3 +88,25 @@ def rearrange(layer: Layer, inputs: Sequence[Any], shape: tuple[int, ...]) -> An
             half_pixel_centers=layer.options.halfPixelCenters,
         )
     return tf.nn.softmax(inputs[0])
+
+
+def compute_layer(
+    network: FoldedNetwork,
+    layer: Layer,
+    inputs: Sequence[Any],
+    granularity: Granularity | None = None,
+) -> Any:
+    """A layer's output before it is rounded.
+
+    Args:
+        network: Has its weights.
+        layer: Of a kind in ``SUPPORTED``.
+        inputs: Batches of its inputs.
+        granularity: Rounds the weights, with scales like this; None leaves them as they are.
+    """
+    if layer.kernel is None:
+        return activate(layer, rearrange(layer, inputs, network.shape(layer.output)))
+    kernel: Any = network.values(layer.kernel)
+    if granularity is not None:
+        kernel = round_kernel(layer, kernel, granularity)
+    return activate(layer, convolve(layer, inputs[0], kernel, network.values(layer.bias)))

@@ -22,10 +22,7 @@ JOINED = "class_logits_and_box_deltas"
 
 
 def build_rounded_network(
-    network: FoldedNetwork,
-    ranges: Mapping[int, Range],
-    granularity: Granularity,
-    name: str,
+    network: FoldedNetwork, ranges: Mapping[int, Range], granularity: Granularity, name: str
 ) -> keras.Model:
     """Put the steps of a network together, with a rounding behind each.
 

@@ -57,7 +57,7 @@ def read_benchmark_files(paths: Iterable[Path]) -> Benchmarks:
         The rows, in the order of the files.
 
     Raises:
-        DataError: A file is there but is no JSON object.
+        DataError: A file is there but is not a JSON object.
     """
     return read_benchmarks([_read(path) for path in paths if path.is_file()])
 
@@ -167,18 +167,6 @@ def _stedgeai(to: Benchmarks, subject: Subject, record: Record) -> None:
             source,
         )
     )
-    if record.get("ms") is not None:
-        to.mcu.append(
-            TimeFigures(
-                subject,
-                str(record.get("board") or record["target"]),
-                "1 CPU",
-                source,
-                clock_mhz=record.get("clock_mhz"),
-                ms=record["ms"],
-                cycles=record.get("cycles"),
-            )
-        )
 
 
 def _evaluation(to: Benchmarks, subject: Subject, record: Record) -> None:
@@ -222,10 +210,10 @@ def _read(path: Path) -> dict[str, Any]:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(
-            path, f"cannot be read as JSON ({error})", "Run the command that writes it once more."
+            path, f"cannot be read as JSON ({error})", "Run the command that writes it again."
         ) from None
     if not isinstance(record, dict):
-        raise DataError(path, "holds no JSON object", "Give a record that a command wrote.")
+        raise DataError(path, "does not hold a JSON object", "Give a record that a command wrote.")
     spec = _spec_near(path, record)
     return {
         "path": str(path),

@@ -1,6 +1,6 @@
 """The tables of the report: the same cells for Markdown and HTML."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tinydet.report.benchmark_report.figures import (
@@ -14,12 +14,12 @@ from tinydet.targets import Fit, Footprint, fit, load_boards
 from tinydet.targets.footprint import KIB
 
 NONE = "\N{EN DASH}"
-HOW = "how obtained"
+TIMED = ("engine", "MHz", "ms")  # columns behind the board
 
 
 @dataclass(frozen=True)
 class Cell:
-    """Text, perhaps with a link; ``number`` cells stand to the right."""
+    """Text, perhaps with a link; ``number`` cells are right-aligned."""
 
     text: str
     url: str = ""
@@ -46,106 +46,87 @@ class Table:
 def memory_table(rows: Sequence[MemoryFigures]) -> Table:
     """RAM and flash, as the model card prints them."""
     sizes = ("activation RAM", "runtime RAM", "weights flash", "code flash")
-    heads = ("model", "input", "chip", *sizes, "total RAM", "total flash", HOW)
-    return Table(
+
+    def cells(row: MemoryFigures) -> Iterable[Cell]:
+        parts = (row.activation_ram, row.runtime_ram, row.weights_flash, row.code_flash)
+        totals = (row.total_ram, row.total_flash)
+        kib = (None if size is None else size / KIB for size in (*parts, *totals))
+        return Cell(row.chip), *(_number(size, 2) for size in kib)
+
+    return _table_of_figures(
         "Memory footprint",
-        "KiB. Activation RAM holds the input image too; runtime RAM is everything else.",
-        heads,
-        tuple(
-            (
-                *_subject(row.subject),
-                Cell(row.chip),
-                *(
-                    _number(None if size is None else size / KIB, 2)
-                    for size in (
-                        row.activation_ram,
-                        row.runtime_ram,
-                        row.weights_flash,
-                        row.code_flash,
-                        row.total_ram,
-                        row.total_flash,
-                    )
-                ),
-                _source(row.source),
-            )
-            for row in rows
-        ),
+        "KiB. Activation RAM includes the input image; runtime RAM is everything else.",
+        ("chip", *sizes, "total RAM", "total flash"),
+        ((row, cells(row)) for row in rows),
     )
 
 
 def mcu_table(rows: Sequence[TimeFigures]) -> Table:
     """Times on microcontrollers."""
-    heads = ("model", "input", "board or core", "engine", "MHz", "ms", "cycles", "instructions")
-    return Table(
+
+    def cells(row: TimeFigures) -> Iterable[Cell]:
+        counts = (row.cycles, row.instructions, row.stack_bytes)
+        return *_timed(row), *(_number(count, 0) for count in counts)
+
+    return _table_of_figures(
         "Microcontrollers",
         "One inference. Rows of tinydet: network and box selection on one image; published rows: "
         "the network. Instructions are not cycles: wait states, caches and dual issue are not in "
         "them, and no time follows from them.",
-        (*heads, "stack, bytes", HOW),
-        tuple(
-            (
-                *_subject(row.subject),
-                Cell(row.board),
-                Cell(row.engine),
-                _number(row.clock_mhz, 0),
-                _number(row.ms, 2),
-                _number(row.cycles, 0),
-                _number(row.instructions, 0),
-                _number(row.stack_bytes, 0),
-                _source(row.source),
-            )
-            for row in rows
-        ),
+        ("board or core", *TIMED, "cycles", "instructions", "stack, bytes"),
+        ((row, cells(row)) for row in rows),
     )
 
 
 def mpu_table(rows: Sequence[TimeFigures]) -> Table:
     """Times under Linux."""
-    heads = ("model", "input", "board", "engine", "MHz", "ms", "5 % .. 95 %", HOW)
-    return Table(
+
+    def spread(row: TimeFigures) -> Cell:
+        ends = row.spread_ms
+        text = NONE if ends is None else f"{ends[0]:.2f} .. {ends[1]:.2f}"
+        return Cell(text, number=True)
+
+    return _table_of_figures(
         "Linux boards",
         "One inference of the network, median of the runs where a spread is given.",
-        heads,
-        tuple(
-            (
-                *_subject(row.subject),
-                Cell(row.board),
-                Cell(row.engine),
-                _number(row.clock_mhz, 0),
-                _number(row.ms, 2),
-                Cell(
-                    NONE
-                    if row.spread_ms is None
-                    else f"{row.spread_ms[0]:.2f} .. {row.spread_ms[1]:.2f}",
-                    number=True,
-                ),
-                _source(row.source),
-            )
-            for row in rows
-        ),
+        ("board", *TIMED, "5 % .. 95 %"),
+        ((row, (*_timed(row), spread(row))) for row in rows),
     )
 
 
 def accuracy_table(rows: Sequence[AccuracyFigures]) -> Table:
     """AP of the models that were evaluated, and the published ones."""
     ious = sorted({iou for row in rows for iou in row.ap})
-    heads = ("model", "input", "kind", "data", *(f"AP@{iou}" for iou in ious), "COCO AP", HOW)
-    return Table(
+
+    def cells(row: AccuracyFigures) -> Iterable[Cell]:
+        figures = (*(row.ap.get(iou) for iou in ious), row.coco_ap)
+        return Cell(row.kind), Cell(row.data), *(_number(figure, 1) for figure in figures)
+
+    return _table_of_figures(
         "Accuracy",
         "Percent. Figures on different data cannot be compared.",
-        heads,
-        tuple(
-            (
-                *_subject(row.subject),
-                Cell(row.kind),
-                Cell(row.data),
-                *(_number(row.ap.get(iou), 1) for iou in ious),
-                _number(row.coco_ap, 1),
-                _source(row.source),
-            )
-            for row in rows
-        ),
+        ("kind", "data", *(f"AP@{iou}" for iou in ious), "COCO AP"),
+        ((row, cells(row)) for row in rows),
     )
+
+
+def _table_of_figures(
+    title: str,
+    note: str,
+    heads: tuple[str, ...],
+    rows: Iterable[tuple[MemoryFigures | TimeFigures | AccuracyFigures, Iterable[Cell]]],
+) -> Table:
+    """Rows that begin with the model and its input, and end with how they were obtained."""
+    return Table(
+        title,
+        note,
+        ("model", "input", *heads, "how obtained"),
+        tuple((*_subject(row.subject), *cells, _source(row.source)) for row, cells in rows),
+    )
+
+
+def _timed(row: TimeFigures) -> tuple[Cell, ...]:
+    return Cell(row.board), Cell(row.engine), _number(row.clock_mhz, 0), _number(row.ms, 2)
 
 
 def fits_table(footprints: Sequence[tuple[Subject, Footprint]]) -> Table:

@@ -17,6 +17,7 @@ from tinydet.report.benchmark_report.tables import (
     memory_table,
     mpu_table,
 )
+from tinydet.report.html import render
 
 HTML_FILE, MARKDOWN_FILE = "benchmark_report.html", "benchmark_report.md"
 CHART_FILE = "benchmark_memory.png"
@@ -47,7 +48,14 @@ def write_benchmark_report(benchmarks: Benchmarks, folder: Path, *, published: b
     write_bytes_atomically(folder / CHART_FILE, chart)
     write_text_atomically(folder / MARKDOWN_FILE, _markdown(tables, benchmarks))
     path = folder / HTML_FILE
-    write_text_atomically(path, _html(tables, benchmarks, chart))
+    context = {
+        "title": TITLE,
+        "tables": tables,
+        "unknown": benchmarks.unknown,
+        "caption": CAPTION,
+        "chart": f"data:image/png;base64,{base64.b64encode(chart).decode('ascii')}",
+    }
+    write_text_atomically(path, render("benchmark_report.html.j2", context))
     return path
 
 
@@ -71,7 +79,7 @@ def _markdown(tables: list[Table], benchmarks: Benchmarks) -> str:
             [cell.number for cell in table.rows[0]],
         )
         parts.append(f"## {table.title}\n\n{table.note}\n\n{rows}")
-    parts.append(f"## Memory against boards\n\n![{CAPTION}]({CHART_FILE})\n")
+    parts.append(f"## Memory use and boards\n\n![{CAPTION}]({CHART_FILE})\n")
     if benchmarks.unknown:
         names = ", ".join(map(markdown.escape, benchmarks.unknown))
         parts.append(f"Records that could not be used: {names}\n")
@@ -81,23 +89,3 @@ def _markdown(tables: list[Table], benchmarks: Benchmarks) -> str:
 def _markdown_cell(cell: Cell) -> str:
     text = markdown.escape(cell.text)
     return f"[{text}]({cell.url})" if cell.url else text
-
-
-def _html(tables: list[Table], benchmarks: Benchmarks, chart: bytes) -> str:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("tinydet"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page = environment.get_template("benchmark_report.html.j2").render(
-        title=TITLE,
-        tables=tables,
-        unknown=benchmarks.unknown,
-        caption=CAPTION,
-        chart=f"data:image/png;base64,{base64.b64encode(chart).decode('ascii')}",
-    )
-    return page.encode("utf-8", "replace").decode("utf-8")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tinydet.config.detector_spec import DetectorSpec
+from tinydet.config.detector_spec import UNNAMED_PROJECT, DetectorSpec
 from tinydet.report.accuracy import Accuracy, Evaluation, compare, read_evaluations
 from tinydet.report.run_files import RunFiles
 from tinydet.report.summary import read_detector
@@ -51,11 +51,13 @@ class ModelFacts:
 
     @property
     def title(self) -> str:
-        """As ``"person detector, SSD MobileNetV2 FPN-lite 192, alpha 0.35"``."""
+        """As ``"door: person detector, SSD MobileNetV2 FPN-lite 192, alpha 0.35"``."""
         height, width = self.spec.input_size
         alpha = "" if self.spec.alpha is None else f", alpha {self.spec.alpha:g}"
         size = str(width) if width == height else f"{width} x {height}"
-        return f"{self.classes} detector, {NETWORK} {size}{alpha}"
+        project = self.spec.provenance.get("project", UNNAMED_PROJECT)
+        name = "" if project == UNNAMED_PROJECT else f"{project}: "
+        return f"{name}{self.classes} detector, {NETWORK} {size}{alpha}"
 
     @property
     def own_evaluation(self) -> Evaluation | None:

@@ -104,7 +104,7 @@ def _input_output(facts: ModelFacts) -> str:
 def _accuracy(facts: ModelFacts) -> str:
     accuracy = facts.accuracy
     if accuracy is None:
-        return "This run holds no evaluation.\n"
+        return "This run contains no evaluation.\n"
     result = accuracy.evaluations[0].result
     counted = [
         f"{count_text(number)} {what}"

@@ -1,16 +1,16 @@
 """Which operator executes how many instructions."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tinydet.targets.base import CompiledModel, ImageArray
-from tinydet.targets.benchmark.constants import ConstantTables
+from tinydet.compiler import CompiledDetector
+from tinydet.targets.base import ImageArray
 from tinydet.targets.cortex_m import CortexMProgram, CortexMTarget
-from tinydet.targets.elf import read_image
 from tinydet.targets.emulator import TRACE_FUNCTION, Piece
+from tinydet.targets.footprint import WEIGHTS, Footprint, footprint_of
 
 INPUT = "input rows"  # the step that brings rows of the image into the arena; no operator
 INPUT_PARAMETERS = "copy_input"  # by these the generated C says that it copies the input
@@ -56,6 +56,7 @@ class Benchmark:
         weights_bytes: Constants of the network in flash, each once.
         boxes_weights_bytes: Other constants of the model: anchors, class names, gaps.
         steps: In the order in which they begin.
+        footprint: Memory of the program that was counted.
     """
 
     core: str
@@ -65,6 +66,7 @@ class Benchmark:
     weights_bytes: int
     boxes_weights_bytes: int
     steps: tuple[StepCount, ...]
+    footprint: Footprint
 
     @property
     def total_instructions(self) -> int:
@@ -79,7 +81,7 @@ class Benchmark:
     def to_record(self) -> dict[str, Any]:
         """JSON-ready mapping."""
         totals = {"total_instructions": self.total_instructions, "macs": self.macs}
-        return asdict(self) | totals
+        return asdict(self) | totals | {"footprint": self.footprint.to_record()}
 
 
 @dataclass
@@ -98,9 +100,9 @@ class StepCost:
 
 
 def benchmark(
-    target: CortexMTarget, model: CompiledModel, image_u8: ImageArray, folder: Path
+    target: CortexMTarget, detector: CompiledDetector, image_u8: ImageArray, folder: Path
 ) -> Benchmark:
-    """Count the instructions of one inference.
+    """Count the instructions of one inference, and measure the memory of the same program.
 
     The program is counted as it is, without any mark in it. What belongs to which operator is
     learnt from a second build that calls ``td_trace`` behind every step and every row: as many
@@ -108,7 +110,7 @@ def benchmark(
 
     Args:
         target: Core and compiler.
-        model: The generated C.
+        detector: The detector.
         image_u8: Preprocessed image ``[H, W, 3]`` uint8.
         folder: Where both builds go.
 
@@ -118,33 +120,46 @@ def benchmark(
     Raises:
         RuntimeError: The two builds do not make the same calls.
     """
-    program = target.build(model, folder / "plain")
-    marked_image = read_image(target.link(model, folder / "marked", "-DTD_TRACE"))
-    marked = CortexMProgram(marked_image, target.name, model, folder / "marked")
+    program = target.build(detector, folder / "plain")
+    marked = target.build(detector, folder / "marked", "-DTD_TRACE")
     run = program.measure_run(image_u8)
     detect = program.measure_detect(image_u8)
     costs = assign(run.pieces, marked.measure_run(image_u8).pieces)
-    tables = ConstantTables(model.sources[f"{model.name}.c"], program.image)
+    constants = program.image.sections[WEIGHTS]
     steps = tuple(
         StepCount(
             op,
             cost.instructions,
             dict(cost.kernels),
-            model.macs.get(op, 0),
-            tables.size_bytes(cost.parameters),
+            detector.macs.get(op, 0),
+            _constant_bytes(program, cost.parameters),
         )
         for op, cost in costs.items()
     )
     assert sum(step.instructions for step in steps) == run.instructions
-    weights_bytes = tables.size_bytes(set().union(*(cost.parameters for cost in costs.values())))
+    parameters = set().union(*(cost.parameters for cost in costs.values()))
+    weights_bytes = _constant_bytes(program, parameters)
     return Benchmark(
         core=target.name,
         network_instructions=run.instructions,
         loop_instructions=sum(piece.own_instructions for piece in run.pieces),
         boxes_instructions=detect.instructions - run.instructions,
         weights_bytes=weights_bytes,
-        boxes_weights_bytes=tables.section_bytes - weights_bytes,
+        boxes_weights_bytes=constants.size_bytes - weights_bytes,
         steps=steps,
+        footprint=footprint_of(program, detect.stack_bytes),
+    )
+
+
+def _constant_bytes(program: CortexMProgram, parameters: Set[str]) -> int:
+    """Bytes of parameters in flash and of the tables that they point at, each once."""
+    section, symbols = program.image.sections[WEIGHTS], program.image.symbols
+    tables = program.detector.tables
+    names = parameters | {table for name in parameters for table in tables.get(name, ())}
+    return sum(
+        symbols[name].size_bytes
+        for name in names
+        if name in symbols and 0 <= symbols[name].address - section.address < section.size_bytes
     )
 
 

@@ -1,7 +1,7 @@
 """Building a firmware project without CMake, and what its parts take of the board's memories."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from tinydet.config.files import make_folder, write_text_atomically
@@ -16,13 +16,13 @@ from tinydet.targets.firmware_project.placement import (
 from tinydet.targets.firmware_project.project import (
     BUILD_FOLDER,
     MODEL_FOLDER,
+    STACK_BYTES,
     USER_FOLDER,
     FirmwareProject,
-    gcc_machine,
-    zig_machine,
 )
 from tinydet.targets.footprint import KIB
-from tinydet.targets.toolchain import BuildError, Compiler, Toolchain, arm_gcc, zig_cc
+from tinydet.targets.linker_script import linker_script
+from tinydet.targets.toolchain import BuildError, Compiler, cortex_m_toolchain
 
 ELF_FILE = "firmware.elf"
 SCRIPT_FILE = "linker.ld"
@@ -84,7 +84,7 @@ def build_firmware(
     options = [f"-I{folder}", f"-I{folder / MODEL_FOLDER}", *(f"-D{d}" for d in definitions)]
 
     def link(script: Path) -> Path:
-        toolchain = _toolchain(project, compiler, optimization, script)
+        toolchain = cortex_m_toolchain(project.core, compiler, optimization, script)
         return toolchain.build(sources, elf, options)
 
     try:
@@ -147,17 +147,6 @@ def _placed(image: Image) -> list[tuple[str, int, int]]:
     return placed
 
 
-def _toolchain(
-    project: FirmwareProject, compiler: Compiler, optimization: str, script: Path
-) -> Toolchain:
-    flags = (f"-O{optimization}", "-fno-unwind-tables", "-fno-asynchronous-unwind-tables")
-    linker = ("-nostdlib", f"-Wl,-T,{script}", "-Wl,--gc-sections", "-Wl,-e,td_reset")
-    if compiler == "zig":
-        return Toolchain("zig cc", zig_cc(*zig_machine(project.core)), flags, linker)
-    command = arm_gcc(*gcc_machine(project.core))
-    return Toolchain(compiler, command, flags, (*linker, "-lgcc"), keeps_names=False)
-
-
 def _use_without_limits(
     project: FirmwareProject, elf: Path, link: Callable[[Path], Path]
 ) -> tuple[MemoryUse, ...]:
@@ -165,11 +154,9 @@ def _use_without_limits(
 
     It is linked once more, with memories that take any program.
     """
-    text = (project.folder / SCRIPT_FILE).read_text(encoding="utf-8")
-    for region in project.memory.regions():
-        text = text.replace(region.line(), replace(region, size_bytes=NO_LIMIT).line())
+    memory = project.memory.resized(NO_LIMIT)
     script = elf.with_name("without_limits.ld")
-    write_text_atomically(script, text)
+    write_text_atomically(script, linker_script(memory, project.model_name, STACK_BYTES))
     try:
         return memory_use(project, link(script))
     except BuildError:

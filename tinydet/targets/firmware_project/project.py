@@ -5,20 +5,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tinydet.compiler import CompiledDetector
 from tinydet.config.files import make_folder, write_text_atomically
 from tinydet.errors import UnsupportedError
-from tinydet.targets.base import DETECTION, CompiledModel, ImageArray
+from tinydet.targets.base import DETECTION, ImageArray, require_image_in_arena
 from tinydet.targets.boards import Board
-from tinydet.targets.cortex_m import CORES, Core
 from tinydet.targets.firmware_project.c_data import golden_sources, image_sources
 from tinydet.targets.firmware_project.placement import External, Needs, place
 from tinydet.targets.golden import GoldenVectors, record_golden_vectors
 from tinydet.targets.linker_script import MemoryMap, linker_script
-from tinydet.targets.toolchain import FIRMWARE
+from tinydet.targets.toolchain import CORES, FIRMWARE, Core
 
 TEMPLATES = Path(__file__).parent / "templates"
-# The kernels use nothing that a Cortex-M33 lacks, and what is built for it can be emulated.
-FIRMWARE_CORES = {**CORES, "cortex-m55": CORES["cortex-m33"]}
 WITH_CACHES = ("cortex-m7", "cortex-m55")
 NUM_INTERRUPTS = 240  # all that an Armv7-M core can have; no board here has more
 STACK_BYTES = 8192
@@ -58,11 +56,11 @@ class FirmwareProject:
     @property
     def core(self) -> Core:
         """How compilers call the board's processor."""
-        return FIRMWARE_CORES[self.board.core]
+        return CORES[self.board.target]
 
 
 def write_firmware_project(
-    model: CompiledModel,
+    detector: CompiledDetector,
     board: Board,
     folder: Path,
     *,
@@ -77,7 +75,7 @@ def write_firmware_project(
     names.
 
     Args:
-        model: The generated C, with preprocessing of whole images.
+        detector: The detector, with preprocessing of whole images.
         board: The board.
         folder: Where it goes; created.
         image: ``[h, w, 3]`` uint8 RGB, of any size, built into the firmware; as large as the
@@ -101,22 +99,15 @@ def write_firmware_project(
         raise UnsupportedError(
             "self-test", "no image", "a test image", "Give an image, or leave the self-test out."
         )
-    header = model.sources[f"{model.name}.h"]
-    if f"{model.name}_detect_image" not in header:
-        raise UnsupportedError(
-            model.where or model.name,
-            "an input that comes in rows or stays with the caller",
-            "the image in the arena",
-            "Compile it with the default input mode.",
-        )
+    require_image_in_arena(detector, "a firmware project")
     make_folder(folder)
     if not self_test:
         golden = None
     elif golden is None and image is not None:
-        golden = record_golden_vectors(model, image, folder / BUILD_FOLDER / "pc")
-    needs = _needs(model, header, golden, external)
+        golden = record_golden_vectors(detector, image, folder / BUILD_FOLDER / "pc")
+    needs = _needs(detector, golden, external)
     memory = place(board, needs)
-    files: dict[str, str] = {f"{MODEL_FOLDER}/{name}": t for name, t in model.sources.items()}
+    files: dict[str, str] = {f"{MODEL_FOLDER}/{name}": t for name, t in detector.sources.items()}
     files |= {name: (FIRMWARE / name).read_text(encoding="utf-8") for name in COPIED}
     if image is not None:
         files |= image_sources(image)
@@ -129,12 +120,12 @@ def write_firmware_project(
     definitions += ["TD_CACHES"] if board.core in WITH_CACHES else []
     definitions += ["TD_TEST_IMAGE"] if image is not None else []
     project = FirmwareProject(
-        folder, board, model.name, memory, needs, sources, tuple(definitions), golden
+        folder, board, detector.name, memory, needs, sources, tuple(definitions), golden
     )
-    marks = _marks(project, model)
+    marks = _marks(project, detector)
     files |= {name: _render(name, marks) for name in (*names, "CMakeLists.txt", "README.md")}
     files |= {f"cmake/{name}": _render(name, marks) for name in TOOLCHAIN_FILES}
-    files["linker.ld"] = linker_script(memory, model.name, STACK_BYTES)
+    files["linker.ld"] = linker_script(memory, detector.name, STACK_BYTES)
     _write(files, folder)
     return project
 
@@ -152,32 +143,12 @@ def _write(files: Mapping[str, str], folder: Path) -> None:
 
 
 def _needs(
-    model: CompiledModel,
-    header: str,
-    golden: GoldenVectors | None,
-    external: tuple[External, ...],
+    detector: CompiledDetector, golden: GoldenVectors | None, external: tuple[External, ...]
 ) -> Needs:
-    detections = _macro(model, header, "MAX_DETECTIONS") * DETECTION.itemsize
+    detections = detector.max_detections * DETECTION.itemsize
     compared = OPERATOR_BYTES * len(golden.outputs) if golden is not None else 0
     data = STACK_BYTES + detections + compared + VARIABLES_BYTES
-    return Needs(_macro(model, header, "ARENA_BYTES"), data, external)
-
-
-def _macro(model: CompiledModel, header: str, what: str) -> int:
-    found = re.search(rf"#define {model.macro_prefix}_{what} (\d+)", header)
-    if found is None:
-        raise ValueError(f"{model.name}.h has no {model.macro_prefix}_{what}")
-    return int(found[1])
-
-
-def zig_machine(core: Core) -> tuple[str, ...]:
-    """Flags of ``zig cc`` that choose a processor."""
-    return ("-target", "thumb-freestanding-eabihf", f"-mcpu={core.zig}")
-
-
-def gcc_machine(core: Core) -> tuple[str, ...]:
-    """Flags of ``arm-none-eabi-gcc`` that choose a processor."""
-    return ("-mthumb", "-mfloat-abi=hard", *core.gcc)
+    return Needs(detector.arena_bytes, data, external)
 
 
 def _render(name: str, marks: Mapping[str, str]) -> str:
@@ -186,7 +157,7 @@ def _render(name: str, marks: Mapping[str, str]) -> str:
     return re.sub(r"@([A-Z_]+)@", lambda found: marks[found[1]], text)
 
 
-def _marks(project: FirmwareProject, model: CompiledModel) -> dict[str, str]:
+def _marks(project: FirmwareProject, detector: CompiledDetector) -> dict[str, str]:
     board = project.board
     reset_mhz, highest_mhz = board.clock_mhz
     parts = (
@@ -196,9 +167,9 @@ def _marks(project: FirmwareProject, model: CompiledModel) -> dict[str, str]:
         ("Arena", project.memory.arena),
     )
     return {
-        "NAME": model.name,
-        "MACRO": model.macro_prefix,
-        "CLASS": model.spec.class_names[0],
+        "NAME": detector.name,
+        "MACRO": detector.macro_prefix,
+        "CLASS": detector.spec.class_names[0],
         "BOARD": board.name,
         "CHIP": board.chip,
         "CORE": board.core,
@@ -220,6 +191,6 @@ def _marks(project: FirmwareProject, model: CompiledModel) -> dict[str, str]:
         ),
         "SOURCES": "\n".join(f"    {name}" for name in project.sources),
         "DEFINITIONS": " ".join(project.definitions),
-        "GCC_FLAGS": " ".join(gcc_machine(project.core)),
-        "ZIG_FLAGS": " ".join((*zig_machine(project.core), "-fno-sanitize=undefined")),
+        "GCC_FLAGS": " ".join(project.core.gcc),
+        "ZIG_FLAGS": " ".join((*project.core.zig, "-fno-sanitize=undefined")),
     }

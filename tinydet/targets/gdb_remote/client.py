@@ -12,9 +12,8 @@ from tinydet.targets.gdb_remote.memory_map import (
     blocks_to_erase,
     parse_memory_map,
 )
-from tinydet.targets.gdb_remote.packets import AnswerTimeout, BoardError
+from tinydet.targets.gdb_remote.packets import AnswerTimeout, BoardError, Stop, parse_stop
 from tinydet.targets.gdb_remote.session import FLASH_S, Session, decode_hexadecimal
-from tinydet.targets.gdb_remote.stops import Stop, parse_stop
 
 HALT_S = 3.0  # after an interrupt
 HARDWARE, SOFTWARE = 1, 0

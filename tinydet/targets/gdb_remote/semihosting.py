@@ -5,8 +5,7 @@ parameter in r1. Servers that handle it themselves never show it here.
 """
 
 from tinydet.targets.gdb_remote.client import GdbClient
-from tinydet.targets.gdb_remote.packets import BoardError
-from tinydet.targets.gdb_remote.stops import Stop
+from tinydet.targets.gdb_remote.packets import BoardError, Stop
 
 INSTRUCTION = bytes.fromhex("abbe")  # bkpt 0xAB
 WRITE_CHARACTER, WRITE_TEXT, WRITE_BUFFER = 0x03, 0x04, 0x05

@@ -7,9 +7,8 @@ from tinydet.targets.linux.benchmark import (
     format_linux_benchmark,
 )
 from tinydet.targets.linux.boards import LinuxBoard, linux_board, load_linux_boards
-from tinydet.targets.linux.build import build_program
 from tinydet.targets.linux.comparison import Comparison, compare_with_pc
-from tinydet.targets.linux.deploy import Deployment, Source, deploy_linux
+from tinydet.targets.linux.deploy import Deployment, Source, build_program, deploy_linux
 from tinydet.targets.linux.ssh_host import RemoteError, SshHost
 
 __all__ = [

@@ -3,17 +3,17 @@
 import json
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from tinydet.compiler import CompiledDetector
 from tinydet.errors import ModelFileError
-from tinydet.targets.base import CompiledModel
 from tinydet.targets.linux import timing
 from tinydet.targets.linux.boards import LinuxBoard
-from tinydet.targets.linux.build import build_program
 from tinydet.targets.linux.deploy import (
     FOLDER_ON_BOARD,
+    build_program,
     check_end,
     command_path,
     portable_image,
@@ -85,9 +85,9 @@ class LinuxBenchmark:
             "how": HOW,
             "board": self.board.name,
             "kernel": self.kernel,
-            "machine": timing.to_record(self.machine),
-            "before": timing.to_record(self.before),
-            "after": timing.to_record(self.after),
+            "machine": asdict(self.machine),
+            "before": asdict(self.before),
+            "after": asdict(self.after),
             "threads": 1,
             "network_ms": self.network.to_record(),
             "image_ms": self.whole.to_record(),
@@ -98,7 +98,7 @@ class LinuxBenchmark:
 
 
 def benchmark_linux(
-    model: CompiledModel,
+    detector: CompiledDetector,
     board: LinuxBoard,
     host: SshHost,
     *,
@@ -109,7 +109,7 @@ def benchmark_linux(
     """Compile a detector for a Linux board and time it there.
 
     Args:
-        model: The generated C.
+        detector: The detector.
         board: What to compile for.
         host: How to reach it.
         build_folder: Of this machine, for sources and program.
@@ -129,10 +129,10 @@ def benchmark_linux(
     options = options or BenchmarkOptions()
     folder = board_folder(folder_on_board)
     kernel, _ = probe(host, board, folder)
-    program = build_program(model, board, build_folder)
+    program = build_program(detector, board, build_folder)
     content = program.read_bytes()
-    install(host, content, folder / model.name)
-    lines = _measure(host, folder / model.name, options)
+    install(host, content, folder / detector.name)
+    lines = _measure(host, folder / detector.name, options)
     records = [json.loads(line) for line in lines if line.startswith("{")]
     runs = [record for record in records if "run" in record]
     machine = timing.read_machine(timing.tagged_lines(lines, "fact"))
@@ -146,7 +146,7 @@ def benchmark_linux(
         timing.spread([run["image_ms"] for run in runs]),
         records[-1]["peak_memory_kib"],
         len(content),
-        _time_tflite(host, folder / f"{model.name}.tflite", machine.cores, options),
+        _time_tflite(host, folder / f"{detector.name}.tflite", machine.cores, options),
     )
 
 

@@ -1,11 +1,10 @@
 """The Linux boards of ``boards.json`` and the architectures programs are compiled for."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tinydet.errors import UnsupportedError, near_name
+from tinydet.targets.boards import find_board
 
 BOARDS_FILE = Path(__file__).with_name("boards.json")
 
@@ -63,12 +62,8 @@ def load_linux_boards(path: Path = BOARDS_FILE) -> tuple[LinuxBoard, ...]:
     return tuple(LinuxBoard(**board) for board in boards)
 
 
-def linux_board(name: str, boards: Sequence[LinuxBoard] | None = None) -> LinuxBoard:
+def linux_board(name: str) -> LinuxBoard:
     """The board of a name, in upper or lower case.
-
-    Args:
-        name: As in ``boards.json``.
-        boards: To choose from; None: all that are known.
 
     Raises:
         UnsupportedError: There is none of this name.
@@ -76,14 +71,4 @@ def linux_board(name: str, boards: Sequence[LinuxBoard] | None = None) -> LinuxB
     >>> linux_board("stm32mp157f-dk2").cpu
     'Cortex-A7'
     """
-    boards = load_linux_boards() if boards is None else boards
-    for board in boards:
-        if board.name.lower() == name.lower():
-            return board
-    names = [board.name for board in boards]
-    raise UnsupportedError(
-        "--board",
-        repr(name),
-        ", ".join(names),
-        f"Any other machine with Linux is one of the last three.{near_name(name.upper(), names)}",
-    )
+    return find_board(name, load_linux_boards())

@@ -8,15 +8,10 @@ from zlib import crc32
 
 import numpy as np
 
-from tinydet.boxes import Detections, box_area
+from tinydet.boxes import Detections
 from tinydet.data.images import read_image
-from tinydet.data.preprocess import boxes_to_image, preprocess
 from tinydet.errors import DataError
-from tinydet.targets.base import CompiledModel, ImageArray, Program
-
-# With crop and padding the device maps boxes back in float32, this machine in float64 (see
-# docs/numerics.md). Scores and classes are equal to the bit, with fit the boxes too.
-TOLERANCE = 1e-5
+from tinydet.targets.host import HostProgram
 
 
 @dataclass
@@ -50,16 +45,14 @@ class Comparison:
 
 
 def compare_with_pc(
-    model: CompiledModel,
-    program: Program,
+    program: HostProgram,
     images: Sequence[Path],
     records: Sequence[Mapping[str, Any]],
 ) -> Comparison:
     """Run the same images here.
 
     Args:
-        model: What was deployed.
-        program: The same C, built for this machine.
+        program: What was deployed, built for this machine.
         images: What was sent, in order.
         records: What the board said, in the same order.
 
@@ -81,41 +74,20 @@ def compare_with_pc(
             comparison.not_compared.append(name)
         elif crc32(pixels.tobytes()) != record.get("pixels_crc32"):
             comparison.other_pixels.append(name)
-        elif same_detections(model, detect_here(model, program, pixels), record):
+        elif same_detections(program.detect_image(pixels), record):
             comparison.num_same += 1
         else:
             comparison.different.append(name)
     return comparison
 
 
-def detect_here(model: CompiledModel, program: Program, image: ImageArray) -> Detections:
-    """What ``NAME_detect_image`` finds, with scaling and mapping back in NumPy.
-
-    Args:
-        model: The detector.
-        program: It on this machine.
-        image: ``[h, w, 3]`` uint8 RGB, any size.
-
-    Returns:
-        Detections, boxes as fractions of the image.
-    """
-    spec = model.spec.preprocess
-    found = program.detect(preprocess(image, spec))
-    if spec.aspect_ratio == "fit":
-        return found
-    boxes = np.clip(boxes_to_image(found.boxes, (image.shape[0], image.shape[1]), spec), 0, 1)
-    seen = box_area(boxes) > 0  # others lay in the filling around a letterboxed image
-    return Detections(boxes[seen], found.scores[seen], found.class_ids[seen])
-
-
-def same_detections(model: CompiledModel, found: Detections, record: Mapping[str, Any]) -> bool:
-    """Whether a record of a board says what this machine found in the same pixels."""
+def same_detections(found: Detections, record: Mapping[str, Any]) -> bool:
+    """Whether a record of a board says what this machine found in the same pixels, bit for bit."""
     there = record["detections"]
-    scores = np.array([d["score"] for d in there], np.float32)
-    class_ids = np.array([d["class_id"] for d in there], np.int64)
-    boxes = np.array([d["box"] for d in there], np.float32).reshape(-1, 4)
-    if not (np.array_equal(scores, found.scores) and np.array_equal(class_ids, found.class_ids)):
-        return False
-    if model.spec.preprocess.aspect_ratio == "fit":
-        return np.array_equal(boxes, found.boxes)
-    return bool(np.all(np.abs(boxes - found.boxes) <= TOLERANCE))
+    return (
+        [d["class_id"] for d in there] == found.class_ids.tolist()
+        and np.array_equal(np.array([d["score"] for d in there], np.float32), found.scores)
+        and np.array_equal(
+            np.array([d["box"] for d in there], np.float32).reshape(-1, 4), found.boxes
+        )
+    )

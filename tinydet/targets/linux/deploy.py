@@ -1,4 +1,4 @@
-"""Putting the program on a board and running it there."""
+"""A detector as one static program for a Linux board: making it, putting it there, running it."""
 
 import json
 import shlex
@@ -8,17 +8,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tinydet.data.images import IMAGE_SUFFIXES, decode_image, read_bytes
+from tinydet.compiler import CompiledDetector
+from tinydet.data.image_files import image_suffixes
+from tinydet.data.images import decode_image, read_bytes
 from tinydet.errors import DataError, UnsupportedError
-from tinydet.targets.base import CompiledModel
-from tinydet.targets.linux.boards import LinuxBoard
-from tinydet.targets.linux.build import build_program
+from tinydet.targets.base import require_image_in_arena
+from tinydet.targets.linux.boards import ARCHITECTURES, LinuxBoard
 from tinydet.targets.linux.install import board_folder, install, probe
 from tinydet.targets.linux.ssh import Answer, stream_from
 from tinydet.targets.linux.ssh_host import RemoteError, SshHost
+from tinydet.targets.toolchain import Toolchain, model_macros, write_sources, zig_cc
 
+PROGRAM = Path(__file__).parent / "program"
+THIRD_PARTY = Path(__file__).parent / "third_party"
+# What POSIX and Linux have beside C11; headers of others are not ours to warn about.
+SYSTEM_MACROS = ("-D_GNU_SOURCE", f"-I{PROGRAM}", f"-isystem{THIRD_PARTY}")
 FOLDER_ON_BOARD = "tinydet"  # below the home folder
-IMAGES_TO_SEND = (*IMAGE_SUFFIXES, ".ppm", ".pgm", ".pnm")
 SIGNAL_BASE = 128  # exit status of a shell whose command ended by signal n: this + n
 NOT_EXECUTABLE = (126, 127)
 # Exit statuses of the program, see program/main.c.
@@ -48,11 +53,11 @@ class Source:
 
     def __post_init__(self) -> None:
         for image in self.images:
-            if image.suffix.lower() not in IMAGES_TO_SEND:
+            if image.suffix.lower() not in image_suffixes():
                 raise UnsupportedError(
                     str(image),
                     image.suffix or "a file without suffix",
-                    ", ".join(IMAGES_TO_SEND),
+                    ", ".join(image_suffixes()),
                     "Convert it to PNG.",
                 )
 
@@ -92,6 +97,39 @@ def portable_image(path: Path) -> bytes:
     return b"P6 %d %d 255\n" % (pixels.shape[1], pixels.shape[0]) + pixels.tobytes()
 
 
+def build_program(detector: CompiledDetector, board: LinuxBoard, folder: Path) -> Path:
+    """Make the program that runs a model on a Linux board, with its weights and class names.
+
+    It needs nothing there but the kernel: libc is linked in. The first build for an architecture
+    takes about a minute, because zig then compiles that libc.
+
+    Args:
+        detector: The detector, with ``detect_image``.
+        board: Chooses architecture and processor.
+        folder: Gets sources and program; created.
+
+    Returns:
+        The program, named like the model.
+
+    Raises:
+        MissingToolError: ziglang is not installed.
+        BuildError: The C compiler refuses (disk full).
+        OutputError: The folder cannot be written to.
+        UnsupportedError: The C cannot take whole images.
+    """
+    require_image_in_arena(detector, "a program for Linux")
+    sources = [*write_sources(detector, folder), *sorted(PROGRAM.glob("*.c"))]
+    toolchain = Toolchain(
+        f"zig cc for {board.architecture}",
+        zig_cc("-target", ARCHITECTURES[board.architecture].zig_target),
+        (f"-mcpu={board.compiler_cpu}", "-O2"),
+        ("-static", "-s", "-Wl,--gc-sections"),
+    )
+    program = folder / f"{detector.name}-{board.architecture}"
+    program.unlink(missing_ok=True)  # one that is being run must not change under its user
+    return toolchain.build(sources, program, [*model_macros(detector, folder), *SYSTEM_MACROS])
+
+
 @dataclass(frozen=True)
 class Deployment:
     """A program on a board, and what it found.
@@ -116,7 +154,7 @@ class Deployment:
 
 
 def deploy_linux(
-    model: CompiledModel,
+    detector: CompiledDetector,
     board: LinuxBoard,
     host: SshHost,
     *,
@@ -131,7 +169,7 @@ def deploy_linux(
     The program gets its name on the board when all of it has arrived and been compared.
 
     Args:
-        model: The generated C.
+        detector: The detector.
         board: What to compile for.
         host: How to reach it.
         build_folder: Of this machine, for sources and program.
@@ -151,10 +189,10 @@ def deploy_linux(
     """
     folder = board_folder(folder_on_board)
     kernel, free_kib = probe(host, board, folder)
-    program = build_program(model, board, build_folder)
+    program = build_program(detector, board, build_folder)
     content = program.read_bytes()
-    was_there = install(host, content, folder / model.name, free_kib=free_kib)
-    path = str(folder / model.name)
+    was_there = install(host, content, folder / detector.name, free_kib=free_kib)
+    path = str(folder / detector.name)
     results: list[Record] = []
     for record in run_program(host, path, source or Source()):
         results.append(record)
@@ -184,16 +222,12 @@ def run_program(
     if not arguments:
         return
     script = f"{shlex.join([command_path(program), *arguments])}; exit $?"
-    with closing(_lines(host, script, source)) as lines:
+    with closing(stream_from(host, script, source.stream())) as lines:
         for line in lines:
             if isinstance(line, Answer):
                 check_end(host, program, line)
             elif line.startswith("{"):
                 yield json.loads(line)
-
-
-def _lines(host: SshHost, script: str, source: Source) -> Any:
-    return stream_from(host, script, source.stream())
 
 
 def command_path(program: str) -> str:

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO
@@ -59,7 +59,7 @@ def run_on(host: SshHost, script: str, *, content: bytes = b"") -> Answer:
 
 def stream_from(
     host: SshHost, script: str, content: Iterable[bytes] = ()
-) -> Iterator[str | Answer]:
+) -> Generator[str | Answer, None, None]:
     """Run a script and take its lines as they come.
 
     Args:

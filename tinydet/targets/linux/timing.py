@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 
@@ -176,8 +175,3 @@ def _cpu_name(cpuinfo: Mapping[str, str]) -> str:
 def _key_value(text: str) -> tuple[str, str]:
     key, _, value = text.partition(":")
     return key.strip(), value.strip()
-
-
-def to_record(item: Machine | Moment) -> dict[str, Any]:
-    """JSON-ready mapping of the fields."""
-    return asdict(item)

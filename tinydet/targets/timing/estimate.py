@@ -5,11 +5,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tinydet.targets.base import CompiledModel, ImageArray
+from tinydet.compiler import CompiledDetector
+from tinydet.targets.base import ImageArray
 from tinydet.targets.benchmark.measure import assign
 from tinydet.targets.boards import Board
 from tinydet.targets.cortex_m import CortexMProgram, CortexMTarget
-from tinydet.targets.elf import read_image
 from tinydet.targets.emulator import (
     FLASH_BEGIN,
     FLASH_BYTES,
@@ -117,7 +117,7 @@ class TimingEstimate:
 
 def estimate(
     target: CortexMTarget,
-    model: CompiledModel,
+    detector: CompiledDetector,
     image_u8: ImageArray,
     folder: Path,
     board: Board,
@@ -129,7 +129,7 @@ def estimate(
 
     Args:
         target: Core and compiler.
-        model: The generated C.
+        detector: The detector in C.
         image_u8: Preprocessed image ``[H, W, 3]`` uint8.
         folder: Where the builds go.
         board: The board.
@@ -144,10 +144,9 @@ def estimate(
         MissingToolError: unicorn or capstone is not installed.
     """
     timing = board_timing(board)
-    program = target.build(model, folder / "plain")
-    marked_image = read_image(target.link(model, folder / "marked", "-DTD_TRACE"))
-    marked = CortexMProgram(marked_image, target.name, model, folder / "marked")
-    bank = arena or timing.arena_bank(program.shape.arena_bytes).name
+    program = target.build(detector, folder / "plain")
+    marked = target.build(detector, folder / "marked", "-DTD_TRACE")
+    bank = arena or timing.arena_bank(detector.arena_bytes).name
     places = _places(program, weights, bank)
     cost = CostModel(target.name, memories(timing, places), program.machine().read)
     call, cold, warm = _run(program, image_u8, cost, folder, places)
@@ -157,7 +156,7 @@ def estimate(
         core=target.name,
         clock_mhz=timing.clock_mhz,
         places={"program": FLASH, "weights": weights, "arena": bank},
-        steps=_steps(call, warm, marks, model.macs, cost.pipeline.width),
+        steps=_steps(call, warm, marks, detector.macs, cost.pipeline.width),
         cold_memory_cycles=_memory_sixteenths(cold) // FRACTION,
         unknown_accesses=cost.unknown / max(cost.known + cost.unknown, 1),
         error=MODEL_ERROR,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tinydet.compiler.compile import CompiledFiles
+from tinydet.compiler import CompiledDetector
 from tinydet.drawing import class_colour
 
 LISTED_CLASSES = 4  # with more, the headline gives their number
@@ -14,12 +14,12 @@ KIB = 1024
 
 
 def render_page(
-    files: CompiledFiles, program: bytes, *, lowest_score: float, weights_bytes: int
+    detector: CompiledDetector, program: bytes, *, lowest_score: float, weights_bytes: int
 ) -> str:
     """The whole page.
 
     Args:
-        files: The detector as it was compiled by the user, with its own score threshold.
+        detector: The detector as it was compiled by the user, with its own score threshold.
         program: The WebAssembly module.
         lowest_score: Score threshold compiled into ``program``; the slider starts there.
         weights_bytes: Constants of the network.
@@ -29,7 +29,7 @@ def render_page(
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    spec = files.spec
+    spec = detector.spec
     environment = Environment(
         loader=PackageLoader("tinydet", "targets/web/page"),
         autoescape=True,
@@ -44,21 +44,21 @@ def render_page(
         "lowest_score": lowest_score,
     }
     return environment.get_template("index.html.j2").render(
-        title=f"Detector: {files.name.replace('_', ' ')}",
+        title=f"Detector: {detector.name.replace('_', ' ')}",
         finds=_finds(spec.class_names),
-        facts=model_facts(files, weights_bytes),
+        facts=model_facts(detector, weights_bytes),
         card=card,
         program=base64.b64encode(program).decode("ascii"),
     )
 
 
-def model_facts(files: CompiledFiles, weights_bytes: int) -> list[tuple[str, str]]:
+def model_facts(detector: CompiledDetector, weights_bytes: int) -> list[tuple[str, str]]:
     """What the page tells of the model: ``(label, value)`` in reading order."""
-    spec, graph = files.spec, files.model.graph
+    spec = detector.spec
     preprocess, postprocess = spec.preprocess, spec.postprocess
     facts = [
-        ("File", Path(files.where).name),
-        ("Made from", files.model.origin),
+        ("File", Path(detector.where).name),
+        ("Made from", detector.model.origin),
         ("Backbone", f"MobileNetV2, alpha {spec.alpha:g}" if spec.alpha else "not known"),
         (
             "Input",
@@ -66,10 +66,10 @@ def model_facts(files: CompiledFiles, weights_bytes: int) -> list[tuple[str, str
             f"width), {preprocess.color_mode}; scaled: {preprocess.aspect_ratio}, "
             f"{preprocess.interpolation}",
         ),
-        ("Operators", f"{len(graph.ops)}, int8"),
-        ("Anchors", str(files.scores.shape[1])),
+        ("Operators", f"{len(detector.model.graph.ops)}, int8"),
+        ("Anchors", str(len(detector.anchors))),
         ("Weights", f"{weights_bytes / KIB:.0f} KiB"),
-        ("Working memory", f"{files.plan.arena_bytes / KIB:.0f} KiB"),
+        ("Working memory", f"{detector.arena_bytes / KIB:.0f} KiB"),
         ("Score threshold", f"{postprocess.score_threshold:g}"),
         ("NMS IoU threshold", f"{postprocess.nms_iou_threshold:g}"),
         ("Most objects", str(postprocess.max_detections)),

@@ -6,21 +6,11 @@ and talk through TensorFlow's collective operations (NCCL between GPUs): nothing
 restarts or places a process.
 """
 
-from tinydet.training.distribution.cluster import Cluster, find_cluster
+from tinydet.training.distribution.cluster import Cluster as Cluster
+from tinydet.training.distribution.process_group import ProcessGroup as ProcessGroup
+from tinydet.training.distribution.process_group import current_group as current_group
+from tinydet.training.distribution.process_group import join as join
+from tinydet.training.distribution.process_group import leave as leave
 from tinydet.training.distribution.process_group import (
-    ProcessGroup,
-    current_group,
-    join,
-    leave,
-    told_of_lost_processes,
+    told_of_lost_processes as told_of_lost_processes,
 )
-
-__all__ = [
-    "Cluster",
-    "ProcessGroup",
-    "current_group",
-    "find_cluster",
-    "join",
-    "leave",
-    "told_of_lost_processes",
-]

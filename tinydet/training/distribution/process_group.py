@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from tinydet.errors import ProcessGroupError
+from tinydet.errors import ProcessGroupError, first_line
 from tinydet.native_log import captured_native_log
 from tinydet.training.distribution.cluster import TF_CONFIG, Cluster
 
@@ -172,7 +172,7 @@ def told_of_lost_processes(group: ProcessGroup) -> Iterator[None]:
         raise ProcessGroupError(
             f"process {group.index} of {group.size}",
             f"has lost another process ({type(error).__name__})",
-            "See what that one says; then go on with tinydet run --resume in all of them.",
+            "See what that one says; then resume all of them with tinydet run --resume.",
         ) from error
 
 
@@ -217,9 +217,9 @@ def join(cluster: Cluster) -> ProcessGroup:
 
 
 def _refuse(cluster: Cluster, error: Exception) -> NoReturn:
-    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
     raise ProcessGroupError(
         cluster.addresses[cluster.index],
-        f"process {cluster.index} of {len(cluster.addresses)} cannot join the others ({reason})",
+        f"process {cluster.index} of {len(cluster.addresses)} cannot join the others "
+        f"({first_line(error)})",
         "Check the addresses, and that no other program uses the port.",
     ) from error

@@ -67,9 +67,7 @@ def _wanted(graph: Graph, op: Op, y: int, height: int) -> Iterable[int]:
 def _filter_height(graph: Graph, op: Op) -> int:
     if isinstance(op.options, PoolOptions):
         return op.options.filter_height
-    weights = op.inputs[1]
-    assert weights is not None
-    return graph.tensors[weights].shape[1]
+    return graph.required_input(op, 1).shape[1]
 
 
 def _top(padding: object, op: Op, graph: Graph, taps: int, dilation: int) -> int:
@@ -80,9 +78,7 @@ def _top(padding: object, op: Op, graph: Graph, taps: int, dilation: int) -> int
         return 0
     options = op.options
     assert isinstance(options, ConvOptions | PoolOptions)
-    source = op.inputs[0]
-    assert source is not None
-    height = graph.tensors[source].shape[1]
+    height = graph.required_input(op, 0).shape[1]
     outputs = (height + options.stride_height - 1) // options.stride_height
     missing = (outputs - 1) * options.stride_height + (taps - 1) * dilation + 1 - height
     return max(missing, 0) // 2

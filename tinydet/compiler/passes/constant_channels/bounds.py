@@ -38,7 +38,7 @@ def value_bounds(graph: Graph) -> dict[int, Bounds]:
         elif known and op.kind == "ADD" and _same_shapes(graph, op):
             bounds[target] = _addition(graph, op, bounds)
         elif known and op.kind in ONE_INPUT:
-            bounds[target] = _one_input(graph, op, bounds[_activation(op)])
+            bounds[target] = _one_input(graph, op, bounds[op.source()])
         else:
             bounds[target] = _any_value(graph.tensors[target])
     return bounds
@@ -61,15 +61,9 @@ def _one_input(graph: Graph, op: Op, bounds: Bounds) -> Bounds:
     return [(stored(low), stored(high)) for low, high in bounds]
 
 
-def _activation(op: Op, position: int = 0) -> int:
-    index = op.inputs[position]
-    assert index is not None
-    return index
-
-
 def _same_shapes(graph: Graph, op: Op) -> bool:
     shape = graph.output(op).shape
-    return all(graph.tensors[_activation(op, i)].shape == shape for i in range(2))
+    return all(graph.tensors[op.source(i)].shape == shape for i in range(2))
 
 
 def _any_value(tensor: Tensor) -> Bounds:
@@ -116,16 +110,15 @@ def _nearest(real: float, scale: float) -> int:
 def _convolution(graph: Graph, op: Op, bounds: dict[int, Bounds]) -> Bounds:
     source, weights = graph.required_input(op, 0), graph.required_input(op, 1)
     output, bias = graph.output(op), graph.input(op, 2)
-    assert weights.data is not None
     assert weights.quantization is not None
     edges = any(window_padding(graph, op))
     ranges = []
-    for low, high in bounds[_activation(op)]:
+    for low, high in bounds[op.source()]:
         least, most = low - source.zero_point, high - source.zero_point
         ranges.append((min(least, 0), max(most, 0)) if edges else (least, most))
     twice_middle = np.array([low + high for low, high in ranges], object)
     twice_radius = np.array([high - low for low, high in ranges], object)
-    filters = _filters(op, weights.data)
+    filters = _filters(op, weights.values)
     result = []
     scales = weights.quantization.scale
     for channel in range(output.shape[-1]):
@@ -170,7 +163,7 @@ def _addition(graph: Graph, op: Op, bounds: dict[int, Bounds]) -> Bounds:
     factor_a, factor_b = _factor(a.scale / twice), _factor(b.scale / twice)
     factor = _factor(twice / (2**20 * output.scale))
     result = []
-    pairs = zip(bounds[_activation(op)], bounds[_activation(op, 1)], strict=True)
+    pairs = zip(bounds[op.source()], bounds[op.source(1)], strict=True)
     for range_a, range_b in pairs:
         ends = [
             _scaled((in_a - a.zero_point) * 2**20, factor_a)

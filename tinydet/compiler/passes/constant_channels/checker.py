@@ -131,13 +131,10 @@ def _left(before: Graph, index: int, removals: Removals) -> npt.NDArray[np.int64
 def _convolution_problems(
     before: Graph, after: Graph, old: Op, new: Op, removals: Removals
 ) -> Iterator[str]:
-    source, target = old.inputs[0], old.outputs[0]
-    assert source is not None
+    source, target = old.source(), old.outputs[0]
     columns, rows = _left(before, source, removals), _left(before, target, removals)
-    weights = before.required_input(old, 1).data
-    remaining = after.required_input(new, 1).data
-    assert weights is not None
-    assert remaining is not None
+    weights = before.required_input(old, 1).values
+    remaining = after.required_input(new, 1).values
     if not np.array_equal(remaining, weights[np.ix_(rows, *_all(weights, 1, 2), columns)]):
         yield f"{old.name} has other weights"
     expected = _numbers(before.input(old, 2), len(weights))[rows]
@@ -158,17 +155,14 @@ def _depthwise_problems(
     before: Graph, after: Graph, old: Op, new: Op, removals: Removals
 ) -> Iterator[str]:
     assert isinstance(old.options, DepthwiseOptions)
-    source, target = old.inputs[0], old.outputs[0]
-    assert source is not None
+    source, target = old.source(), old.outputs[0]
     kept = _left(before, target, removals)
     groups = _left(before, source, removals)
     multiplier = old.options.multiplier
     if [c * multiplier + m for c in groups.tolist() for m in range(multiplier)] != kept.tolist():
         yield f"{old.name} lost different channels in its input and output"
-    weights = before.required_input(old, 1).data
-    remaining = after.required_input(new, 1).data
-    assert weights is not None
-    assert remaining is not None
+    weights = before.required_input(old, 1).values
+    remaining = after.required_input(new, 1).values
     if not np.array_equal(remaining, weights[np.ix_(*_all(weights, 0, 1, 2), kept)]):
         yield f"{old.name} has other weights"
     expected = _numbers(before.input(old, 2), weights.shape[3])[kept]

@@ -153,10 +153,9 @@ def _tied_channels(graph: Graph) -> _Classes:
         if not _ties(graph, op):
             continue
         multiplier = op.options.multiplier if isinstance(op.options, DepthwiseOptions) else 1
-        sources = op.inputs[:2] if op.kind == "ADD" else op.inputs[:1]
+        sources = [op.source(i) for i in range(2 if op.kind == "ADD" else 1)]
         for channel in range(graph.output(op).shape[-1]):
             for index in sources:
-                assert index is not None
                 classes.tie((index, channel // multiplier), (op.outputs[0], channel))
     return classes
 
@@ -183,11 +182,8 @@ def _all_channels(graph: Graph, index: int) -> Iterator[Channel]:
 def _needed_by_convolution(
     graph: Graph, op: Op, intervals: dict[int, Interval]
 ) -> Iterator[Channel]:
-    index = op.inputs[0]
-    weights = graph.required_input(op, 1).data
-    assert index is not None
-    assert weights is not None
-    read = np.any(weights != 0, axis=(0, 1, 2))
+    index = op.source()
+    read = np.any(graph.required_input(op, 1).values != 0, axis=(0, 1, 2))
     zero_point = graph.tensors[index].zero_point
     sees_edge = any(window_padding(graph, op))
     for channel in np.flatnonzero(read):
@@ -232,26 +228,23 @@ class _Rewriter:
 
     def _weighted(self, op: Op) -> Op:
         """A convolution with the rows and columns that are left, the rest in its bias."""
-        source, output = op.inputs[0], op.outputs[0]
-        assert source is not None
+        source, output = op.source(), op.outputs[0]
         if source not in self._removed and output not in self._removed:
             return op
         kept_out = self._kept(output)
         weights, bias = self._before.required_input(op, 1), self._before.input(op, 2)
-        assert weights.data is not None
         if op.kind == "DEPTHWISE_CONV_2D":
             channels = 3
-            data = weights.data[..., kept_out]
+            data = weights.values[..., kept_out]
             sums = np.zeros(len(kept_out), np.int64)
         else:
             channels = 0
-            rows = weights.data[kept_out]
+            rows = weights.values[kept_out]
             data, sums = rows[..., self._kept(source)], self._contribution(source, rows)
         quantization = _narrowed_quantization(weights.quantization, channels, kept_out)
         new_weights = self._constant(weights, data, quantization)
         if bias is not None:
-            assert bias.data is not None
-            sums = sums + bias.data.reshape(-1)[kept_out]
+            sums = sums + bias.values.reshape(-1)[kept_out]
         elif not sums.any():
             return replace(op, inputs=(source, new_weights))
         assert np.abs(sums).max(initial=0) <= INT32_LIMIT  # see accumulator_fits

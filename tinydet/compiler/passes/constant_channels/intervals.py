@@ -117,9 +117,8 @@ def _weighted(
     """
     options = op.options
     assert isinstance(options, ConvOptions | FullyConnectedOptions)
-    source, weights, bias = graph.required_input(op, 0), graph.required_input(op, 1), None
-    if len(op.inputs) > 2:
-        bias = graph.input(op, 2)
+    source, weights = graph.required_input(op, 0), graph.required_input(op, 1)
+    bias = graph.input(op, 2)
     assert weights.quantization is not None
     low, high = bounds.low - source.zero_point, bounds.high - source.zero_point
     positive, negative = np.maximum(taps, 0), np.minimum(taps, 0)
@@ -129,8 +128,7 @@ def _weighted(
         least, most = np.minimum(least, 0), np.maximum(most, 0)
     offset: IntArray | int = 0
     if bias is not None:
-        assert bias.data is not None
-        offset = bias.data.reshape(-1).astype(np.int64)
+        offset = bias.values.reshape(-1).astype(np.int64)
     factors = convolution_multipliers(
         source.scale, weights.quantization.scale, graph.output(op).scale, len(taps)
     )
@@ -141,9 +139,7 @@ def _weighted(
 
 
 def _weights(graph: Graph, op: Op) -> IntArray:
-    data = graph.required_input(op, 1).data
-    assert data is not None
-    return data.astype(np.int64)
+    return graph.required_input(op, 1).values.astype(np.int64)
 
 
 def _conv(graph: Graph, op: Op, intervals: dict[int, Interval]) -> Interval | None:
@@ -163,9 +159,7 @@ def _depthwise(graph: Graph, op: Op, intervals: dict[int, Interval]) -> Interval
 
 
 def _first(op: Op, intervals: dict[int, Interval]) -> Interval:
-    index = op.inputs[0]
-    assert index is not None
-    return intervals[index]
+    return intervals[op.source()]
 
 
 def _add(graph: Graph, op: Op, intervals: dict[int, Interval]) -> Interval | None:
@@ -180,9 +174,8 @@ def _add(graph: Graph, op: Op, intervals: dict[int, Interval]) -> Interval | Non
     ends = []
     for end in range(2):
         total = np.zeros(output.shape[-1], np.int64)
-        for index, tensor, factor in zip(op.inputs, sources, input_factors, strict=True):
-            assert index is not None
-            centred = intervals[index][end] - tensor.zero_point
+        for position, (tensor, factor) in enumerate(zip(sources, input_factors, strict=True)):
+            centred = intervals[op.source(position)][end] - tensor.zero_point
             total = total + rescale(centred << ADD_LEFT_SHIFT, (factor,))
         ends.append(_clamped(graph, op, rescale(total, (output_factor,)), op.options.activation))
     return Interval(*ends)

@@ -92,7 +92,7 @@ async function showFile(file) {
       colorSpaceConversion: "none",
     });
   } catch {
-    say(`${name} is no image that this browser can read. Give a JPEG, PNG or WebP file.`, "error");
+    say(`${name} is not an image that this browser can read. Choose a JPEG, PNG or WebP file.`, "error");
     return;
   }
   if (number !== newest) return; // another one was asked for meanwhile
@@ -104,14 +104,14 @@ async function showFile(file) {
   } finally {
     bitmap.close();
   }
-  const transparent = " It has transparent parts: their colours may differ from those that other programs read.";
+  const transparent = " It has transparent parts, whose colours may differ from those that other programs read.";
   const count = Number(byId("objects").textContent);
   say(`${name}: ${count} ${count === 1 ? "object" : "objects"}.${shown.isOpaque ? "" : transparent}`);
 }
 
 function showFiles(files) {
   if (files.length > 0) showFile(files[0]);
-  else say("That was no image file. Save the image first, then drop the file.", "error");
+  else say("That was not an image file. Save the image first, then drop the file.", "error");
 }
 
 // ---- camera ----
@@ -196,16 +196,16 @@ function cameraMessage({ name, message }) {
   switch (name) {
     case "NotFoundError":
     case "OverconstrainedError":
-      return "No camera was found. Connect one and start it again, or give an image.";
+      return "No camera was found. Connect one and start it again, or choose an image.";
     case "NotAllowedError":
-      return "The camera is not allowed for this page. Allow it in the browser's settings of this page, then start it again.";
+      return "This page is not allowed to use the camera. Allow it in the browser's settings for this page, then start it again.";
     case "NotReadableError":
     case "AbortError":
-      return "The camera does not start. Close other programs that use it, then start it again.";
+      return "The camera could not be started. Close other programs that use it, then start it again.";
     case "SecurityError":
-      return "Browsers give a camera to pages from https:// and http://localhost only. Run: python3 -m http.server --bind 127.0.0.1 in the folder of this page, then open http://localhost:8000.";
+      return "Browsers only allow camera access from https:// and http://localhost. Run: python3 -m http.server --bind 127.0.0.1 in the folder of this page, then open http://localhost:8000.";
     default:
-      return `The camera cannot be used (${name}: ${message}). Give an image instead.`;
+      return `The camera cannot be used (${name}: ${message}). Choose an image instead.`;
   }
 }
 

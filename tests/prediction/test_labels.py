@@ -1,0 +1,72 @@
+"""Labels of a teacher: what is written is what a data set reader reads."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tests.prediction.test_predict import BrightDetector, lamp_image, save
+from tinydet.data.dataset import load_dataset
+from tinydet.errors import DataError, UnsupportedError
+from tinydet.prediction.labels import label_images
+
+
+class TwoBoxes(BrightDetector):
+    """Per image one sure and one unsure box, and one below both thresholds."""
+
+    boxes = np.array([[0.1, 0.2, 0.5, 0.9], [0.6, 0.1, 0.9, 0.3], [0.0, 0.6, 0.05, 0.9]])
+    scores = np.array([[0.1, 0.9, 0.0], [0.6, 0.0, 0.4], [0.8, 0.1, 0.1]])  # background first
+
+    def outputs(self, images_u8):
+        count = len(images_u8)
+        return (
+            np.repeat(self.scores[None], count, 0).astype(np.float32),
+            np.repeat(self.boxes[None], count, 0).astype(np.float32),
+        )
+
+
+@pytest.fixture
+def photos(tmp_path):
+    save(tmp_path / "a.jpg", lamp_image(120, 200))
+    save(tmp_path / "deeper" / "b.png", lamp_image(90, 60))
+    return tmp_path
+
+
+def test_sure_boxes_are_objects_and_unsure_ones_are_ignored(photos):
+    labels = label_images(TwoBoxes(), photos, object_score=0.7, ignore_score=0.3)
+    assert (labels.images, labels.objects, labels.ignored, labels.without_objects) == (2, 2, 2, 0)
+    dataset = load_dataset(photos)
+    assert dataset.class_names == ("none", "lämp")
+    assert sorted(sample.path.name for sample in dataset.samples) == ["a.jpg", "b.png"]
+    for sample in dataset.samples:
+        order = np.argsort(sample.ignored)
+        assert sample.ignored[order].tolist() == [False, True]
+        assert sample.class_ids[order].tolist() == [0, 1]
+        np.testing.assert_allclose(sample.boxes[order], TwoBoxes.boxes[:2], atol=1e-3)
+    scores = [a["score"] for a in json.loads(labels.file.read_text())["annotations"]]
+    assert sorted(scores) == [0.4, 0.4, 0.9, 0.9]
+
+
+def test_labels_are_never_overwritten(photos):
+    first = label_images(TwoBoxes(), photos).file.read_bytes()
+    with pytest.raises(UnsupportedError, match="existing file"):
+        label_images(TwoBoxes(), photos)
+    assert (photos / "annotations" / "instances_default.json").read_bytes() == first
+
+
+@pytest.mark.parametrize("scores", [(0.2, 0.5), (1.5, 0.2), (0.5, 0.0)])
+def test_scores_in_the_wrong_order_are_refused(photos, scores):
+    with pytest.raises(UnsupportedError, match="0 < ignore <= object <= 1"):
+        label_images(TwoBoxes(), photos, object_score=scores[0], ignore_score=scores[1])
+
+
+def test_unreadable_images_are_told_and_left_out(photos):
+    (photos / "broken.jpg").write_bytes(b"no image")
+    labels = label_images(TwoBoxes(), photos)
+    assert labels.images == 2
+    assert "broken.jpg" in labels.unreadable[0]
+
+
+def test_a_folder_without_images_is_an_error(tmp_path):
+    with pytest.raises(DataError):
+        label_images(TwoBoxes(), tmp_path)

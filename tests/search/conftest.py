@@ -1,0 +1,1 @@
+from tests.pipeline.conftest import generated  # noqa: F401 - the same data set

@@ -1,0 +1,168 @@
+"""``tinydet benchmark``: instructions per operator, or time on a board."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tinydet.commands.compile import (
+    CORE,
+    CORES,
+    INPUT_MODE,
+    MODEL,
+    PLAN_OPTIONS,
+    THRESHOLDS,
+    compiled,
+    compiler_option,
+)
+from tinydet.commands.options import Command, Option, output_option
+from tinydet.commands.predict import CLASSES
+from tinydet.errors import UnsupportedError
+
+if TYPE_CHECKING:
+    from tinydet.compiler.memory import InputMode, Objective
+    from tinydet.deployment.benchmark import BoardTimingResult, CountResult, LinuxTimingResult
+    from tinydet.targets.toolchain import Compiler
+
+HOST = Option("--host", "a Linux board, reached by SSH", metavar="USER@ADDRESS", only=("on-linux",))
+SSH_OPTIONS = (
+    Option("--port", "of SSH", "count", default_text="22, or that of ssh_config", only=("linux",)),
+    Option(
+        "--identity",
+        "private key file",
+        "path",
+        metavar="KEY",
+        default_text="the agent's",
+        only=("linux",),
+    ),
+    Option("--folder", "folder on the Linux board", default_text="tinydet", only=("linux",)),
+)
+COMMAND = Command(
+    "benchmark",
+    "exact instruction count per operator, or time on a board",
+    "tinydet.commands.benchmark:benchmark",
+    (
+        MODEL,
+        Option("--target", "emulated core", choices=CORES, default_text=CORE, only=("core",)),
+        Option("--board", "name of a board: its core is counted, or it is timed"),
+        Option(
+            "--via",
+            "time the board behind a GDB server",
+            metavar="gdb://HOST:PORT",
+            only=("firmware",),
+        ),
+        Option(
+            "--clock-mhz",
+            "with --via: clock, for milliseconds",
+            "number",
+            metavar="MHZ",
+            only=("gdb",),
+        ),
+        Option(
+            "--delegate", "with --host: library of its NPU or GPU", metavar="PATH", only=("linux",)
+        ),
+        Option("--image", "what to run on", "path", default_text="noise"),
+        HOST,
+        *SSH_OPTIONS,
+        output_option("benchmark"),
+        INPUT_MODE,
+        *PLAN_OPTIONS,
+        CLASSES,
+        *THRESHOLDS,
+        compiler_option("core", "firmware"),
+    ),
+)
+
+
+def benchmark(
+    model: str | Path,
+    output: str | Path = "benchmark",
+    *,
+    target: str | None = None,
+    board: str | None = None,
+    via: str | None = None,
+    clock_mhz: float | None = None,
+    delegate: str | None = None,
+    image: str | Path | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    identity: str | Path | None = None,
+    folder: str | None = None,
+    input_mode: "InputMode" = "image",
+    optimize: "Objective | None" = None,
+    ram_limit_bytes: int | None = None,
+    class_names: Sequence[str] | None = None,
+    score_threshold: float | None = None,
+    nms_iou_threshold: float | None = None,
+    max_detections: int | None = None,
+    compiler: "Compiler | None" = None,
+) -> "CountResult | BoardTimingResult | LinuxTimingResult":
+    """Count the instructions of one inference on an emulated core, or time it on a board.
+
+    Args:
+        model: See ``tinydet.compile``.
+        output: Gets ``benchmark.json`` and all builds.
+        target: Emulated core, where no board is named; None: ``cortex-m7``.
+        board: A board by its name. Of a microcontroller the core is counted and the fit is told;
+            with ``via`` it is timed. A Linux board needs ``host``.
+        via: ``gdb://HOST:PORT`` of a GDB server with the board behind it.
+        clock_mhz: With ``via``: clock of the core, to tell milliseconds; > 0.
+        delegate: Of a Linux board: library that takes the network over in its own runtime.
+        image: What to run on; None takes noise.
+        host: ``user@address`` of a Linux board.
+        port: Of SSH; None: 22, or what ``ssh_config`` says.
+        identity: Private key file; None: agent and ``ssh_config``.
+        folder: On the Linux board; None: ``tinydet``, below the home folder.
+        input_mode: This and the others as of ``tinydet.compile``.
+        optimize: See there.
+        ram_limit_bytes: See there.
+        class_names: See there.
+        score_threshold: See there.
+        nms_iou_threshold: See there.
+        max_detections: See there.
+        compiler: See there.
+
+    Returns:
+        What was measured; also in ``benchmark.json``.
+
+    Raises:
+        TinydetError: The model cannot be compiled, an option does not apply, or the board cannot
+            be reached.
+    """
+    given = dict(locals())
+    from tinydet.deployment import benchmark as measures
+    from tinydet.deployment.deploy import FOLDER_ON_BOARD, board_of
+    from tinydet.targets import Board
+    from tinydet.targets.linux import LinuxBoard, SshHost
+
+    if clock_mhz is not None and clock_mhz <= 0:
+        raise UnsupportedError("--clock-mhz", str(clock_mhz), "above 0", "Correct it.")
+    found = None if board is None else board_of(board)
+    contexts = {"core"}
+    if isinstance(found, Board):
+        contexts = {"firmware", "gdb"} if via else {"firmware"}
+    elif isinstance(found, LinuxBoard):
+        contexts = {"linux", "on-linux"}
+    detector = compiled(COMMAND, contexts, given)
+    output = Path(output)
+    if isinstance(found, LinuxBoard):
+        if host is None:
+            remedy = "Name the board's address."
+            raise UnsupportedError("--host", "no address", "user@address", remedy)
+        ssh = SshHost(host, port, None if identity is None else Path(identity))
+        return measures.time_on_linux(
+            detector,
+            found,
+            output,
+            ssh,
+            folder=folder or FOLDER_ON_BOARD,
+            image=image,
+            delegate=delegate,
+        )
+    chosen = compiler or "zig"
+    if found is not None and via is not None:
+        return measures.time_via_gdb(
+            detector, found, output, via, image=image, clock_mhz=clock_mhz, compiler=chosen
+        )
+    return measures.count_on_core(
+        detector, output, target=target or CORE, board=found, image=image, compiler=chosen
+    )

@@ -1,0 +1,217 @@
+"""``tinydet compile``: an int8 model to plain C."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tinydet.commands.options import Command, Option, choice, output_option
+from tinydet.commands.predict import CLASSES, SCORE
+from tinydet.pretrained import LISTED
+from tinydet.result import Result
+
+if TYPE_CHECKING:
+    from tinydet.compiler import CompiledDetector
+    from tinydet.compiler.memory import InputMode, Objective
+    from tinydet.targets import Footprint
+    from tinydet.targets.toolchain import Compiler
+
+# Repeated here so that ``tinydet --help`` imports no stage; a test compares the two.
+CORES = ("cortex-m4", "cortex-m7", "cortex-m33")
+CORE = "cortex-m7"
+MODEL = Option(
+    "model",
+    "int8 .tflite file, also a published one, the folder of a run, or one of " + LISTED,
+    required=True,
+)
+INPUT_MODE = choice(
+    "--input-mode",
+    "image: in the arena; caller: the image stays with the caller; rows: it comes row by row",
+    *("image", "caller", "rows"),
+)
+PLAN_OPTIONS = (
+    choice(
+        "--optimize",
+        "balanced: less memory, almost no slowdown; ram: least memory; speed: fastest",
+        *("balanced", "ram", "speed"),
+        only=("unlimited",),
+    ),
+    Option(
+        "--ram-limit",
+        "most activation RAM, as 128K: the fastest C within it",
+        "bytes",
+        parameter="ram_limit_bytes",
+        metavar="SIZE",
+    ),
+)
+MAX_DETECTIONS = Option("--max-detections", "per image", "count", default_text="that of the model")
+THRESHOLDS = (
+    SCORE,
+    Option(
+        "--nms-iou",
+        "IoU of non-maximum suppression",
+        "number",
+        parameter="nms_iou_threshold",
+        default_text="that of the model",
+    ),
+    MAX_DETECTIONS,
+)
+
+
+def compiler_option(*only: str) -> Option:
+    """``--compiler``, where it applies."""
+    compilers = ("zig", "arm-none-eabi-gcc")
+    return Option(
+        "--compiler",
+        "C compiler of microcontrollers",
+        default_text="zig",
+        choices=compilers,
+        only=only,
+    )
+
+
+COMMAND = Command(
+    "compile",
+    "translate an int8 .tflite to plain C",
+    "tinydet.commands.compile:compile",
+    (
+        MODEL,
+        Option("--target", "what to build for", choices=("host", *CORES), default=CORE),
+        output_option("compiled"),
+        Option("--name", "start of the C names", default="detector"),
+        INPUT_MODE,
+        *PLAN_OPTIONS,
+        CLASSES,
+        *THRESHOLDS,
+        compiler_option("cortex-m"),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class CompileResult(Result):
+    """The C of a detector, and what it takes.
+
+    Attributes:
+        folder: Where the C files, ``plan.json`` and ``arena.png`` are.
+        name: Start of the C names.
+        files: Names of the C files.
+        target: What it was built for.
+        build_folder: Where the program is.
+        arena_bytes: Activation RAM.
+        macs: Multiply-accumulate operations of one image.
+        footprint: RAM and flash; None for this machine.
+    """
+
+    folder: Path
+    name: str
+    files: tuple[str, ...]
+    target: str
+    build_folder: Path
+    arena_bytes: int
+    macs: int
+    footprint: "Footprint | None"
+
+    def __str__(self) -> str:
+        header = f"{self.name}_detect in {self.name}.h"
+        made = f"C files: {self.folder.resolve()} ({len(self.files)} files, {header})"
+        if self.footprint is None:
+            return f"{made}\nBuilt for this machine: {self.build_folder.resolve()}"
+        from tinydet.deployment.compiling import footprint_text
+
+        return f"{made}\n{footprint_text(self.footprint)}"
+
+
+def compile(  # noqa: A001 - the name of the command
+    model: str | Path,
+    output: str | Path = "compiled",
+    *,
+    target: str = CORE,
+    name: str = "detector",
+    input_mode: "InputMode" = "image",
+    optimize: "Objective | None" = None,
+    ram_limit_bytes: int | None = None,
+    class_names: Sequence[str] | None = None,
+    score_threshold: float | None = None,
+    nms_iou_threshold: float | None = None,
+    max_detections: int | None = None,
+    compiler: "Compiler | None" = None,
+) -> CompileResult:
+    """Translate an int8 model to C and build it for a target.
+
+    Args:
+        model: The ``.tflite``, the folder of a run, or the name of a detector of the package.
+        output: Gets the C files, ``plan.json``, ``arena.png``, ``detector.json``,
+            ``build/<target>`` and, for a microcontroller, ``footprint.json``.
+        target: ``host``, ``cortex-m4``, ``cortex-m7`` or ``cortex-m33``.
+        name: Start of the C names.
+        input_mode: Where the image lies: ``image`` in the arena, ``caller`` outside of it,
+            ``rows`` where it comes row by row.
+        optimize: ``balanced`` (None): less memory, almost no slowdown; ``ram``: least memory;
+            ``speed``: fastest.
+        ram_limit_bytes: Most activation RAM: the fastest C within it, instead of ``optimize``.
+        class_names: Of a model without ``detector.json``, in the order of its outputs.
+        score_threshold: In [0, 1]; None takes that of the model, as for the next two.
+        nms_iou_threshold: In [0, 1].
+        max_detections: Per image, >= 1.
+        compiler: C compiler of microcontrollers: ``zig`` (None) or ``arm-none-eabi-gcc``.
+
+    Raises:
+        TinydetError: The model cannot be compiled, or an option does not apply.
+    """
+    given = dict(locals())
+    from tinydet.deployment import compiling
+    from tinydet.deployment.benchmark import FOOTPRINT_FILE
+
+    contexts = set() if target == "host" else {"cortex-m"}
+    detector = compiled(COMMAND, contexts, given)
+    folder = Path(output)
+    build_folder = folder / "build" / target
+    detector.save(folder)
+    footprint = None
+    if target == "host":
+        compiling.build(detector, target, build_folder)
+    else:
+        footprint = compiling.footprint_of(detector, target, build_folder, compiler or "zig")
+        compiling.write_record(folder / FOOTPRINT_FILE, detector.where, footprint.to_record())
+    return CompileResult(
+        folder=folder,
+        name=detector.name,
+        files=tuple(sorted(detector.sources)),
+        target=target,
+        build_folder=build_folder,
+        arena_bytes=detector.arena_bytes,
+        macs=sum(detector.macs.values()),
+        footprint=footprint,
+    )
+
+
+def compiled(command: Command, contexts: set[str], given: Mapping[str, Any]) -> "CompiledDetector":
+    """What every command that compiles does first: check its options, then translate the model.
+
+    Args:
+        command: Whose options are checked.
+        contexts: In which the options are used; those of the model and of the plan are added.
+        given: All parameters of the function of the command, by name.
+    """
+    from tinydet.compiler import CompileOptions, compile_detector
+    from tinydet.deployment.compiling import int8_model, with_thresholds
+    from tinydet.pipeline.detector_of import is_described, spec_for
+
+    path = int8_model(given["model"])
+    holding = contexts | (set() if is_described(path) else {"undescribed"})
+    holding |= {"unlimited"} if given["ram_limit_bytes"] is None else set()
+    command.check(holding, **given)
+    spec = with_thresholds(
+        spec_for(path, given["class_names"]),
+        given.get("score_threshold"),
+        given.get("nms_iou_threshold"),
+        given["max_detections"],
+    )
+    options = CompileOptions(
+        name=given.get("name", "detector"),
+        optimize=given["optimize"] or "balanced",
+        ram_limit_bytes=given["ram_limit_bytes"],
+        input_mode=given.get("input_mode", "image"),
+    )
+    return compile_detector(path, options, spec=spec)

@@ -1,0 +1,209 @@
+"""``tinydet data``: what a data set holds, or one that is made."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tinydet.commands.init import DATA_HELP, FileResult
+from tinydet.commands.options import Command, Option
+from tinydet.commands.predict import CLASSES
+from tinydet.commands.train import NAMES
+from tinydet.result import UNREADABLE, Result
+
+if TYPE_CHECKING:
+    from tinydet.inference import Detector
+    from tinydet.prediction.labels import TeacherLabels
+
+SPLITS = ("train", "val", "test")
+LISTED_UNREADABLE = 5
+CHECK = Command(
+    "data check",
+    "count, draw and list what is wrong",
+    "tinydet.commands.data:check_data",
+    (
+        Option("data", DATA_HELP, "path", required=True),
+        Option("--split", "part of the data set", choices=SPLITS, default_text="all"),
+        NAMES,
+        Option(
+            "--output", "folder for check.json and pictures", "path", default_text="none is written"
+        ),
+    ),
+)
+GENERATE = Command(
+    "data generate",
+    "render a labelled data set",
+    "tinydet.commands.data:generate_data",
+    (
+        Option("output", "folder of the data set", "path", required=True),
+        Option("--images", "number of images", "integer", default=600),
+        Option("--seed", "chooses the set", "integer", default=0),
+    ),
+)
+
+LABEL = Command(
+    "data label",
+    "label images with what a detector finds in them",
+    "tinydet.commands.data:label_data",
+    (
+        Option("folder", "folder of images without labels", "path", required=True),
+        Option(
+            "--model",
+            "the teacher: .keras or .tflite file, or a detector of the package",
+            required=True,
+        ),
+        Option("--object-score", "an object from this score on", "number", default=0.5),
+        Option(
+            "--ignore-score", "neither object nor background from here on", "number", default=0.2
+        ),
+        CLASSES,
+        Option(
+            "--output",
+            "COCO file to write",
+            "path",
+            default_text="annotations/instances_default.json in the folder",
+        ),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class DataCheck(Result):
+    """What a data set holds.
+
+    Attributes:
+        report: See ``tinydet.check_dataset``.
+    """
+
+    report: dict[str, Any]
+
+    @property
+    def exit_status(self) -> int:
+        """2 where an image cannot be read, or there is nothing to train on."""
+        is_useless = self.report["unreadable"] or not self.report["has_train_part"]
+        return UNREADABLE if is_useless else 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report."""
+        return self.report
+
+    def __str__(self) -> str:
+        from tinydet.data.check import format_check
+
+        return format_check(self.report)
+
+
+def check_data(
+    data: str | Path,
+    *,
+    split: str | None = None,
+    class_names: Sequence[str] | None = None,
+    output: str | Path | None = None,
+) -> DataCheck:
+    """Decode all images of a data set and count what it holds.
+
+    Args:
+        data: Folder, ``data.yaml`` or COCO json.
+        split: ``train``, ``val`` or ``test``; None takes all parts.
+        class_names: Only these; None takes all.
+        output: Folder for ``check.json`` and pictures; None writes nothing.
+
+    Raises:
+        DataError: The data set cannot be read.
+        OutputError: ``output`` cannot be written to.
+    """
+    from tinydet.data.check import check_dataset
+    from tinydet.data.dataset import load_dataset
+
+    CHECK.check((), split=split)
+    dataset = load_dataset(Path(data), class_names, split)
+    return DataCheck(check_dataset(dataset, None if output is None else Path(output)))
+
+
+def generate_data(output: str | Path, *, images: int = 600, seed: int = 0) -> FileResult:
+    """Render a labelled data set; see ``tinydet.generate_dataset``.
+
+    Args:
+        output: Folder of the data set.
+        images: How many, >= 1.
+        seed: Chooses the set.
+
+    Returns:
+        Where its ``data.yaml`` is.
+    """
+    from tinydet.data.generate import generate_dataset
+
+    return FileResult(generate_dataset(Path(output), images=images, seed=seed))
+
+
+@dataclass(frozen=True)
+class LabelResult(Result):
+    """Images labelled by a teacher.
+
+    Attributes:
+        labels: Counts, and where the file is.
+    """
+
+    labels: "TeacherLabels"
+
+    @property
+    def exit_status(self) -> int:
+        """2 where an image could not be read."""
+        return UNREADABLE if self.labels.unreadable else 0
+
+    def __str__(self) -> str:
+        found = self.labels
+        lines = [
+            f"{found.images} images: {found.objects} objects, {found.ignored} unsure boxes that "
+            f"are ignored, {found.without_objects} images without a sure object",
+            "Interrupted: nothing was written." if found.file is None else f"Wrote {found.file}",
+        ]
+        if found.unreadable:
+            lines.append(f"{len(found.unreadable)} images could not be read and are left out:")
+            lines += [f"  {line}" for line in found.unreadable[:LISTED_UNREADABLE]]
+        return "\n".join(lines)
+
+
+def label_data(
+    folder: str | Path,
+    model: "Detector | str | Path",
+    *,
+    object_score: float = 0.5,
+    ignore_score: float = 0.2,
+    class_names: Sequence[str] | None = None,
+    output: str | Path | None = None,
+) -> LabelResult:
+    """Label the images of a folder with what a detector finds in them.
+
+    Args:
+        folder: Images without labels, also in folders below it.
+        model: The teacher: a detector, its file, or the name of one of the package.
+        object_score: From this score on a box is an object.
+        ignore_score: From this score on a box is ignored in training; below it is background.
+        class_names: Of a model file without ``detector.json``.
+        output: COCO file; None: in the folder, which is then a data set.
+
+    Raises:
+        TinydetError: The model or the images cannot be used, or the file exists.
+    """
+    from tinydet.inference import load_detector
+    from tinydet.pipeline.detector_of import is_described, spec_for
+    from tinydet.prediction.labels import label_images
+    from tinydet.pretrained import model_path
+
+    teacher = model
+    if isinstance(teacher, (str, Path)):
+        path = model_path(teacher)
+        LABEL.check(set() if is_described(path) else {"undescribed"}, class_names=class_names)
+        teacher = load_detector(path, spec_for(path, class_names))
+    else:
+        LABEL.check((), class_names=class_names)
+    return LabelResult(
+        label_images(
+            teacher,
+            Path(folder),
+            None if output is None else Path(output),
+            object_score=object_score,
+            ignore_score=ignore_score,
+        )
+    )

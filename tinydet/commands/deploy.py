@@ -1,0 +1,153 @@
+"""``tinydet deploy``: firmware of a board, a program on Linux, or a web page."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tinydet.commands.benchmark import HOST, SSH_OPTIONS
+from tinydet.commands.compile import MODEL, PLAN_OPTIONS, THRESHOLDS, compiled, compiler_option
+from tinydet.commands.options import Command, Option, output_option
+from tinydet.commands.predict import CLASSES
+from tinydet.errors import UnsupportedError
+
+if TYPE_CHECKING:
+    from tinydet.compiler.memory import Objective
+    from tinydet.deployment.deploy import FirmwareResult, LinuxResult, PageResult
+    from tinydet.targets.firmware_project.placement import External
+    from tinydet.targets.toolchain import Compiler
+
+WEB = "web"
+COMMAND = Command(
+    "deploy",
+    "firmware project, program on a Linux board, or web page",
+    "tinydet.commands.deploy:deploy",
+    (
+        MODEL,
+        Option("--board", "name of a board, as STM32H747I-DISCO or mps2-an500", group="where"),
+        Option("--target", "a page for any browser", choices=(WEB,), group="where"),
+        Option(
+            "--image",
+            "test image of the firmware's self-test (default: noise); with --host: like --images",
+            "path",
+            only=("firmware", "linux"),
+        ),
+        Option(
+            "--external",
+            "firmware: weights (flash), arena (ram) in memories outside of the chip",
+            choices=("flash", "ram"),
+            many=True,
+            default_text="inside",
+            only=("firmware",),
+        ),
+        HOST,
+        *SSH_OPTIONS,
+        Option("--images", "Linux: files to send and look at", "path", many=True, only=("linux",)),
+        Option(
+            "--camera", "Linux: V4L2 device of the board", metavar="DEVICE", only=("imageless",)
+        ),
+        Option("--max-frames", "Linux: stop the camera after so many", "count", only=("camera",)),
+        output_option("deployed"),
+        *PLAN_OPTIONS,
+        CLASSES,
+        *THRESHOLDS,
+        compiler_option("firmware"),
+    ),
+)
+
+
+def deploy(
+    model: str | Path,
+    output: str | Path = "deployed",
+    *,
+    board: str | None = None,
+    target: str | None = None,
+    image: str | Path | None = None,
+    external: "Sequence[External]" = (),
+    host: str | None = None,
+    port: int | None = None,
+    identity: str | Path | None = None,
+    folder: str | None = None,
+    images: Sequence[str | Path] = (),
+    camera: str | None = None,
+    max_frames: int | None = None,
+    optimize: "Objective | None" = None,
+    ram_limit_bytes: int | None = None,
+    class_names: Sequence[str] | None = None,
+    score_threshold: float | None = None,
+    nms_iou_threshold: float | None = None,
+    max_detections: int | None = None,
+    compiler: "Compiler | None" = None,
+) -> "FirmwareResult | LinuxResult | PageResult":
+    """Bring a detector to a microcontroller board, a Linux board, or a web page.
+
+    Args:
+        model: See ``tinydet.compile``.
+        output: Gets the firmware project, the program and its results, or the page.
+        board: A board by its name; this or ``target``.
+        target: ``web``.
+        image: Built in for the self-test of a firmware, None takes noise; with ``host`` one of
+            the images that are sent.
+        external: Firmware: ``flash`` and ``ram``: weights, arena outside of the chip.
+        host: ``user@address`` of a Linux board; None only compiles for it.
+        port: Of SSH; None: 22, or what ``ssh_config`` says.
+        identity: Private key file; None: agent and ``ssh_config``.
+        folder: On the Linux board; None: ``tinydet``, below the home folder.
+        images: With ``host``: files that are sent, looked at there, and compared with what the
+            same C finds here.
+        camera: With ``host``: V4L2 device of the board, instead of images.
+        max_frames: Stop the camera after so many.
+        optimize: This and the others as of ``tinydet.compile``.
+        ram_limit_bytes: See there.
+        class_names: See there.
+        score_threshold: See there.
+        nms_iou_threshold: See there.
+        max_detections: See there.
+        compiler: See there.
+
+    Returns:
+        What was made, and what it has found.
+
+    Raises:
+        TinydetError: The model cannot be compiled, an option does not apply, the board is too
+            small or cannot be reached.
+    """
+    given = dict(locals())
+    from tinydet.deployment import deploy as ways
+    from tinydet.targets import Board
+    from tinydet.targets.linux import LinuxBoard, Source, SshHost
+
+    if (board is None) == (target is None):
+        supported = "--board NAME or --target web"
+        raise UnsupportedError("deploy", "none or both of two", supported, "Give one of them.")
+    found = None if board is None else ways.board_of(board)
+    sent = tuple(Path(each) for each in (*images, *([image] if image is not None else [])))
+    contexts: set[str] = set()
+    if isinstance(found, Board):
+        contexts = {"firmware"}
+    elif isinstance(found, LinuxBoard):
+        contexts = {"on-linux"}
+        if host is not None:
+            contexts |= {"linux"} if sent else {"linux", "imageless"}
+            contexts |= {"camera"} if camera is not None else set()
+    detector = compiled(COMMAND, contexts, given)
+    output = Path(output)
+    if isinstance(found, LinuxBoard):
+        key = None if identity is None else Path(identity)
+        return ways.deploy_linux(
+            detector,
+            found,
+            output,
+            host=None if host is None else SshHost(host, port, key),
+            folder=folder or ways.FOLDER_ON_BOARD,
+            source=Source(images=sent, camera=camera, max_frames=max_frames),
+        )
+    if found is not None:
+        return ways.deploy_firmware(
+            detector,
+            found,
+            output,
+            image=image,
+            external=tuple(external),
+            compiler=compiler or "zig",
+        )
+    return ways.deploy_page(detector, output)

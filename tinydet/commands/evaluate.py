@@ -1,0 +1,223 @@
+"""``tinydet evaluate``: AP of a model on labelled images."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tinydet.commands.data import SPLITS
+from tinydet.commands.init import DATA_HELP
+from tinydet.commands.options import Command, Option, output_option
+from tinydet.commands.predict import CLASSES
+from tinydet.errors import OptionError, UnsupportedError
+from tinydet.pretrained import LISTED
+from tinydet.pretrained import model_path as path_of
+
+if TYPE_CHECKING:
+    from tinydet.commands.evaluate_result import EvaluateResult
+    from tinydet.data.dataset import Dataset
+    from tinydet.evaluation import EvaluationSettings
+    from tinydet.evaluation.scoring import ScoredImages
+    from tinydet.inference import Detector
+    from tinydet.inference.detector import Engine
+
+LITERT_ENGINES = ("litert", "litert-ref")
+C_ENGINES = ("c", "cortex-m4", "cortex-m7", "cortex-m33")
+COMMAND = Command(
+    "evaluate",
+    "measure AP of a .keras or .tflite model, or compare two",
+    "tinydet.commands.evaluate:evaluate",
+    (
+        Option(
+            "model",
+            f".keras or .tflite file, also a published one, or one of {LISTED}",
+            parameter="detector",
+            required=True,
+        ),
+        Option(
+            "other",
+            "a second model: both on the same images, with the interval of the difference",
+            parameter="other",
+        ),
+        Option("--data", DATA_HELP, "path", parameter="dataset", required=True),
+        Option("--split", "part of the data set", choices=SPLITS, default_text="its val"),
+        CLASSES,
+        Option(
+            "--iou",
+            "IoUs of the AP",
+            "number",
+            parameter="iou_thresholds",
+            many=True,
+            default_text="0.4",
+        ),
+        Option(
+            "--engine",
+            "fast or reference kernels, or the compiled C",
+            choices=(*LITERT_ENGINES, *C_ENGINES),
+            default_text="litert",
+            only=("tflite",),
+        ),
+        output_option("evaluation_run"),
+    ),
+)
+
+
+def evaluate(
+    detector: "Detector | str | Path",
+    dataset: "Dataset | str | Path",
+    *,
+    other: "Detector | str | Path | None" = None,
+    output: str | Path | None = None,
+    split: str | None = None,
+    class_names: Sequence[str] | None = None,
+    iou_thresholds: Sequence[float] | None = None,
+    engine: str | None = None,
+    settings: "EvaluationSettings | None" = None,
+    model_path: str | Path | None = None,
+    data_path: str | Path | None = None,
+    run_folder: str | Path | None = None,
+    on_scored: "Callable[[ScoredImages], None] | None" = None,
+) -> "EvaluateResult":
+    """Measure a detector on labelled images; write figures, pictures and the report.
+
+    Args:
+        detector: The model, its file, or the name of a detector of the package.
+        dataset: The data set, or the path of one: folder, ``data.yaml`` or COCO json.
+        other: A second model, evaluated in the same way and compared with the first.
+        output: Gets ``evaluation/<model stem>/`` and ``report.html``, of two models also
+            ``comparison.json`` and ``comparison.png``; None writes nothing. The files of a second
+            model whose name is that of the first go to ``other/``.
+        split: ``train``, ``val`` or ``test`` of a data set given by path; None takes ``val``, or
+            all where it has no parts.
+        class_names: Of a model file without ``detector.json``, in the order of its outputs.
+        iou_thresholds: IoUs of the AP, in (0, 1]; None: 0.4. 0.50 and 0.75 are always added.
+        engine: Of a ``.tflite`` file: ``litert`` (None), ``litert-ref``, or compiled C: ``c`` on
+            this machine, ``cortex-m4``, ``cortex-m7`` and ``cortex-m33`` emulated.
+        settings: Everything else that can be chosen; instead of ``iou_thresholds``.
+        model_path: Of a detector that is given as an object, for the record.
+        data_path: Of a data set that is given as an object, for the record.
+        run_folder: Another name of ``output``.
+        on_scored: Given the detections of every image, for pictures of several detectors.
+
+    Returns:
+        All figures.
+
+    Raises:
+        TinydetError: The model or the data cannot be used, or an option does not apply to them.
+    """
+    from tinydet import evaluation
+    from tinydet.commands.evaluate_result import EvaluateResult
+    from tinydet.report import write_report
+
+    if output is not None and run_folder is not None:
+        raise OptionError("run_folder", ["evaluations without output"])
+    output = output if output is not None else run_folder
+    folder = None if output is None else Path(output)
+    if settings is not None and iou_thresholds is not None:
+        raise OptionError("iou_thresholds", ["evaluations without settings"])
+    _check_ious(iou_thresholds or ())
+    found, named = _detector(detector, class_names, engine, folder)
+    data, where = _dataset(dataset, found.spec.class_names, split)
+    ious = tuple(iou_thresholds or (0.4,))
+    result = evaluation.evaluate(
+        found,
+        data,
+        model_path=Path(model_path or named),
+        data_path=Path(data_path or where),
+        run_folder=folder,
+        settings=settings
+        or evaluation.EvaluationSettings(iou_thresholds=ious, engine=engine or "litert"),
+        on_scored=on_scored,
+    )
+    second, comparison = None, None
+    if other is not None:
+        second = _second(
+            other,
+            named,
+            folder,
+            dataset=data,
+            data_path=data_path or where,
+            class_names=class_names,
+            iou_thresholds=iou_thresholds,
+            engine=engine,
+            settings=settings,
+        )
+        comparison = evaluation.compare(result, second, labels_of(named, other))
+        if folder is not None:
+            evaluation.save_comparison(comparison, folder)
+    report = None if folder is None else str(write_report(folder).resolve())
+    return EvaluateResult.of(result, report, second, comparison)
+
+
+def _second(
+    other: "Detector | str | Path", first: str | Path, folder: Path | None, **same: Any
+) -> "EvaluateResult":
+    """The second model, evaluated as the first was; its files stay apart from the first's."""
+    if folder is not None and _path(other).stem == Path(first).stem:
+        folder = folder / "other"
+    return evaluate(other, output=folder, **same)
+
+
+def _path(detector: "Detector | str | Path") -> Path:
+    return path_of(detector) if isinstance(detector, (str, Path)) else Path(detector.name)
+
+
+def labels_of(first: "Detector | str | Path", second: "Detector | str | Path") -> tuple[str, str]:
+    """What two models are called: their names, with the folders where the names are the same.
+
+    >>> labels_of("a/model.tflite", "b/model.tflite"), labels_of("one.keras", "two.tflite")
+    (('a/model.tflite', 'b/model.tflite'), ('one.keras', 'two.tflite'))
+    """
+    one, two = _path(first), _path(second)
+    return (one.name, two.name) if one.name != two.name else (str(one), str(two))
+
+
+def _check_ious(iou_thresholds: Sequence[float]) -> None:
+    outside = [str(iou) for iou in iou_thresholds if not 0 < iou <= 1]
+    if outside:
+        raise UnsupportedError("--iou", ", ".join(outside), "above 0, up to 1", "Correct it.")
+
+
+def _detector(
+    detector: "Detector | str | Path",
+    class_names: Sequence[str] | None,
+    engine: str | None,
+    output: Path | None,
+) -> "tuple[Detector, str | Path]":
+    """The detector and the path that it is known by."""
+    from tinydet.inference import load_detector
+    from tinydet.pipeline.detector_of import is_described, spec_for
+
+    if not isinstance(detector, (str, Path)):
+        COMMAND.check((), class_names=class_names, engine=engine)
+        return detector, detector.name
+    path = path_of(detector)
+    contexts = set() if is_described(path) else {"undescribed"}
+    contexts |= {"tflite"} if path.suffix.lower() == ".tflite" or path.is_dir() else set()
+    COMMAND.check(contexts, class_names=class_names, engine=engine)
+    spec = spec_for(path, class_names)
+    if engine in C_ENGINES:
+        from tinydet.deployment.compiling import compiled_detector
+
+        if output is None:
+            raise OptionError("--engine", ["evaluations with an output folder for the C"])
+        return compiled_detector(path, spec, str(engine), output / "compiled"), path
+    kernels: Engine = "litert-ref" if engine == "litert-ref" else "litert"
+    return load_detector(path, spec, engine=kernels), path
+
+
+def _dataset(
+    dataset: "Dataset | str | Path", class_names: tuple[str, ...], split: str | None
+) -> "tuple[Dataset, str | Path]":
+    """The data set and the path that it is known by."""
+    from tinydet.data.dataset import available_splits, load_dataset
+
+    COMMAND.check((), split=split)
+    if not isinstance(dataset, (str, Path)):
+        if split is not None:
+            raise OptionError("split", ["data sets given by path"])
+        folders = [str(sample.path.parent) for sample in dataset.samples]
+        return dataset, os.path.commonpath(folders) if folders else "."
+    path = Path(dataset)
+    split = split or ("val" if "val" in available_splits(path) else None)
+    return load_dataset(path, class_names, split), path

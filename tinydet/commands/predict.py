@@ -1,0 +1,219 @@
+"""``tinydet predict``: objects in images, a video or a camera."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tinydet.commands.options import Command, Option, output_option
+from tinydet.errors import DataError, ModelFileError, near_name
+from tinydet.pretrained import DEFAULT, LISTED, NAMES, model_path
+from tinydet.result import UNREADABLE, Result
+
+if TYPE_CHECKING:
+    from tinydet.config.detector_spec import PostprocessSpec
+    from tinydet.inference import Detector
+    from tinydet.prediction import Prediction, Source
+
+# Repeated here so that the words are told apart without loading a stage; a test compares the two.
+MODEL_SUFFIXES = (".keras", ".h5", ".hdf5", ".tflite")
+CLASSES = Option(
+    "--classes",
+    "class names of a model without detector.json, separated by commas",
+    "names",
+    parameter="class_names",
+    metavar="NAMES",
+    only=("undescribed",),
+)
+SCORE = Option(
+    "--score",
+    "score threshold",
+    "number",
+    parameter="score_threshold",
+    default_text="that of the model",
+)
+# One model and some sources, in this order, with options anywhere between: where the model may be
+# left out, a parser cannot tell them apart, so ``predict_words`` does, by what they say.
+COMMAND = Command(
+    "predict",
+    "find objects in images, a video or a camera",
+    "tinydet.commands.predict:predict_words",
+    (
+        Option(
+            "model",
+            f".keras or .tflite file, or a detector of the package: {LISTED}",
+            default_text=DEFAULT,
+        ),
+        Option("source", "images, a folder, a video file, or camera:0", many=True, required=True),
+        SCORE,
+        CLASSES,
+        Option("--max-frames", "stop a video or camera after so many", "count", only=("frames",)),
+        output_option("predictions"),
+    ),
+    words_for="source",
+)
+
+
+@dataclass(frozen=True)
+class PredictResult(Result):
+    """What was found.
+
+    Attributes:
+        predictions: One per image or frame, in order; empty for a camera without ``max_frames``.
+        class_names: Of the detector.
+        num_images: Images or frames that were looked at.
+        num_detections: Objects found in them.
+        unreadable: Files that could not be read, as ``"path: what is wrong"``.
+        was_interrupted: Stopped by Ctrl-C; what was done until then is kept.
+        output: Folder with the results, None where nothing was written.
+        text: What the command prints.
+    """
+
+    predictions: "tuple[Prediction, ...]"
+    class_names: tuple[str, ...]
+    num_images: int
+    num_detections: int
+    unreadable: tuple[str, ...]
+    was_interrupted: bool
+    output: Path | None
+    text: str
+
+    @property
+    def exit_status(self) -> int:
+        """2 where a file could not be read."""
+        return UNREADABLE if self.unreadable else 0
+
+    def summary(self) -> str:
+        """Some lines for people."""
+        return self.text
+
+    def __str__(self) -> str:
+        return self.text
+
+    def to_dict(self) -> dict[str, Any]:
+        """Records of ``predictions.jsonl``, and the counts."""
+        found = [prediction.to_record(self.class_names) for prediction in self.predictions]
+        return {
+            "predictions": found,
+            "num_images": self.num_images,
+            "num_detections": self.num_detections,
+            "unreadable": list(self.unreadable),
+            "was_interrupted": self.was_interrupted,
+            "output": None if self.output is None else str(self.output),
+        }
+
+
+def predict(
+    detector: "Detector | str | Path",
+    source: "Source",
+    *,
+    output: str | Path | None = None,
+    postprocess: "PostprocessSpec | None" = None,
+    score_threshold: float | None = None,
+    draw: bool = True,
+    max_frames: int | None = None,
+    class_names: Sequence[str] | None = None,
+) -> PredictResult:
+    """Detect objects in images, a video or what a camera sees.
+
+    Into the output folder go ``predictions.jsonl``, one JSON object per image or frame, and the
+    drawn pictures; see ``tinydet.prediction.predict``.
+
+    Args:
+        detector: The model, its file, or the name of a detector of the package (``person_192``).
+        source: An image file; a folder; a pattern; a list of these; a video file; or a camera,
+            as ``"camera:0"``.
+        output: Folder for the results, created; None writes nothing.
+        postprocess: Thresholds; None takes those of the detector.
+        score_threshold: Replaces the score threshold, in [0, 1].
+        draw: Whether to write drawn pictures.
+        max_frames: Stop a video or camera after this many frames, >= 1; None: at its end.
+        class_names: Of a model without ``detector.json``, in the order of its outputs.
+
+    Returns:
+        Predictions and counts.
+
+    Raises:
+        TinydetError: The model or the source cannot be used, an option does not apply to them,
+            or the results cannot be written.
+    """
+    from tinydet import prediction
+    from tinydet.inference import load_detector
+    from tinydet.pipeline.detector_of import is_described, spec_for
+    from tinydet.prediction.sources import FrameStream, resolve_source
+
+    contexts = set()
+    if isinstance(detector, (str, Path)) and not is_described(model_path(detector)):
+        contexts.add("undescribed")
+    if max_frames is not None and isinstance(resolve_source(source), FrameStream):
+        contexts.add("frames")
+    COMMAND.check(contexts, class_names=class_names, max_frames=max_frames)
+    if isinstance(detector, (str, Path)):
+        path = model_path(detector)
+        detector = load_detector(path, spec_for(path, class_names))
+    report = prediction.predict(
+        detector,
+        source,
+        output=None if output is None else Path(output),
+        postprocess=postprocess,
+        score_threshold=score_threshold,
+        draw=draw,
+        max_frames=max_frames,
+    )
+    return PredictResult(
+        tuple(report.predictions),
+        detector.spec.class_names,
+        report.num_images,
+        report.num_detections,
+        tuple(report.unreadable),
+        report.was_interrupted,
+        report.output,
+        report.summary(),
+    )
+
+
+def predict_words(
+    source: Sequence[str],
+    *,
+    model: str | None = None,
+    output: Path,
+    score_threshold: float | None = None,
+    class_names: Sequence[str] | None = None,
+    max_frames: int | None = None,
+) -> PredictResult:
+    """The command: the first word may be the model, all others are images."""
+    words = [word for word in (model, *source) if word is not None]
+    if is_model(words[0]):
+        model, words = words[0], words[1:]
+        if not words:
+            raise DataError("source", "is not given", "Name images after the model.")
+    else:
+        _refuse_misspelt(words[0])
+        model = DEFAULT
+        note = f"No model named: using {DEFAULT}, which comes with tinydet and finds people"
+        print(note, file=sys.stderr)  # noqa: T201 - a note to the user
+    return predict(
+        model,
+        words if len(words) > 1 else words[0],
+        output=output,
+        score_threshold=score_threshold,
+        class_names=class_names,
+        max_frames=max_frames,
+    )
+
+
+def is_model(text: str) -> bool:
+    """Whether a word means a model rather than images.
+
+    >>> is_model("mine.tflite"), is_model("person"), is_model("photo.jpg")
+    (True, True, False)
+    """
+    return text.lower().endswith(MODEL_SUFFIXES) or model_path(text) != Path(text)
+
+
+def _refuse_misspelt(word: str) -> None:
+    hint = near_name(word, NAMES)
+    if hint and word.isidentifier() and not Path(word).exists():
+        remedy = f"Give images, or a model before them: a file, or one of {LISTED}.{hint}"
+        raise ModelFileError(word, "is neither a file nor a detector of the package", remedy)

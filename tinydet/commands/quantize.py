@@ -1,0 +1,256 @@
+"""``tinydet quantize``: a float model to an int8 ``.tflite``."""
+
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tinydet.commands.options import Command, Option, choice, output_option
+from tinydet.errors import DataError, ModelFileError, UnsupportedError, near_name
+from tinydet.pretrained import FLOAT, LISTED, NAMES, model_path
+from tinydet.result import Result
+
+if TYPE_CHECKING:
+    from tinydet.config.detector_spec import DetectorSpec
+    from tinydet.evaluation import EvaluationResult
+    from tinydet.evaluation.comparison import Comparison
+
+COMMAND = Command(
+    "quantize",
+    "make the int8 .tflite of a float model",
+    "tinydet.commands.quantize:quantize",
+    (
+        Option("model", f".keras file, or one of {LISTED}", required=True),
+        Option(
+            "--images",
+            "calibration images, or a data set; QAT: the labelled training set",
+            "path",
+            required=True,
+        ),
+        choice(
+            "--type",
+            "PTQ only rounds; QAT also trains further with all roundings in place",
+            *("PTQ", "QAT"),
+            parameter="quantization_type",
+        ),
+        choice("--granularity", "scales of the weights", "per_channel", "per_tensor"),
+        choice("--input-type", "type of the input", "uint8", "int8", "float"),
+        choice("--output-type", "type of the outputs", "float", "int8", "uint8"),
+        choice(
+            "--calibration",
+            "ranges of the activations: all values, all but one in 10,000, least squared error",
+            *("minmax", "percentile", "mse"),
+        ),
+        Option(
+            "--optimize",
+            "clear constant channels, equalize channels, correct biases before rounding",
+            "flag",
+        ),
+        Option("--max-images", "most calibration images", "count", default=100),
+        Option(
+            "--stratified",
+            "choose calibration images so that each class has its share (needs labels)",
+            "flag",
+        ),
+        Option("--epochs", "epochs of QAT", "count", default_text="3", only=("qat",)),
+        Option("--report", "compare float and int8 layer by layer", "flag"),
+        Option("--data", "labelled images: measure float and int8, write report.html", "path"),
+        Option(
+            "--max-drop",
+            "fail where AP drops by more (needs --data)",
+            "number",
+            metavar="POINTS",
+            only=("measured",),
+        ),
+        output_option("quantized_models"),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class QuantizeResult(Result):
+    """An int8 model, measured where labelled images were given.
+
+    Attributes:
+        path: The ``.tflite``; ``detector.json`` and ``quantization.json`` lie beside it.
+        size_bytes: Of the file.
+        float_evaluation: Figures of the float model; None without ``data``.
+        int8_evaluation: Figures of the int8 model; None without ``data``.
+        comparison: The two side by side; None without ``data``.
+        report: ``report.html``; None without ``data``.
+    """
+
+    path: Path
+    size_bytes: int
+    float_evaluation: "EvaluationResult | None" = None
+    int8_evaluation: "EvaluationResult | None" = None
+    comparison: "Comparison | None" = None
+    report: Path | None = None
+
+    def __str__(self) -> str:
+        text = f"Wrote {self.path} ({self.size_bytes:,} bytes)"
+        if self.comparison is None or self.report is None:
+            return text
+        from tinydet.evaluation import format_comparison
+
+        return f"{text}\n{format_comparison(self.comparison)}\nReport: {self.report.resolve()}"
+
+    def __fspath__(self) -> str:
+        """The model file: a result can be used as its path."""
+        return str(self.path)
+
+
+def quantize(
+    model: str | Path,
+    images: str | Path | Sequence[Path],
+    output: str | Path = "quantized_models",
+    *,
+    quantization_type: str = "PTQ",
+    granularity: str = "per_channel",
+    input_type: str = "uint8",
+    output_type: str = "float",
+    calibration: str = "minmax",
+    optimize: bool = False,
+    max_images: int = 100,
+    stratified: bool = False,
+    epochs: int | None = None,
+    report: bool = False,
+    data: str | Path | None = None,
+    max_drop: float | None = None,
+) -> QuantizeResult:
+    """Quantize a float model; with ``data`` also measure both and compare them.
+
+    Args:
+        model: ``.keras`` file with its ``detector.json``, or the name of a detector of the
+            package.
+        images: Calibration images: a folder, a data set, or a list of files. A labelled data set
+            where classes shall be balanced; the training set for QAT.
+        output: Gets the int8 model; with ``report`` also ``layers.json``, and with ``data``
+            evaluations, comparison, the images that lose most, and ``report.html``.
+        quantization_type: ``PTQ`` only rounds, ``QAT`` also trains further with all roundings.
+        granularity: Scales of the weights: ``per_channel`` or ``per_tensor``.
+        input_type: ``uint8``, ``int8`` or ``float``.
+        output_type: ``float``, ``int8`` or ``uint8``.
+        calibration: Ranges of the activations: ``minmax``, ``percentile`` or ``mse``.
+        optimize: Clear constant channels, equalize channels, correct biases.
+        max_images: Most calibration images, >= 1.
+        stratified: Choose them so that each class has its share.
+        epochs: Of QAT; None: 3.
+        report: Compare float and int8 layer by layer; always done with ``max_drop``.
+        data: Labelled images on which float and int8 are measured.
+        max_drop: Points of AP that int8 may lose; None allows any. Needs ``data``.
+
+    Raises:
+        AccuracyError: int8 loses more than ``max_drop``; the report is written all the same.
+        TinydetError: Whatever else the user can correct.
+    """
+    from tinydet.config.detector_spec import DETECTOR_FILE, load_detector_spec
+    from tinydet.pipeline.network import require_training_tools
+    from tinydet.pipeline.quantization import quantize_configured
+
+    contexts = {"qat"} if quantization_type == "QAT" else set()
+    contexts |= {"measured"} if data is not None else set()
+    COMMAND.check(
+        contexts,
+        quantization_type=quantization_type,
+        granularity=granularity,
+        input_type=input_type,
+        output_type=output_type,
+        calibration=calibration,
+        epochs=epochs,
+        max_drop=max_drop,
+    )
+    require_training_tools("quantization")
+    files = _files(images, stratified or quantization_type == "QAT")
+    path = model_path(model, FLOAT)
+    if not path.is_file():
+        remedy = f"Give a .keras file, or a detector of the package ({LISTED})."
+        hint = near_name(str(model), NAMES)
+        raise ModelFileError(path, "there is no such file", remedy + hint)
+    spec = load_detector_spec(path.with_name(DETECTOR_FILE))
+    values = {
+        "quantization_type": quantization_type,
+        "granularity": granularity,
+        "quantization_input_type": input_type,
+        "quantization_output_type": output_type,
+        "calibration_method": calibration,
+        "calibration_selection": "stratified" if stratified else "even",
+        "optimize": optimize,
+        "max_images": max_images,
+        "quantization_aware.epochs": epochs or 3,
+        "report": report or max_drop is not None,
+    }
+    config = _config(path, None if files else images, spec, values)
+    output = Path(output)
+    with tempfile.TemporaryDirectory() as folder:
+        folders = output, Path(folder)
+        int8_path = quantize_configured(config, path, spec, folders, _say, images=files)
+    size_bytes = int8_path.stat().st_size
+    if data is None:
+        return QuantizeResult(int8_path, size_bytes)
+    return _measured(path, int8_path, Path(data), spec, max_drop)
+
+
+def _files(images: str | Path | Sequence[Path], needs_labels: bool) -> list[Path] | None:
+    """The calibration images where they are given as a list of files."""
+    if isinstance(images, (str, Path)):
+        if not Path(images).exists():
+            raise DataError(images, "does not exist", "Give a folder of images.")
+        return None
+    if needs_labels:
+        found, remedy = "a list of files", "Balanced classes and QAT need labels."
+        raise UnsupportedError("--images", found, "a labelled data set", remedy)
+    if not images:
+        raise DataError("--images", "is an empty list", "Give some hundred images.")
+    return [Path(image) for image in images]
+
+
+def _config(path: Path, images: Any, spec: "DetectorSpec", values: dict[str, Any]) -> Any:
+    """The defaults of ``tinydet init`` for the images and the options."""
+    from tinydet.config.loader import load_config
+
+    given = {
+        "operation_mode": "quantization",
+        "general.model_path": path,
+        "dataset.training_path": images or ".",
+        "dataset.quantization_path": images,
+        "dataset.class_names": spec.class_names,
+    }
+    quantization = {f"quantization.{key}": value for key, value in values.items()}
+    return load_config(None, [given, quantization]).config
+
+
+def _measured(
+    path: Path, int8_path: Path, data: Path, spec: "DetectorSpec", max_drop: float | None
+) -> QuantizeResult:
+    from tinydet.data.dataset import available_splits, load_dataset
+    from tinydet.evaluation import evaluate
+    from tinydet.inference import load_detector
+    from tinydet.pipeline.quantization import LAYER_REPORT_FILE, check_drop, compare_with_float
+    from tinydet.report import write_report
+
+    split = "val" if "val" in available_splits(data) else None
+    dataset, output = load_dataset(data, spec.class_names, split), int8_path.parent
+    scored: list[Any] = []
+    float_result, int8_result = (
+        evaluate(
+            load_detector(each, spec),
+            dataset,
+            model_path=each,
+            data_path=data,
+            run_folder=output,
+            on_scored=scored.append,
+        )
+        for each in (path, int8_path)
+    )
+    comparison = compare_with_float(float_result, int8_result, output, scored)
+    report = write_report(output)
+    check_drop(float_result, int8_result, max_drop, output / LAYER_REPORT_FILE)
+    size_bytes = int8_path.stat().st_size
+    return QuantizeResult(int8_path, size_bytes, float_result, int8_result, comparison, report)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)  # noqa: T201 - a note to the user

@@ -1,0 +1,129 @@
+"""``tinydet tune``: a search for the configuration with the best AP."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tinydet.commands.options import Command, Option, output_option
+from tinydet.result import Result
+
+if TYPE_CHECKING:
+    from tinydet.config.overrides import Change
+
+COMMAND = Command(
+    "tune",
+    "search for the configuration with the best AP, also under a RAM limit",
+    "tinydet.commands.tune:tune",
+    (
+        Option("--config", "user_config.yaml of the trials", "path", metavar="FILE", required=True),
+        Option("--trials", "number of trials in the end", "count", default=30),
+        Option("--epochs", "of a trial", "count", default_text="those of the configuration"),
+        Option(
+            "--space",
+            "YAML of what is searched",
+            "path",
+            metavar="FILE",
+            default_text="learning rate, weight decay, anchors, loss; with --ram-limit also alpha "
+            "and input size",
+        ),
+        Option(
+            "--ram-limit",
+            "most activation RAM, as 256K: networks that need more are not trained",
+            "bytes",
+            parameter="ram_limit_bytes",
+            metavar="SIZE",
+        ),
+        Option("--seed", "of the proposals", "integer", default=0),
+        output_option("tuning", "folder of the search; an existing one is continued"),
+    ),
+    overrides=True,
+)
+
+
+@dataclass(frozen=True)
+class TuneResult(Result):
+    """What a search has found.
+
+    Attributes:
+        best_ap: AP of the best trial, in [0, 1]; None where no trial has come to its end.
+        best_trial: Its number.
+        best_values: Key of the configuration -> value.
+        best_arena_bytes: Its activation RAM, where a limit was given.
+        trials: All proposals so far.
+        best_file: The best configuration, ready to run.
+        picture: AP over the values of each key.
+    """
+
+    best_ap: float | None
+    best_trial: int | None
+    best_values: Mapping[str, Any]
+    best_arena_bytes: int | None
+    trials: int
+    best_file: Path
+    picture: Path
+
+    def __str__(self) -> str:
+        if self.best_ap is None:
+            return "No trial has come to its end."
+        lines = [f"Best AP {self.best_ap:.2%}, trial {self.best_trial} of {self.trials}:"]
+        lines += [f"  {key}: {_short(value)}" for key, value in self.best_values.items()]
+        if self.best_arena_bytes is not None:
+            lines.append(f"  activation RAM: {self.best_arena_bytes / 1024:.1f} KiB")
+        lines += [f"Picture: {self.picture.resolve()}", f"tinydet run --config {self.best_file}"]
+        return "\n".join(lines)
+
+
+def tune(
+    config: str | Path,
+    output: str | Path = "tuning",
+    *,
+    trials: int = 30,
+    epochs: int | None = None,
+    space: str | Path | None = None,
+    ram_limit_bytes: int | None = None,
+    seed: int = 0,
+    overrides: "Sequence[Change]" = (),
+) -> TuneResult:
+    """Search for the configuration with the best AP, or continue a search.
+
+    Args:
+        config: Configuration of the trials, a YAML file.
+        output: Folder of the search; an existing one is continued.
+        trials: Finished or stopped trials in the end, those of earlier calls included.
+        epochs: Of a trial; None takes those of the configuration.
+        space: YAML of what is searched; None takes learning rate, weight decay, anchors, loss,
+            and with a limit of RAM alpha and input size.
+        ram_limit_bytes: Most activation RAM of the compiled network; None for any.
+        seed: Of the proposals.
+        overrides: Laid over the configuration.
+
+    Raises:
+        TinydetError: See ``tinydet.search.search``.
+    """
+    from tinydet.commands.run import checked
+    from tinydet.search import TuneOptions, best_trial, default_space, read_space, search
+    from tinydet.search.study import ARENA, BEST_FILE, PICTURE_FILE
+
+    config, output = Path(config), Path(output)
+    loaded = checked(config, overrides)
+    if space is not None:
+        chosen = read_space(Path(space))
+    else:
+        chosen = default_space(loaded, with_networks=ram_limit_bytes is not None)
+    options = TuneOptions(trials, epochs, ram_limit_bytes, seed)
+    study = search(config, overrides, chosen, output, options)
+    best = best_trial(study)
+    return TuneResult(
+        best_ap=None if best is None else best.value,
+        best_trial=None if best is None else best.number,
+        best_values={} if best is None else best.params,
+        best_arena_bytes=None if best is None else best.user_attrs.get(ARENA),
+        trials=len(study.trials),
+        best_file=output / BEST_FILE,
+        picture=output / PICTURE_FILE,
+    )
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,242 @@
+"""A compiled detector as the firmware of a board, a program on Linux, or a web page."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tinydet.config.files import write_text_atomically
+from tinydet.deployment.compiling import network_image
+from tinydet.result import Result
+
+if TYPE_CHECKING:
+    from tinydet.compiler import CompiledDetector
+    from tinydet.targets import Board
+    from tinydet.targets.firmware_project.build import MemoryUse
+    from tinydet.targets.firmware_project.placement import External
+    from tinydet.targets.linux import Comparison, LinuxBoard, Source, SshHost
+    from tinydet.targets.toolchain import Compiler
+
+RESULTS_FILE = "results.jsonl"
+FOLDER_ON_BOARD = "tinydet"  # below the home folder
+
+
+@dataclass(frozen=True)
+class FirmwareResult(Result):
+    """A firmware project, built and tried on an emulated core.
+
+    Attributes:
+        board: Its name.
+        core: Of the board.
+        folder: The project.
+        program: The firmware.
+        self_test: The program that checks itself.
+        memory: What the firmware takes of each memory.
+        printed: What the self-test printed, line by line.
+    """
+
+    board: str
+    core: str
+    folder: Path
+    program: Path
+    self_test: Path
+    memory: "tuple[MemoryUse, ...]"
+    printed: tuple[str, ...]
+
+    def __str__(self) -> str:
+        from tinydet.targets.firmware_project import format_memory_use
+
+        return "\n".join(
+            [
+                f"Firmware project for {self.board}: {self.folder.resolve()} (see its README.md)",
+                f"Program: {self.program}",
+                f"Self-test: {self.self_test}",
+                "",
+                format_memory_use(self.memory),
+                "",
+                f"The self-test on an emulated {self.core}:",
+                *self.printed,
+            ]
+        )
+
+
+@dataclass(frozen=True)
+class LinuxResult(Result):
+    """A program for a Linux board, copied and run there where an address was given.
+
+    Attributes:
+        board: Its name.
+        program: Path on this machine, or on the board where it was copied.
+        program_bytes: Its size, weights included.
+        host: ``user@address``; None: nothing was copied.
+        kernel: Of the board.
+        was_there: The board had the program already.
+        results: One record per image or frame; also in ``results_file``.
+        results_file: ``results.jsonl``.
+        comparison: The boxes of the board beside those of this machine, where images were sent.
+    """
+
+    board: str
+    program: str
+    program_bytes: int
+    host: str | None = None
+    kernel: str = ""
+    was_there: bool = False
+    results: tuple[dict[str, Any], ...] = ()
+    results_file: Path | None = None
+    comparison: "Comparison | None" = None
+
+    def __str__(self) -> str:
+        if self.host is None:
+            return (
+                f"Program for {self.board}: {self.program} ({self.program_bytes:,} bytes, "
+                "static). Copy it to the board, or give --host user@address."
+            )
+        how = "was there already" if self.was_there else "copied"
+        lines = [f"{self.program} on {self.host} ({self.kernel}): {how}"]
+        if self.results and self.results_file:
+            lines.append(f"{len(self.results)} results: {self.results_file.resolve()}")
+        if self.comparison is not None:
+            lines.append(str(self.comparison))
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class PageResult(Result):
+    """A web page that runs the detector.
+
+    Attributes:
+        page: ``index.html``.
+        page_bytes: Its size.
+        bytes_without_weights: The same less what the weights take in it.
+    """
+
+    page: Path
+    page_bytes: int
+    bytes_without_weights: int
+
+    def __str__(self) -> str:
+        size = (
+            f"{self.page_bytes / 1024:.0f} KiB, "
+            f"{self.bytes_without_weights / 1024:.0f} without weights"
+        )
+        return f"Page: {self.page.resolve()} ({size}). Open it in any browser; it needs no server."
+
+
+def deploy_firmware(
+    detector: "CompiledDetector",
+    board: "Board",
+    output: Path,
+    *,
+    image: str | Path | None = None,
+    external: "tuple[External, ...]" = (),
+    compiler: "Compiler" = "zig",
+) -> FirmwareResult:
+    """Make the firmware of a microcontroller board, and run its self-test on an emulated core.
+
+    Args:
+        detector: The detector.
+        board: The board.
+        output: Gets the firmware project.
+        image: Built in for the self-test; None takes noise.
+        external: What goes to memories outside of the chip: ``flash``, ``ram``.
+        compiler: C compiler.
+
+    Raises:
+        TinydetError: Whatever the user can correct; a board that is too small.
+    """
+    from tinydet.compiler.compiled_detector import ARENA_PICTURE_FILE
+    from tinydet.targets.board_emulator import run_firmware
+    from tinydet.targets.firmware_project import build_firmware, memory_use, write_firmware_project
+    from tinydet.targets.firmware_project.console import MARK
+
+    pixels = network_image(image, detector.spec.preprocess)
+    project = write_firmware_project(detector, board, output, image=pixels, external=external)
+    detector.draw_arena(output / ARENA_PICTURE_FILE)
+    elf = build_firmware(project, compiler=compiler, self_test=False)
+    test_elf = build_firmware(project, compiler=compiler, self_test=True)
+    printed = run_firmware(test_elf, board).text.splitlines()
+    return FirmwareResult(
+        board=board.name,
+        core=board.core,
+        folder=output,
+        program=elf,
+        self_test=test_elf,
+        memory=tuple(memory_use(project, elf)),
+        printed=tuple(line for line in printed if not line.startswith(MARK)),
+    )
+
+
+def deploy_page(detector: "CompiledDetector", output: Path) -> PageResult:
+    """Make a web page that runs a detector."""
+    from tinydet.targets.web import write_web_folder
+
+    web = write_web_folder(detector, output)
+    return PageResult(web.page, web.page_bytes, web.bytes_without_weights)
+
+
+def deploy_linux(
+    detector: "CompiledDetector",
+    board: "LinuxBoard",
+    output: Path,
+    *,
+    host: "SshHost | None" = None,
+    folder: str = FOLDER_ON_BOARD,
+    source: "Source | None" = None,
+) -> LinuxResult:
+    """Compile for a Linux board, copy there, run there on images or a camera.
+
+    Args:
+        detector: The detector.
+        board: The board.
+        output: Gets C files, program and ``results.jsonl``.
+        host: How it is reached; None only compiles.
+        folder: On the board; relative: below the home folder.
+        source: What to look at there; None only copies.
+
+    Raises:
+        TinydetError: The board cannot be reached, has another processor, no space, ...
+    """
+    from tinydet.targets import HostTarget, linux
+
+    if host is None:
+        program = linux.build_program(detector, board, output / "build")
+        return LinuxResult(board.name, str(program.resolve()), program.stat().st_size)
+    source = source or linux.Source()
+    done = linux.deploy_linux(
+        detector, board, host, build_folder=output / "build", folder_on_board=folder, source=source
+    )
+    text = "".join(json.dumps(record) + "\n" for record in done.results)
+    write_text_atomically(output / RESULTS_FILE, text)
+    comparison = None
+    if source.images:
+        program_here = HostTarget().build(detector, output / "build" / "here")
+        comparison = linux.compare_with_pc(program_here, source.images, done.results)
+    return LinuxResult(
+        board=board.name,
+        program=done.program,
+        program_bytes=done.program_bytes,
+        host=host.address,
+        kernel=done.kernel,
+        was_there=done.was_there,
+        results=done.results,
+        results_file=output / RESULTS_FILE,
+        comparison=comparison,
+    )
+
+
+def board_of(name: str, where: str = "--board") -> "Board | LinuxBoard":
+    """A board of any kind by its name, whatever its case.
+
+    Args:
+        name: As in the lists of boards.
+        where: Option or key that says it, for the message.
+
+    Raises:
+        UnsupportedError: There is none.
+    """
+    from tinydet.targets import find_board, load_boards
+    from tinydet.targets.linux import load_linux_boards
+
+    boards: list[Board | LinuxBoard] = [*load_boards(), *load_linux_boards()]
+    return find_board(name, boards, where)

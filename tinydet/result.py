@@ -1,0 +1,49 @@
+"""What every command gives back."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+UNREADABLE = 2  # exit status: the work is done, but some files could not be read
+
+
+class Result:
+    """Base of the results: a frozen dataclass that can be read by people and by machines.
+
+    ``str(result)`` is the text that the command prints.
+    """
+
+    @property
+    def exit_status(self) -> int:
+        """Of the command line."""
+        return 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready mapping of all figures and paths."""
+        if hasattr(self, "to_record"):
+            return dict(plain(self.to_record()))
+        return {f.name: plain(getattr(self, f.name)) for f in fields(self)}  # type: ignore[arg-type]
+
+    def to_json(self) -> str:
+        """The same as JSON text."""
+        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def plain(value: Any) -> Any:
+    """Nested results as JSON has them: paths as text, records of what has one, None for NaN."""
+    if isinstance(value, Result):
+        return value.to_dict()
+    if hasattr(value, "to_record"):
+        return plain(value.to_record())
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return str(value) if isinstance(value, Path) else value
