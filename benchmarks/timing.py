@@ -1,72 +1,116 @@
 """Estimated cycles of the generated C on boards.
 
-    python benchmarks/timing.py [--random] [MODEL.tflite ...]
+    python benchmarks/timing.py [MODEL.tflite ...]
 
-The models are int8 detectors with ``detector.json`` beside them. With ``--random`` also a network
-of random weights at 192 pixels, alpha 0.35, whose channels are all kept. Weights lie in internal
-flash, the arena in the fastest RAM that takes it; on the STM32H747I-DISCO also in the external
-flash.
+The models are int8 detectors with ``detector.json`` beside them, of which constant channels are
+removed. Beside them networks of random weights, alpha 0.35, at 192, 224, 256 and 416 pixels, whose
+channels are all kept. All run on the first of ``BOARDS``, those of 192 pixels on the others too.
+Weights lie in internal flash, the arena in the fastest RAM that takes it; on some boards the
+weights also lie in the external flash. The file is written after each row.
 """
 
 import argparse
 import tempfile
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from embedded import SIZES, random_model
 from record import write_result
 
 from tinydet.compiler import CompileOptions, compile_detector
 from tinydet.pipeline.detector_of import spec_for
-from tinydet.targets import CortexMTarget
+from tinydet.targets import Builds, CortexMTarget
 from tinydet.targets.boards import find_board
 from tinydet.targets.timing import estimate, format_estimate
+from tinydet.targets.timing.board_memories import EXTERNAL_FLASH, FLASH
 
 BOARDS = ("STM32H747I-DISCO", "STM32L4R9I-DISCO", "B-U585I-IOT02A")
-EXTERNAL = ("STM32H747I-DISCO",)
+EXTERNAL = ("STM32H735G-DK", "STM32F746G-DISCO", "STM32H747I-DISCO")
+SMALL = 192  # pixels: what the other boards run
+
+
+@dataclass(frozen=True)
+class Case:
+    """One model on one board.
+
+    Attributes:
+        model: The .tflite.
+        size: Its input, pixels.
+        board: Name of the board.
+        weights: Memory that the weights are read from.
+        random: Of random weights, all channels kept.
+    """
+
+    model: Path
+    size: int
+    board: str
+    weights: str
+    random: bool
 
 
 def main() -> None:
     """Estimate and write results/timing.json."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("models", type=Path, nargs="*")
-    parser.add_argument("--random", action="store_true", help="a network of random weights")
-    parsed = parser.parse_args()
-    rows = []
+    models = parser.parse_args().models
+    rows: list[dict[str, Any]] = []
+    command = " ".join(
+        ["python benchmarks/timing.py", *(f"{model.stem}.tflite" for model in models)]
+    )
     with tempfile.TemporaryDirectory() as folder:
-        models = list(parsed.models)
-        if parsed.random:
-            from embedded import random_model
-
-            models.append(random_model(192, Path(folder)))
-        for number, model in enumerate(models):
-            for board, weights in (
-                *((board, "flash") for board in BOARDS),
-                *((board, "external flash") for board in EXTERNAL),
-            ):
-                keep = parsed.random and model == models[-1]
-                place = Path(folder) / f"{number}_{board}_{weights.split()[0]}"
-                rows.append(row(model, board, weights, place, keep_constant=keep))
-                print({k: v for k, v in rows[-1].items() if k != "steps"}, flush=True)
-    write_result("timing", "python benchmarks/timing.py --random MODEL.tflite", {"rows": rows})
+        for number, case in enumerate(cases(models, Path(folder))):
+            rows.append(row(case, Path(folder) / str(number)))
+            print({k: v for k, v in rows[-1].items() if k != "steps"}, flush=True)
+            write_result("timing", command, {"rows": rows})
 
 
-def row(
-    model: Path, board: str, weights: str, folder: Path, *, keep_constant: bool
-) -> dict[str, Any]:
-    """One model on one board."""
-    spec = spec_for(model, None)
-    options = CompileOptions(remove_channels=not keep_constant)
-    detector = compile_detector(model, options, spec=spec)
+def cases(models: list[Path], folder: Path) -> Iterator[Case]:
+    """Small networks on all boards, large ones on the first, then weights in external flash."""
+    trained = {model: spec_for(model, None).input_size[0] for model in models}
+    small = [
+        (random_model(SMALL, folder), SMALL, True),
+        *((model, size, False) for model, size in trained.items() if size == SMALL),
+    ]
+    for board in BOARDS:
+        for model, size, random in small:
+            yield Case(model, size, board, FLASH, random)
+    for size in SIZES[SIZES.index(SMALL) + 1 :]:
+        yield Case(random_model(size, folder), size, BOARDS[0], FLASH, random=True)
+    for model, size in trained.items():
+        if size != SMALL:
+            yield Case(model, size, BOARDS[0], FLASH, random=False)
+    internal = {board: (FLASH,) for board in EXTERNAL if board not in BOARDS}
+    for board in EXTERNAL:
+        for model in (model for model, size in trained.items() if size == SMALL):
+            for weights in (*internal.get(board, ()), EXTERNAL_FLASH):
+                yield Case(model, SMALL, board, weights, random=False)
+
+
+def row(case: Case, folder: Path) -> dict[str, Any]:
+    """Estimate one."""
+    spec = spec_for(case.model, None)
+    options = CompileOptions(remove_channels=not case.random)
+    detector = compile_detector(case.model, options, spec=spec)
     image = np.random.default_rng(0).integers(0, 256, (*spec.input_size, 3), np.uint8)
-    found = find_board(board)
+    board = find_board(case.board)
     begin = time.perf_counter()
-    result = estimate(CortexMTarget(found.core), detector, image, folder, found, weights=weights)
-    record = {"model": model.stem, "all_channels": keep_constant} | result.to_record()
+    builds = Builds.of(CortexMTarget(board.target), detector, folder)
+    external = case.weights == EXTERNAL_FLASH
+    result = estimate(builds, image, board, external_weights=external)
+    print(format_estimate(result))
+    record: dict[str, Any] = {
+        "model": "random" if case.random else case.model.stem,
+        "input": case.size,
+        "all_channels": case.random,
+        "arena_bytes": detector.arena_bytes,
+    }
+    record |= result.to_record()
     record["seconds_taken"] = round(time.perf_counter() - begin, 1)
     record["cycles_per_mac"] = round(result.cycles / result.macs, 3)
-    print(format_estimate(result))
     return record
 
 

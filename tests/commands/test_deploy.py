@@ -12,9 +12,10 @@ from tests.compiler.small_detector import small_detector, small_spec
 from tinydet.config.detector_spec import DETECTOR_FILE
 from tinydet.deployment.benchmark import gdb_address
 from tinydet.deployment.deploy import board_of
-from tinydet.errors import TinydetError
+from tinydet.errors import MissingToolError, TinydetError
 from tinydet.targets import load_boards
 from tinydet.targets.linux import load_linux_boards
+from tinydet.targets.timing import MODEL_ERROR
 
 
 @pytest.fixture
@@ -65,15 +66,39 @@ def test_a_linux_board_without_an_address_gets_a_program(
     assert "give --host user@address" in capsys.readouterr().out
 
 
-def test_a_board_that_is_not_there_is_counted_on_its_core(
+def test_without_capstone_only_the_estimate_is_missing(
+    run_folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def require(module: str, wish: str) -> None:
+        raise MissingToolError(wish, module, "Install it.")
+
+    monkeypatch.setattr("tinydet.targets.timing.decoder.require_package", require)
+    tinydet("benchmark", run_folder, "--board", "STM32H747I-DISCO", "--output", tmp_path / "b")
+    printed = capsys.readouterr().out
+    assert "No estimate of cycles: estimating cycles needs capstone" in printed
+    assert "STM32H747I-DISCO: fits" in printed
+    record = json.loads((tmp_path / "b" / "benchmark.json").read_text())
+    assert record["timing_estimate"] is None
+    assert "capstone" in record["no_timing_estimate"]
+
+
+def test_a_board_that_is_not_there_is_counted_and_estimated(
     run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    pytest.importorskip("capstone")
     tinydet("benchmark", run_folder, "--board", "STM32H747I-DISCO", "--output", tmp_path / "b")
     printed = capsys.readouterr().out
     assert "on cortex-m7" in printed
     assert "STM32H747I-DISCO: fits" in printed
-    assert "ms" not in printed.split()  # nobody measured any
-    assert json.loads((tmp_path / "b" / "benchmark.json").read_text())["core"] == "cortex-m7"
+    record = json.loads((tmp_path / "b" / "benchmark.json").read_text())
+    assert record["core"] == "cortex-m7"
+    time = record["timing_estimate"]
+    assert time["estimate"] is True
+    assert f"{time['milliseconds']:.1f} ms" in printed
+    assert MODEL_ERROR.text() in printed
     assert (tmp_path / "b" / "footprint.json").is_file()
 
 

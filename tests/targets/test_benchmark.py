@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tinydet.targets import CortexMTarget, benchmark, draw_benchmark, format_benchmark
+from tinydet.targets import Builds, CortexMTarget, benchmark, draw_benchmark, format_benchmark
 from tinydet.targets.benchmark import INPUT
 from tinydet.targets.benchmark.measure import INPUT_PARAMETERS, assign
 from tinydet.targets.emulator import Piece
@@ -13,7 +13,9 @@ from tinydet.targets.emulator import Piece
 @pytest.fixture(scope="module")
 def result(stand_in, tmp_path_factory):
     image = stand_in.random_images(1)[0]
-    return benchmark(CortexMTarget(), stand_in.model(), image, tmp_path_factory.mktemp("b"))
+    return benchmark(
+        Builds.of(CortexMTarget(), stand_in.model(), tmp_path_factory.mktemp("b")), image
+    )
 
 
 def test_steps_add_up_to_the_program_without_marks(stand_in, m7_program, result):
@@ -35,7 +37,7 @@ def test_work_in_one_kernel_is_counted_for_its_operator(stand_in, result, tmp_pa
     )
     slower = replace(stand_in.model(), sources={**stand_in.model().sources, "kernels.c": kernels})
     image = stand_in.random_images(1)[0]
-    found = benchmark(CortexMTarget(), slower, image, tmp_path)
+    found = benchmark(Builds.of(CortexMTarget(), slower, tmp_path), image)
     assert found.steps[0] == result.steps[0]
     assert found.steps[1].instructions - result.steps[1].instructions >= 3000
     assert found.boxes_instructions == result.boxes_instructions
@@ -126,7 +128,7 @@ void td_heads_of(const td_tables *params, const uint8_t *cells, int8_t *scores, 
     )
     model = stand_in.model(body, **{"kernels.c": kernels})
     model = replace(model, tables={"params": ("more", "weights")})
-    found = benchmark(CortexMTarget(), model, stand_in.random_images(1)[0], tmp_path)
+    found = benchmark(Builds.of(CortexMTarget(), model, tmp_path), stand_in.random_images(1)[0])
     assert [step.weights_bytes for step in found.steps] == [0, 8 + 80 + 3]
     assert found.weights_bytes == 91
     gap = 1  # behind the three weights

@@ -10,6 +10,7 @@ from tests.targets.qemu import boot_in_qemu
 from tinydet.boxes import select_detections
 from tinydet.inference import load_detector
 from tinydet.targets import (
+    Builds,
     CortexMTarget,
     HostTarget,
     ProgramDetector,
@@ -86,7 +87,7 @@ def test_footprint_keeps_its_limits(files, m7, images):
 
 def test_every_operator_is_counted(files, m7, images, tmp_path):
     """All operators of the graph in order; those with weights cost at least their products."""
-    result = benchmark(CortexMTarget(), files, images[0], tmp_path)
+    result = benchmark(Builds.of(CortexMTarget(), files, tmp_path), images[0])
     assert [step.op for step in result.steps] == [op.name for op in files.model.graph.ops]
     counts = {step.op: step.instructions for step in result.steps}
     macs = {step.op: step.macs for step in result.steps if step.macs}

@@ -9,6 +9,7 @@ from tests.compiler.small_detector import HEIGHT, WIDTH, small_compiled
 from tests.targets.qemu import boot_in_qemu
 from tinydet.errors import UnsupportedError
 from tinydet.targets import (
+    Builds,
     CortexMTarget,
     Footprint,
     HostTarget,
@@ -84,7 +85,7 @@ def test_the_footprint_says_what_the_caller_holds(files, m7, images):
 
 def test_operators_add_up_to_the_program_without_marks(files, m7, images, tmp_path):
     """Rows that are brought to the arena are a step; all else is the network's operators."""
-    result = benchmark(CortexMTarget(), files, images[0], tmp_path)
+    result = benchmark(Builds.of(CortexMTarget(), files, tmp_path), images[0])
     counted = m7.measure_run(images[0]).instructions
     assert sum(step.instructions for step in result.steps) == counted
     steps = {step.op: step for step in result.steps}

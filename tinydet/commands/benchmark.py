@@ -1,4 +1,4 @@
-"""``tinydet benchmark``: instructions per operator, or time on a board."""
+"""``tinydet benchmark``: instructions and estimated cycles per operator, or time on a board."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,12 +38,12 @@ SSH_OPTIONS = (
 )
 COMMAND = Command(
     "benchmark",
-    "exact instruction count per operator, or time on a board",
+    "exact instruction count and estimated cycles per operator, or time on a board",
     "tinydet.commands.benchmark:benchmark",
     (
         MODEL,
         Option("--target", "emulated core", choices=CORES, default_text=CORE, only=("core",)),
-        Option("--board", "name of a board: its core is counted, or it is timed"),
+        Option("--board", "name of a board: it is counted and estimated, or timed"),
         Option(
             "--via",
             "time the board behind a GDB server",
@@ -102,8 +102,8 @@ def benchmark(
         model: See ``tinydet.compile``.
         output: Gets ``benchmark.json`` and all builds.
         target: Emulated core, where no board is named; None: ``cortex-m7``.
-        board: A board by its name. Of a microcontroller the core is counted and the fit is told;
-            with ``via`` it is timed. A Linux board needs ``host``.
+        board: A board by its name. Of a microcontroller the core is counted, its time is estimated
+            and the fit is told; with ``via`` it is timed. A Linux board needs ``host``.
         via: ``gdb://HOST:PORT`` of a GDB server with the board behind it.
         clock_mhz: With ``via``: clock of the core, to tell milliseconds; > 0.
         delegate: Of a Linux board: library that takes the network over in its own runtime.

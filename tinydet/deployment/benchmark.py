@@ -6,18 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 from tinydet.deployment.compiling import network_image, write_record
 from tinydet.deployment.deploy import FOLDER_ON_BOARD
-from tinydet.errors import UnsupportedError
+from tinydet.errors import MissingToolError, UnsupportedError
 from tinydet.result import Result
 
 if TYPE_CHECKING:
     from tinydet.compiler import CompiledDetector
-    from tinydet.targets import Benchmark, Board, Fit
+    from tinydet.targets import Benchmark, Board, Builds, Fit
+    from tinydet.targets.base import ImageArray
     from tinydet.targets.gdb_remote import BoardTiming
     from tinydet.targets.linux import LinuxBenchmark, LinuxBoard, SshHost
+    from tinydet.targets.timing import TimingEstimate
     from tinydet.targets.toolchain import Compiler
 
 FOOTPRINT_FILE, BENCHMARK_FILE = "footprint.json", "benchmark.json"
 BENCHMARK_PICTURE_FILE = "benchmark.png"
+NO_BOARD = "name a board (--board) whose memories are known."
 
 
 @dataclass(frozen=True)
@@ -27,15 +30,24 @@ class CountResult(Result):
     Attributes:
         counts: Per operator, exact; with the footprint of the program.
         fit: Whether it fits the board, where one was named.
+        estimate: How long it takes there, estimated.
+        no_estimate: Why that is not known; empty where it is.
     """
 
     counts: "Benchmark"
     fit: "Fit | None" = None
+    estimate: "TimingEstimate | None" = None
+    no_estimate: str = NO_BOARD
 
     def __str__(self) -> str:
         from tinydet.targets import format_benchmark, format_footprint
+        from tinydet.targets.timing import estimate_columns, estimate_notes
 
-        text = format_benchmark(self.counts)
+        if self.estimate is None:
+            text = f"{format_benchmark(self.counts)}\nNo estimate of cycles: {self.no_estimate}"
+        else:
+            text = format_benchmark(self.counts, estimate_columns(self.estimate))
+            text += f"\n{estimate_notes(self.estimate)}"
         if self.fit is None:
             return text
         footprint = format_footprint(self.counts.footprint)
@@ -43,7 +55,11 @@ class CountResult(Result):
 
     def to_dict(self) -> dict[str, Any]:
         """The record of ``benchmark.json``, the footprint, and the fit."""
-        record = {**self.counts.to_record(), "footprint": self.counts.footprint.to_record()}
+        record = {
+            **self.counts.to_record(),
+            "footprint": self.counts.footprint.to_record(),
+            **self.estimate_record(),
+        }
         if self.fit is not None:
             record |= {
                 "board": self.fit.board.name,
@@ -51,6 +67,12 @@ class CountResult(Result):
                 "verdict": self.fit.verdict(),
             }
         return record
+
+    def estimate_record(self) -> dict[str, Any]:
+        """``timing_estimate``, or why there is none."""
+        if self.estimate is None:
+            return {"timing_estimate": None, "no_timing_estimate": self.no_estimate}
+        return {"timing_estimate": self.estimate.to_record()}
 
 
 @dataclass(frozen=True)
@@ -106,28 +128,64 @@ def count_on_core(
 ) -> CountResult:
     """Count the instructions of one inference on an emulated core, exactly, per operator.
 
+    With a board the cycles are estimated too, where the timing model knows the board.
+
     Args:
         detector: The detector.
         output: Gets C files, builds, ``benchmark.json`` and ``benchmark.png``; with a board also
             ``footprint.json``.
         target: A Cortex-M core; with a board that of the board.
-        board: Also tells whether the program fits there.
+        board: Also tells whether the program fits there, and how long it may take.
         image: What to run on; None takes noise. Only the boxes' count depends on it.
         compiler: C compiler.
     """
-    from tinydet.targets import CortexMTarget, benchmark, draw_benchmark, fit
+    from tinydet.targets import Builds, CortexMTarget, benchmark, fit
 
     core = board.target if board is not None else str(target)
     detector.save(output / "c")
     pixels = network_image(image, detector.spec.preprocess)
-    counts = benchmark(CortexMTarget(core, compiler=compiler), detector, pixels, output / "build")
+    builds = Builds.of(CortexMTarget(core, compiler=compiler), detector, output / "build")
+    counts = benchmark(builds, pixels)
+    result = CountResult(counts)
+    if board is not None:
+        found = fit(board, counts.footprint)
+        time, why = _estimate(builds, pixels, found)
+        result = CountResult(counts, found, time, why)
+        write_record(output / FOOTPRINT_FILE, detector.where, counts.footprint.to_record())
     how = {"compiler": compiler, "input_mode": detector.input_mode}
-    write_record(output / BENCHMARK_FILE, detector.where, counts.to_record() | how)
-    draw_benchmark(counts, output / BENCHMARK_PICTURE_FILE)
-    if board is None:
-        return CountResult(counts)
-    write_record(output / FOOTPRINT_FILE, detector.where, counts.footprint.to_record())
-    return CountResult(counts, fit(board, counts.footprint))
+    record = counts.to_record() | how | result.estimate_record()
+    write_record(output / BENCHMARK_FILE, detector.where, record)
+    _draw(result, output / BENCHMARK_PICTURE_FILE)
+    return result
+
+
+def _estimate(
+    builds: "Builds", pixels: "ImageArray", found: "Fit"
+) -> "tuple[TimingEstimate | None, str]":
+    """The estimate, or why there is none: what was counted is worth keeping without it."""
+    from tinydet.targets.timing import estimate
+
+    if not found.fits:
+        return None, f"{found.board.name}: {found.verdict()}"
+    external = found.flash_spare_bytes < 0
+    try:
+        return estimate(builds, pixels, found.board, external_weights=external), ""
+    except (MissingToolError, UnsupportedError) as error:
+        return None, str(error)
+
+
+def _draw(result: CountResult, path: Path) -> None:
+    from tinydet.targets import draw_benchmark
+
+    time = result.estimate
+    if time is None:
+        draw_benchmark(result.counts, path)
+        return
+    note = (
+        f"{time.board} at {time.clock_mhz:g} MHz: {time.milliseconds:.1f} ms, "
+        f"{time.cycles / 1e6:.1f} M cycles ({time.error.text()})"
+    )
+    draw_benchmark(result.counts, path, {step.op: step.cycles for step in time.steps}, note)
 
 
 def time_via_gdb(

@@ -3,6 +3,7 @@
 from tinydet.targets.base import Program, ProgramDetector, RawOutputs, Target
 from tinydet.targets.benchmark import (
     Benchmark,
+    Builds,
     StepCount,
     benchmark,
     draw_benchmark,
@@ -19,6 +20,7 @@ __all__ = [
     "Benchmark",
     "Board",
     "BuildError",
+    "Builds",
     "CortexMProgram",
     "CortexMTarget",
     "Fit",

@@ -38,6 +38,8 @@ def test_the_arena_lies_in_the_fastest_bank_that_takes_it():
     timing = board_timing(find_board("STM32H747I-DISCO"))
     assert timing.arena_bank(100 * 1024).name == "DTCM"
     assert timing.arena_bank(200 * 1024).name == "AXI SRAM"
+    with pytest.raises(UnsupportedError, match=r"2048 KiB on the STM32H747I-DISCO.*up to 512 KiB"):
+        timing.arena_bank(2048 * 1024)
 
 
 def test_a_board_without_timing_is_refused_by_name():

@@ -99,20 +99,46 @@ class StepCost:
         self.parameters.update(piece.argument for piece in pieces if piece.argument)
 
 
-def benchmark(
-    target: CortexMTarget, detector: CompiledDetector, image_u8: ImageArray, folder: Path
-) -> Benchmark:
+@dataclass(frozen=True)
+class Builds:
+    """A program as it is, and one more that tells what belongs to which operator.
+
+    What is measured has no mark in it. The second build calls ``td_trace`` behind every step and
+    every row: as many calls as the generated functions make between two marks there, they make for
+    that operator in the first one.
+
+    Attributes:
+        program: As it is.
+        marked: The one with marks.
+        folder: Where they lie.
+    """
+
+    program: CortexMProgram
+    marked: CortexMProgram
+    folder: Path
+
+    @classmethod
+    def of(cls, target: CortexMTarget, detector: CompiledDetector, folder: Path) -> "Builds":
+        """Compile both.
+
+        Args:
+            target: Core and compiler.
+            detector: The detector.
+            folder: Where they go.
+        """
+        return cls(
+            target.build(detector, folder / "plain"),
+            target.build(detector, folder / "marked", "-DTD_TRACE"),
+            folder,
+        )
+
+
+def benchmark(builds: Builds, image_u8: ImageArray) -> Benchmark:
     """Count the instructions of one inference, and measure the memory of the same program.
 
-    The program is counted as it is, without any mark in it. What belongs to which operator is
-    learnt from a second build that calls ``td_trace`` behind every step and every row: as many
-    calls as the generated functions make between two marks there, they make for that operator here.
-
     Args:
-        target: Core and compiler.
-        detector: The detector.
+        builds: The detector on a core.
         image_u8: Preprocessed image ``[H, W, 3]`` uint8.
-        folder: Where both builds go.
 
     Returns:
         The counts.
@@ -120,11 +146,10 @@ def benchmark(
     Raises:
         RuntimeError: The two builds do not make the same calls.
     """
-    program = target.build(detector, folder / "plain")
-    marked = target.build(detector, folder / "marked", "-DTD_TRACE")
+    program, detector = builds.program, builds.program.detector
     run = program.measure_run(image_u8)
     detect = program.measure_detect(image_u8)
-    costs = assign(run.pieces, marked.measure_run(image_u8).pieces)
+    costs = assign(run.pieces, builds.marked.measure_run(image_u8).pieces)
     constants = program.image.sections[WEIGHTS]
     steps = tuple(
         StepCount(
@@ -140,7 +165,7 @@ def benchmark(
     parameters = set().union(*(cost.parameters for cost in costs.values()))
     weights_bytes = _constant_bytes(program, parameters)
     return Benchmark(
-        core=target.name,
+        core=program.core,
         network_instructions=run.instructions,
         loop_instructions=sum(piece.own_instructions for piece in run.pieces),
         boxes_instructions=detect.instructions - run.instructions,

@@ -1,6 +1,6 @@
 """Instruction counts as a picture: where the instructions go, and what a product costs there."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,9 @@ NO_KERNEL = "no code"  # operators whose bytes lie where they are needed
 _Colours = dict[str, tuple[float, float, float]]
 
 
-def draw_benchmark(result: Benchmark, path: Path) -> None:
+def draw_benchmark(
+    result: Benchmark, path: Path, cycles: Mapping[str, int] | None = None, note: str = ""
+) -> None:
     """Draw the counts: one bar per operator in order of execution, and sums per kernel.
 
     Above the share of the network's instructions, below the instructions per multiply-accumulate
@@ -29,6 +31,8 @@ def draw_benchmark(result: Benchmark, path: Path) -> None:
     Args:
         result: The counts.
         path: PNG or SVG file to write.
+        cycles: Operator -> estimated cycles, drawn as dots over its instructions.
+        note: Stands below the title.
 
     Raises:
         OutputError: The file cannot be written.
@@ -42,13 +46,13 @@ def draw_benchmark(result: Benchmark, path: Path) -> None:
     figure = Figure(figsize=(13, 7), layout="constrained")
     grid = figure.add_gridspec(2, 2, width_ratios=(3.4, 1))
     _draw_shares(figure.add_subplot(grid[0, 0]), result, colours)
-    _draw_costs(figure.add_subplot(grid[1, 0]), result, colours)
+    _draw_costs(figure.add_subplot(grid[1, 0]), result, colours, cycles or {})
     _draw_kernel_shares(figure.add_subplot(grid[0, 1]), result, by_kernel, colours)
     _draw_kernel_costs(figure.add_subplot(grid[1, 1]), by_kernel, colours)
     per_mac = f", {_per_mac(result):.2f} per MAC" if result.macs else ""
     figure.suptitle(
         f"{result.network_instructions / 1e6:,.1f} M instructions on {result.core}{per_mac}; "
-        f"boxes {result.boxes_instructions / 1e6:,.1f} M more",
+        f"boxes {result.boxes_instructions / 1e6:,.1f} M more" + (f"\n{note}" if note else ""),
         fontsize=12,
     )
     with atomic_path(path) as temporary:
@@ -83,12 +87,18 @@ def _labelled(shares: Sequence[float]) -> list[int]:
     return chosen[:MAX_LABELS]
 
 
-def _draw_costs(axes: "Axes", result: Benchmark, colours: _Colours) -> None:
+def _draw_costs(
+    axes: "Axes", result: Benchmark, colours: _Colours, cycles: Mapping[str, int]
+) -> None:
     costs = [step.instructions / step.macs if step.macs else 0.0 for step in result.steps]
     _bars(axes, result.steps, costs, colours)
     if result.macs:
         mean = _per_mac(result)
         axes.axhline(mean, color="black", linewidth=1, linestyle="--", label=f"network {mean:.2f}")
+        timed = [(k + 1, s) for k, s in enumerate(result.steps) if s.macs and s.op in cycles]
+        if timed:
+            places, per_mac = zip(*((k, cycles[s.op] / s.macs) for k, s in timed), strict=True)
+            axes.plot(places, per_mac, "k.", markersize=4, label="cycles per MAC (estimate)")
         axes.legend(loc="upper right")
     axes.set_ylabel("instructions per MAC")
     axes.set_xlabel("operators in the order in which they begin; those without MACs have no bar")

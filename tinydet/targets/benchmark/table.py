@@ -1,32 +1,53 @@
 """Instruction counts as a table."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from tinydet.targets.benchmark.measure import Benchmark, StepCount
 
 MAX_NAME = 48  # characters of an operator's name in the table
 
 
-def format_benchmark(result: Benchmark) -> str:
+@dataclass(frozen=True)
+class Columns:
+    """More columns of the table, already aligned.
+
+    Attributes:
+        heading: Above them.
+        steps: Operator -> its cells.
+        network: The sums.
+    """
+
+    heading: str
+    steps: Mapping[str, str]
+    network: str
+
+
+def format_benchmark(result: Benchmark, more: Columns | None = None) -> str:
     """The counts as a table: a line per operator, then sums.
 
     Args:
         result: The counts.
+        more: What stands beside them.
     """
+    more = more or Columns("", {}, "")
     names = [short_name(step.op) for step in result.steps]
     width = max(map(len, [*names, "in loops and calls"]))
     lines = [
         f"{'operator':<{width}}  {'MACs':>11}  {'instructions':>12}  {'per MAC':>7}  "
-        f"{'weights B':>9}  {'share':>6}  kernels"
+        f"{'weights B':>9}  {'share':>6}  {more.heading}kernels"
     ]
     for name, step in zip(names, result.steps, strict=True):
         share = f"{_share(step.instructions, result):>6.1%}"
-        lines.append(f"{_numbers(name, width, step)}  {share}  {_kernel_list(step)}".rstrip())
+        rest = more.steps.get(step.op, "") + _kernel_list(step)
+        lines.append(f"{_numbers(name, width, step)}  {share}  {rest}".rstrip())
     network = StepCount(
         "", result.network_instructions, {}, macs=result.macs, weights_bytes=result.weights_bytes
     )
     loops = _share(result.loop_instructions, result)
     boxes = StepCount("", result.boxes_instructions, {}, weights_bytes=result.boxes_weights_bytes)
     lines += [
-        f"{_numbers('network', width, network)}  100.0%",
+        f"{_numbers('network', width, network)}  100.0%  {more.network}".rstrip(),
         f"{'in loops and calls':<{width}}  {'':>11}  {result.loop_instructions:>12,}  {'':>7}  "
         f"{'':>9}  {loops:>6.1%}",
         _numbers("boxes", width, boxes),

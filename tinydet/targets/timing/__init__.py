@@ -7,7 +7,7 @@ source beside it; ``validation`` says how far off the sums were on programs that
 """
 
 from tinydet.targets.timing.estimate import StepTime, TimingEstimate, estimate
-from tinydet.targets.timing.table import format_estimate
+from tinydet.targets.timing.table import estimate_columns, estimate_notes, format_estimate
 from tinydet.targets.timing.validation import MODEL_ERROR, ModelError
 
 __all__ = [
@@ -16,5 +16,7 @@ __all__ = [
     "StepTime",
     "TimingEstimate",
     "estimate",
+    "estimate_columns",
+    "estimate_notes",
     "format_estimate",
 ]

@@ -36,8 +36,31 @@ class BoardTiming:
         """A piece of the address space that lies in one of the board's memories."""
         return Region(f"{memory} {begin:#x}", begin, end, **self.waits.get(memory, {}))
 
+    def weights_memory(self, *, external: bool) -> str:
+        """Where weights are read from.
+
+        Args:
+            external: From the external flash.
+
+        Raises:
+            UnsupportedError: How long that one takes is not known.
+        """
+        memory = EXTERNAL_FLASH if external else FLASH
+        if memory not in self.waits:
+            raise UnsupportedError(
+                "timing model",
+                f"weights in the {memory} of the {self.board.name}",
+                ", ".join(name for name in (FLASH, EXTERNAL_FLASH) if name in self.waits),
+                "Its waits are not known.",
+            )
+        return memory
+
     def arena_bank(self, arena_bytes: int) -> RamBank:
-        """The fastest bank, or row of neighbours of one speed, that takes the arena."""
+        """The fastest bank, or row of neighbours of one speed, that takes the arena.
+
+        Raises:
+            UnsupportedError: None does.
+        """
         joined: list[RamBank] = []
         for bank in sorted(self.board.ram, key=lambda bank: bank.address):
             last = joined[-1] if joined else None
@@ -47,7 +70,15 @@ class BoardTiming:
             else:
                 joined.append(bank)
         fitting = [bank for bank in joined if bank.size_bytes >= arena_bytes]
-        return min(fitting or joined, key=lambda bank: (bank.speed, -bank.size_bytes))
+        if not fitting:
+            largest = max(joined, key=lambda bank: bank.size_bytes)
+            raise UnsupportedError(
+                "timing model",
+                f"an arena of {arena_bytes / KIB:.0f} KiB on the {self.board.name}",
+                f"up to {largest.size_bytes // KIB} KiB there",
+                "Estimates are for arenas in internal RAM.",
+            )
+        return min(fitting, key=lambda bank: (bank.speed, -bank.size_bytes))
 
 
 def board_timing(board: Board, path: Path = BOARDS_FILE) -> BoardTiming:

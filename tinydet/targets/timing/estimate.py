@@ -5,11 +5,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tinydet.compiler import CompiledDetector
 from tinydet.targets.base import ImageArray
-from tinydet.targets.benchmark.measure import assign
+from tinydet.targets.benchmark.measure import Builds, assign
 from tinydet.targets.boards import Board
-from tinydet.targets.cortex_m import CortexMProgram, CortexMTarget
+from tinydet.targets.cortex_m import CortexMProgram
 from tinydet.targets.emulator import (
     FLASH_BEGIN,
     FLASH_BYTES,
@@ -68,6 +67,7 @@ class TimingEstimate:
         unknown_accesses: Share of the loads and stores in the code whose address the model does not
             know, and which it takes to cost nothing.
         error: How far the model was from boards that others measured.
+        waits: Where the waits of this board's memories are from: derived or fitted.
     """
 
     board: str
@@ -78,6 +78,7 @@ class TimingEstimate:
     cold_memory_cycles: int
     unknown_accesses: float
     error: ModelError
+    waits: str
 
     @property
     def cycles(self) -> int:
@@ -116,50 +117,48 @@ class TimingEstimate:
 
 
 def estimate(
-    target: CortexMTarget,
-    detector: CompiledDetector,
+    builds: Builds,
     image_u8: ImageArray,
-    folder: Path,
     board: Board,
     *,
-    weights: str = FLASH,
+    external_weights: bool = False,
     arena: str | None = None,
 ) -> TimingEstimate:
     """Estimate the time of one inference on a board.
 
     Args:
-        target: Core and compiler.
-        detector: The detector in C.
+        builds: The detector on the board's core.
         image_u8: Preprocessed image ``[H, W, 3]`` uint8.
-        folder: Where the builds go.
         board: The board.
-        weights: Memory that the weights are read from: ``flash`` or ``external flash``.
+        external_weights: They are read from the external flash, not from the internal one.
         arena: Name of the RAM bank of the arena; None: the fastest one that takes it.
 
     Returns:
         The estimate.
 
     Raises:
-        UnsupportedError: The board's speed is not known.
+        UnsupportedError: The board's speed is not known, or that of the external flash, or its RAM
+            does not take the arena.
         MissingToolError: unicorn or capstone is not installed.
     """
+    program, detector = builds.program, builds.program.detector
     timing = board_timing(board)
-    program = target.build(detector, folder / "plain")
-    marked = target.build(detector, folder / "marked", "-DTD_TRACE")
+    weights = timing.weights_memory(external=external_weights)
     bank = arena or timing.arena_bank(detector.arena_bytes).name
     places = _places(program, weights, bank)
-    cost = CostModel(target.name, memories(timing, places), program.machine().read)
-    call, cold, warm = _run(program, image_u8, cost, folder, places)
-    marks = marked.measure_run(image_u8).pieces
+    cost = CostModel(program.core, memories(timing, places), program.machine().read)
+    call, cold, warm = _run(program, image_u8, cost, builds.folder, places)
+    marks = builds.marked.measure_run(image_u8).pieces
     return TimingEstimate(
         board=board.name,
-        core=target.name,
+        core=program.core,
         clock_mhz=timing.clock_mhz,
         places={"program": FLASH, "weights": weights, "arena": bank},
         steps=_steps(call, warm, marks, detector.macs, cost.pipeline.width),
         cold_memory_cycles=_memory_sixteenths(cold) // FRACTION,
         unknown_accesses=cost.unknown / max(cost.known + cost.unknown, 1),
         error=MODEL_ERROR,
+        waits=timing.source,
     )
 
 
@@ -191,14 +190,17 @@ def _run(
         group=machine.pieces_begun,
         watched=next(iter(places)),
     )
-    program.measure_run(image_u8)
-    recorder.price(cost.price)
-    recorder.locate(cost.accesses)
     totals = []
-    for empty in (True, False):
-        recorder.reset(empty_caches=empty)
-        call = program.measure_run(image_u8)
-        totals.append(recorder.totals())
+    try:
+        program.measure_run(image_u8)
+        recorder.price(cost.price)
+        recorder.locate(cost.accesses)
+        for empty in (True, False):
+            recorder.reset(empty_caches=empty)
+            call = program.measure_run(image_u8)
+            totals.append(recorder.totals())
+    finally:
+        recorder.detach()
     return call.pieces, totals[0], totals[1]
 
 

@@ -139,7 +139,14 @@ class Recorder:
             accesses=self._accesses.ctypes.data,
             unaligned_wait=round(unaligned_cycles * FRACTION),
         )
+        self._uc = uc
         self._attach(uc, library)
+
+    def detach(self) -> None:
+        """Let the emulator run without it, before this object goes."""
+        uclib: Any = importlib.import_module("unicorn.unicorn_py3.unicorn").uclib
+        uclib.uc_hook_del(self._uc._uch, self._handle)
+        self._uc.ctl_flush_tb()
 
     def _attach(self, uc: Any, library: Path) -> None:
         unicorn: Any = importlib.import_module("unicorn")

@@ -1,9 +1,43 @@
-"""A timing estimate as a table."""
+"""A timing estimate as text."""
 
-from tinydet.targets.benchmark.table import short_name
+from tinydet.targets.benchmark.table import Columns, short_name
 from tinydet.targets.timing.estimate import StepTime, TimingEstimate
 
-MIB = 1024 * 1024
+_HEADING = (
+    f"{'cycles':>11}  {'per MAC':>7}  {'issue':>5}  {'stalls':>6}  {'memory':>6}  "
+    f"{'weights read B':>14}  "
+)
+
+
+def estimate_columns(result: TimingEstimate) -> Columns:
+    """The estimate as columns of a table of operators.
+
+    Args:
+        result: The estimate.
+    """
+    return Columns(
+        _HEADING, {step.op: _cells(step) for step in result.steps}, _cells(_network(result))
+    )
+
+
+def estimate_notes(result: TimingEstimate) -> str:
+    """What the estimate comes to, and what it rests on.
+
+    Args:
+        result: The estimate.
+    """
+    places = ", ".join(f"{part} in {memory}" for part, memory in result.places.items())
+    per_mac = f", {result.cycles / result.macs:.2f} per MAC" if result.macs else ""
+    return "\n".join(
+        [
+            f"Estimate for {result.board} ({result.core}) at {result.clock_mhz:g} MHz, {places}: "
+            f"{result.milliseconds:.1f} ms, {result.cycles / 1e6:.1f} M cycles{per_mac} "
+            f"({result.cold_cycles / 1e6:.1f} M with empty caches), without boxes.",
+            f"An {result.error.text()}. {result.unknown_accesses:.0%} of the loads and stores in "
+            "the code are taken to wait for nothing, their addresses are not known.",
+            f"Waits of memories: {result.waits}.",
+        ]
+    )
 
 
 def format_estimate(result: TimingEstimate) -> str:
@@ -12,15 +46,22 @@ def format_estimate(result: TimingEstimate) -> str:
     Args:
         result: The estimate.
     """
+    columns, network = estimate_columns(result), _network(result)
     names = [short_name(step.op) for step in result.steps]
-    width = max(map(len, [*names, "network"]))
+    width = max(map(len, [*names, network.op]))
     lines = [
-        f"{'operator':<{width}}  {'MACs':>11}  {'instructions':>12}  {'cycles':>11}  "
-        f"{'per MAC':>7}  "
-        f"{'issue':>6}  {'stalls':>6}  {'memory':>6}  {'weights read B':>14}"
+        f"{'operator':<{width}}  {'MACs':>11}  {'instructions':>12}  {columns.heading}",
+        *(
+            f"{_counts(name, width, step)}  {columns.steps[step.op]}"
+            for name, step in zip(names, result.steps, strict=True)
+        ),
+        f"{_counts(network.op, width, network)}  {columns.network}",
     ]
-    lines += [_line(name, width, step) for name, step in zip(names, result.steps, strict=True)]
-    total = StepTime(
+    return "\n".join([*map(str.rstrip, lines), estimate_notes(result)])
+
+
+def _network(result: TimingEstimate) -> StepTime:
+    return StepTime(
         "network",
         sum(step.instructions for step in result.steps),
         result.macs,
@@ -29,27 +70,20 @@ def format_estimate(result: TimingEstimate) -> str:
         result.memory_cycles,
         result.weight_bytes,
     )
-    places = ", ".join(f"{part} in {memory}" for part, memory in result.places.items())
-    lines += [
-        _line("network", width, total),
-        f"{result.board} ({result.core}) at {result.clock_mhz:g} MHz, {places}: "
-        f"{result.milliseconds:.1f} ms, {result.cycles / 1e6:.1f} M cycles "
-        f"({result.cold_cycles / 1e6:.1f} M with empty caches)",
-        f"An {result.error.text()}. {result.unknown_accesses:.0%} of the loads and stores in the "
-        "code are taken to wait for nothing, their addresses are not known.",
-    ]
-    return "\n".join(lines)
 
 
-def _line(name: str, width: int, step: StepTime) -> str:
+def _counts(name: str, width: int, step: StepTime) -> str:
     macs = f"{step.macs:,}" if step.macs else ""
+    return f"{name:<{width}}  {macs:>11}  {step.instructions:>12,}"
+
+
+def _cells(step: StepTime) -> str:
     per_mac = f"{step.cycles / step.macs:.2f}" if step.macs else ""
-    shares = "  ".join(
-        f"{part / max(step.cycles, 1):>6.0%}"
+    issue, stalls, memory = (
+        f"{part / max(step.cycles, 1):.0%}"
         for part in (step.issue_cycles, step.stall_cycles, step.memory_cycles)
     )
     weights = f"{step.weight_bytes:,}" if step.weight_bytes else ""
     return (
-        f"{name:<{width}}  {macs:>11}  {step.instructions:>12,}  {step.cycles:>11,}  {per_mac:>7}  "
-        f"{shares}  {weights:>14}"
+        f"{step.cycles:>11,}  {per_mac:>7}  {issue:>5}  {stalls:>6}  {memory:>6}  {weights:>14}  "
     )
