@@ -12,6 +12,7 @@ from pretrained_card import pretrained_table
 from quantization_table import quantization_table
 from record import RESULTS
 from scaling_tables import scaling_tables
+from timing_tables import timing_tables
 
 from tinydet.config.files import write_text_atomically
 
@@ -53,6 +54,8 @@ def main() -> None:
     if "embedded" in results:
         figures = results["embedded"]["figures"]
         parts += [embedded_table(figures), boards_table(figures)]
+    if "timing" in results:
+        parts.append(timing_tables(results["timing"]["figures"], table))
     if "host_time" in results:
         parts.append(host_table(results["host_time"]["figures"]))
     if "same_boxes" in results:

@@ -35,7 +35,8 @@ positional arguments:
     footprint
               RAM, flash, boards that fit: of a model, or before training
     benchmark
-              exact instruction count per operator, or time on a board
+              exact instruction count and estimated cycles per operator, or
+              time on a board
     deploy    firmware project, program on a Linux board, or web page
     data      check, generate or label a data set
     report    write report.html of a run folder again

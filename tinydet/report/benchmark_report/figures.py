@@ -15,6 +15,7 @@ class Origin(Enum):
     UNTIMED = "run on a core without a cycle counter"
     LINUX = "measured on a Linux machine"
     EMULATED = "instructions counted in an emulator"
+    ESTIMATED = "estimated, not measured"
     LINKED = "linked program, stack measured in an emulator"
     EVALUATED = "evaluated on this machine"
     STEDGEAI = "reported by stedgeai"

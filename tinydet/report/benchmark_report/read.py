@@ -17,6 +17,7 @@ from tinydet.report.benchmark_report.figures import (
     TimeFigures,
 )
 from tinydet.targets.footprint import Footprint
+from tinydet.targets.timing import ModelError
 
 HERTZ_PER_MHZ = 1e6
 MAX_NAMED_CLASSES = 3
@@ -108,6 +109,18 @@ def _instructions(to: Benchmarks, subject: Subject, record: Record) -> None:
     )
     total = int(record["total_instructions"])
     to.mcu.append(TimeFigures(subject, record["core"], "1 CPU", source, instructions=total))
+    if time := record.get("timing_estimate"):
+        to.mcu.append(
+            TimeFigures(
+                subject,
+                time["board"],
+                "1 CPU",
+                Source(Origin.ESTIMATED, ModelError(**time["error"]).text()),
+                clock_mhz=time["clock_mhz"],
+                ms=time["milliseconds"],
+                cycles=time["cycles"],
+            )
+        )
 
 
 def _board(to: Benchmarks, subject: Subject, record: Record) -> None:

@@ -70,9 +70,9 @@ def mcu_table(rows: Sequence[TimeFigures]) -> Table:
 
     return _table_of_figures(
         "Microcontrollers",
-        "One inference. Rows of tinydet: network and box selection on one image; published rows: "
-        "the network. Instructions are not cycles: wait states, caches and dual issue are not in "
-        "them, and no time follows from them.",
+        "One inference. Rows of tinydet: network and box selection on one image; published rows "
+        "and estimates: the network. Instructions are not cycles: wait states, caches and dual "
+        "issue are not in them, and no time follows from them alone.",
         ("board or core", *TIMED, "cycles", "instructions", "stack, bytes"),
         ((row, cells(row)) for row in rows),
     )

@@ -1,0 +1,86 @@
+"""The tables of timing.json: estimated cycles and milliseconds on boards."""
+
+from collections.abc import Callable
+from typing import Any
+
+from tinydet.targets.timing import ModelError
+
+KIB, MILLION = 1024, 1e6
+# The publisher's model card, COCO person, alpha 0.35, int8, STM32Cube.AI on the STM32H747I-DISCO at
+# 400 MHz: millions of cycles, measured, by input size.
+MODEL_CARD_CYCLES = {192: 204, 224: 269, 256: 359, 416: 1074}
+CARD_BOARD, LAYOUT_GOAL = "STM32H747I-DISCO", 0.92  # the goal is of cycles per MAC at 192 pixels
+CYCLES_GOALS = {192: 112, 224: 153, 256: 198, 416: 520}  # millions, same network and board
+PER_MAC_GOALS = {"cortex-m4": 1.45, "cortex-m33": 1.30}
+EXTERNAL_GOAL = 1.35  # times the cycles from internal flash
+Row = dict[str, Any]
+Table = Callable[[list[str], list[list[str]]], str]
+
+
+def timing_tables(figures: dict[str, Any], table: Table) -> str:
+    """Estimates on all boards, then what external flash costs."""
+    rows = figures["rows"]
+    heads = ["board", "model", "arena", "weights", "cycles", "per MAC", "ms"]
+    heads += ["issue, stalls, memory", "first inference", "weights loaded", "goal", "vendor's card"]
+    lines = [_line(row) for row in rows]
+    error = ModelError(**rows[0]["error"])
+    note = (
+        f"\nEvery row is an **{error.text()}** (see [timing.md](timing.md)). None of these programs"
+        " was timed on a board, and the waits of the STM32H7 boards and of external flash are"
+        " derived from manuals. One inference with warm caches, without boxes; `first inference`:"
+        " with empty caches. Random: random weights in the published layout, alpha 0.35, all"
+        " channels kept. Weights loaded: by the processor, with repeats, from a cache or not."
+        " Vendor's card: measured with STM32Cube.AI on this board, the same layout.\n"
+    )
+    return "## Estimated time on boards\n\n" + table(heads, lines) + note + _external(rows, table)
+
+
+def _line(row: Row) -> list[str]:
+    card = row["all_channels"] and row["board"] == CARD_BOARD
+    goal = PER_MAC_GOALS.get(row["core"])
+    wish = "" if goal is None else f"{goal:.2f} per MAC"
+    if card:
+        wish = f"{CYCLES_GOALS[row['input']]} M"
+        wish += f", {LAYOUT_GOAL} per MAC" if row["input"] == min(CYCLES_GOALS) else ""
+    shares = (
+        sum(step[part] for step in row["steps"]) / row["cycles"]
+        for part in ("issue_cycles", "stall_cycles", "memory_cycles")
+    )
+    return [
+        f"{row['board']} ({row['core']}, {row['clock_mhz']:g} MHz)",
+        f"random, {row['input']}" if row["all_channels"] else row["model"],
+        f"{row['arena_bytes'] / KIB:.0f} KiB in {row['places']['arena']}",
+        row["places"]["weights"],
+        f"{row['cycles'] / MILLION:.1f} M",
+        f"{row['cycles_per_mac']:.2f}",
+        f"{row['milliseconds']:.0f}",
+        ", ".join(f"{share:.0%}" for share in shares),
+        f"{row['cold_cycles'] / MILLION:.1f} M",
+        f"{row['weight_bytes'] / MILLION:.1f} MB",
+        wish,
+        f"{MODEL_CARD_CYCLES[row['input']]} M" if card else "",
+    ]
+
+
+def _external(rows: list[Row], table: Table) -> str:
+    """External against internal flash, where both were estimated."""
+    inside = {(r["board"], r["model"]): r for r in rows if r["places"]["weights"] == "flash"}
+    lines = []
+    for row in rows:
+        other = inside.get((row["board"], row["model"]))
+        if row["places"]["weights"] == "flash" or other is None:
+            continue
+        lines.append(
+            [
+                row["board"],
+                row["model"],
+                f"{other['milliseconds']:.0f}",
+                f"{row['milliseconds']:.0f}",
+                f"{row['cycles'] / other['cycles']:.2f}",
+                f"{EXTERNAL_GOAL}",
+            ]
+        )
+    if not lines:
+        return ""
+    heads = ["board", "model", "ms, internal flash", "ms, external flash", "ratio", "goal"]
+    return "\n### Weights in external flash\n\n" + table(heads, lines)
