@@ -81,7 +81,8 @@ def test_a_file_of_2025(tmp_path: Path) -> None:
     assert config.postprocessing.max_detections == 100
     assert config.mlflow.uri == "./bccd/mlruns"
     assert loaded.warnings[0] == (
-        "user_config.yaml: keys without meaning here: general.display_figures, "
+        "user_config.yaml: ignored, since these keys have no meaning in tinydet: "
+        "general.display_figures, "
         "quantization.target_opset, evaluation.gen_npy_input, evaluation.target "
         "(docs/configuration.md says why)."
     )

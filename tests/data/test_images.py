@@ -116,9 +116,9 @@ def test_truncated_file(tmp_path, suffix):
     ("content", "found"),
     [
         pytest.param(b"", "is an empty file", id="empty"),
-        pytest.param(b"hello\n", "is no JPEG, PNG, WebP or BMP image", id="text"),
-        pytest.param(b"\xff\xd8\xff", "is no JPEG|cannot be decoded|truncated", id="start"),
-        pytest.param(b"GIF89a" + bytes(40), "is no JPEG, PNG, WebP or BMP image", id="gif"),
+        pytest.param(b"hello\n", "is not a JPEG, PNG, WebP or BMP image", id="text"),
+        pytest.param(b"\xff\xd8\xff", "is not a JPEG|cannot be decoded|truncated", id="start"),
+        pytest.param(b"GIF89a" + bytes(40), "is not a JPEG, PNG, WebP or BMP image", id="gif"),
     ],
 )
 def test_fake_image(tmp_path, content, found):
@@ -149,5 +149,5 @@ def test_listing_is_sorted_recursive_and_knows_images(tmp_path):
 
 
 def test_listing_no_folder(tmp_path):
-    with pytest.raises(DataError, match="is no folder"):
+    with pytest.raises(DataError, match="is not a folder"):
         list_images(tmp_path / "none")

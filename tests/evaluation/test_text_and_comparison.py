@@ -26,7 +26,7 @@ dog                  50.0      50.0      50.0      50.5      66.7       100.0   
 bird                    -         -         -         -         -           -        -          -
 mean of classes      50.0      50.0      50.0      50.5
 COCO: AP 50.5, AP50 50.5, AP75 50.5; small -, medium 50.5, large -; recall 50.0
-95 % interval, as 4 other images might give: AP@0.40 0.0 to 100.0, AP@0.50 0.0 to 100.0, \
+95 % interval for samples of 4 images: AP@0.40 0.0 to 100.0, AP@0.50 0.0 to 100.0, \
 AP@0.75 0.0 to 100.0"""
 
 COMPARISON_TEXT = """\

@@ -19,14 +19,17 @@ SPLITS = ("train", "val", "test")
 LISTED_UNREADABLE = 5
 CHECK = Command(
     "data check",
-    "count, draw and list what is wrong",
+    "check a data set: counts, pictures, problems",
     "tinydet.commands.data:check_data",
     (
         Option("data", DATA_HELP, "path", required=True),
         Option("--split", "part of the data set", choices=SPLITS, default_text="all"),
         NAMES,
         Option(
-            "--output", "folder for check.json and pictures", "path", default_text="none is written"
+            "--output",
+            "folder for check.json and pictures",
+            "path",
+            default_text="no files are written",
         ),
     ),
 )
@@ -37,25 +40,23 @@ GENERATE = Command(
     (
         Option("output", "folder of the data set", "path", required=True),
         Option("--images", "number of images", "integer", default=600),
-        Option("--seed", "chooses the set", "integer", default=0),
+        Option("--seed", "seed of the generator", "integer", default=0),
     ),
 )
 
 LABEL = Command(
     "data label",
-    "label images with what a detector finds in them",
+    "label images with the detections of a model",
     "tinydet.commands.data:label_data",
     (
         Option("folder", "folder of images without labels", "path", required=True),
         Option(
             "--model",
-            "the teacher: .keras or .tflite file, or a detector of the package",
+            "the teacher: .keras or .tflite file, or a bundled detector",
             required=True,
         ),
-        Option("--object-score", "an object from this score on", "number", default=0.5),
-        Option(
-            "--ignore-score", "neither object nor background from here on", "number", default=0.2
-        ),
+        Option("--object-score", "minimum score of an object", "number", default=0.5),
+        Option("--ignore-score", "minimum score of an ignored box", "number", default=0.2),
         CLASSES,
         Option(
             "--output",

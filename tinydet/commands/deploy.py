@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 WEB = "web"
 COMMAND = Command(
     "deploy",
-    "firmware project, program on a Linux board, or web page",
+    "make a firmware project, a Linux program or a web page",
     "tinydet.commands.deploy:deploy",
     (
         MODEL,
-        Option("--board", "name of a board, as STM32H747I-DISCO or mps2-an500", group="where"),
+        Option("--board", "name of a board, such as STM32H747I-DISCO or mps2-an500", group="where"),
         Option("--target", "a page for any browser", choices=(WEB,), group="where"),
         Option(
             "--image",
@@ -33,7 +33,7 @@ COMMAND = Command(
         ),
         Option(
             "--external",
-            "firmware: weights (flash), arena (ram) in memories outside of the chip",
+            "firmware: put weights (flash) or arena (ram) into memory outside the chip",
             choices=("flash", "ram"),
             many=True,
             default_text="inside",
@@ -41,11 +41,13 @@ COMMAND = Command(
         ),
         HOST,
         *SSH_OPTIONS,
-        Option("--images", "Linux: files to send and look at", "path", many=True, only=("linux",)),
+        Option(
+            "--images", "Linux: images to send to the board", "path", many=True, only=("linux",)
+        ),
         Option(
             "--camera", "Linux: V4L2 device of the board", metavar="DEVICE", only=("imageless",)
         ),
-        Option("--max-frames", "Linux: stop the camera after so many", "count", only=("camera",)),
+        Option("--max-frames", "Linux: stop the camera after N frames", "count", only=("camera",)),
         output_option("deployed"),
         *PLAN_OPTIONS,
         CLASSES,
@@ -118,7 +120,7 @@ def deploy(
 
     if (board is None) == (target is None):
         supported = "--board NAME or --target web"
-        raise UnsupportedError("deploy", "none or both of two", supported, "Give one of them.")
+        raise UnsupportedError("deploy", "giving neither or both", supported, "Give one of them.")
     found = None if board is None else ways.board_of(board)
     sent = tuple(Path(each) for each in (*images, *([image] if image is not None else [])))
     contexts: set[str] = set()

@@ -25,26 +25,26 @@ LITERT_ENGINES = ("litert", "litert-ref")
 C_ENGINES = ("c", "cortex-m4", "cortex-m7", "cortex-m33")
 COMMAND = Command(
     "evaluate",
-    "measure AP of a .keras or .tflite model, or compare two",
+    "measure the AP of a .keras or .tflite model, or compare two",
     "tinydet.commands.evaluate:evaluate",
     (
         Option(
             "model",
-            f".keras or .tflite file, also a published one, or one of {LISTED}",
+            f".keras or .tflite file (also a published one), or one of {LISTED}",
             parameter="detector",
             required=True,
         ),
         Option(
             "other",
-            "a second model: both on the same images, with the interval of the difference",
+            "a second model, compared on the same images, with the interval of the difference",
             parameter="other",
         ),
         Option("--data", DATA_HELP, "path", parameter="dataset", required=True),
-        Option("--split", "part of the data set", choices=SPLITS, default_text="its val"),
+        Option("--split", "part of the data set", choices=SPLITS, default_text="val"),
         CLASSES,
         Option(
             "--iou",
-            "IoUs of the AP",
+            "IoU thresholds of the AP",
             "number",
             parameter="iou_thresholds",
             many=True,
@@ -81,7 +81,7 @@ def evaluate(
     """Measure a detector on labelled images; write figures, pictures and the report.
 
     Args:
-        detector: The model, its file, or the name of a detector of the package.
+        detector: The model, its file, or the name of a bundled detector.
         dataset: The data set, or the path of one: folder, ``data.yaml`` or COCO json.
         other: A second model, evaluated in the same way and compared with the first.
         output: Gets ``evaluation/<model stem>/`` and ``report.html``, of two models also

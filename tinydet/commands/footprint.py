@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 COMMAND = Command(
     "footprint",
-    "RAM, flash, boards that fit: of a model, or before training",
+    "show RAM, flash and suitable boards, of a model or before training",
     "tinydet.commands.footprint:footprint",
     (
-        replace(MODEL, required=False, default_text="none yet"),
+        replace(MODEL, required=False, default_text="a network before training"),
         Option("--target", "emulated core", choices=CORES, default=CORE),
         Option(
             "--config",
@@ -88,7 +88,9 @@ class FootprintResult(Result):
 
         text = footprint_text(self.footprint)
         if self.untrained:
-            text += "\nFrom random weights: training can only make channels constant, which saves."
+            text += (
+                "\nWith random weights; training can only save memory, by making channels constant."
+            )
         return text
 
     def to_dict(self) -> dict[str, Any]:

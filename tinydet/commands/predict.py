@@ -42,13 +42,13 @@ COMMAND = Command(
     (
         Option(
             "model",
-            f".keras or .tflite file, or a detector of the package: {LISTED}",
+            f".keras or .tflite file, or a bundled detector: {LISTED}",
             default_text=DEFAULT,
         ),
         Option("source", "images, a folder, a video file, or camera:0", many=True, required=True),
         SCORE,
         CLASSES,
-        Option("--max-frames", "stop a video or camera after so many", "count", only=("frames",)),
+        Option("--max-frames", "stop a video or camera after N frames", "count", only=("frames",)),
         output_option("predictions"),
     ),
     words_for="source",
@@ -121,7 +121,7 @@ def predict(
     drawn pictures; see ``tinydet.prediction.predict``.
 
     Args:
-        detector: The model, its file, or the name of a detector of the package (``person_192``).
+        detector: The model, its file, or the name of a bundled detector (``person_192``).
         source: An image file; a folder; a pattern; a list of these; a video file; or a camera,
             as ``"camera:0"``.
         output: Folder for the results, created; None writes nothing.
@@ -187,7 +187,7 @@ def predict_words(
     if is_model(words[0]):
         model, words = words[0], words[1:]
         if not words:
-            raise DataError("source", "is not given", "Name images after the model.")
+            raise DataError("source", "is not given", "Give images after the model.")
     else:
         _refuse_misspelt(words[0])
         model = DEFAULT
@@ -216,4 +216,4 @@ def _refuse_misspelt(word: str) -> None:
     hint = near_name(word, NAMES)
     if hint and word.isidentifier() and not Path(word).exists():
         remedy = f"Give images, or a model before them: a file, or one of {LISTED}.{hint}"
-        raise ModelFileError(word, "is neither a file nor a detector of the package", remedy)
+        raise ModelFileError(word, "is neither a file nor a bundled detector", remedy)

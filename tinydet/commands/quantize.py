@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 COMMAND = Command(
     "quantize",
-    "make the int8 .tflite of a float model",
+    "convert a float model to an int8 .tflite file",
     "tinydet.commands.quantize:quantize",
     (
         Option("model", f".keras file, or one of {LISTED}", required=True),
@@ -48,18 +48,18 @@ COMMAND = Command(
             "clear constant channels, equalize channels, correct biases before rounding",
             "flag",
         ),
-        Option("--max-images", "most calibration images", "count", default=100),
+        Option("--max-images", "maximum number of calibration images", "count", default=100),
         Option(
             "--stratified",
-            "choose calibration images so that each class has its share (needs labels)",
+            "balance the classes of the calibration images (needs labels)",
             "flag",
         ),
         Option("--epochs", "epochs of QAT", "count", default_text="3", only=("qat",)),
         Option("--report", "compare float and int8 layer by layer", "flag"),
-        Option("--data", "labelled images: measure float and int8, write report.html", "path"),
+        Option("--data", "labelled images: evaluate float and int8, write report.html", "path"),
         Option(
             "--max-drop",
-            "fail where AP drops by more (needs --data)",
+            "fail if AP drops by more than this (needs --data)",
             "number",
             metavar="POINTS",
             only=("measured",),
@@ -166,7 +166,7 @@ def quantize(
     files = _files(images, stratified or quantization_type == "QAT")
     path = model_path(model, FLOAT)
     if not path.is_file():
-        remedy = f"Give a .keras file, or a detector of the package ({LISTED})."
+        remedy = f"Give a .keras file, or a bundled detector ({LISTED})."
         hint = near_name(str(model), NAMES)
         raise ModelFileError(path, "there is no such file", remedy + hint)
     spec = load_detector_spec(path.with_name(DETECTOR_FILE))
@@ -203,7 +203,7 @@ def _files(images: str | Path | Sequence[Path], needs_labels: bool) -> list[Path
         found, remedy = "a list of files", "Balanced classes and QAT need labels."
         raise UnsupportedError("--images", found, "a labelled data set", remedy)
     if not images:
-        raise DataError("--images", "is an empty list", "Give some hundred images.")
+        raise DataError("--images", "is an empty list", "Give a few hundred images.")
     return [Path(image) for image in images]
 
 

@@ -63,7 +63,7 @@ def run(
             words = " ".join(map(str, overrides)) or str(config or run_folder)
             raise DataError(
                 "--resume",
-                f"nothing can be changed with it ({words})",
+                f"cannot be combined with changes ({words})",
                 "A resumed run keeps its configuration; start a new run for another.",
             )
         return resume(resumed)
@@ -72,7 +72,7 @@ def run(
         if overrides:
             raise DataError(
                 "overrides",
-                "cannot be laid over a loaded configuration",
+                "cannot override a loaded configuration",
                 "Give them to load_config.",
             )
         return execute(config, run_folder=folder)

@@ -19,7 +19,7 @@ NAMES = Option(
     "names",
     parameter="class_names",
     metavar="NAMES",
-    default_text="all of the data set",
+    default_text="all in the data set",
 )
 INPUT = Option(
     "--input",
@@ -35,7 +35,7 @@ COMMAND = Command(
     "tinydet.commands.train:train",
     (
         Option("data", DATA_HELP, "path", required=True),
-        Option("--validation", "data set to validate on", "path", metavar="DATA"),
+        Option("--validation", "validation data set", "path", metavar="DATA"),
         NAMES,
         INPUT,
         Option("--alpha", "width of the backbone", "number", default_text="0.35"),
@@ -50,7 +50,7 @@ COMMAND = Command(
         ),
         Option(
             "--output",
-            "folder of the results",
+            "output folder",
             "path",
             metavar="RUN_FOLDER",
             default_text="experiments_outputs/DATE_TIME",

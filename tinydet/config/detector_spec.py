@@ -129,7 +129,7 @@ def load_detector_spec(path: Path) -> DetectorSpec:
         The specification.
 
     Raises:
-        ModelFileError: The file is missing, is no JSON, or lacks or has unknown fields.
+        ModelFileError: The file is missing, is not valid JSON, or lacks or has unknown fields.
     """
     remedy = "Use the detector.json that training or quantization wrote beside the model."
     try:

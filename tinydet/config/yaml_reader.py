@@ -56,7 +56,7 @@ def parse_yaml(name: str, text: str, hint: str = INIT_HINT) -> Document:
     except TooLargeError as error:
         raise ConfigError([f"{name}: {error}. Give a smaller file."]) from None
     if not isinstance(node, yaml.MappingNode):
-        found = "is empty" if node is None else "does not hold 'key: value' lines"
+        found = "is empty" if node is None else "does not contain 'key: value' lines"
         raise ConfigError([f"{name}: {found}. {hint}"])
     document = Document(name)
     try:
@@ -88,7 +88,7 @@ def _require_bounded(nodes: int, depth: int) -> None:
     if depth > MAX_DEPTH:
         raise TooLargeError(f"is nested more than {MAX_DEPTH} deep")
     if nodes > MAX_NODES:
-        raise TooLargeError(f"holds more than {MAX_NODES:,} values")
+        raise TooLargeError(f"contains more than {MAX_NODES:,} values")
 
 
 def _compose(text: str) -> yaml.Node | None:

@@ -251,7 +251,7 @@ def format_check(report: dict[str, Any]) -> str:
         [" = ".join(group) for group in report["duplicate_images"]],
     )
     if not (report["findings"] or report["unreadable"] or report["duplicate_images"]):
-        lines.append("nothing was dropped, no file is unreadable, no image is there twice")
+        lines.append("nothing was dropped, all files are readable, no image occurs twice")
     return "\n".join(lines)
 
 

@@ -40,7 +40,7 @@ DECODE_ERRORS = (
     zlib.error,
     Image.DecompressionBombError,
 )
-REMEDY = "Replace the file or take it out of the data set."
+REMEDY = "Replace the file or remove it from the data set."
 
 
 def is_image_name(name: str) -> bool:
@@ -68,12 +68,14 @@ def list_images(folder: Path) -> list[Path]:
         DataError: The folder does not exist or cannot be read.
     """
     if not folder.is_dir():
-        raise DataError(folder, "is no folder", "Correct the path.")
+        raise DataError(folder, "is not a folder", "Correct the path.")
     found: list[str] = []
     seen: set[str] = set()
 
     def refuse(error: OSError) -> None:
-        raise DataError(error.filename, f"cannot be read ({error.strerror})", "Correct its rights.")
+        raise DataError(
+            error.filename, f"cannot be read ({error.strerror})", "Correct its permissions."
+        )
 
     for parent, folders, names in os.walk(folder, followlinks=True, onerror=refuse):
         real = os.path.realpath(parent)
@@ -205,7 +207,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 def _decode_fault(error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
-        return "is no JPEG, PNG, WebP or BMP image"
+        return "is not a JPEG, PNG, WebP or BMP image"
     if "truncated" in str(error).lower():
         return "is truncated"
     return f"cannot be decoded ({error or type(error).__name__})"

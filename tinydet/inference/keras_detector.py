@@ -66,11 +66,11 @@ def load_keras_model(path: Path) -> Any:
         The ``keras.Model``.
 
     Raises:
-        ModelFileError: The file is broken, or holds no model (weights only, something else).
+        ModelFileError: The file is broken, or contains no model (weights only, something else).
         MissingToolError: Keras is not installed.
     """
     if path.name.lower().endswith(".weights.h5"):
-        raise ModelFileError(path, "holds weights only, no model", REMEDY)
+        raise ModelFileError(path, "contains only weights, no model", REMEDY)
     if path.suffix == ".keras" and not zipfile.is_zipfile(path):
         raise ModelFileError(path, "is not a .keras file, or is truncated", REMEDY)
     try:

@@ -24,7 +24,7 @@ def load_detector(
     """Load a float (.keras, .h5) or quantized (.tflite) detector.
 
     Args:
-        path: The model file, or the name of a detector of the package, as ``person_192`` (int8;
+        path: The model file, or the name of a bundled detector, as ``person_192`` (int8;
             see ``tinydet.pretrained``).
         spec: What the model was trained for; None reads ``detector.json`` beside the model. A
             foreign .tflite has none: give the class names and preprocessing it was made with.
@@ -64,7 +64,7 @@ def check_model_file(path: Path) -> None:
             str(path),
             f"a model file with suffix {path.suffix!r}",
             ", ".join(KERAS_SUFFIXES + TFLITE_SUFFIXES),
-            f"Give a Keras model or a .tflite file, or a detector of the package ({LISTED})."
+            f"Give a Keras model or a .tflite file, or a bundled detector ({LISTED})."
             f"{near_name(str(path), NAMES)}",
         )
     if not path.is_file():

@@ -38,9 +38,9 @@ def check_part(run: Run, part: str, dataset: Dataset) -> None:
         raise DataError(
             f"{part} set",
             f"{len(unreadable)} unreadable image{'s' * (len(unreadable) > 1)} ("
-            + listed.replace(". Replace the file or take it out of the data set.", "")
+            + listed.replace(". Replace the file or remove it from the data set.", "")
             + (f"; and {more} more)" if more > 0 else ")"),
-            "Replace them or take them out of the data set; 'tinydet data check' lists all.",
+            "Replace them or remove them from the data set; 'tinydet data check' lists all.",
         )
     counts = (
         f"{report['images']} images, {report['boxes']} boxes, "
@@ -49,8 +49,8 @@ def check_part(run: Run, part: str, dataset: Dataset) -> None:
     findings = [f"\n  {f['count']} {f['meaning']}" for f in report["findings"]]
     if report["decoded"] < report["images"]:
         findings.append(
-            f"\n  {report['decoded']} of the images were decoded, of the others the header was "
-            "read; 'tinydet data check' decodes all"
+            f"\n  {report['decoded']} of the images were decoded; of the others only the header "
+            "was read; 'tinydet data check' decodes all"
         )
     run.log.say(f"{part.capitalize()} set: {counts}{''.join(findings)}")
 

@@ -113,7 +113,7 @@ def calibration_images(section: DatasetSection) -> list[Path]:
         raise DataError(
             section.quantization_path or section.training_path,
             "no image to calibrate the quantization on",
-            "Give dataset.quantization_path some hundred images like those the detector will see.",
+            "Set dataset.quantization_path to a few hundred images from the place of use.",
         )
     return paths
 

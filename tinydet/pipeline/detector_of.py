@@ -66,7 +66,9 @@ def trained_otherwise(config: UserConfig) -> str | None:
     others = [f"{key} {own}" for key, (given, own) in written.items() if given != own]
     if not others:
         return None
-    return f"The model was trained with another preprocessing, which counts: {', '.join(others)}."
+    return (
+        f"The model was trained with different preprocessing, which is used: {', '.join(others)}."
+    )
 
 
 def label_file_names(config: UserConfig) -> tuple[str, ...] | None:
@@ -106,7 +108,7 @@ def spec_for(model_path: Path, class_names: Sequence[str] | None) -> DetectorSpe
     if class_names is None:
         raise ModelFileError(
             model_path,
-            f"has no {DETECTOR_FILE} beside it, so its classes are not known",
+            f"has no {DETECTOR_FILE} next to it, so its classes are not known",
             "Give their names with --classes, in the order of its outputs.",
         )
     return DetectorSpec(
@@ -134,7 +136,7 @@ def _names_of_data(config: UserConfig, model_path: Path) -> tuple[str, ...]:
     if not (section.test_path or section.validation_path or section.training_path):
         raise ModelFileError(
             model_path,
-            f"has no {DETECTOR_FILE} beside it, so its classes are not known",
+            f"has no {DETECTOR_FILE} next to it, so its classes are not known",
             "Give dataset.class_names, in the order of its outputs.",
         )
     return datasets.load_evaluation(section, None)[0].class_names

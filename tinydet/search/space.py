@@ -102,7 +102,7 @@ def read_space(path: Path) -> SearchSpace:
 
     Raises:
         DataError: The file cannot be read.
-        UnsupportedError: It is no mapping of that form.
+        UnsupportedError: It is not a mapping of that form.
     """
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))

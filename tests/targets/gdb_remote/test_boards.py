@@ -91,7 +91,7 @@ def test_registers_are_found_by_the_description_of_the_core(image):
     ("xml", "found"),
     [
         ("<target><architecture>riscv:rv32</architecture></target>", "no Cortex-M but riscv:rv32"),
-        ("<target><architecture>arm</architecture></target>", "the core is no Cortex-M"),
+        ("<target><architecture>arm</architecture></target>", "the core is not a Cortex-M"),
         ("<target>", "describes its core in a way that cannot be read"),
     ],
 )
@@ -259,7 +259,7 @@ def test_a_core_that_does_not_obey(image, monkeypatch):
 @pytest.mark.parametrize(
     ("content", "found"),
     [
-        (b"", "is no ELF file"),
+        (b"", "is not an ELF file"),
         (b"\x7fELF\x02\x01" + bytes(100), "another processor"),
         (
             b"\x7fELF\x01\x01\x01" + bytes(11) + b"\x28\x00" + bytes(90),

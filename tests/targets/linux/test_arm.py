@@ -139,7 +139,7 @@ def test_the_size_is_that_of_the_driver(arm):
     [
         ("MJPG", {}, "has no format that the detector reads"),
         ("YUYV", {"capabilities": CAPTURE}, "is no camera"),
-        ("YUYV", {}, "gives no frames (waited 5 s)"),
+        ("YUYV", {}, "delivers no frames (waited 5 s)"),
     ],
 )
 def test_cameras_that_cannot_be_used_are_said(arm, code, options, message):

@@ -232,7 +232,7 @@ def test_a_name_that_cannot_be_taken_is_said(board):
 @pytest.mark.parametrize(
     ("script", "message"),
     [
-        ("echo '/dev/video0: gives no frames (waited 5 s)' >&2; exit 3", "gives no frames"),
+        ("echo '/dev/video0: delivers no frames (waited 5 s)' >&2; exit 3", "delivers no frames"),
         ("kill -ILL $$", r"signal 4\. Illegal instruction .* --board"),
         ("kill -KILL $$", r"signal 9\. .*memory"),
     ],

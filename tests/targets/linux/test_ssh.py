@@ -97,7 +97,7 @@ def test_nobody_listens(client_files):
 
 def test_no_such_host(client_files):
     host = SshHost("board@no-such-host.invalid", config=client_files.folder / "config")
-    with pytest.raises(RemoteError, match="there is no host of this name"):
+    with pytest.raises(RemoteError, match="there is no host with this name"):
         run_on(host, "echo hi")
 
 

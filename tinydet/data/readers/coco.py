@@ -113,11 +113,15 @@ def _load(file: Path) -> dict[str, Any]:
     except OSError as error:
         raise DataError(file, f"cannot be read ({error.strerror})", "Correct it.") from None
     except (ValueError, RecursionError) as error:
-        raise DataError(file, f"is no JSON ({error})", "Give a COCO annotation file.") from None
+        raise DataError(
+            file, f"is not valid JSON ({error})", "Give a COCO annotation file."
+        ) from None
     lists = isinstance(content, dict) and all(isinstance(content.get(k), list) for k in KEYS)
     if not lists or not isinstance(content.get("annotations", []), list):
         raise DataError(
-            file, "has no lists images, annotations and categories", "Give a COCO annotation file."
+            file,
+            "lacks the lists images, annotations and categories",
+            "Give a COCO annotation file.",
         )
     return dict(content)
 
@@ -132,7 +136,7 @@ def _read_file(
         if isinstance(annotation, dict):
             boxes_of.setdefault(annotation.get("image_id"), []).append(annotation)
         else:
-            faults.add(file, f"annotation {annotation!r} is no mapping")
+            faults.add(file, f"annotation {annotation!r} is not a mapping")
     folders = ImageFolders(file, image_folder)
     images = content["images"]
     for image in track(images, "reading labels") if len(images) > LONG else images:

@@ -116,7 +116,7 @@ def read_lines(path: Path) -> list[str]:
     except OSError as error:
         raise DataError(path, f"cannot be read ({error.strerror})", "Correct it.") from None
     except UnicodeDecodeError:
-        raise DataError(path, "is no UTF-8 text", "Save it as UTF-8.") from None
+        raise DataError(path, "is not UTF-8 text", "Save it as UTF-8.") from None
 
 
 def read_label_lines(path: Path, faults: LabelFaults) -> list[str]:
@@ -126,7 +126,7 @@ def read_label_lines(path: Path, faults: LabelFaults) -> list[str]:
     except OSError as error:
         faults.add(path, f"cannot be read ({error.strerror})")
     except UnicodeDecodeError:
-        faults.add(path, "is no UTF-8 text")
+        faults.add(path, "is not UTF-8 text")
     return []
 
 

@@ -35,7 +35,7 @@ def read_tfs_labels(path: Path, faults: LabelFaults, findings: Findings) -> list
     try:
         tensor = parse_float_tensor(path.read_bytes())
     except (OSError, ValueError) as error:
-        faults.add(path, f"is no label tensor ({error})")
+        faults.add(path, f"is not a label tensor ({error})")
         return []
     if tensor.ndim != 2 or tensor.shape[1] != 5:
         faults.add(path, f"has shape {list(tensor.shape)} instead of [max_detections, 5]")

@@ -125,7 +125,7 @@ def _read_xml(
     try:
         root = ET.fromstring(file.read_bytes())
     except (OSError, ET.ParseError, ValueError) as error:
-        faults.add(file, f"is no readable XML ({error})")
+        faults.add(file, f"is not readable XML ({error})")
         return
     height, width = (_integer(root.findtext(f"size/{side}")) for side in ("height", "width"))
     frame = Frame(result.paths[-1], (height, width), result.findings)

@@ -109,7 +109,7 @@ def read_text_labels(path: Path, faults: LabelFaults, findings: Findings) -> lis
         except ValueError as error:
             what = str(error)
             if "could not convert" in what:
-                what = f"{what.rpartition(': ')[2]} is no number"
+                what = f"{what.rpartition(': ')[2]} is not a number"
             faults.add(f"{path}:{number}", what)
             continue
         if is_polygon:
@@ -141,9 +141,9 @@ def parse_row(values: Sequence[float]) -> tuple[int, tuple[float, float, float, 
     if not all(map(math.isfinite, values)):
         raise ValueError("a value is not finite")
     if values[0] != int(values[0]) or values[0] < 0:
-        raise ValueError(f"class id {values[0]:g} is no whole number from 0 on")
+        raise ValueError(f"class id {values[0]:g} is not a non-negative integer")
     if max(values[1:]) > FAR_OUT or min(values[1:]) < -FAR_OUT:
-        raise ValueError("a value is no fraction of the image, 0 to 1 (are these pixels?)")
+        raise ValueError("a value is not a fraction of the image, 0 to 1 (are these pixels?)")
     if is_polygon:
         x, y = values[1::2], values[2::2]
         return int(values[0]), (min(x), min(y), max(x), max(y)), True

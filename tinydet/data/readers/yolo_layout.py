@@ -119,7 +119,7 @@ def _parse(file: Path) -> dict[Any, Any]:
         line = " ".join(str(error).split())
         raise DataError(file, f"cannot be read ({line})", "Correct the file.") from None
     if not isinstance(content, dict):
-        raise DataError(file, "is no mapping of keys", "Write path, train, val and names.")
+        raise DataError(file, "is not a mapping of keys", "Write path, train, val and names.")
     return content
 
 
@@ -162,7 +162,7 @@ def _root(file: Path, content: dict[str, Any], findings: Findings) -> Path:
 def _entries(given: object, part: str, file: Path) -> list[str]:
     entries = given if isinstance(given, list) else [given]
     if not all(isinstance(entry, str) for entry in entries):
-        raise DataError(file, f"{part} is no path or list of paths", "Correct it.")
+        raise DataError(file, f"{part} is neither a path nor a list of paths", "Correct it.")
     return [str(entry) for entry in entries]
 
 
@@ -186,7 +186,7 @@ def _names(content: dict[str, Any], file: Path) -> dict[int, str] | None:
         names = {int(id_): str(name) for id_, name in given.items()}
     except (AttributeError, TypeError, ValueError):
         raise DataError(
-            file, "names is no list and no mapping of class ids to names", "Correct it."
+            file, "names is neither a list nor a mapping of class ids to names", "Correct it."
         ) from None
     _refuse_repeated(list(names.values()), file)
     return dict(sorted(names.items()))

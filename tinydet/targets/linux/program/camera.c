@@ -148,7 +148,7 @@ static int take_frame(const td_camera *camera, struct v4l2_buffer *newest)
         return 0;
     }
     if (status <= 0) {
-        return complain(camera, "gives no frames", status ? strerror(errno) : "waited 5 s");
+        return complain(camera, "delivers no frames", status ? strerror(errno) : "waited 5 s");
     }
     int taken = 0;
     for (;;) {
