@@ -29,7 +29,7 @@ positional arguments:
     train     train a float model on a folder of labelled images
     tune      search for the configuration with the best AP, optionally under a RAM limit
     quantize  make the int8 .tflite of a float model
-    evaluate  measure AP of a .keras or .tflite model
+    evaluate  measure AP of a .keras or .tflite model, or compare two
     predict   find objects in images, a video or a camera
     compile   translate an int8 .tflite to plain C
     footprint
@@ -37,7 +37,7 @@ positional arguments:
     benchmark
               count instructions per operator, or measure the time on a board
     deploy    firmware project, program on a Linux board, or web page
-    data      check or generate a data set
+    data      check, generate or label a data set
     report    write report.html of a run folder again
     demo      generate a data set, train, quantize, evaluate, predict, report
     doctor    show versions, backend and tools found
@@ -160,7 +160,7 @@ def test_wrong_words_are_one_line(
         (
             OSError(errno.ENOSPC, "No space left on device", "run/x"),
             2,
-            "tinydet: run/x: No space left on device. Free some space, correct the permissions, "
+            "tinydet: run/x: No space left on device. Free some space, "
             "or choose another output folder.\n",
         ),
     ],
@@ -294,7 +294,7 @@ def test_an_empty_or_missing_file_is_said(
         ("9 0.5 0.5 0.1 0.1\n", "class"),
         ("0 nan 0.5 0.1 0.1\n", "a value is not finite"),
         ("0 0.5 0.5 0.1\n", "4 columns instead of 5"),
-        ("\x00\x01binary", "is not a number"),
+        ("\x00\x01binary", "is not text"),
     ],
     ids=["class id out of range", "NaN", "four columns", "binary"],
 )
@@ -313,7 +313,7 @@ def test_bad_labels_are_one_line(
 @pytest.mark.parametrize(
     ("spoil", "found"),
     [
-        (lambda image: image.write_text("hello"), "is not a JPEG, PNG, WebP or BMP image"),
+        (lambda image: image.write_text("hello"), "is not an image of a known format"),
         (lambda image: image.write_bytes(image.read_bytes()[:-900]), "is truncated"),
         (lambda image: image.write_bytes(b""), "is an empty file"),
     ],

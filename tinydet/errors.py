@@ -3,6 +3,9 @@
 import difflib
 from collections.abc import Iterable, Sequence
 
+MAX_LINE = 600  # characters of one line of a message
+MAX_FOUND = 2600  # of all lines that say what was found
+
 
 class TinydetError(Exception):
     """Base of every error the command line prints as one line instead of a traceback."""
@@ -61,10 +64,17 @@ class FaultError(TinydetError):
         where: Path (with the line where that helps), key or option.
         found: What is wrong there, without a full stop.
         remedy: What to do about it, a full sentence.
+
+    What comes from a file is shortened and its control characters are escaped, so that no message
+    is longer than a screen or changes the terminal.
+
+    Attributes:
+        found: As above, as it is shown.
     """
 
     def __init__(self, where: object, found: str, remedy: str) -> None:
-        super().__init__(f"{where}: {found}. {remedy}")
+        self.found = "\n".join(readable(line, MAX_LINE) for line in found[:MAX_FOUND].split("\n"))
+        super().__init__(f"{readable(where, MAX_LINE)}: {self.found}. {readable(remedy, MAX_LINE)}")
 
 
 class DataError(FaultError):

@@ -307,7 +307,7 @@ def test_line_ends_marks_and_blanks_of_other_editors(tmp_path: Path) -> None:
     expected = load(tmp_path, text)
     assert load(tmp_path, text, "\r\n") == expected
     assert load(tmp_path, "\ufeff" + text) == expected
-    assert load(tmp_path, "---\n" + re.sub("(?m)^$", "  \t", text)) == expected
+    assert load(tmp_path, "---\n" + re.sub("(?m)^$", "  ", text)) == expected
     assert load(tmp_path, re.sub(r"(?m): (\w+)$", ":\t\\1 \t", text)) == expected
 
 

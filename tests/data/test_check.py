@@ -42,7 +42,7 @@ def test_report(dataset):
         str(root / "cut.png"),
         str(root / "fake.png"),
     ]
-    assert report["unreadable"][1]["fault"].startswith("is not a JPEG, PNG, WebP or BMP image")
+    assert report["unreadable"][1]["fault"].startswith("is not an image of a known format")
     assert report["duplicate_images"] == [[str(root / "a.png"), str(root / "copy.PNG")]]
     assert {f["kind"]: f["count"] for f in report["findings"]} == {
         "zero_area_boxes": 1,
@@ -61,7 +61,7 @@ def test_text(dataset):
     assert text.splitlines()[0] == "YOLO: 5 images, 3 boxes (0 ignored), 3 images without a box"
     assert "1 boxes without area, dropped: " in text
     assert "2 unreadable images:" in text
-    assert "1 groups of images with the same content:" in text
+    assert "1 groups of images with the same pixels:" in text
 
 
 def test_files(dataset, tmp_path):

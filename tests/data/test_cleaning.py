@@ -57,7 +57,7 @@ def expected(rows, chosen):
 def test_boxes_and_counts_follow_the_definition(rows, names, num_chosen):
     chosen = names[:num_chosen]
     annotations = annotations_of(rows)
-    class_names, new_ids = choose_classes(annotations, chosen, WHERE)
+    class_names, new_ids = choose_classes(NAMES, chosen, WHERE)
     image_index, clean, class_ids, ignored = clean_boxes(annotations, new_ids)
     got = [
         (image, tuple(box), class_names[class_id], flag)
@@ -93,13 +93,13 @@ def test_examples_name_few_files_and_count_all():
 
 @pytest.mark.parametrize("names", [None, [], NAMES])
 def test_all_classes(names):
-    class_names, new_ids = choose_classes(annotations_of([]), names, WHERE)
+    class_names, new_ids = choose_classes(NAMES, names, WHERE)
     assert class_names == tuple(NAMES)
     assert new_ids.tolist() == [0, 1, 2]
 
 
 def test_subset_and_order():
-    class_names, new_ids = choose_classes(annotations_of([]), ["owl", "cat"], WHERE)
+    class_names, new_ids = choose_classes(NAMES, ["owl", "cat"], WHERE)
     assert class_names == ("owl", "cat")
     assert new_ids.tolist() == [1, -1, 0]
 
@@ -114,7 +114,7 @@ def test_subset_and_order():
 )
 def test_wrong_class_names(chosen, message):
     with pytest.raises(DataError) as caught:
-        choose_classes(annotations_of([]), chosen, WHERE)
+        choose_classes(NAMES, chosen, WHERE)
     assert str(caught.value).endswith(message)
 
 

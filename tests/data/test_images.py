@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tinydet.data.images import list_images, read_image, read_image_size
+from tinydet.data.image_checks import check_header, check_image
+from tinydet.data.image_files import decodes_heic, list_images
+from tinydet.data.images import decode_mended, has_its_end, read_image, read_image_size
 from tinydet.errors import DataError
 
 HEIGHT, WIDTH = 32, 48
@@ -116,9 +118,9 @@ def test_truncated_file(tmp_path, suffix):
     ("content", "found"),
     [
         pytest.param(b"", "is an empty file", id="empty"),
-        pytest.param(b"hello\n", "is not a JPEG, PNG, WebP or BMP image", id="text"),
-        pytest.param(b"\xff\xd8\xff", "is not a JPEG|cannot be decoded|truncated", id="start"),
-        pytest.param(b"GIF89a" + bytes(40), "is not a JPEG, PNG, WebP or BMP image", id="gif"),
+        pytest.param(b"hello\n", "is not an image of a known format", id="text"),
+        pytest.param(b"\xff\xd8\xff", "is not an image|cannot be decoded|truncated", id="start"),
+        pytest.param(b"8BPS" + bytes(40), "is not an image of a known format", id="psd"),
     ],
 )
 def test_fake_image(tmp_path, content, found):
@@ -139,7 +141,7 @@ def test_missing_image(tmp_path):
 
 def test_listing_is_sorted_recursive_and_knows_images(tmp_path):
     names = ["b.JPG", "a b/ü.png", "a b/z.jpeg", "c.webp", "d.bmp"]
-    others = ["notes.txt", ".hidden.jpg", ".thumbs/x.jpg", "e.gif", "jpg"]
+    others = ["notes.txt", ".hidden.jpg", ".thumbs/x.jpg", "e.psd", "jpg"]
     for name in names + others:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
@@ -151,3 +153,98 @@ def test_listing_is_sorted_recursive_and_knows_images(tmp_path):
 def test_listing_no_folder(tmp_path):
     with pytest.raises(DataError, match="is not a folder"):
         list_images(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("suffix", "tolerance"),
+    [
+        *((".tif", 0), (".TIFF", 0), (".gif", 255), (".ppm", 0), (".jfif", 12), (".jpe", 12)),
+        *((".dib", 0), (".jp2", 20), (".avif", 30)),
+    ],
+)
+def test_formats_beside_the_usual_ones(tmp_path, picture, suffix, tolerance):
+    """Each is found by its suffix and shows the picture; a GIF has few colours."""
+    path = tmp_path / f"a{suffix}"
+    Image.fromarray(picture).save(path)
+    assert list_images(tmp_path) == [path]
+    difference = np.abs(read_image(path).astype(int) - picture)
+    assert difference.max() <= tolerance
+    assert difference.mean() < 8
+    assert read_image_size(path)[0] == (HEIGHT, WIDTH)
+
+
+def test_of_several_frames_the_first(tmp_path, picture):
+    for name, kind in (("a.mpo", "MPO"), ("a.tif", "TIFF")):
+        frames = [Image.fromarray(picture), Image.fromarray(255 - picture)]
+        frames[0].save(tmp_path / name, kind, save_all=True, append_images=frames[1:])
+        assert np.abs(read_image(tmp_path / name).astype(int) - picture).max() <= 20
+
+
+@pytest.mark.parametrize(
+    ("dtype", "top", "tags"),
+    [
+        pytest.param(np.uint16, 65535, {}, id="16 bits"),
+        pytest.param(np.uint16, 4095, {281: 4095}, id="12 bits, said by MaxSampleValue"),
+        pytest.param(np.uint16, 1023, {341: 1023}, id="10 bits, said by SMaxSampleValue"),
+        pytest.param(np.int32, 2**31 - 1, {}, id="32 bits with a sign"),
+        pytest.param(np.float32, 1.0, {}, id="fractions of 1"),
+        pytest.param(np.float32, 255.0, {}, id="fractions of 255"),
+        pytest.param(np.float32, 1000.0, {341: 1000.0}, id="fractions of a stated range"),
+    ],
+)
+def test_tiff_by_its_true_range(tmp_path, dtype, top, tags):
+    """Black stays black, the top of the range becomes white, the middle the middle."""
+    values = (np.array([[0, 0.25, 0.5, 1]] * 3) * top).astype(dtype)
+    Image.fromarray(values).save(tmp_path / "a.tif", tiffinfo=tags)
+    pixels = read_image(tmp_path / "a.tif")
+    assert pixels.shape == (3, 4, 3)
+    assert np.abs(pixels[0, :, 1].astype(int) - [0, 64, 127, 255]).max() <= 1
+
+
+def test_fractions_without_a_range(tmp_path):
+    Image.fromarray(np.full((2, 2), 1000.0, np.float32)).save(tmp_path / "a.tif")
+    with pytest.raises(DataError, match="without a range"):
+        read_image(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_jpeg_without_its_end_is_read(tmp_path, progressive, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / "a.jpg"
+    noise = np.random.default_rng(0).integers(0, 256, (96, 96, 3), np.uint8)
+    Image.fromarray(noise).save(path, progressive=progressive, exif=exif)
+    content, whole = path.read_bytes(), read_image(path)
+    assert not decode_mended(content, path)[1]
+    for missing in (1, 2):
+        pixels, is_mended = decode_mended(content[:-missing], path)
+        assert is_mended
+        assert (pixels == whole).all()
+    for cut in (len(content) // 3, len(content) // 2):
+        with pytest.raises(DataError, match="is truncated"):
+            decode_mended(content[:-cut], path)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".bmp"])
+def test_a_missing_end_is_seen_without_decoding(tmp_path, picture, suffix):
+    path = tmp_path / f"a{suffix}"
+    Image.fromarray(picture).save(path)
+    content = path.read_bytes()
+    assert has_its_end(path)
+    path.write_bytes(content + b"written by a camera")
+    assert has_its_end(path)
+    path.write_bytes(content[:-20])
+    assert has_its_end(path) == (suffix == ".bmp")  # which has no mark of its end
+    if suffix != ".bmp":  # decoded, since the end is missing
+        assert check_header(path) == check_image(path)
+
+
+def test_heic_says_what_it_needs(tmp_path):
+    (tmp_path / "a.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(40))
+    if decodes_heic():
+        pytest.skip("its decoder is installed")
+    for read in (read_image, read_image_size):
+        with pytest.raises(DataError, match=r"needs the package pillow-heif.*tinydet\[heic\]"):
+            read(tmp_path / "a.heic")
+    assert list_images(tmp_path) == []

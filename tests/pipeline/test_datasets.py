@@ -1,10 +1,12 @@
 """Which images each stage works on."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from tinydet.config.schema import UserConfig
 from tinydet.config.schema.basics import DatasetSection
@@ -142,6 +144,62 @@ def test_the_calibration_split_is_the_share_it_says(share: float, count: int) ->
 def test_calibration_without_images_is_refused(tmp_path: Path, make: object, found: str) -> None:
     with pytest.raises(DataError, match=found):
         calibration_images(section(quantization_path=make(tmp_path)))  # type: ignore[operator]
+
+
+def write_yolo(root: Path, parts: dict[str, str], text: str = "0 0.5 0.5 0.4 0.4\n") -> Path:
+    """Three images per folder; ``parts`` are the keys of the data.yaml."""
+    for number, folder in enumerate(sorted(set(parts.values()))):
+        for index in range(3):
+            image = root / folder / f"{folder}{index}.png"
+            image.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (20, 10), (number * 40, index * 80, 0)).save(image)
+            image.with_suffix(".txt").write_text(text)
+    keys = "".join(f"{part}: {folder}\n" for part, folder in parts.items())
+    (root / "data.yaml").write_text(f"{keys}names: [{root.name}, ball]\n")
+    return root
+
+
+def test_several_data_sets_are_joined_part_by_part(tmp_path: Path) -> None:
+    """One has a val part, of the other a share is held out; classes are one by their name."""
+    first = write_yolo(tmp_path / "one", {"train": "a", "val": "b"})
+    second = write_yolo(tmp_path / "two", {"train": "c"}, "1 0.5 0.5 0.4 0.4\n")
+    wish = section(training_path=[str(first), str(second)], validation_split=0.5, seed=1)
+    training, validation = load_training(wish)
+    assert training.class_names == validation.class_names == ("one", "ball", "two")
+    assert {"a0.png", "a1.png", "a2.png"} <= names(training)
+    assert {"b0.png", "b1.png", "b2.png"} <= names(validation)
+    rest = names(training) | names(validation)
+    assert rest == {f"{folder}{index}.png" for folder in "abc" for index in range(3)}
+    assert names(training) & names(validation) == set()
+    boxes = {s.path.name: s.class_ids.tolist() for s in training.samples}
+    assert boxes["a0.png"] == [0]
+    assert {tuple(ids) for name, ids in boxes.items() if name.startswith("c")} == {(1,)}
+    resolved = wish.model_dump(mode="json")
+    assert DatasetSection.model_validate(resolved).training_path == (first, second)
+
+
+def test_a_set_without_a_train_part_is_nothing_to_train_on(tmp_path: Path) -> None:
+    """The test part is never trained on, also where the whole data set is named."""
+    root = write_yolo(tmp_path / "set", {"test": "a", "val": "b"})
+    with pytest.raises(DataError, match="nothing to train on, only val and test"):
+        load_training(section(training_path=root))
+
+
+def test_training_without_a_box_is_refused(tmp_path: Path) -> None:
+    root = write_yolo(tmp_path / "set", {"train": "a", "val": "b"}, "")
+    wish = section(training_path=root)
+    training, _ = load_training(wish)
+    with pytest.raises(DataError, match=r"not one of the 3 training images.*allow_no_boxes"):
+        datasets.require_boxes(training, wish)
+    datasets.require_boxes(training, section(training_path=root, allow_no_boxes=True))
+
+
+def test_calibration_images_of_a_zip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    root = write_yolo(tmp_path / "set", {"train": "a"})
+    path = shutil.make_archive(str(tmp_path / "set"), "zip", root)
+    found = calibration_images(section(quantization_path=Path(path)))
+    assert [image.name for image in found] == ["a0.png", "a1.png", "a2.png"]
 
 
 def test_images_without_boxes_can_be_left_out_and_are_counted(flat: Path, tmp_path: Path) -> None:

@@ -11,11 +11,12 @@ from contextlib import redirect_stdout, suppress
 from importlib import import_module
 
 from tinydet.cli.parser import EXIT_USER_ERROR, build_parser, parse
-from tinydet.errors import TinydetError
+from tinydet.errors import TinydetError, readable
 
 __all__ = ["build_parser", "execute", "main", "parse"]
 
 EXIT_INTERRUPTED = 130
+MOST_SHOWN = 4000  # characters of one line of a message
 # What the system refuses for reasons that the user can correct: space, permission.
 REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
@@ -52,10 +53,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         if error.errno not in REFUSALS:
             raise
-        return _complain(
-            f"{error.filename or 'a file'}: {error.strerror}. "
-            "Free some space, correct the permissions, or choose another output folder."
-        )
+        remedy = "Give yourself the right to read or write it, or choose another path."
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            remedy = "Free some space, or choose another output folder."
+        return _complain(f"{error.filename or 'a file'}: {error.strerror}. {remedy}")
     return status
 
 
@@ -87,5 +88,5 @@ def _prepare_terminal() -> None:
 
 def _complain(text: str) -> int:
     for line in text.splitlines():
-        print(f"tinydet: {line}", file=sys.stderr)  # noqa: T201 - the edge to the user
+        print(f"tinydet: {readable(line, MOST_SHOWN)}", file=sys.stderr)  # noqa: T201 - the edge to the user
     return EXIT_USER_ERROR

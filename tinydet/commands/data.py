@@ -80,8 +80,9 @@ class DataCheck(Result):
 
     @property
     def exit_status(self) -> int:
-        """2 where an image cannot be read."""
-        return UNREADABLE if self.report["unreadable"] else 0
+        """2 where an image cannot be read, or there is nothing to train on."""
+        is_useless = self.report["unreadable"] or not self.report["has_train_part"]
+        return UNREADABLE if is_useless else 0
 
     def to_dict(self) -> dict[str, Any]:
         """The report."""

@@ -162,7 +162,7 @@ def _untrained(
     folder: Path,
 ) -> Path:
     """The int8 file of the network with random weights, in a folder."""
-    from tinydet.config.loader import load_config
+    from tinydet.commands.run import checked
     from tinydet.pipeline.network import require_training_tools, untrained_int8
 
     require_training_tools("a footprint before training")
@@ -171,7 +171,7 @@ def _untrained(
         "training.model.input_shape": input_size and (*input_size, 3),
     }
     given = {key: value for key, value in values.items() if value is not None}
-    loaded = load_config(config, [given]).config
+    loaded = checked(config, [given])
     names = loaded.dataset.class_names or ("class 0",)
     if num_classes is not None:
         names = tuple(f"class {index}" for index in range(num_classes))

@@ -27,6 +27,7 @@ COMMAND = Command(
             metavar="RUN_FOLDER",
             group="source",
         ),
+        Option("--strict", "end where an image cannot be read, instead of leaving it out", "flag"),
     ),
     overrides=True,
 )
@@ -38,6 +39,7 @@ def run(
     *,
     run_folder: str | Path | None = None,
     resumed: str | Path | None = None,
+    strict: bool = False,
 ) -> "RunResult":
     """Execute the ``operation_mode`` of a configuration and write the report.
 
@@ -46,6 +48,7 @@ def run(
         overrides: Laid over the file: words ``key.sub=value``, or mappings of such keys to values.
         run_folder: Where everything goes; None takes ``hydra.run.dir``.
         resumed: Folder of an interrupted run to resume, instead of a configuration.
+        strict: As ``dataset.strict``: an image that cannot be read ends the run.
 
     Returns:
         Models, figures and report.
@@ -58,6 +61,8 @@ def run(
     from tinydet.config.schema import UserConfig
     from tinydet.pipeline import execute, resume
 
+    if strict:
+        overrides = ["dataset.strict=true", *overrides]
     if resumed is not None:
         if overrides or config is not None or run_folder is not None:
             words = " ".join(map(str, overrides)) or str(config or run_folder)
@@ -81,7 +86,7 @@ def run(
     return execute(checked(Path(config), overrides), run_folder=folder)
 
 
-def checked(path: Path | None, overrides: "Sequence[Change]") -> "UserConfig":
+def checked(path: str | Path | None, overrides: "Sequence[Change]") -> "UserConfig":
     """A configuration; its warnings go to standard error."""
     import sys
 

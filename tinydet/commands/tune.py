@@ -101,15 +101,15 @@ def tune(
     Raises:
         TinydetError: See ``tinydet.search.search``.
     """
-    from tinydet.config.loader import load_config
+    from tinydet.commands.run import checked
     from tinydet.search import TuneOptions, best_trial, default_space, read_space, search
     from tinydet.search.study import ARENA, BEST_FILE, PICTURE_FILE
 
     config, output = Path(config), Path(output)
+    loaded = checked(config, overrides)
     if space is not None:
         chosen = read_space(Path(space))
     else:
-        loaded = load_config(config, overrides).config
         chosen = default_space(loaded, with_networks=ram_limit_bytes is not None)
     options = TuneOptions(trials, epochs, ram_limit_bytes, seed)
     study = search(config, overrides, chosen, output, options)

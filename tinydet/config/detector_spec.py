@@ -5,6 +5,7 @@ the preprocessing, the anchors and the class names it was trained with.
 """
 
 import json
+import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +21,7 @@ ColorMode = Literal["rgb", "bgr", "grayscale"]
 SIDES_PX = (192, 224, 256, 288, 320, 352, 384, 416)
 ALPHAS = (0.35, 0.5, 0.75, 1.0)
 DETECTOR_FILE = "detector.json"
+LONE_SURROGATE = re.compile("[\ud800-\udfff]")  # how Python holds such bytes
 UNNAMED_PROJECT = "<unnamed>"  # general.project_name where none is written
 KERAS_SUFFIXES, TFLITE_SUFFIXES = (".keras", ".h5", ".hdf5"), (".tflite",)  # of model files
 
@@ -115,8 +117,13 @@ class DetectorSpec(Spec):
         return self.preprocess.height, self.preprocess.width
 
     def save(self, path: Path) -> None:
-        """Write the specification as JSON; the file appears whole or not at all."""
-        write_text_atomically(path, json.dumps(self.model_dump(mode="json"), indent=2) + "\n")
+        """Write the specification as JSON; the file appears whole or not at all.
+
+        Bytes of a file name that are no UTF-8 become the text of an escape, which can be read back.
+        """
+        text = json.dumps(self.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
+        text = LONE_SURROGATE.sub(lambda match: rf"\\u{ord(match[0]):04x}", text)
+        write_text_atomically(path, text)
 
 
 def load_detector_spec(path: Path) -> DetectorSpec:

@@ -40,9 +40,12 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 def write_text_atomically(path: Path, text: str) -> None:
-    """Write a UTF-8 text file that appears whole or not at all."""
+    """Write a UTF-8 text file that appears whole or not at all.
+
+    A file name that is no UTF-8 is written with escapes, as JSON has them.
+    """
     with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_bytes_atomically(path: Path, content: bytes) -> None:

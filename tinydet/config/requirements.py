@@ -86,7 +86,7 @@ def is_needed(document: Document, key: Key) -> bool:
     What stands in other keys never stops a run.
     """
     mode = (document.text("operation_mode") or "").lower()
-    section = str(key[0])
+    section = str(key[0]) if key else ""  # what is wrong with the file as a whole
     if mode not in MODEL_SUFFIXES or section not in MODES_OF:
         return section != "mlflow"
     if section in ("training", "data_augmentation") and mode in QUANTIZATION_MODES:

@@ -9,7 +9,13 @@ import numpy as np
 from PIL import Image
 
 from tinydet.config.files import atomic_path
-from tinydet.data.check import MEDIUM_PX, SMALL_PX, box_sides_px, class_counts
+from tinydet.data.box_statistics import (
+    MEDIUM_PX,
+    SMALL_PX,
+    ImageSize,
+    box_sides_px,
+    class_counts,
+)
 from tinydet.data.dataset import Dataset, Sample
 from tinydet.data.images import ImageArray, read_image
 from tinydet.drawing import class_colour, contact_sheet, draw_boxes, save_image
@@ -17,7 +23,6 @@ from tinydet.drawing import class_colour, contact_sheet, draw_boxes, save_image
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-ImageSize = tuple[int, int]
 NUM_SHOWN = 12
 COLUMNS = 4
 TILE_HEIGHT_PX, TILE_WIDTH_PX = 360, 480

@@ -1,7 +1,6 @@
 """From the boxes as labelled to the boxes as used: chosen classes, clipped, each once, counted."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +8,7 @@ import numpy.typing as npt
 from tinydet.boxes import FloatArray, IntArray, clip_boxes
 from tinydet.data.findings import MAX_EXAMPLES
 from tinydet.data.readers.annotations import Annotations
-from tinydet.errors import DataError, near_name
+from tinydet.errors import DataError, near_name, readable
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -19,14 +18,15 @@ MAX_NAMES_SHOWN = 20
 
 
 def choose_classes(
-    annotations: Annotations, class_names: Sequence[str] | None, where: Path
+    known: Sequence[str], class_names: Sequence[str] | None, where: object, are_open: bool = False
 ) -> tuple[tuple[str, ...], IntArray]:
     """The classes to use and the way from the data set's class ids to theirs.
 
     Args:
-        annotations: What was read.
+        known: Classes of the data set.
         class_names: The user's choice and order; None or empty takes those of the data set.
         where: The data set, for the error.
+        are_open: The label files list no classes, ``known`` are those seen.
 
     Returns:
         ``(names, new_ids)``: new_ids ``[number of classes of the data set]``, -1 for classes left
@@ -35,31 +35,32 @@ def choose_classes(
     Raises:
         DataError: A chosen name is not a class of the data set, or is chosen twice.
     """
-    known = annotations.class_names
     chosen = tuple(class_names or known)
-    for name in chosen:
+    there = set(known)
+    for name in chosen if class_names else ():
         if chosen.count(name) > 1:
-            raise DataError(where, f"the class {name!r} is given twice", "Name each class once.")
-        if name not in known:
-            _refuse_unless_open(annotations, name, chosen, where)
+            found = f"the class {readable(name)!r} is given twice"
+            raise DataError(where, found, "Name each class once.")
+        if name not in there:
+            _refuse_unless_open(known, name, chosen, where, are_open)
     position = {name: index for index, name in enumerate(chosen)}
     return chosen, np.array([position.get(name, -1) for name in known], np.int64)
 
 
 def _refuse_unless_open(
-    annotations: Annotations, name: str, chosen: Sequence[str], where: Path
+    known: Sequence[str], name: str, chosen: Sequence[str], where: object, are_open: bool
 ) -> None:
     """A format without a list of classes may lack one in this part: then only a typo is refused."""
-    known = annotations.class_names
     hint = near_name(name, [k for k in known if k not in chosen])
-    if annotations.open_classes and not hint and any(c in known for c in chosen):
+    if are_open and not hint and any(c in known for c in chosen):
         return
-    if annotations.open_classes and not known:
+    if are_open and not known:
         return
-    listed = ", ".join(known[:MAX_NAMES_SHOWN]) + (", ..." if len(known) > MAX_NAMES_SHOWN else "")
+    shown = [readable(k, 40) for k in known[:MAX_NAMES_SHOWN]]
+    listed = ", ".join(shown) + (", ..." if len(known) > MAX_NAMES_SHOWN else "")
     raise DataError(
         where,
-        f"the data set has no class {name!r}",
+        f"the data set has no class {readable(name)!r}",
         f"{hint.strip()} Its classes: {listed}.".strip(),
     )
 
@@ -74,13 +75,15 @@ def clean_boxes(
         new_ids: See ``choose_classes``.
 
     Returns:
-        ``(image_index, boxes, class_ids, ignored)``, one entry per kept box in the order read;
-        boxes in [0, 1] with area > 0.
+        ``(image_index, boxes, class_ids, ignored)``, one entry per kept box, image by
+        image, in the order read; boxes in [0, 1] with area > 0.
     """
     image_index = np.array(annotations.image_index, np.int64)
-    class_ids = new_ids[np.array(annotations.class_ids, np.int64)]
-    given = np.array(annotations.boxes, np.float64).reshape(-1, 4)
-    ignored = np.array(annotations.ignored, np.bool_)
+    order = np.argsort(image_index, kind="stable")
+    image_index = image_index[order]
+    class_ids = new_ids[np.array(annotations.class_ids, np.int64)][order]
+    given = np.array(annotations.boxes, np.float64).reshape(-1, 4)[order]
+    ignored = np.array(annotations.ignored, np.bool_)[order]
     boxes = clip_boxes(given.astype(np.float32))
 
     chosen = class_ids >= 0

@@ -3,9 +3,13 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from tinydet.errors import readable
+
 MAX_EXAMPLES = 5  # files named for each kind: enough to look at, short enough to print
 
 KINDS = {
+    "shared_images": "images that also occur in another part (train, val, test): figures on "
+    "them say nothing about new images",
     "clipped_boxes": "boxes partly outside the image, clipped",
     "outside_boxes": "boxes outside the image, dropped",
     "zero_area_boxes": "boxes without area, dropped",
@@ -13,12 +17,33 @@ KINDS = {
     "other_class_boxes": "boxes of classes that class_names leaves out, dropped",
     "unlabelled_images": "images without a label file, treated as images without objects",
     "excluded_images": "images without objects, left out because of dataset.exclude_unlabeled",
-    "unused_image_folders": "image folders that were given though the images are next to the labels",
+    "unused_image_folders": "image folders given for labels whose images are next to them",
+    "unlisted_images": "images that no label file mentions, left out",
+    "partless_images": "images outside the parts (train, val, test), left out",
+    "partless_files": "label files of no part (train, val, test), left out",
     "orphan_labels": "labels without an image, unused",
     "missing_images": "images that are listed but do not exist, left out",
+    "ambiguous_images": "listed images whose name matches several files, left out",
+    "moved_images": "images listed under another path, found by the end of their path",
+    "repeated_images": "images listed more than once; their boxes are combined",
+    "shared_labels": "label files shared by two images that differ only in their suffix",
+    "second_labels": "label files next to the image, unused because labels/ contains one for it",
+    "mended_images": "JPEG files whose end is missing, read as far as possible",
+    "undecodable_pictures": "pictures of a format that cannot be decoded here, left out; convert "
+    "them to JPEG or PNG (for HEIC: pip install 'tinydet[heic]')",
+    "own_pictures": "pictures that tinydet wrote, left out",
+    "inner_archives": "archives inside the archive, not unpacked",
     "missing_parts": "parts that data.yaml names but that do not exist, left out",
+    "moved_parts": "parts listed under another path in data.yaml, found by the end of their path",
     "replaced_roots": "data.yaml whose path does not exist; its own folder is used instead",
     "polygons": "polygons, replaced by their bounding boxes",
+    "other_shapes": "points, lines and masks without a box, not used",
+    "rotated_boxes": "rotated boxes, read as the upright box around them",
+    "keypoints": "labels with keypoints; the box is used, the keypoints are not",
+    "other_files": "other files in the label folders, unused",
+    "cancelled_labels": "labels that the annotator cancelled, or second opinions, not used",
+    "root_categories": "categories that only group others and have no boxes; not used as classes",
+    "similar_classes": "class names that differ only in case or spaces; kept as different classes",
     "unknown_sizes": "labels without an image size; the size of the image is used",
     "turned_labels": "labels made on unrotated pixels, rotated according to EXIF",
     "swapped_sizes": "labels with width and height swapped; the size of the image is used",
@@ -51,8 +76,21 @@ class Findings:
             raise ValueError(f"unknown kind of finding: {kind}")
         self.counts[kind] = self.counts.get(kind, 0) + count
         places = self.examples.setdefault(kind, [])
-        if len(places) < MAX_EXAMPLES and str(where) not in places:
-            places.append(str(where))
+        if len(places) < MAX_EXAMPLES and (shown := readable(where)) not in places:
+            places.append(shown)
+
+    def drop(self, kind: str) -> None:
+        """Forget a kind, which is to be counted anew."""
+        self.counts.pop(kind, None)
+        self.examples.pop(kind, None)
+
+    def include(self, other: "Findings") -> None:
+        """Add what was found elsewhere to these counts."""
+        for kind, count in other.counts.items():
+            self.counts[kind] = self.counts.get(kind, 0) + count
+            places = self.examples.setdefault(kind, [])
+            new = [place for place in other.examples.get(kind, ()) if place not in places]
+            places.extend(new[: MAX_EXAMPLES - len(places)])
 
     def to_records(self) -> list[dict[str, Any]]:
         """JSON-ready: kind, meaning, count and examples, in the order of ``KINDS``."""

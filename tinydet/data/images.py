@@ -1,21 +1,26 @@
-"""Image files: finding them, reading their upright pixels and their size."""
+"""Image files: reading their upright pixels and their size."""
 
 import io
-import os
 import struct
 import zlib
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
-from tinydet.errors import DataError
+from tinydet.data.image_files import decodes_heic
+from tinydet.data.input_files import REPLACE, open_input, read_input
+from tinydet.data.sample_range import to_rgb
+from tinydet.errors import DataError, readable
 
 ImageArray = npt.NDArray[np.uint8]
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "TIFF", "GIF", "PPM", "JPEG2000", "AVIF")
+NO_IMAGE = (
+    "is not an image of a known format (JPEG, PNG, WebP, BMP, TIFF, GIF, PPM, JPEG 2000, AVIF)"
+)
 EXIF_ORIENTATION = 0x0112
 TURN_UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -36,67 +41,28 @@ DECODE_ERRORS = (
     ArithmeticError,
     EOFError,
     MemoryError,
+    RuntimeError,
     struct.error,
     zlib.error,
     Image.DecompressionBombError,
 )
-REMEDY = "Replace the file or remove it from the data set."
-
-
-def is_image_name(name: str) -> bool:
-    """Whether a file name has an image suffix, in any case, and is not hidden.
-
-    >>> is_image_name("a.JPG"), is_image_name("._a.jpg"), is_image_name("a.txt")
-    (True, False, False)
-    """
-    return name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith(".")
-
-
-def list_images(folder: Path) -> list[Path]:
-    """All image files in a folder and the folders below it, by their suffix.
-
-    Links to folders are followed (each folder once). Hidden files and folders (a leading dot) are
-    not images: file managers and editors leave their thumbnails there.
-
-    Args:
-        folder: Where to look.
-
-    Returns:
-        Paths that begin with ``folder``, sorted by their text.
-
-    Raises:
-        DataError: The folder does not exist or cannot be read.
-    """
-    if not folder.is_dir():
-        raise DataError(folder, "is not a folder", "Correct the path.")
-    found: list[str] = []
-    seen: set[str] = set()
-
-    def refuse(error: OSError) -> None:
-        raise DataError(
-            error.filename, f"cannot be read ({error.strerror})", "Correct its permissions."
-        )
-
-    for parent, folders, names in os.walk(folder, followlinks=True, onerror=refuse):
-        real = os.path.realpath(parent)
-        if real in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found.extend(os.path.join(parent, name) for name in names if is_image_name(name))
-    return [Path(name) for name in sorted(found)]
+HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+TAIL_BYTES = 1 << 16  # cameras and editors write some bytes after the end
+START_OF_JPEG = b"\xff\xd8"
+END_OF_JPEG = b"\xff\xd9"
+LAST_ROWS_PX = 16  # rows of the last blocks: what a JPEG may lack and still be read
 
 
 def read_image(path: Path, largest_side: int | None = None) -> ImageArray:
     """The pixels of an image file as people see it.
 
-    EXIF rotation is applied. Gray, palette and CMYK become RGB; of 16 bits the upper 8 are kept;
-    alpha is dropped (the stored colours show, whatever they are blended with); of several frames
-    the first is taken.
+    EXIF rotation is applied. Gray, palette and CMYK become RGB; 16 bits and fractions become 8
+    bits by the range that the file states; alpha is dropped (the stored colours show, whatever
+    they are blended with); of several frames the first is taken. A JPEG that lacks its end marker
+    or a part of its last rows of blocks is read as far as it goes.
 
     Args:
-        path: JPEG, PNG, WebP or BMP file, told by its content.
+        path: Image file, its format told by its content.
         largest_side: A picture with a longer side, in pixels, is shrunk to it, its proportions
             kept to the pixel; None for never.
 
@@ -113,14 +79,11 @@ def read_bytes(path: Path) -> bytes:
     """The content of a file.
 
     Raises:
-        DataError: It is missing, empty or not readable.
+        DataError: It is missing, empty, no regular file or not readable.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataError(path, f"cannot be read ({error.strerror or error})", REMEDY) from None
+    content = read_input(path)
     if not content:
-        raise DataError(path, "is an empty file", REMEDY)
+        raise DataError(path, "is an empty file", REPLACE)
     return content
 
 
@@ -136,20 +99,80 @@ def decode_image(content: bytes, path: Path, largest_side: int | None = None) ->
         ``[height, width, 3]`` uint8 RGB.
 
     Raises:
-        DataError: The bytes are no JPEG, PNG, WebP or BMP image, or only the start of one.
+        DataError: The bytes are no image of a known format, or only the start of one.
     """
+    return decode_mended(content, path, largest_side)[0]
+
+
+def decode_mended(
+    content: bytes, path: Path, largest_side: int | None = None
+) -> tuple[ImageArray, bool]:
+    """As ``decode_image``, and whether the end of a JPEG had to be added."""
     try:
-        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-            if largest_side is not None:
-                # A JPEG can be decoded at a half, a quarter, an eighth in a fraction of the time.
-                image.draft(None, (largest_side, largest_side))
-            image.load()
-            rgb = _to_rgb(image)
-            turn = TURN_UPRIGHT.get(_orientation(image))
-            pixels = np.array(rgb if turn is None else rgb.transpose(turn))
+        pixels, is_mended = _decode(content, largest_side), False
     except DECODE_ERRORS as error:
-        raise DataError(path, _decode_fault(error), REMEDY) from None
-    return _shrunk(pixels, largest_side)
+        mended = _end_added(content) if _is_truncated(error) else None
+        if mended is None:
+            raise _undecodable(content, path, error) from None
+        pixels, is_mended = mended, True
+    return _shrunk(pixels, largest_side), is_mended
+
+
+def _decode(content: bytes, largest_side: int | None = None) -> ImageArray:
+    with Image.open(io.BytesIO(content), formats=_formats(content)) as image:
+        if largest_side is not None:
+            # A JPEG can be decoded at a half, a quarter, an eighth in a fraction of the time.
+            image.draft(None, (largest_side, largest_side))
+        image.load()
+        rgb = to_rgb(image)
+        turn = TURN_UPRIGHT.get(_orientation(image))
+        return np.array(rgb if turn is None else rgb.transpose(turn))
+
+
+def _end_added(content: bytes) -> ImageArray | None:
+    """The pixels of a JPEG whose end is missing; None where more than its last blocks is.
+
+    What is missing is found by decoding it with two different continuations: rows that are there
+    do not depend on what follows.
+    """
+    if not content.startswith(START_OF_JPEG):
+        return None
+    content = content.rstrip(b"\xff")  # half of the end marker
+    try:
+        pixels = _decode(content + END_OF_JPEG)
+        other = _decode(content + b"\x5a" * (1024 + pixels.size // 8) + END_OF_JPEG)
+    except DECODE_ERRORS:
+        return None
+    if other.shape != pixels.shape:
+        return None
+    rows = np.flatnonzero((pixels != other).any(axis=(1, 2)))
+    columns = np.flatnonzero((pixels != other).any(axis=(0, 2)))
+    is_little = min(len(rows), len(columns)) <= LAST_ROWS_PX  # columns: turned by a quarter
+    return pixels if is_little else None
+
+
+def has_its_end(path: Path) -> bool:
+    """Whether the last bytes of a JPEG or PNG file hold its end; of other formats it is not known.
+
+    Raises:
+        DataError: It cannot be read.
+    """
+    with open_input(path) as stream:
+        start = stream.read(8)
+        size_bytes = stream.seek(0, 2)
+        stream.seek(max(0, size_bytes - TAIL_BYTES))
+        tail = stream.read(TAIL_BYTES)
+    if start.startswith(START_OF_JPEG):
+        return END_OF_JPEG in tail
+    return b"IEND" in tail if start.startswith(b"\x89PNG") else True
+
+
+def _formats(content: bytes) -> tuple[str, ...]:
+    """Formats to try; the decoder of HEIC is loaded only where such a picture comes."""
+    if content[4:8] != b"ftyp" or content[8:12] not in HEIC_BRANDS or not decodes_heic():
+        return FORMATS
+    import_module("pillow_heif").register_heif_opener()
+    return (*FORMATS, "HEIF")
 
 
 def _shrunk(image: ImageArray, largest_side: int | None) -> ImageArray:
@@ -176,13 +199,14 @@ def read_image_size(path: Path) -> tuple[tuple[int, int], int]:
     Raises:
         DataError: The file is missing or has no readable header.
     """
-    try:
-        with Image.open(path, formats=FORMATS) as image:
-            return (image.height, image.width), _orientation(image)
-    except DECODE_ERRORS as error:
-        if isinstance(error, OSError) and error.strerror:
-            raise DataError(path, f"cannot be read ({error.strerror})", REMEDY) from None
-        raise DataError(path, _decode_fault(error), REMEDY) from None
+    with open_input(path) as stream:
+        start = stream.read(16)
+        stream.seek(0)
+        try:
+            with Image.open(stream, formats=_formats(start)) as image:
+                return (image.height, image.width), _orientation(image)
+        except DECODE_ERRORS as error:
+            raise _undecodable(start, path, error) from None
 
 
 def _orientation(image: Image.Image) -> int:
@@ -194,20 +218,17 @@ def _orientation(image: Image.Image) -> int:
     return value if value in TURN_UPRIGHT else 1
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode == "RGB":
-        return image
-    if image.mode.startswith("I"):  # 16-bit gray; Pillow would clip at 255 instead of scaling
-        upper = np.asarray(image).astype(np.int64) >> 8
-        return Image.fromarray(np.clip(upper, 0, 255).astype(np.uint8)).convert("RGB")
-    if image.mode == "P" and "transparency" in image.info:
-        image = image.convert("RGBA")  # straight to RGB, Pillow warns
-    return image.convert("RGB")
+def _is_truncated(error: Exception) -> bool:
+    return "truncated" in str(error).lower()
 
 
-def _decode_fault(error: Exception) -> str:
+def _undecodable(content: bytes, path: Path, error: Exception) -> DataError:
+    if content[4:8] == b"ftyp" and content[8:12] in HEIC_BRANDS and not decodes_heic():
+        remedy = "Install it (pip install 'tinydet[heic]'), or convert the pictures to JPEG."
+        return DataError(path, "is a HEIC picture, which needs the package pillow-heif", remedy)
     if isinstance(error, UnidentifiedImageError):
-        return "is not a JPEG, PNG, WebP or BMP image"
-    if "truncated" in str(error).lower():
-        return "is truncated"
-    return f"cannot be decoded ({error or type(error).__name__})"
+        return DataError(path, NO_IMAGE, REPLACE)
+    if _is_truncated(error):
+        return DataError(path, "is truncated", REPLACE)
+    fault = readable(error or type(error).__name__)
+    return DataError(path, f"cannot be decoded ({fault})", REPLACE)

@@ -23,6 +23,7 @@ MAX_CLASSES_WITH_SHARES = 8
 INK, FAINT = "#333333", "#bbbbbb"
 IOU_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 DPI = 130
+MOST_NAME_BYTES = 120  # systems take 255 with all that is put before and after it
 
 
 def save_figure(figure: "Figure", path: Path) -> None:
@@ -223,13 +224,13 @@ def _short(name: str, most: int = 24) -> str:
 
 
 def safe_file_name(name: str) -> str:
-    """A class name as a file name.
+    """A class name as a file name, the end of a long one left out.
 
     >>> safe_file_name("traffic light"), safe_file_name("a/b: c"), safe_file_name("..")
     ('traffic light', 'a_b_ c', '__')
     """
     kept = "".join(c if c.isalnum() or c in " -_()+" else "_" for c in name).strip()
-    return kept or "_"
+    return kept.encode()[:MOST_NAME_BYTES].decode(errors="ignore").strip() or "_"
 
 
 def unique_paths(folder: Path, names: Sequence[str], suffix: str) -> list[Path]:

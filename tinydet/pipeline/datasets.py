@@ -1,16 +1,28 @@
 """Which images each stage works on, by the ``dataset`` section."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
 from tinydet.config.schema import UserConfig
 from tinydet.config.schema.basics import DatasetSection
-from tinydet.data.dataset import Dataset, available_splits, load_dataset, split_by_name
-from tinydet.data.images import is_image_name, list_images
+from tinydet.data.dataset import (
+    DataPaths,
+    Dataset,
+    available_splits,
+    data_paths,
+    join_datasets,
+    load_all_classes,
+    load_dataset,
+    without_images,
+)
+from tinydet.data.image_files import is_image_name, list_images
+from tinydet.data.readers.archives import is_zip, unpack
+from tinydet.data.splits import split_by_name
 from tinydet.errors import DataError
 
 
-def used_paths(config: UserConfig) -> dict[str, Path]:
+def used_paths(config: UserConfig) -> dict[str, DataPaths]:
     """What the operation mode reads of the section ``dataset``: key -> path."""
     section = config.dataset
     training = ("training_path", "validation_path", "train_images_path", "val_images_path")
@@ -47,16 +59,24 @@ def load_training(section: DatasetSection) -> tuple[Dataset, Dataset]:
 
 
 def _load_training(section: DatasetSection) -> tuple[Dataset, Dataset]:
-    path = _given(section.training_path)
-    splits = available_splits(path)
-    split = "train" if "train" in splits else None
-    training = load_dataset(path, section.class_names, split, section.train_images_path)
+    pairs = [_training_pair(path, section) for path in _given(section.training_path)]
+    training = join_datasets([training for training, _ in pairs], section.class_names)
     if section.validation_path is not None:
-        return training, _load_part(
-            section.validation_path, training.class_names, "val", section.val_images_path
-        )
-    if "val" in splits and "train" in splits:
-        return training, load_dataset(path, training.class_names, "val", section.val_images_path)
+        images = section.val_images_path
+        return training, _load_part(section.validation_path, training.class_names, "val", images)
+    validation = [validation for _, validation in pairs if validation is not None]
+    return training, join_datasets(validation, training.class_names)
+
+
+def _training_pair(path: Path, section: DatasetSection) -> tuple[Dataset, Dataset | None]:
+    """Training and validation images of one data set; the latter None where others are given."""
+    names, split = section.class_names, training_split(path)
+    training = load_all_classes(path, names, split, section.train_images_path)
+    if section.validation_path is not None:
+        return training, None
+    if "val" in training.splits:
+        images = section.val_images_path
+        return training, load_all_classes(path, training.class_names, "val", images)
     kept, held_out = split_by_name(training.samples, section.validation_split, section.seed)
     if not kept or not held_out:
         raise DataError(
@@ -65,6 +85,33 @@ def _load_training(section: DatasetSection) -> tuple[Dataset, Dataset]:
             "Give dataset.validation_path, or more images.",
         )
     return replace(training, samples=kept), replace(training, samples=held_out)
+
+
+def training_split(path: Path) -> str | None:
+    """The part of a data set to train on, None where it has no parts.
+
+    Raises:
+        DataError: It has parts, but none to train on.
+    """
+    splits = available_splits(path)
+    if splits and "train" not in splits:
+        found = f"there is nothing to train on, only {' and '.join(splits)}"
+        raise DataError(path, found, "Name a train part, or give the path of the images.")
+    return "train" if splits else None
+
+
+def require_boxes(training: Dataset, section: DatasetSection) -> None:
+    """Refuse to train on images without objects, unless the user insists.
+
+    Raises:
+        DataError: No image has a box that is not ignored, and ``allow_no_boxes`` is not set.
+    """
+    if section.allow_no_boxes or any((~sample.ignored).any() for sample in training.samples):
+        return
+    where = " + ".join(map(str, _given(section.training_path)))
+    found = f"not one of the {len(training)} training images has a box"
+    remedy = "Correct the labels or class_names; 'tinydet data check' shows what is read."
+    raise DataError(where, found, f"{remedy} Set dataset.allow_no_boxes to train all the same.")
 
 
 def load_evaluation(
@@ -86,9 +133,14 @@ def load_evaluation(
         (section.validation_path, "val", section.val_images_path),
     ):
         if path is not None:
-            return _load_part(path, names, split, images), path
+            return _load_part(path, names, split, images), _folder_of(data_paths(path))
     names_section = section.model_copy(update={"class_names": names})
-    return load_training(names_section)[1], _given(section.training_path)
+    return load_training(names_section)[1], _folder_of(_given(section.training_path))
+
+
+def _folder_of(paths: list[Path]) -> Path:
+    """One path as it is, of several the folder that holds them all."""
+    return paths[0] if len(paths) == 1 else Path(os.path.commonpath(map(os.path.abspath, paths)))
 
 
 def calibration_images(section: DatasetSection) -> list[Path]:
@@ -130,29 +182,37 @@ def images_of(path: Path) -> list[Path]:
         raise DataError(path, "does not exist", "Give a folder of images.")
     if is_image_name(path.name):
         return [path]
+    if is_zip(path):
+        return list_images(unpack(path)[0])
     split = "train" if "train" in available_splits(path) else None
     return [sample.path for sample in load_dataset(path, split=split).samples]
 
 
 def _with_boxes(dataset: Dataset) -> Dataset:
     """The data set without the images that have no box, which are counted."""
-    kept = tuple(sample for sample in dataset.samples if len(sample.boxes))
-    for sample in dataset.samples:
-        if not len(sample.boxes):
-            dataset.findings.add("excluded_images", sample.path)
-    return replace(dataset, samples=kept)
+    empty = {sample.path for sample in dataset.samples if not len(sample.boxes)}
+    for path in sorted(empty):
+        dataset.findings.add("excluded_images", path)
+    return without_images(dataset, empty)
 
 
 def _load_part(
-    path: Path, class_names: tuple[str, ...] | None, split: str, images: Path | None
+    path: DataPaths, class_names: tuple[str, ...] | None, split: str, images: Path | None
 ) -> Dataset:
-    part = split if split in available_splits(path) else None
-    return load_dataset(path, class_names, part, images)
+    paths = data_paths(path)
+    parts = [split if split in available_splits(one) else None for one in paths]
+    if len(paths) == 1:
+        return load_dataset(paths[0], class_names, parts[0], images)
+    sets = [
+        load_all_classes(one, class_names, part, images)
+        for one, part in zip(paths, parts, strict=True)
+    ]
+    return join_datasets(sets, class_names)
 
 
-def _given(path: str | Path | None) -> Path:
+def _given(path: DataPaths | None) -> list[Path]:
     if path is None:
         raise DataError(
             "dataset.training_path", "is not set", "Give the folder of the labelled images."
         )
-    return Path(path)
+    return data_paths(path)

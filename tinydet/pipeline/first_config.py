@@ -8,6 +8,7 @@ from tinydet.anchors import make_anchors
 from tinydet.boxes import iou_matrix
 from tinydet.config.schema.training import ANCHOR_PRESETS
 from tinydet.data.dataset import Dataset, load_dataset
+from tinydet.pipeline.datasets import training_split
 
 INPUT_SIZE = (192, 192)  # of the template
 FITTING_ANCHORS = 10  # an object is learnt well by many anchors, not by its best one alone
@@ -21,7 +22,7 @@ def facts_of(data: Path) -> tuple[tuple[str, ...], str]:
     Raises:
         DataError: It cannot be read.
     """
-    dataset = load_dataset(data)
+    dataset = load_dataset(data, split=training_split(data))
     return dataset.class_names, anchors_for(dataset, *INPUT_SIZE)
 
 

@@ -13,6 +13,7 @@ from tinydet.config.files import make_folder, write_text_atomically
 from tinydet.config.loader import load_config, resolved_yaml, written_values
 from tinydet.config.schema import UserConfig
 from tinydet.data.augment import validate_augmentation
+from tinydet.data.dataset import DataPaths, data_paths
 from tinydet.errors import ConfigError, DataError, ProcessGroupError, TinydetError
 from tinydet.pipeline import datasets
 from tinydet.pipeline.board_stages import benchmark_stage, board_findings, deploy_stage
@@ -150,14 +151,15 @@ def _folder_of(run_folder_or_file: Path) -> Path:
 
 def missing_files(config: UserConfig) -> list[str]:
     """Inputs of the operation mode that do not exist, one sentence each."""
-    named: dict[str, object] = {}
+    named: dict[str, DataPaths | None] = {}
     if not config.trains or config.training.model is None:
         named["general.model_path"] = config.general.model_path
     named |= {f"dataset.{key}": path for key, path in datasets.used_paths(config).items()}
     return [
         f"{key}: {path} does not exist. Correct the path."
-        for key, path in named.items()
-        if path is not None and not Path(str(path)).exists()
+        for key, paths in named.items()
+        for path in (() if paths is None else data_paths(paths))
+        if not path.exists()
     ]
 
 

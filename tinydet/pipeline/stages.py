@@ -51,7 +51,7 @@ def evaluate_stage(run: Run, model_path: Path) -> Any:
         engine=engine,
     )
     dataset, data_path = datasets.load_evaluation(config.dataset, detector.spec.class_names)
-    check_part(run, "test", dataset)
+    dataset = check_part(run, "test", dataset)
     result = evaluate(
         detector,
         dataset,

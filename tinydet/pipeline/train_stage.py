@@ -9,7 +9,7 @@ from tinydet.config.detector_spec import DETECTOR_FILE, DetectorSpec
 from tinydet.config.files import atomic_path
 from tinydet.config.schema import UserConfig
 from tinydet.data.augment import make_augmentation
-from tinydet.data.dataset import Dataset
+from tinydet.data.dataset import Dataset, data_paths
 from tinydet.errors import ModelFileError
 from tinydet.pipeline import datasets
 from tinydet.pipeline.data_check import check_part
@@ -27,6 +27,7 @@ def train_stage(run: Run) -> Path:
     require_training_tools("training")
     config, section = run.config, run.config.training
     training, validation = datasets.load_training(config.dataset)
+    datasets.require_boxes(training, config.dataset)
 
     from tinydet.training import seed_everything, train
     from tinydet.training.distribution import leave, told_of_lost_processes
@@ -41,8 +42,10 @@ def train_stage(run: Run) -> Path:
     model, spec = _model_and_spec(config, training.class_names, run.log.say)
     if group.is_first:
         # After the model: weights that cannot be loaded should not cost a look at every image.
-        check_part(run, "train", training)
-        check_part(run, "validation", validation)
+        # Several processes must train on the same images: there all must be readable.
+        strict = cluster is not None
+        training = check_part(run, "train", training, strict=strict)
+        validation = check_part(run, "validation", validation, strict=strict)
     spec = spec.model_copy(update={"provenance": _provenance(config, seed, training, validation)})
     run.log.say(
         f"Training {model.name}: {model.count_params():,} parameters, {len(training)} images, "
@@ -117,7 +120,7 @@ def _provenance(
         "project": config.general.project_name,
         "data": {
             "name": config.dataset.name,
-            "training_path": str(config.dataset.training_path),
+            "training_path": " + ".join(map(str, data_paths(config.dataset.training_path or ()))),
             "training_images": len(training),
             "validation_images": len(validation),
         },

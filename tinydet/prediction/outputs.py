@@ -138,7 +138,7 @@ def open_records(folder: Path | None) -> Iterator[Callable[[Record], None]]:
         return
     with (
         _kept_when_stopped(folder / RECORDS_FILE) as path,
-        path.open("w", encoding="utf-8") as file,
+        path.open("w", encoding="utf-8", errors="backslashreplace") as file,
     ):
 
         def write(record: Record) -> None:

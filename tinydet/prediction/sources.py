@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from tinydet.data.images import IMAGE_SUFFIXES, is_image_name, list_images
+from tinydet.data.image_files import image_suffixes, is_image_name, list_images
 from tinydet.errors import DataError, UnsupportedError
 
 Image = npt.NDArray[np.uint8]
@@ -156,7 +156,7 @@ def _stream_remedy(stream: FrameStream) -> str:
 
 def _image_files(path: Path) -> tuple[tuple[Path, ...], Path]:
     """The image files a path or pattern stands for, and the folder that holds them all."""
-    suffixes = ", ".join(IMAGE_SUFFIXES)
+    suffixes = ", ".join(image_suffixes())
     if path.is_dir():
         found = list_images(path)
         if not found:

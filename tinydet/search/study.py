@@ -211,6 +211,8 @@ class Search:
             "operation_mode": "training",
             "training.epochs": epochs,
             "hydra.run.dir": folder.resolve(),
+            "general.saved_models_dir": "saved_models",  # each trial keeps its own
+            "general.logs_dir": "logs",
             **fitted_schedule(config.training, epochs),
         }
         config = load_config(self.config_file, [*wishes, budget]).config

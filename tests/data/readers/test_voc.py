@@ -49,8 +49,8 @@ def test_missing_and_stray_xml(tmp_path, writers, labelled_images):
 @pytest.mark.parametrize(
     ("old", "new", "fault"),
     [
-        ("<xmin>5<", "<xmin>nan<", "object 1: .*not finite"),
-        ("<xmin>10<", "<xmin><", "object 2: .*not four numbers"),
+        ("<xmin>5<", "<xmin>nan<", "object 1: .*not four finite numbers"),
+        ("<xmin>10<", "<xmin><", "object 2: .*not four finite numbers"),
         ("<xmin>5<", "<xmin>45<", "object 1: .*maximum below its minimum"),
         ("<name>dog</name>", "", "object 1: has no name"),
         ("</annotation>", "", "is not readable XML"),

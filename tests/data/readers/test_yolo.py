@@ -180,7 +180,7 @@ def test_all_faults_are_counted_and_ten_shown(tmp_path, writers):
 
 def test_label_file_that_is_no_text(tmp_path, writers):
     writers.flat(tmp_path, [writers.Labelled("a", (8, 8))])
-    (tmp_path / "a.txt").write_bytes(b"\xff\xfe\x00\x80")
+    (tmp_path / "a.txt").write_bytes(b"\xc3\x28")
     with pytest.raises(DataError, match=r"a\.txt: is not UTF-8 text"):
         load_dataset(tmp_path)
 
@@ -191,7 +191,7 @@ def test_label_file_that_is_no_text(tmp_path, writers):
         ("train: [images", "cannot be read"),
         ("- train", "is not a mapping"),
         ("train: images/none\nnames: [a]", "names no images that exist"),
-        ("train: 5\nnames: [a]", "train is no path"),
+        ("train: {a: b}\nnames: [a]", "train is no path"),
         ("train: images\nnames: {a: 0}", "names is no list"),
         ("train: images\nnames: [a, b, a]", "class 'a' is given twice"),
     ],

@@ -9,6 +9,7 @@ from tinydet.config.detector_spec import UNNAMED_PROJECT, AspectRatio, ColorMode
 from tinydet.config.schema.values import (
     Count,
     File,
+    Files,
     Flag,
     Number,
     Positive,
@@ -73,7 +74,8 @@ class DatasetSection(Section):
         name: Name of the data in ``detector.json`` and the model card.
         class_names: Names in label order, without the background; None takes them from the data
             set.
-        training_path: Training set: a folder, ``data.yaml`` or COCO json.
+        training_path: Training set: a folder, ``data.yaml``, COCO json, zip file, ...; or a list of
+            them, whose classes are matched by name.
         validation_path: Validation set, likewise; None splits ``training_path``.
         validation_split: Share of the training set that is used for validation.
         test_path: Test set; None evaluates on the validation set.
@@ -83,14 +85,16 @@ class DatasetSection(Section):
         train_images_path: Folder of the images, if they are not next to the labels of
             ``training_path`` (a COCO json, a folder of xml files); None searches near the labels.
         val_images_path: The same for the validation set.
+        strict: An image that cannot be read ends the run; otherwise it is left out and reported.
+        allow_no_boxes: Train even if no image has a box.
         exclude_unlabeled: Train and validate without the images that have no box; by default they
             are kept as negatives.
     """
 
     name: Text = "unnamed"
     class_names: Texts | None = None
-    training_path: File | None = None
-    validation_path: File | None = None
+    training_path: Files | None = None
+    validation_path: Files | None = None
     validation_split: Annotated[Number, Field(gt=0, lt=1)] = 0.2
     test_path: File | None = None
     quantization_path: File | None = None
@@ -98,6 +102,8 @@ class DatasetSection(Section):
     seed: Annotated[Whole, Field(ge=0)] = 123
     train_images_path: File | None = None
     val_images_path: File | None = None
+    strict: Flag = False
+    allow_no_boxes: Flag = False
     exclude_unlabeled: Flag = False
 
     @field_validator("class_names")

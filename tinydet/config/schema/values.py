@@ -150,6 +150,11 @@ def to_path(value: Any) -> Path:
     return Path(text).expanduser()
 
 
+def to_paths(value: Any) -> Path | tuple[Path, ...]:
+    """One file or folder, or a list of them."""
+    return tuple(map(to_path, value)) if isinstance(value, list | tuple) else to_path(value)
+
+
 def to_loose(value: Any) -> Any:
     """A value of unsaid type (arguments of callbacks, optimizers, augmentations).
 
@@ -205,6 +210,7 @@ Number: TypeAlias = Annotated[float, BeforeValidator(to_number), Field(allow_inf
 Whole: TypeAlias = Annotated[int, BeforeValidator(to_whole)]
 Flag: TypeAlias = Annotated[bool, BeforeValidator(to_flag)]
 File: TypeAlias = Annotated[Path, BeforeValidator(to_path)]
+Files: TypeAlias = Annotated[Path | tuple[Path, ...], BeforeValidator(to_paths)]
 Positive: TypeAlias = Annotated[Number, Field(gt=0)]
 NotNegative: TypeAlias = Annotated[Number, Field(ge=0)]
 Share: TypeAlias = Annotated[Number, Field(ge=0, le=1)]

@@ -1,6 +1,5 @@
 """What every label format is read into: columns of boxes, not yet clipped or selected."""
 
-import re
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,11 +7,9 @@ from pathlib import Path
 from typing import Protocol
 
 from tinydet.data.findings import Findings
-from tinydet.errors import DataError
+from tinydet.errors import DataError, readable
 
 MAX_SHOWN = 10
-SPLITS = ("train", "val", "test")
-SPLIT_WORD = re.compile(r"(?<![a-z])(train(?:ing)?|val(?:id(?:ation)?)?|test(?:ing)?)(?![a-z])")
 
 
 @dataclass
@@ -23,13 +20,16 @@ class Annotations:
         format: Name of the label format, as ``"YOLO"``.
         class_names: Classes of the data set; ``class_ids`` index it.
         paths: Image files, in order.
-        image_index: Which of ``paths`` a box belongs to; ascending.
+        image_index: Which of ``paths`` a box belongs to, in the order read.
         class_ids: Index into ``class_names``.
         boxes: ``x_min, y_min, x_max, y_max`` of one box after the other, fractions of the upright
             image, may reach out of it.
         ignored: 1 for crowd and difficult boxes.
         findings: What was met while reading.
         open_classes: The label files do not list the classes, ``class_names`` are those seen.
+        splits: All parts that the data set has, also those not read.
+        parts: Part (``""`` where there are none) to its images; parts may share some.
+        are_numbered: No file names the classes, ``class_names`` are made of their numbers.
     """
 
     format: str
@@ -41,10 +41,37 @@ class Annotations:
     ignored: "array[int]" = field(default_factory=lambda: array("b"))
     findings: Findings = field(default_factory=Findings)
     open_classes: bool = False
+    are_numbered: bool = False
+    splits: tuple[str, ...] = ()
+    parts: dict[str, list[Path]] = field(default_factory=dict)
+    _index_of: dict[Path, int] = field(default_factory=dict)
+    _first_part: list[str] = field(default_factory=list)
+    _part: str = ""
+    _current: int | None = None
+
+    def start_part(self, part: str) -> None:
+        """Images from here on are of this part of the data set (``""``: it has none)."""
+        self._part = part
 
     def add_image(self, path: Path) -> None:
-        """Start the next image; boxes added from here on are its own."""
-        self.paths.append(path)
+        """Start an image; boxes added from here on are its own.
+
+        One that the same part has already goes on (counted). One of an earlier part stays as it
+        was read there: that two parts share it is told by ``parts``.
+        """
+        of_part = self.parts.setdefault(self._part, [])
+        known = self._index_of.get(path)
+        if known is None:
+            known = self._index_of[path] = len(self.paths)
+            self._first_part.append(self._part)
+            self.paths.append(path)
+            of_part.append(path)
+        elif self._first_part[known] == self._part:
+            self.findings.add("repeated_images", path)
+        else:
+            of_part.append(path)
+            known = None
+        self._current = known
 
     def add_box(self, class_id: int, box: Sequence[float], ignored: bool = False) -> None:
         """Add a box to the latest image.
@@ -54,7 +81,9 @@ class Annotations:
             box: ``(x_min, y_min, x_max, y_max)``, fractions of the upright image.
             ignored: Crowd or difficult.
         """
-        self.image_index.append(len(self.paths) - 1)
+        if self._current is None:
+            return
+        self.image_index.append(self._current)
         self.class_ids.append(class_id)
         self.boxes.extend(box)
         self.ignored.append(ignored)
@@ -83,7 +112,7 @@ class LabelFaults:
         """
         self.count += 1
         if len(self.shown) < MAX_SHOWN:
-            self.shown.append(f"  {place}: {what}")
+            self.shown.append(f"  {readable(place, 120)}: {readable(what, 180)}")
 
     def raise_if_any(self) -> None:
         """End the reading if there was a fault.
@@ -120,15 +149,3 @@ class Source(Protocol):
             split: One of ``splits``, or None for everything.
             class_names: The user's choice, for formats whose labels are numbers without names.
         """
-
-
-def split_of(name: str) -> str | None:
-    """The part of a data set that a file or folder name speaks of.
-
-    >>> [split_of(n) for n in ("instances_train2017", "valid", "Test", "contest", "images")]
-    ['train', 'val', 'test', None, None]
-    """
-    match = SPLIT_WORD.search(name.lower())
-    if not match:
-        return None
-    return next(split for split in SPLITS if match.group(1).startswith(split))

@@ -1,151 +1,154 @@
 """Which label file belongs to which image, where each image has its own."""
 
 import os
-import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tinydet.data.findings import Findings
-from tinydet.data.images import is_image_name, list_images
-from tinydet.data.readers.annotations import SPLITS, LabelFaults, split_of
+from tinydet.data.image_files import is_image_name, list_images
+from tinydet.data.input_files import read_lines, text_number, unreadable
+from tinydet.data.readers.listed_images import UPLOAD_MARK, ListedImages
+from tinydet.data.readers.parts import IMAGE_FOLDERS, subfolder
 from tinydet.errors import DataError
 
-PART_FOLDER = re.compile(r"(train|training|val|valid|validation|test|testing)\d*")
-# Text files that lie in label folders and are no labels.
+# Text files that lie in label folders. They are labels where an image has their name and they
+# hold numbers; else they are no labels.
 NAME_FILES = ("classes.txt", "obj.names", "classes.names", "_darknet.labels")
-NO_LABELS = {*NAME_FILES, "train.txt", "val.txt", "valid.txt", "test.txt", "requirements.txt"}
+NO_LABELS = {
+    *NAME_FILES,
+    *("train.txt", "val.txt", "valid.txt", "test.txt", "requirements.txt", "labels.txt"),
+}
+COLUMNS = 5  # that a label line has at least
 
 
 class LabelFolders:
     """Finds label files by listing each folder once.
 
     The labels of ``.../images/.../x.jpg`` are ``.../labels/.../x.txt`` (the last ``images`` in the
-    path counts), where that folder exists; else they lie beside the image.
+    path counts) or else lie beside the image. Letters of folders and suffixes may be of any case.
 
     Args:
-        suffix: Of the label files, as ``".txt"``.
+        suffix: Of the label files, in lower case, as ``".txt"``.
+        findings: Counts what is there but not used.
     """
 
-    def __init__(self, suffix: str) -> None:
+    def __init__(self, suffix: str, findings: Findings) -> None:
         self._suffix = suffix
-        self._folder_of: dict[str, str] = {}
-        self._names: dict[str, set[str]] = {}
-        self._used: set[str] = set()
+        self._findings = findings
+        self._folders_of: dict[str, list[str]] = {}
+        self._labels: dict[str, dict[str, str]] = {}  # folder to stem to file name
+        self._image_of: dict[str, str] = {}  # label file to the image that uses it
 
     def label_of(self, image: Path) -> Path | None:
         """The label file of an image, None where it has none."""
         parent, name = os.path.split(image)
-        folder = self._folder_of.get(parent)
-        if folder is None:
-            folder = self._folder_of[parent] = str(label_folder(Path(parent)))
-            self._names.setdefault(folder, _names_with(folder, self._suffix))
-        wanted = os.path.splitext(name)[0] + self._suffix
-        if wanted not in self._names[folder] or wanted.lower() in NO_LABELS:
+        if parent not in self._folders_of:
+            self._folders_of[parent] = [str(folder) for folder in label_folders(Path(parent))]
+        stem = os.path.splitext(name)[0]
+        found = [path for path in (self._in(f, stem) for f in self._folders_of[parent]) if path]
+        if not found:
             return None
-        path = os.path.join(folder, wanted)
-        self._used.add(path)
+        path, *others = found
+        if self._image_of.setdefault(path, str(image)) != str(image):
+            self._findings.add("shared_labels", path)
+        for other in others:
+            self._image_of.setdefault(other, str(image))
+            self._findings.add("second_labels", other)
         return Path(path)
 
+    def _in(self, folder: str, stem: str) -> str | None:
+        labels = self._names(folder)
+        name = labels.get(stem) or labels.get(f"\0{stem}")
+        if name is None:
+            return None
+        path = os.path.join(folder, name)
+        return path if name.lower() not in NO_LABELS or _holds_labels(Path(path)) else None
+
+    def _names(self, folder: str) -> dict[str, str]:
+        if folder not in self._labels:
+            names = sorted(_names_with(folder, self._suffix), reverse=True)
+            labels = {os.path.splitext(name)[0]: name for name in names}
+            for stem, name in list(labels.items()):  # of an upload to Label Studio
+                if UPLOAD_MARK.match(stem):
+                    labels.setdefault("\0" + UPLOAD_MARK.sub("", stem, count=1), name)
+            self._labels[folder] = labels
+        return self._labels[folder]
+
     def strays(self) -> Iterator[str]:
-        """Label files, in the folders met so far, that no image asked for."""
-        for folder, names in self._names.items():
-            for name in sorted(names):
+        """Label files, in the folders met so far, that belong to no image (of any part)."""
+        image_folders: dict[str, list[str]] = {}
+        for parent, folders in self._folders_of.items():
+            for folder in folders:
+                image_folders.setdefault(folder, []).append(parent)
+        for folder, parents in image_folders.items():
+            stems = {
+                os.path.splitext(name)[0]
+                for parent in parents
+                for name in os.listdir(parent)
+                if is_image_name(name)
+            }
+            for stem, name in sorted(self._names(folder).items()):
                 path = os.path.join(folder, name)
-                is_label = name.lower() not in NO_LABELS and not name.lower().startswith("readme")
-                if is_label and path not in self._used:
+                lower = name.lower()
+                is_label = lower not in NO_LABELS and not lower.startswith(("readme", "_"))
+                is_alias = stem.startswith("\0")
+                if is_label and stem not in stems and not is_alias and path not in self._image_of:
                     yield path
 
 
-def label_folder(image_folder: Path) -> Path:
-    """The ``labels`` twin of an ``images`` folder where it exists, else the folder itself."""
+def _holds_labels(path: Path) -> bool:
+    """Whether a file that is called like a list of names or images holds label lines."""
+    try:
+        lines = [line.split() for line in read_lines(path) if line.strip()]
+    except DataError:
+        return False
+    return all(
+        len(words) >= COLUMNS and all(text_number(word) is not None for word in words)
+        for words in lines
+    )
+
+
+def label_folders(image_folder: Path) -> list[Path]:
+    """Where the labels of an image folder may lie: its ``labels`` twin if there is one, itself."""
     parts = image_folder.parts
     for index in range(len(parts) - 1, -1, -1):
-        if parts[index] == "images":
-            twin = Path(*parts[:index], "labels", *parts[index + 1 :])
-            return twin if twin.is_dir() else image_folder
-    return image_folder
+        if parts[index].lower() in IMAGE_FOLDERS:
+            twin: Path | None = subfolder(Path(*parts[:index]), ["labels", "label"])
+            for part in parts[index + 1 :]:
+                twin = subfolder(twin, [part.lower()]) if twin else None
+            return [twin, image_folder] if twin else [image_folder]
+    return [image_folder]
 
 
-def _names_with(folder: str, suffix: str) -> set[str]:
+def _names_with(folder: str, suffix: str) -> list[str]:
     try:
-        return {name for name in os.listdir(folder) if name.endswith(suffix)}
+        return [name for name in os.listdir(folder) if name.lower().endswith(suffix)]
     except OSError as error:
-        raise DataError(folder, f"cannot be read ({error.strerror})", "Correct it.") from None
+        raise unreadable(folder, error, "Correct the path.") from None
 
 
-def part_images(places: list[Path], root: Path, findings: Findings) -> list[Path]:
+def part_images(
+    places: Iterable[Path], images: ListedImages, root: Path, findings: Findings
+) -> list[Path]:
     """The images of a part of a data set, each once.
 
     Args:
         places: Image folders (searched below, too), image files, and list files: text files with
             one image path per line, relative to the list file or to ``root``.
+        images: Finds listed images.
         root: Root of the data set.
-        findings: Counts listed images that do not exist.
+        findings: Counts pictures that cannot be used.
     """
-    images: dict[Path, None] = {}
+    found: dict[Path, None] = {}
     for place in places:
         if place.is_dir():
-            images.update(dict.fromkeys(list_images(place)))
+            found.update(dict.fromkeys(list_images(place, findings)))
         elif is_image_name(place.name):
-            images[place] = None
+            found[place] = None
         else:
-            for image in _listed(place, root):
-                if image.is_file():
-                    images[image] = None
-                else:
-                    findings.add("missing_images", image)
-    return list(images)
-
-
-def _listed(list_file: Path, root: Path) -> Iterator[Path]:
-    for line in read_lines(list_file):
-        if not line.strip():
-            continue
-        beside, below = list_file.parent / line.strip(), root / line.strip()
-        yield below if not beside.is_file() and below.is_file() else beside
-
-
-def read_lines(path: Path) -> list[str]:
-    """Lines of a UTF-8 text file.
-
-    Raises:
-        DataError: It cannot be read or is no text.
-    """
-    try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
-    except OSError as error:
-        raise DataError(path, f"cannot be read ({error.strerror})", "Correct it.") from None
-    except UnicodeDecodeError:
-        raise DataError(path, "is not UTF-8 text", "Save it as UTF-8.") from None
-
-
-def read_label_lines(path: Path, faults: LabelFaults) -> list[str]:
-    """Lines of a label file; a fault where it cannot be read."""
-    try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
-    except OSError as error:
-        faults.add(path, f"cannot be read ({error.strerror})")
-    except UnicodeDecodeError:
-        faults.add(path, "is not UTF-8 text")
-    return []
-
-
-def split_folders(root: Path) -> dict[str, list[Path]]:
-    """Image folders of the parts of a data set, told by folder names.
-
-    Known: ``images/train``, ``train/images`` and ``train`` (likewise train2017, val, valid,
-    validation, test).
-
-    Returns:
-        Part to folders; ``{"": [folder]}`` where there are no parts.
-    """
-    holder = root / "images" if (root / "images").is_dir() else root
-    parts: dict[str, list[Path]] = {}
-    for folder in sorted(p for p in holder.iterdir() if p.is_dir()):
-        split = split_of(folder.name) if PART_FOLDER.fullmatch(folder.name.lower()) else None
-        if split:
-            inner = folder / "images"
-            parts.setdefault(split, []).append(inner if inner.is_dir() else folder)
-    if parts and not any(is_image_name(entry.name) for entry in holder.iterdir()):
-        return {split: parts[split] for split in SPLITS if split in parts}
-    return {"": [holder]}
+            images.look_in([place.parent, root])
+            for line in filter(None, map(str.strip, read_lines(place))):
+                image = images.find(line)
+                if image is not None:
+                    found[image] = None
+    return list(found)

@@ -12,29 +12,33 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from tinydet.data.findings import Findings
-from tinydet.data.readers.annotations import LabelFaults
-from tinydet.data.readers.yolo import Row, parse_row
+from tinydet.data.input_files import MOST_TEXT_BYTES, read_input
+from tinydet.data.readers.yolo import LabelReading
+from tinydet.data.readers.yolo_rows import Row, parse_row
+from tinydet.errors import DataError
 
 DT_FLOAT = 1
 VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5  # wire types of protocol buffers
 MAX_VALUES = 5 * 100_000  # more boxes than any picture has: a damaged shape is not allocated
 
 
-def read_tfs_labels(path: Path, faults: LabelFaults, findings: Findings) -> list[Row]:  # noqa: ARG001
+def read_tfs_labels(path: Path, reading: LabelReading) -> list[Row]:
     """Read one ``.tfs`` file; the line number of a row is its place in the tensor, from 1.
 
     Args:
         path: Label file.
-        faults: Collects what cannot be read.
-        findings: Unused: there is nothing to mend in this format.
+        reading: Collects what cannot be read.
 
     Returns:
         The rows that can be read, padding left out.
     """
+    faults = reading.faults
     try:
-        tensor = parse_float_tensor(path.read_bytes())
-    except (OSError, ValueError) as error:
+        tensor = parse_float_tensor(read_input(path, MOST_TEXT_BYTES))
+    except DataError as error:
+        faults.add(path, error.found)
+        return []
+    except ValueError as error:
         faults.add(path, f"is not a label tensor ({error})")
         return []
     if tensor.ndim != 2 or tensor.shape[1] != 5:
@@ -49,7 +53,7 @@ def read_tfs_labels(path: Path, faults: LabelFaults, findings: Findings) -> list
         except ValueError as error:
             faults.add(f"{path}:{number}", str(error))
             continue
-        rows.append((number, class_id, box))
+        rows.append(Row(number, class_id, box))
     return rows
 
 

@@ -7,21 +7,45 @@ Coordinates are taken as the edges of the box in pixels, as today's annotation t
 import math
 import os
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
+from typing import NamedTuple
 
-from tinydet.data.findings import Findings
-from tinydet.data.images import list_images
-from tinydet.data.readers.annotations import SPLITS, Annotations, LabelFaults
-from tinydet.data.readers.frames import Frame
-from tinydet.data.readers.label_folders import read_lines
+from tinydet.data.image_files import is_image_name, list_images
+from tinydet.data.input_files import read_lines, read_xml, text_number
+from tinydet.data.readers.annotations import Annotations
+from tinydet.data.readers.named_boxes import Box, NamedBoxes, turned
+from tinydet.data.readers.parts import (
+    IMAGE_FOLDERS,
+    SPLITS,
+    count_partless,
+    part_folders,
+    split_of,
+    subfolder,
+)
+from tinydet.data.readers.tables import LONG
+from tinydet.errors import DataError
 from tinydet.progress import track
 
 FORMAT = "Pascal VOC"
-IMAGE_FOLDERS = ("JPEGImages", "images", "Images")
-LABEL_FOLDERS = ("Annotations", "annotations", "xml", "xmls")
-LONG = 5000  # images from which on reading takes seconds and shows its progress
+HOLDERS = ("jpegimages", *IMAGE_FOLDERS)
+LABEL_FOLDERS = ("annotations", "annotation", "xml", "xmls", "labels")
+CORNERS = ("xmin", "ymin", "xmax", "ymax")
+
+
+class VocPart(NamedTuple):
+    """Where a part of a VOC data set lies.
+
+    Attributes:
+        images: Folder of the images.
+        labels: Folder of the xml files; may be the same.
+        lists: Files in ImageSets/Main that name its images; empty for all.
+    """
+
+    images: Path
+    labels: Path
+    lists: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -30,60 +54,34 @@ class VocSource:
 
     Attributes:
         root: What the user gave.
-        images: Folder of the images.
-        labels: Folder of the xml files; may be the same.
-        lists: Part to the file in ImageSets/Main that names its images; may be empty.
+        parts: Part (``""`` where the data set has none) to its folders.
         format: Name of the label format.
     """
 
     root: Path
-    images: Path
-    labels: Path
-    lists: dict[str, Path]
+    parts: dict[str, list[VocPart]]
     format: str = field(default=FORMAT)
 
     @property
     def splits(self) -> tuple[str, ...]:
         """Parts it has."""
-        return tuple(self.lists)
+        return tuple(part for part in self.parts if part)
 
     def read(self, split: str | None, class_names: Sequence[str] | None) -> Annotations:  # noqa: ARG002
         """See ``Source.read``."""
-        result = Annotations(FORMAT, open_classes=True)
-        faults = LabelFaults(self.root)
-        labels = _by_stem(sorted(self.labels.rglob("*.xml")), self.labels)
-        images = _by_stem(list_images(self.images), self.images)
-        chosen = self._stems(split, images, result.findings)
-        index_of: dict[str, int] = {}
-        for stem in track(chosen, "reading labels") if len(chosen) > LONG else chosen:
-            result.add_image(images[stem])
-            if stem in labels:
-                _read_xml(labels[stem], result, index_of, faults)
-            else:
-                result.findings.add("unlabelled_images", images[stem])
-        faults.raise_if_any()
-        for stem in labels.keys() - images.keys():
-            result.findings.add("orphan_labels", labels[stem])
-        _sort_classes(result, index_of)
-        return result
-
-    def _stems(self, split: str | None, images: dict[str, Path], findings: Findings) -> list[str]:
-        if split is None:
-            return list(images)
-        stems = []
-        for line in read_lines(self.lists[split]):
-            words = line.split()
-            if not words:
-                continue
-            if words[0] in images:
-                stems.append(words[0])
-            else:
-                findings.add("missing_images", words[0])
-        return list(dict.fromkeys(stems))
+        boxes = NamedBoxes(FORMAT, self.root)
+        used: set[Path] = set()
+        for part, places in self.parts.items():
+            boxes.start_part(part)
+            for place in places if split in (None, part) else ():
+                used.update(_read_part(place, boxes))
+        if split is None and self.splits:
+            count_partless(self.root, used, boxes.findings)
+        return boxes.done()
 
 
 def find_voc(path: Path) -> VocSource | None:
-    """Recognise a VOC root, its image folder, or a folder of image files with .xml files.
+    """Recognise a VOC root, its image folder, or folders of image files with .xml files.
 
     Args:
         path: What the user gave; exists.
@@ -93,22 +91,72 @@ def find_voc(path: Path) -> VocSource | None:
     """
     if not path.is_dir():
         return None
-    roots = [path] + ([path.parent] if path.name in IMAGE_FOLDERS else [])
-    for root in roots:
-        for folder in (root / name for name in LABEL_FOLDERS):
-            if not folder.is_dir() or next(folder.rglob("*.xml"), None) is None:
-                continue
-            beside = next((root / n for n in IMAGE_FOLDERS if (root / n).is_dir()), None)
-            return VocSource(path, beside or root, folder, _lists(root))
-    images = _by_stem(list_images(path), path)
-    if any(_stem(xml, path) in images for xml in path.rglob("*.xml")):
-        return VocSource(path, path, path, {})
+    for root in [path, *([path.parent] if path.name.lower() in HOLDERS else [])]:
+        place = _with_label_folder(root)
+        if place:
+            return VocSource(path, _parts_by_lists(root, place) or _parts_below(place))
+    found = {part: list(filter(None, map(_beside, fs))) for part, fs in part_folders(path).items()}
+    parts = {part: places for part, places in found.items() if places}
+    if parts:
+        return VocSource(path, parts)
+    place = _beside(path)
+    return VocSource(path, {"": [place]}) if place else None
+
+
+def _with_label_folder(root: Path) -> VocPart | None:
+    labels = subfolder(root, LABEL_FOLDERS)
+    if labels is None or not any(_xml_files(labels)):
+        return None
+    return VocPart(subfolder(root, HOLDERS) or root, labels)
+
+
+def _beside(folder: Path) -> VocPart | None:
+    """A folder with image and xml files, or with sub-folders for each."""
+    place = _with_label_folder(folder)
+    if place:
+        return place
+    images = _by_stem(list_images(folder), folder)
+    if any(_stem(xml, folder) in images for xml in _xml_files(folder)):
+        return VocPart(folder, folder)
     return None
 
 
-def _lists(root: Path) -> dict[str, Path]:
-    folder = root / "ImageSets" / "Main"
-    return {part: folder / f"{part}.txt" for part in SPLITS if (folder / f"{part}.txt").is_file()}
+def _parts_below(place: VocPart) -> dict[str, list[VocPart]]:
+    """Parts by folders below both the images and the labels, else one part."""
+    labels = part_folders(place.labels)
+    images = part_folders(place.images)
+    same = images.keys() == labels.keys()
+    if images and same and all(len(images[p]) == len(labels[p]) for p in images):
+        return {
+            part: [VocPart(image, label) for image, label in zip(fs, labels[part], strict=True)]
+            for part, fs in images.items()
+        }
+    return {"": [place]}
+
+
+def _parts_by_lists(root: Path, place: VocPart) -> dict[str, list[VocPart]]:
+    """Parts by ``ImageSets/Main``; ``trainval`` trains where there is no ``train``."""
+    folder = subfolder(root, ["imagesets"])
+    folder = (subfolder(folder, ["main"]) or folder) if folder else None
+    files = (
+        {f.stem.lower(): f for f in folder.iterdir() if f.suffix.lower() == ".txt"}
+        if folder
+        else {}
+    )
+    lists: dict[str, Path] = {}
+    for stem in (*SPLITS, "training", "valid", "validation", "trainval"):
+        part = "train" if stem == "trainval" else split_of(stem)
+        if stem in files and part:
+            lists.setdefault(part, files[stem])
+    return {
+        part: [VocPart(place.images, place.labels, (lists[part],))]
+        for part in SPLITS
+        if part in lists
+    }
+
+
+def _xml_files(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.rglob("*") if path.suffix.lower() == ".xml")
 
 
 def _stem(path: Path, folder: Path) -> str:
@@ -119,54 +167,97 @@ def _by_stem(paths: Sequence[Path], folder: Path) -> dict[str, Path]:
     return {_stem(path, folder): path for path in paths}
 
 
-def _read_xml(
-    file: Path, result: Annotations, index_of: dict[str, int], faults: LabelFaults
+def _read_part(place: VocPart, boxes: NamedBoxes) -> list[Path]:
+    """Read the images of a part with their xml files; returns the images."""
+    files = list_images(place.images, boxes.findings)
+    images = _by_stem(files, place.images)
+    _count_shared(files, images, place, boxes)
+    labels = _by_stem(sorted(_xml_files(place.labels)), place.labels)
+    _adopt_by_filename(labels, images)
+    chosen = _listed(place, images, boxes) if place.lists else list(images)
+    for stem in track(chosen, "reading labels") if len(chosen) > LONG else chosen:
+        if stem in labels:
+            _read_xml(labels[stem], images[stem], boxes)
+        else:
+            boxes.unlabelled(images[stem])
+    for stem in labels.keys() - images.keys():
+        boxes.findings.add("orphan_labels", labels[stem])
+    return [images[stem] for stem in chosen]
+
+
+def _count_shared(
+    files: list[Path], images: dict[str, Path], place: VocPart, boxes: NamedBoxes
 ) -> None:
-    try:
-        root = ET.fromstring(file.read_bytes())
-    except (OSError, ET.ParseError, ValueError) as error:
-        faults.add(file, f"is not readable XML ({error})")
-        return
-    height, width = (_integer(root.findtext(f"size/{side}")) for side in ("height", "width"))
-    frame = Frame(result.paths[-1], (height, width), result.findings)
-    for number, item in enumerate(root.iter("object"), 1):
-        name = (item.findtext("name") or "").strip()
+    """Images that differ in their suffix only have one label file: the last is used."""
+    for path in files:
+        if images[_stem(path, place.images)] != path:
+            boxes.findings.add("unlisted_images", path)
+
+
+def _adopt_by_filename(labels: dict[str, Path], images: dict[str, Path]) -> None:
+    """An xml whose name is not the image's is that of the image in its ``filename``."""
+    by_name = {path.name: stem for stem, path in images.items() if stem not in labels}
+    for stem in sorted(labels.keys() - images.keys()) if by_name else ():
         try:
-            if not name:
-                raise ValueError("has no name")  # noqa: TRY301
-            box = _box(item)
-        except ValueError as error:
-            faults.add(f"{file}: object {number}", str(error))
+            name = read_xml(labels[stem]).findtext("filename") or ""
+        except DataError:
             continue
-        class_id = index_of.setdefault(name, len(index_of))
-        difficult = _integer(item.findtext("difficult")) != 0
-        result.add_box(class_id, frame.fractions(box), difficult)
+        wanted = by_name.pop(PureWindowsPath(name.strip()).name, None)
+        if wanted:
+            labels[wanted] = labels.pop(stem)
 
 
-def _box(item: ET.Element) -> tuple[float, float, float, float]:
-    texts = [item.findtext(f"bndbox/{key}") for key in ("xmin", "ymin", "xmax", "ymax")]
+def _listed(place: VocPart, images: dict[str, Path], boxes: NamedBoxes) -> list[str]:
+    """Stems in the lists: a line is a name with or without suffix, and maybe a flag after it."""
+    stems: dict[str, None] = {}
+    for line in (line.strip() for file in place.lists for line in read_lines(file)):
+        words = line.rsplit(maxsplit=1)
+        names = [line, os.path.splitext(line)[0] if is_image_name(line) else line]
+        if len(words) == 2 and words[1] in ("-1", "0", "1"):
+            names += [words[0], os.path.splitext(words[0])[0]]
+        tails = [name.replace("\\", "/").rpartition("/")[2] for name in names]
+        stem = next((name for name in (*names, *tails) if name in images), None)
+        if stem is not None:
+            stems[stem] = None
+        elif line:
+            boxes.findings.add("missing_images", line)
+    return list(stems)
+
+
+def _read_xml(file: Path, image: Path, boxes: NamedBoxes) -> None:
     try:
-        x_min, y_min, x_max, y_max = (float(text or "") for text in texts)
-    except ValueError:
-        raise ValueError(f"bndbox {texts} is not four numbers") from None
-    if not all(map(math.isfinite, (x_min, y_min, x_max, y_max))):
-        raise ValueError(f"bndbox {texts} is not finite")
-    if x_max < x_min or y_max < y_min:
-        raise ValueError(f"bndbox {texts} has its maximum below its minimum")
-    return x_min, y_min, x_max, y_max
+        root = read_xml(file)
+    except DataError as error:
+        boxes.faults.add(file, error.found)
+        return
+    if root.tag != "annotation":
+        boxes.faults.add(file, f"its root is <{root.tag}> instead of <annotation>")
+        return
+    size = [text_number(root.findtext(f"size/{side}")) for side in ("height", "width")]
+    boxes.image(image, (size[0], size[1]))
+    for number, item in enumerate(root.iter("object"), 1):
+        place = f"{file}: object {number}"
+        name = (item.findtext("name") or "").strip()
+        texts = [item.findtext(f"bndbox/{key}") for key in CORNERS]
+        corners = [text_number(text) for text in texts]
+        difficult = text_number(item.findtext("difficult")) not in (None, 0.0)
+        rotated = _rotated(item)
+        if not name:
+            boxes.faults.add(place, "has no name")
+        elif rotated and not any(texts):
+            boxes.findings.add("rotated_boxes", place)
+            boxes.box(place, name, rotated, difficult)
+        elif None in corners:
+            boxes.faults.add(place, f"bndbox {texts} is not four finite numbers")
+        else:
+            boxes.box(place, name, corners, difficult)
 
 
-def _integer(text: str | None) -> int:
-    try:
-        return int(float(text or 0))
-    except (ValueError, OverflowError):
-        return 0
-
-
-def _sort_classes(result: Annotations, index_of: dict[str, int]) -> None:
-    """Order the classes by name, so that the ids do not depend on the order of the files."""
-    result.class_names = sorted(index_of)
-    place = {name: index for index, name in enumerate(result.class_names)}
-    new_id = {index: place[name] for name, index in index_of.items()}
-    for position, class_id in enumerate(result.class_ids):
-        result.class_ids[position] = new_id[class_id]
+def _rotated(item: ET.Element) -> Box | None:
+    """The box around roLabelImg's ``robndbox`` (angle in radians, clockwise)."""
+    values = [text_number(item.findtext(f"robndbox/{k}")) for k in ("cx", "cy", "w", "h", "angle")]
+    numbers = [value for value in values if value is not None]
+    if len(numbers) != 5:
+        return None
+    cx, cy, w, h, angle = numbers
+    return turned((cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2), math.degrees(angle), (cx, cy))

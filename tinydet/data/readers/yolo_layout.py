@@ -1,28 +1,38 @@
 """Where a YOLO data set keeps its images, its labels and the names of its classes."""
 
 import itertools
+import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from tinydet.data.findings import Findings
-from tinydet.data.images import list_images
-from tinydet.data.readers.label_folders import (
-    NAME_FILES,
-    LabelFolders,
-    label_folder,
-    read_lines,
-    split_folders,
+from tinydet.data.image_files import is_image_name, list_images
+from tinydet.data.input_files import read_lines, read_yaml
+from tinydet.data.readers.label_folders import NAME_FILES, LabelFolders, label_folders
+from tinydet.data.readers.listed_images import path_parts
+from tinydet.data.readers.parts import (
+    IMAGE_FOLDERS,
+    SPLITS,
+    children,
+    part_folders,
+    part_of_folder,
+    subfolder,
 )
 from tinydet.data.readers.tfs import read_tfs_labels
 from tinydet.data.readers.yolo import YoloSource, read_text_labels
-from tinydet.errors import DataError
+from tinydet.errors import DataError, readable
 
 PART_KEYS = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
+LIST_STEMS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 YAML_SUFFIXES = (".yaml", ".yml")
 YAML_STEMS = ("data", "dataset")
 MAX_LEVELS = 3  # a part lies at most so deep below its data.yaml, as in root/images/train/day
+NOTHING = ("", "null", "~", ".", "None")  # what stands for no value: scalars are read as text
+MOST_CLASSES = 100_000
+POLYGON_TASKS = ("segment", "segmentation", "obb")
+
+Entries = dict[str, Any]
 
 
 def find_yolo_yaml(path: Path) -> YoloSource | None:
@@ -55,8 +65,7 @@ def _inside(file: Path, path: Path) -> YoloSource | None:
     """What a ``data.yaml`` above a folder says of it; None where it speaks of other folders."""
     try:
         content = _parse(file)
-        findings = Findings()
-        parts = _parts(file, content, findings)
+        parts = _parts(file, content, Findings())
     except DataError:  # a file above that is no use to itself says nothing of this folder
         return None
     wanted = path.resolve()
@@ -69,11 +78,14 @@ def _inside(file: Path, path: Path) -> YoloSource | None:
         parts = {"": [path]}
     else:
         return None
-    return YoloSource(path, parts, _names(content, file), ".txt", read_text_labels)
+    return _source(path, parts, content, file, Findings())
 
 
 def find_label_files(path: Path) -> YoloSource | None:
     """Recognise image files with ``.txt`` or ``.tfs`` files in ``labels/`` or beside them.
+
+    Their parts are told by Darknet's ``obj.data``, by lists of images (``train.txt``, ``val.txt``)
+    in the folder, or by the names of folders.
 
     Args:
         path: What the user gave; exists.
@@ -81,25 +93,67 @@ def find_label_files(path: Path) -> YoloSource | None:
     Returns:
         The source; None where no image has such a file.
     """
-    if not path.is_dir():
-        return None
-    parts = split_folders(path)
-    images = [image for places in parts.values() for p in places for image in list_images(p)]
+    if path.is_file():
+        return _from_darknet(path) if path.suffix.lower() == ".data" else None
+    for file in children(path):
+        if file.suffix.lower() == ".data" and file.is_file():
+            return _from_darknet(file)
+    parts = _list_files(path) or part_folders(path)
+    if not parts:
+        parts = {"": [subfolder(path, IMAGE_FOLDERS) or path]}
+    images = list_images(path)
     for suffix, reader, name in (
         (".tfs", read_tfs_labels, "TFS"),
         (".txt", read_text_labels, "YOLO"),
     ):
-        folders = LabelFolders(suffix)
+        folders = LabelFolders(suffix, Findings())
         if any(folders.label_of(image) for image in images):
             names = _names_from_files(path, images)
             return YoloSource(path, parts, names, suffix, reader, format=name)
     return None
 
 
+def _from_darknet(file: Path) -> YoloSource | None:
+    """Read ``obj.data``: lines ``key = value`` with the lists of the parts and of the names."""
+    pairs = (line.partition("=") for line in read_lines(file))
+    content = {key.strip(): value.strip() for key, _, value in pairs}
+    findings = Findings()
+    parts: dict[str, list[Path]] = {}
+    for part, keys in PART_KEYS.items():
+        given = next((content[key] for key in keys if content.get(key)), None)
+        place = _place(given, file.parent, file, findings) if given else None
+        if place is not None and os.path.exists(place):
+            parts[part] = [place]
+    parts = parts or part_folders(file.parent)
+    if not parts:
+        return None
+    names = _place(content.get("names") or "obj.names", file.parent, file, findings)
+    known = _class_list(names) if os.path.isfile(names) else None
+    return YoloSource(file.parent, parts, known, ".txt", read_text_labels, findings=findings)
+
+
+def _list_files(root: Path) -> dict[str, list[Path]]:
+    """Parts by lists of images in the root itself; empty where there is none for training."""
+    parts: dict[str, list[Path]] = {}
+    for file in children(root):
+        part = LIST_STEMS.get(file.stem.lower()) if file.suffix.lower() == ".txt" else None
+        if part and file.is_file() and _lists_images(file):
+            parts.setdefault(part, []).append(file)
+    return {part: parts[part] for part in SPLITS if part in parts} if "train" in parts else {}
+
+
+def _lists_images(file: Path) -> bool:
+    try:
+        lines = [line.strip() for line in read_lines(file) if line.strip()]
+    except DataError:
+        return False
+    return bool(lines) and all(is_image_name(path_parts(line)[-1:][0]) for line in lines[:20])
+
+
 def _yaml_files(folder: Path) -> list[Path]:
     """``data.yaml`` first, then the others by name."""
-    files = [p for p in folder.iterdir() if p.suffix.lower() in YAML_SUFFIXES and p.is_file()]
-    return sorted(files, key=lambda p: (p.stem not in YAML_STEMS, p.name))
+    files = [p for p in children(folder) if p.suffix.lower() in YAML_SUFFIXES and p.is_file()]
+    return sorted(files, key=lambda p: (p.stem.lower() not in YAML_STEMS, p.name))
 
 
 def _describes_data(file: Path) -> bool:
@@ -107,38 +161,59 @@ def _describes_data(file: Path) -> bool:
     try:
         content = _parse(file)
     except DataError:
-        return file.stem in YAML_STEMS  # let the reader say what is wrong with it
+        return file.stem.lower() in YAML_STEMS  # let the reader say what is wrong with it
     keys = {key for keys in PART_KEYS.values() for key in keys}
     return bool(keys & set(content)) and bool({"names", "nc", "path"} & set(content))
 
 
-def _parse(file: Path) -> dict[Any, Any]:
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        line = " ".join(str(error).split())
-        raise DataError(file, f"cannot be read ({line})", "Correct the file.") from None
+def _parse(file: Path) -> Entries:
+    content = read_yaml(file)
     if not isinstance(content, dict):
         raise DataError(file, "is not a mapping of keys", "Write path, train, val and names.")
-    return content
+    return {key: value for key, value in content.items() if isinstance(key, str)}
 
 
 def _from_yaml(file: Path) -> YoloSource:
     content = _parse(file)
     findings = Findings()
-    parts = _parts(file, content, findings)
-    names = _names(content, file)
-    return YoloSource(file, parts, names, ".txt", read_text_labels, findings=findings)
+    return _source(file, _parts(file, content, findings), content, file, findings)
 
 
-def _parts(file: Path, content: dict[Any, Any], findings: Findings) -> dict[str, list[Path]]:
+def _source(
+    root: Path, parts: dict[str, list[Path]], content: Entries, file: Path, findings: Findings
+) -> YoloSource:
+    return YoloSource(
+        root,
+        parts,
+        _names(content, file),
+        ".txt",
+        read_text_labels,
+        num_keypoint_values=_keypoint_values(content, file),
+        has_polygons=content.get("task") in POLYGON_TASKS,
+        findings=findings,
+    )
+
+
+def _keypoint_values(content: Entries, file: Path) -> int:
+    """Values after a box: ``kpt_shape`` is the number of keypoints and of values of each."""
+    given = content.get("kpt_shape")
+    if given in (None, *NOTHING):
+        return 0
+    sides = [int(v) if isinstance(v, str) and v.isdecimal() and len(v) < 6 else 0 for v in given]
+    if len(sides) != 2 or sides[1] not in (2, 3) or sides[0] < 1:
+        found = f"kpt_shape is {readable(given, 60)}, not [number of keypoints, 2 or 3]"
+        raise DataError(file, found, "Correct it.")
+    return sides[0] * sides[1]
+
+
+def _parts(file: Path, content: Entries, findings: Findings) -> dict[str, list[Path]]:
     root = _root(file, content, findings)
     parts: dict[str, list[Path]] = {}
     for part, keys in PART_KEYS.items():
         given = next((content[key] for key in keys if content.get(key)), None)
-        places = [_place(e, root, file) for e in _entries(given, part, file)] if given else []
-        for place in places:
-            if place.exists():
+        entries = _entries(given, part, file) if given else []
+        for place in [_place(entry, root, file, findings) for entry in entries]:
+            if os.path.exists(place):
                 parts.setdefault(part, []).append(place)
             else:
                 findings.add("missing_parts", place)
@@ -148,12 +223,12 @@ def _parts(file: Path, content: dict[Any, Any], findings: Findings) -> dict[str,
     return parts
 
 
-def _root(file: Path, content: dict[str, Any], findings: Findings) -> Path:
+def _root(file: Path, content: Entries, findings: Findings) -> Path:
     given = content.get("path")
-    if given in (None, "", "."):
+    if not isinstance(given, str) or given in NOTHING:
         return file.parent
-    for root in (file.parent / str(given), Path(str(given))):
-        if root.is_dir():
+    for root in (file.parent / given, Path(given)):
+        if os.path.isdir(root):
             return root
     findings.add("replaced_roots", f"{file} (path: {given})")
     return file.parent
@@ -163,53 +238,78 @@ def _entries(given: object, part: str, file: Path) -> list[str]:
     entries = given if isinstance(given, list) else [given]
     if not all(isinstance(entry, str) for entry in entries):
         raise DataError(file, f"{part} is neither a path nor a list of paths", "Correct it.")
-    return [str(entry) for entry in entries]
+    texts = [entry for entry in entries if isinstance(entry, str)]
+    return [entry for entry in texts if entry not in NOTHING or entry == "."]
 
 
-def _place(entry: str, root: Path, file: Path) -> Path:
-    """Folder or list file of a part; Roboflow writes ``../train/images`` for ``train/images``."""
-    candidates = [root / entry, file.parent / entry]
-    if entry.startswith("../"):
-        candidates.append(root / entry[3:])
-    return next((c for c in candidates if c.exists()), candidates[0])
+def _place(entry: str, root: Path, file: Path, findings: Findings) -> Path:
+    """Folder or list file of a part; a path of another machine is found by its end (counted).
+
+    Roboflow writes ``../train/images`` for ``train/images``; nobody need be told that.
+    """
+    homes: Iterable[Path] = dict.fromkeys([root, file.parent])
+    plain = [home / entry for home in homes]
+    plain += [home / entry[3:] for home in homes if entry.startswith("../")]
+    tail = path_parts(entry)
+    moved = [home.joinpath(*tail[i:]) for i in range(len(tail)) for home in homes]
+    for candidate in (*plain, *moved):
+        if os.path.exists(candidate):
+            if candidate not in plain:
+                findings.add("moved_parts", f"{entry} -> {candidate}")
+            return candidate
+    return plain[0]
 
 
-def _names(content: dict[str, Any], file: Path) -> dict[int, str] | None:
+def _names(content: Entries, file: Path) -> dict[int, str] | None:
     given = content.get("names")
-    if given is None and isinstance(content.get("nc"), int):
-        given = [f"class_{index}" for index in range(content["nc"])]
-    if given is None:
+    count = content.get("nc")
+    if given in (None, "") and isinstance(count, str) and count.isdecimal() and len(count) < 6:
+        given = [f"class_{index}" for index in range(int(count))]
+    if given in (None, ""):
         return None
     if isinstance(given, list):
-        given = dict(enumerate(given))
+        given = {str(index): name for index, name in enumerate(given)}
     try:
-        names = {int(id_): str(name) for id_, name in given.items()}
+        names = {int(id_): name for id_, name in given.items() if isinstance(name, str)}
     except (AttributeError, TypeError, ValueError):
-        raise DataError(
-            file, "names is neither a list nor a mapping of class ids to names", "Correct it."
-        ) from None
+        names = {}
+    if not names or len(names) != len(given) or not all(0 <= i < MOST_CLASSES for i in names):
+        found = "names is neither a list nor a mapping of class ids to names"
+        raise DataError(file, found, "Correct it.")
+    if isinstance(count, str) and count.isdecimal() and count.lstrip("0") != str(len(names)):
+        found = f"nc is {readable(count, 20)}, but there are {len(names)} names"
+        raise DataError(file, found, "Correct one of them.")
     _refuse_repeated(list(names.values()), file)
     return dict(sorted(names.items()))
 
 
 def _names_from_files(path: Path, images: list[Path]) -> dict[int, str] | None:
     """Names from ``classes.txt`` and the like, in, above or in ``labels`` beside the images."""
-    folders = {path: None, path / "labels": None}
-    for parent in {image.parent for image in images}:
-        folders.update({parent: None, label_folder(parent): None})
-    if path.name in ("images", "train", "val", "test"):
-        folders.update({path.parent: None, path.parent.parent: None, path.parent / "labels": None})
-    for folder in folders:
+    folders = [path, path / "labels", path / "Labels"]
+    for parent in dict.fromkeys(image.parent for image in images):
+        folders += [parent, *label_folders(parent)]
+    name = path.name.lower()
+    if name in IMAGE_FOLDERS or part_of_folder(name):
+        folders += [path.parent, path.parent.parent, path.parent / "labels"]
+    stems = {(image.parent, image.stem.lower()) for image in images}
+    for folder in dict.fromkeys(folders):
         for name in NAME_FILES:
             file = folder / name
-            if file.is_file():
-                names = [line.strip() for line in read_lines(file) if line.strip()]
-                _refuse_repeated(names, file)
-                return dict(enumerate(names))
+            if file.is_file() and (folder, file.stem) not in stems:
+                return _class_list(file)
     return None
 
 
+def _class_list(file: Path) -> dict[int, str]:
+    names = [line.strip() for line in read_lines(file) if line.strip()]
+    _refuse_repeated(names, file)
+    return dict(enumerate(names))
+
+
 def _refuse_repeated(names: list[str], file: Path) -> None:
+    seen: set[str] = set()
     for name in names:
-        if names.count(name) > 1:
-            raise DataError(file, f"the class {name!r} is given twice", "Name each class once.")
+        if name in seen:
+            found = f"the class {readable(name)!r} is given twice"
+            raise DataError(file, found, "Name each class once.")
+        seen.add(name)

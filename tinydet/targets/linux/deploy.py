@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from tinydet.compiler import CompiledDetector
-from tinydet.data.images import IMAGE_SUFFIXES, decode_image, read_bytes
+from tinydet.data.image_files import image_suffixes
+from tinydet.data.images import decode_image, read_bytes
 from tinydet.errors import DataError, UnsupportedError
 from tinydet.targets.base import require_image_in_arena
 from tinydet.targets.linux.boards import ARCHITECTURES, LinuxBoard
@@ -23,7 +24,6 @@ THIRD_PARTY = Path(__file__).parent / "third_party"
 # What POSIX and Linux have beside C11; headers of others are not ours to warn about.
 SYSTEM_MACROS = ("-D_GNU_SOURCE", f"-I{PROGRAM}", f"-isystem{THIRD_PARTY}")
 FOLDER_ON_BOARD = "tinydet"  # below the home folder
-IMAGES_TO_SEND = (*IMAGE_SUFFIXES, ".ppm", ".pgm", ".pnm")
 SIGNAL_BASE = 128  # exit status of a shell whose command ended by signal n: this + n
 NOT_EXECUTABLE = (126, 127)
 # Exit statuses of the program, see program/main.c.
@@ -53,11 +53,11 @@ class Source:
 
     def __post_init__(self) -> None:
         for image in self.images:
-            if image.suffix.lower() not in IMAGES_TO_SEND:
+            if image.suffix.lower() not in image_suffixes():
                 raise UnsupportedError(
                     str(image),
                     image.suffix or "a file without suffix",
-                    ", ".join(IMAGES_TO_SEND),
+                    ", ".join(image_suffixes()),
                     "Convert it to PNG.",
                 )
 

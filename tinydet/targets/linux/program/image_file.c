@@ -65,7 +65,7 @@ const char *td_read_file(const char *path, uint8_t **content, size_t *bytes)
     const char *fault = NULL;
     *content = NULL;
     if (fstat(fileno(file), &facts) != 0 || !S_ISREG(facts.st_mode)) {
-        fault = "is no file";
+        fault = "is not a file";
     } else if (facts.st_size <= 0) {
         fault = "is an empty file";
     } else if (facts.st_size > (off_t)MAX_FILE_BYTES) {

@@ -1,0 +1,114 @@
+"""Label Studio's own json exports: a list of tasks, regions in percent of the picture."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from tinydet.data.input_files import number, read_json
+from tinydet.data.readers.labelme import points_of
+from tinydet.data.readers.named_boxes import around, turned
+from tinydet.data.readers.tables import Reading
+from tinydet.errors import readable
+
+FORMAT = "Label Studio"
+NOT_RESULTS = {"id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time"}
+
+Entry = dict[str, Any]
+
+
+def is_label_studio(content: object) -> bool:
+    """Whether the value of a JSON file is an export of tasks, in full or short (JSON-MIN)."""
+    if not isinstance(content, list) or not content or not isinstance(content[0], dict):
+        return False
+    first = content[0]
+    in_full = isinstance(first.get("data"), dict) and "annotations" in first
+    return in_full or "annotator" in first or ("annotation_id" in first and "image" in first)
+
+
+def read_label_studio(reading: Reading) -> None:
+    """Read one export."""
+    for number_, task in enumerate(read_json(reading.file), 1):
+        place = f"{reading.file}: task {number_}"
+        if not isinstance(task, dict):
+            reading.boxes.faults.add(place, f"{readable(task, 60)} is not a task")
+            continue
+        in_full = isinstance(task.get("data"), dict)
+        regions = list(_results(task, reading, place) if in_full else _short_results(task))
+        sizes = [(r.get("original_height"), r.get("original_width")) for r in regions]
+        height, width = next((s for s in sizes if all(s)), (None, None))
+        name = _image_name(task["data"] if in_full else task, place, reading)
+        # Without a region no size is told, and none is needed.
+        size = (number(height), number(width)) if regions else None
+        if name and reading.start_image(name, size):
+            if not regions:
+                reading.boxes.findings.add("unlabelled_images", name)
+            for region in regions:
+                _add_region(place, region, reading)
+
+
+def _image_name(data: Entry, place: str, reading: Reading) -> str | None:
+    """The key of the image is chosen by the project: ``image`` as a rule, else the one text."""
+    texts = {k: v for k, v in data.items() if isinstance(v, str) and k not in NOT_RESULTS}
+    named = texts.get("image") or texts.get("img") or texts.get("image_url")
+    if named is None and len(texts) == 1:
+        named = next(iter(texts.values()))
+    if named is None:
+        reading.boxes.faults.add(place, f"it is not clear which key of {sorted(data)} is the image")
+    return named
+
+
+def _results(task: Entry, reading: Reading, place: str) -> Iterator[Entry]:
+    """Regions of the annotation that counts: the ground truth, else the first not cancelled."""
+    given = task.get("annotations")
+    annotations = [a for a in given if isinstance(a, dict)] if isinstance(given, list) else []
+    valid = [a for a in annotations if not a.get("was_cancelled")]
+    valid.sort(key=lambda a: not a.get("ground_truth"))
+    if len(annotations) > min(len(valid), 1):
+        unused = len(annotations) - min(len(valid), 1)
+        reading.boxes.findings.add("cancelled_labels", place, unused)
+    results = valid[0].get("result") if valid else []
+    for result in results if isinstance(results, list) else []:
+        if not isinstance(result, dict):
+            reading.boxes.faults.add(place, f"{readable(result, 60)} is not a region")
+        elif isinstance(result.get("value"), dict):
+            sizes = {k: result.get(k) for k in ("original_height", "original_width")}
+            yield {**result["value"], **sizes}
+
+
+def _short_results(task: Entry) -> Iterator[Entry]:
+    for key, value in task.items():
+        if key not in NOT_RESULTS and isinstance(value, list):
+            yield from (v for v in value if isinstance(v, dict))
+
+
+def _add_region(place: str, region: Entry, reading: Reading) -> None:
+    boxes = reading.boxes
+    kind = next((k for k in region if k.endswith("labels") and isinstance(region[k], list)), None)
+    labels = region[kind] if kind else []
+    height, width = (number(region.get(f"original_{side}")) for side in ("height", "width"))
+    if kind is None or height is None or width is None:
+        boxes.findings.add("other_shapes", place)
+        return
+    if len(labels) != 1:
+        boxes.faults.add(place, f"a region with {len(labels)} labels {readable(labels, 60)}")
+        return
+    scale = width / 100, height / 100
+    x, y, w, h = (number(region.get(key)) for key in ("x", "y", "width", "height"))
+    rx, ry = (number(region.get(key)) for key in ("radiusX", "radiusY"))
+    angle = number(region.get("rotation")) or 0.0
+    if kind == "rectanglelabels" and None not in (x, y, w, h):
+        x0, y0 = x * scale[0], y * scale[1]  # type: ignore[operator]
+        box = (x0, y0, x0 + w * scale[0], y0 + h * scale[1])  # type: ignore[operator]
+        if angle:
+            boxes.findings.add("rotated_boxes", place)
+            box = turned(box, angle, (x0, y0))
+        boxes.box(place, labels[0], box)
+    elif kind == "polygonlabels" and (points := points_of(region.get("points"))):
+        scaled = [(px * scale[0], py * scale[1]) for px, py in points]
+        boxes.shape(place, labels[0], scaled)
+    elif kind == "ellipselabels" and None not in (x, y, rx, ry):
+        cx, cy, a, b = x * scale[0], y * scale[1], rx * scale[0], ry * scale[1]  # type: ignore[operator]
+        boxes.box(place, labels[0], around([(cx - a, cy - b), (cx + a, cy + b)]))
+    elif kind in ("rectanglelabels", "polygonlabels", "ellipselabels"):
+        boxes.faults.add(place, f"a region of {kind} without its finite numbers")
+    else:
+        boxes.findings.add("other_shapes", f"{place}: {kind}")

@@ -1,0 +1,141 @@
+"""Formats that are not read: recognised, named, and how to convert them."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tinydet.data.image_files import is_image_name
+from tinydet.data.input_files import open_input, read_json, text_number
+from tinydet.errors import DataError
+
+MOST_FILES = 2000  # looked at, of a folder without labels of a known format
+START_BYTES = 1 << 16
+KITTI_COLUMNS = (15, 16)
+DOTA_COLUMNS = (9, 10)
+
+FIFTYONE = "Convert it to COCO or YOLO, for instance with 'fiftyone convert' ({type})."
+ANEW = "Export it from there as COCO or YOLO."
+BY_SUFFIX = {
+    ".tfrecord": ("TFRecord", FIFTYONE.format(type="fiftyone.types.TFObjectDetectionDataset")),
+    ".tfrecords": ("TFRecord", FIFTYONE.format(type="fiftyone.types.TFObjectDetectionDataset")),
+    ".record": ("TFRecord", FIFTYONE.format(type="fiftyone.types.TFObjectDetectionDataset")),
+    ".parquet": ("Parquet", "Load it with the package datasets and save it as COCO."),
+    ".arrow": ("Arrow", "Load it with the package datasets and save it as COCO."),
+    ".jsonl": ("JSON lines", ANEW),
+    ".ndjson": ("JSON lines (Labelbox)", ANEW),
+    ".manifest": ("SageMaker manifest", "Convert it to COCO, see Ground Truth's documentation."),
+    ".mat": ("MATLAB", "Convert it to COCO or YOLO with a script."),
+    ".tar": ("tar archive", "Unpack it and give the folder."),
+    ".tgz": ("tar archive", "Unpack it and give the folder."),
+    ".gz": ("gzip archive", "Unpack it and give the folder."),
+    ".7z": ("7-Zip archive", "Unpack it and give the folder."),
+    ".rar": ("RAR archive", "Unpack it and give the folder."),
+    ".zip": ("zip archive in a folder", "Give the path of the zip itself, or unpack it."),
+}
+Advice = tuple[str, str]
+
+
+def refuse_unsupported(path: Path) -> None:
+    """Name the format of a data set that no reader has recognised.
+
+    Args:
+        path: What the user gave; exists.
+
+    Raises:
+        DataError: It is a known format that is not read; says how to convert it.
+    """
+    files = [path] if path.is_file() else list(_files(path))
+    for file in files:
+        advice = _advice(file)
+        if advice:
+            raise DataError(file, *advice)
+    if path.is_dir():
+        folders = [f for f in path.iterdir() if f.is_dir()]
+        classes = [f for f in folders if any(is_image_name(e.name) for e in f.iterdir())]
+        if len(classes) > 1 and len(classes) == len(folders):
+            found = "holds one folder of images per class and no boxes (classification)"
+            raise DataError(path, found, "A detector needs labelled boxes: draw them first.")
+
+
+def _files(root: Path) -> Iterator[Path]:
+    for index, path in enumerate(root.rglob("*")):
+        if index >= MOST_FILES:
+            return
+        if path.is_file() and not path.name.startswith(".") and not is_image_name(path.name):
+            yield path
+
+
+def _advice(file: Path) -> Advice | None:
+    suffix = file.suffix.lower()
+    if suffix in BY_SUFFIX:
+        name, remedy = BY_SUFFIX[suffix]
+        return f"is a {name} export, which is not read", remedy
+    if file.name.lower() in ("info.labels", "bounding_boxes.labels"):
+        return _is_a("an Edge Impulse export"), "Export it from Edge Impulse as COCO or YOLO."
+    try:
+        if suffix == ".json":
+            return json_advice(read_json(file, 64 << 20))
+        if suffix == ".txt":
+            return text_advice(_first_words(file))
+        if suffix == ".csv":
+            return _csv_advice(file)
+    except DataError:
+        return None
+    return None
+
+
+def _is_a(name: str) -> str:
+    return f"is {name}, which is not read"
+
+
+def json_advice(content: object) -> Advice | None:
+    """What a json is, and how to convert it; None where that is not known."""
+    if isinstance(content, list):
+        first = content[0] if content and isinstance(content[0], dict) else {}
+        notes = first.get("annotations")
+        if "imagefilename" in first or ("image" in first and isinstance(notes, list)):
+            return _is_a(
+                "a CreateML export"
+            ), "Export it as COCO or YOLO, for instance by Roboflow."
+        if "labels" in first and "name" in first:
+            return _is_a("a BDD100K file"), FIFTYONE.format(type="fiftyone.types.BDDDataset")
+    if not isinstance(content, dict):
+        return None
+    if "_via_img_metadata" in content or any(
+        isinstance(value, dict) and "regions" in value and "filename" in value
+        for value in list(content.values())[:20]
+    ):
+        return _is_a("a VIA (VGG Image Annotator) project"), "Export it there as COCO."
+    if content.get("type") == "bounding-box-labels" or "boundingBoxes" in content:
+        return _is_a("an Edge Impulse export"), "Export it from Edge Impulse as COCO or YOLO."
+    if "objects" in content and "size" in content and "tags" in content:
+        return _is_a("a Supervisely annotation"), "Export it from Supervisely as COCO or YOLO."
+    if "item" in content and "annotations" in content:
+        return _is_a("a V7 Darwin file"), "Export it from V7 as COCO or YOLO."
+    return None
+
+
+def text_advice(words: Sequence[str]) -> Advice | None:
+    """What a label line is that is no YOLO line, and how to convert it."""
+    numbers = [text_number(word) is not None for word in words]
+    if len(words) in KITTI_COLUMNS and not numbers[0] and all(numbers[1:]):
+        convert = FIFTYONE.format(type="fiftyone.types.KITTIDetectionDataset")
+        return _is_a("a KITTI label file"), convert
+    if len(words) in DOTA_COLUMNS and all(numbers[:8]) and not numbers[8]:
+        return _is_a("a DOTA label file"), "Convert it to YOLO, for instance with Ultralytics."
+    return None
+
+
+def _first_words(file: Path) -> list[str]:
+    with open_input(file) as stream:
+        return stream.read(START_BYTES).decode("utf-8", "replace").partition("\n")[0].split()
+
+
+def _csv_advice(file: Path) -> Advice | None:
+    with open_input(file) as stream:
+        header = stream.read(START_BYTES).decode("utf-8", "replace").split("\n")[0]
+    if "region_shape_attributes" in header:
+        return _is_a("a VIA (VGG Image Annotator) export"), "Export it there as COCO."
+    if file.stem.lower().endswith("_classes"):
+        found = "holds one class per image and no boxes (classification)"
+        return found, "A detector needs labelled boxes: export the set for object detection."
+    return None

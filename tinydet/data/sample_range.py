@@ -1,0 +1,66 @@
+"""From samples of any depth to 8-bit RGB, by the range that the file states."""
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+BITS_PER_SAMPLE, MAX_SAMPLE, SAMPLE_FORMAT, S_MAX_SAMPLE = 258, 281, 339, 341  # TIFF 6.0 tags
+SIGNED = 2
+BYTE = 255
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """A decoded picture as 8-bit RGB.
+
+    Gray of more than 8 bits is scaled by its range: the largest value that the file states (TIFF's
+    MaxSampleValue and SMaxSampleValue), else the largest that its number of bits can hold. Gray in
+    fractions without such a statement goes from 0 to 1, or where a value is larger from 0 to 255.
+
+    Args:
+        image: A loaded picture of any mode.
+
+    Raises:
+        ValueError: Fractions that reach beyond 255, without a stated range.
+    """
+    if image.mode == "RGB":
+        return image
+    if image.mode.startswith("I") or image.mode == "F":
+        return Image.fromarray(_to_bytes(np.asarray(image), image)).convert("RGB")
+    if image.mode == "P" and "transparency" in image.info:
+        image = image.convert("RGBA")  # straight to RGB, Pillow warns
+    return image.convert("RGB")
+
+
+def _to_bytes(samples: npt.NDArray[np.generic], image: Image.Image) -> npt.NDArray[np.uint8]:
+    if image.mode == "F":
+        values = np.nan_to_num(samples.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+        top = _stated(image) or (1.0 if values.max(initial=0.0) <= 1 else float(BYTE))
+        if values.max(initial=0.0) > max(top, BYTE):
+            raise ValueError("fractions beyond 255 without a range (TIFF tag SMaxSampleValue)")
+        return np.clip(np.round(values * BYTE / top), 0, BYTE).astype(np.uint8)
+    largest = int(_stated(image) or _by_bits(image))
+    whole = samples.astype(np.int64)
+    # The upper 8 bits, as for every format of 16 bits; other ranges are rounded.
+    scaled = whole >> 8 if largest == 0xFFFF else (whole * BYTE + largest // 2) // largest
+    return np.clip(scaled, 0, BYTE).astype(np.uint8)
+
+
+def _stated(image: Image.Image) -> float | None:
+    for tag in (S_MAX_SAMPLE, MAX_SAMPLE):
+        value = _tag(image, tag)
+        if isinstance(value, int | float) and value > 0:
+            return float(value)
+    return None
+
+
+def _by_bits(image: Image.Image) -> int:
+    bits = _tag(image, BITS_PER_SAMPLE)
+    if not isinstance(bits, int) or not 8 <= bits <= 32:
+        bits = 16  # PNG, PGM and JPEG 2000 of more than 8 bits come scaled to 16
+    return (1 << (bits - (_tag(image, SAMPLE_FORMAT) == SIGNED))) - 1
+
+
+def _tag(image: Image.Image, tag: int) -> object:
+    tags = getattr(image, "tag_v2", {})
+    value = tags.get(tag)
+    return value[0] if isinstance(value, tuple) and value else value
