@@ -28,17 +28,17 @@ positional arguments:
     run       execute the operation_mode of a configuration
     train     train a float model on a folder of labelled images
     tune      search for the configuration with the best AP, optionally under a RAM limit
-    quantize  make the int8 .tflite of a float model
-    evaluate  measure AP of a .keras or .tflite model, or compare two
+    quantize  convert a float model to an int8 .tflite file
+    evaluate  measure the AP of a .keras or .tflite model, or compare two
     predict   find objects in images, a video or a camera
-    compile   translate an int8 .tflite to plain C
+    compile   translate an int8 .tflite file to plain C
     footprint
               show RAM, flash and suitable boards, of a model or before training
     benchmark
               count instructions per operator, or measure the time on a board
-    deploy    firmware project, program on a Linux board, or web page
+    deploy    make a firmware project, a Linux program or a web page
     data      check, generate or label a data set
-    report    write report.html of a run folder again
+    report    write the report.html of a run folder again
     demo      generate a data set, train, quantize, evaluate, predict, report
     doctor    show versions, backend and tools found
 
@@ -46,8 +46,8 @@ options:
   -h, --help  show this help message and exit
   --version   print the version and exit
 
-Start with 'tinydet init DATA', edit user_config.yaml, and 'tinydet run --config user_config.yaml';
-or see it all with 'tinydet demo'.
+Start with 'tinydet init DATA', edit user_config.yaml, then run 'tinydet run --config
+user_config.yaml'; or try everything with 'tinydet demo'.
 """
 
 

@@ -95,8 +95,8 @@ def build_parser() -> Parser:
         prog="tinydet",
         description="SSD MobileNetV2 FPN-lite detectors for microcontrollers: train, quantize to "
         "int8, evaluate, predict, compile to C, deploy.",
-        epilog="Start with 'tinydet init DATA', edit user_config.yaml, and "
-        "'tinydet run --config user_config.yaml'; or see it all with 'tinydet demo'.",
+        epilog="Start with 'tinydet init DATA', edit user_config.yaml, then run "
+        "'tinydet run --config user_config.yaml'; or try everything with 'tinydet demo'.",
     )
     parser.add_argument("--version", action=_Version, help="print the version and exit")
     parsers = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)

@@ -11,7 +11,7 @@ COMMAND = Command(
 )
 TOOLS = {
     "arm-none-eabi-gcc": "cross compiler for Cortex-M",
-    "qemu-system-arm": "emulator of a whole board",
+    "qemu-system-arm": "emulator of a complete board",
     "gdb-multiarch": "debugger for boards",
     "ssh": "embedded Linux boards",
 }

@@ -57,5 +57,5 @@ def _confidence(document: Document) -> None:
     document.warn(
         key,
         f"{confidence:g} is used for prediction and pictures. AP is computed from all detections "
-        f"with a score of {AP_SCORE} or more, unless evaluation.score_threshold says otherwise.",
+        f"with a score of {AP_SCORE} or more, unless evaluation.score_threshold is set.",
     )

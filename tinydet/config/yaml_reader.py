@@ -138,7 +138,7 @@ class _Walker:
         if len(key) > MAX_DEPTH:
             raise TooLargeError(f"is nested more than {MAX_DEPTH} deep")
         if self.nodes > MAX_NODES:
-            raise TooLargeError(f"holds more than {MAX_NODES:,} values")
+            raise TooLargeError(f"contains more than {MAX_NODES:,} values")
         if not node.tag.startswith("tag:yaml.org,2002:") or "python" in node.tag:
             supported = "values without a tag"
             self.document.lose(key, f"the tag {node.tag}", supported, "Remove the tag.")

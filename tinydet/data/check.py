@@ -166,7 +166,7 @@ def format_check(report: dict[str, Any]) -> str:
     if not report["has_train_part"]:
         lines.append("WARNING: there is no train part, so there is nothing to train on")
     if not report["boxes"]:
-        lines.append("WARNING: there is not one box: a detector cannot be trained on this")
+        lines.append("WARNING: there are no boxes, so a detector cannot be trained on this data")
     names = [readable(c["name"], MAX_NAME) for c in report["classes"]]
     width = max(map(len, names), default=0)
     lines += [

@@ -99,5 +99,5 @@ def _files(root: str, findings: Findings) -> Iterator[Path]:
             else:
                 yield Path(path)
     for suffix, paths in sorted(undecodable.items()):
-        what = f"{len(paths)} {suffix}, as {paths[0]}"
+        what = f"{len(paths)} {suffix}, such as {paths[0]}"
         findings.add("undecodable_pictures", what, len(paths))

@@ -21,11 +21,11 @@ MOST_TEXT_BYTES = 16 * MIB  # labels of one image, a list of images, a descripti
 MOST_TABLE_BYTES = 4 << 30  # labels of a whole data set
 REPLACE = "Replace the file or remove it from the data set."
 KINDS = {
-    stat.S_ISDIR: "is a folder, no file",
-    stat.S_ISFIFO: "is a named pipe, no file",
-    stat.S_ISSOCK: "is a socket, no file",
-    stat.S_ISCHR: "is a device, no file",
-    stat.S_ISBLK: "is a device, no file",
+    stat.S_ISDIR: "is a folder, not a file",
+    stat.S_ISFIFO: "is a named pipe, not a file",
+    stat.S_ISSOCK: "is a socket, not a file",
+    stat.S_ISCHR: "is a device, not a file",
+    stat.S_ISBLK: "is a device, not a file",
 }
 
 
@@ -43,7 +43,7 @@ def read_input(path: Path, most_bytes: int = MOST_IMAGE_BYTES, remedy: str = REP
     with open_input(path, remedy) as stream:
         size_bytes = os.fstat(stream.fileno()).st_size
         if size_bytes > most_bytes:
-            found = f"has {size_bytes / MIB:.0f} MiB, more than such a file can need"
+            found = f"has {size_bytes / MIB:.0f} MiB, more than any such file needs"
             raise DataError(path, f"{found} ({most_bytes / MIB:.0f} MiB)", remedy)
         try:
             return stream.read(most_bytes)
@@ -75,9 +75,9 @@ def open_input(path: Path, remedy: str = REPLACE) -> Iterator[BinaryIO]:
 def unreadable(path: object, error: Exception, remedy: str) -> DataError:
     """The error of a file or folder that the system refuses to read, with advice that helps."""
     if isinstance(error, IsADirectoryError):
-        return DataError(path, "is a folder, no file", remedy)
+        return DataError(path, "is a folder, not a file", remedy)
     if isinstance(error, PermissionError):
-        remedy = "Give yourself the right to read it, or choose another path."
+        remedy = "Correct its permissions, or choose another path."
     what = getattr(error, "strerror", None) or error
     return DataError(path, f"cannot be read ({what})", remedy)
 
@@ -114,7 +114,7 @@ def read_json(path: Path, most_bytes: int = MOST_TABLE_BYTES) -> Any:
     try:
         return json.loads(content)
     except RecursionError:
-        found = "is not valid JSON that can be read (nested too deeply)"
+        found = "is JSON that cannot be read (nested too deeply)"
     except (ValueError, MemoryError) as error:  # of what is not a number, too: too many digits
         found = f"is not valid JSON ({readable(error)})"
     raise DataError(path, found, "Export the labels again.")
@@ -157,7 +157,7 @@ def read_xml(path: Path, most_bytes: int = MOST_TEXT_BYTES) -> ET.Element:
     try:
         text = _xml_text(content)
         if "<!ENTITY" in text:
-            raise ValueError("it declares entities, which are not read")  # noqa: TRY301
+            raise ValueError("it declares entities, which are not supported")  # noqa: TRY301
         root = ET.fromstring(text)
     except (ET.ParseError, ValueError, RecursionError, MemoryError) as error:
         found = f"is not readable XML ({readable(error)})"

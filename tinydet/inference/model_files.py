@@ -157,7 +157,7 @@ def _spec_beside(path: Path) -> DetectorSpec:
     if not beside.is_file():
         raise ModelFileError(
             path,
-            f"there is no {DETECTOR_FILE} beside it that tells its classes and preprocessing",
+            f"there is no {DETECTOR_FILE} next to it with its classes and preprocessing",
             "Give a configuration with dataset.class_names and preprocessing, or copy the "
             f"{DETECTOR_FILE} of the model into its folder.",
         )

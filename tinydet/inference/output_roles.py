@@ -143,7 +143,7 @@ def _no_detector(
     names = f"{num_classes} class name" + ("s" if num_classes != 1 else "")
     scores = _scores_of_other_classes([shape[-1] if shape else 0 for shape in shapes])
     remedy = (
-        f"This model has {scores - 1} classes: give as many class_names."
+        f"This model has {scores - 1} classes: give that many class_names."
         if scores and scores != num_classes + 1
         else "Give a detector: scores, box deltas and anchors, joined or as separate outputs."
     )

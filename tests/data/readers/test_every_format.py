@@ -142,7 +142,7 @@ def test_a_damaged_zip(tmp_path, monkeypatch, example):
     start = info.header_offset + 30 + len(info.filename)
     for damaged in (content[: len(content) // 2], content[:start] + b"xxxx" + content[start + 4 :]):
         path.write_bytes(damaged)
-        with pytest.raises(DataError, match="no zip file that can be read"):
+        with pytest.raises(DataError, match="not a readable zip file"):
             load_dataset(path)
     assert not any((tmp_path / "cache").rglob("*.png"))
 

@@ -592,7 +592,7 @@ def test_named_pipes_do_not_hang(tmp_path, writers):
         load_dataset(tmp_path)
     (tmp_path / "b.txt").unlink()
     report = check_dataset(load_dataset(tmp_path))
-    assert [u["fault"] for u in report["unreadable"]] == ["is a named pipe, no file"]
+    assert [u["fault"] for u in report["unreadable"]] == ["is a named pipe, not a file"]
 
 
 def test_a_folder_that_may_not_be_read(tmp_path, monkeypatch):

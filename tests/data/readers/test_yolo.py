@@ -157,7 +157,7 @@ def test_polygon_is_read_as_its_box(tmp_path, writers):
         ("0 0.5 0.5 0.1 0.1 0.9", "6 columns instead of 5"),
         ("cat 0.5 0.5 0.1 0.1", "'cat' is not a number"),
         ("0 0.5 0.5 -0.1 0.1", "width or height is negative"),
-        ("0 120 80 40 30", "a value is no fraction of the image.*pixels"),
+        ("0 120 80 40 30", "a value is not a fraction of the image.*pixels"),
     ],
 )
 def test_faulty_line_is_named(tmp_path, writers, line, fault):
@@ -191,8 +191,8 @@ def test_label_file_that_is_no_text(tmp_path, writers):
         ("train: [images", "cannot be read"),
         ("- train", "is not a mapping"),
         ("train: images/none\nnames: [a]", "names no images that exist"),
-        ("train: {a: b}\nnames: [a]", "train is no path"),
-        ("train: images\nnames: {a: 0}", "names is no list"),
+        ("train: {a: b}\nnames: [a]", "train is neither a path"),
+        ("train: images\nnames: {a: 0}", "names is neither a list"),
         ("train: images\nnames: [a, b, a]", "class 'a' is given twice"),
     ],
 )

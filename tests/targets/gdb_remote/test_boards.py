@@ -251,7 +251,7 @@ def test_a_core_that_does_not_obey(image, monkeypatch):
     monkeypatch.setattr(client, "HALT_S", 0.1)
     with (
         FakeBoard(program=lambda _: None, ignored=(b"\x03",)) as board,
-        pytest.raises(BoardError, match=r"not done after 0\.1 s and cannot be halted"),
+        pytest.raises(BoardError, match=r"did not finish within 0\.1 s and cannot be halted"),
     ):
         benchmark_via_gdb(image, HOST, board.port, timeout_s=0.1)
 
@@ -283,5 +283,7 @@ def test_an_image_without_self_test(tmp_path, stand_in):
     from tinydet.targets import CortexMTarget
 
     path = CortexMTarget("cortex-m7").link(stand_in.model(), tmp_path)
-    with pytest.raises(BoardError, match=r"is no self-test firmware \(no td_self_test_result\)"):
+    with pytest.raises(
+        BoardError, match=r"is not a self-test firmware \(it has no td_self_test_result\)"
+    ):
         benchmark_via_gdb(path, HOST, 1)

@@ -72,6 +72,8 @@ class TestQemu:
             benchmark_via_gdb(elf("FAULT"), HOST, qemu_board)
 
     def test_an_endless_program_is_halted(self, elf, qemu_board):
-        with pytest.raises(BoardError, match=r"not done after 0\.3 s; it is in td_endless_kernel"):
+        with pytest.raises(
+            BoardError, match=r"did not finish within 0\.3 s; it is in td_endless_kernel"
+        ):
             benchmark_via_gdb(elf("LOOP"), HOST, qemu_board, timeout_s=0.3)
         check_timing(benchmark_via_gdb(elf(), HOST, qemu_board, clock_hz=CLOCK_HZ))

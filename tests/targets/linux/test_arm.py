@@ -138,7 +138,7 @@ def test_the_size_is_that_of_the_driver(arm):
     ("code", "options", "message"),
     [
         ("MJPG", {}, "has no format that the detector reads"),
-        ("YUYV", {"capabilities": CAPTURE}, "is no camera"),
+        ("YUYV", {"capabilities": CAPTURE}, "is not a camera"),
         ("YUYV", {}, "delivers no frames (waited 5 s)"),
     ],
 )

@@ -192,7 +192,7 @@ def test_a_stream_is_the_files_that_are_in_it(native, tmp_path):
 def test_a_broken_stream_is_refused(native, content):
     status, _, complaint = run(native, "--stream", content=content)
     assert status == 3
-    assert "no stream of images" in complaint
+    assert "not a stream of images" in complaint
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_no_camera_is_said(native):
     )
     status, _, complaint = run(native, "--camera", "/dev/null")
     assert status == 3
-    assert complaint.startswith("/dev/null: is no camera (")
+    assert complaint.startswith("/dev/null: is not a camera (")
 
 
 def test_benchmark_gives_a_line_per_run(native, tmp_path):

@@ -137,7 +137,7 @@ def fits_table(footprints: Sequence[tuple[Subject, Footprint]]) -> Table:
         verdicts = [_verdict(fit(board, footprint)) for _, footprint in footprints]
         rows.append((Cell(board.name), Cell(board.core), *map(Cell, verdicts)))
     return Table(
-        "Which board takes which model",
+        "Which model fits which board",
         "KiB. Based on the sizes in the boards' documentation; the arena must be contiguous, and "
         "nothing is reserved for the rest of the application.",
         ("board", "core", *heads),

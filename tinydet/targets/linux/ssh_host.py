@@ -84,7 +84,7 @@ def connection_error(host: SshHost, complaint: str) -> RemoteError:
             return RemoteError(host.address, found, remedy.format(by_hand=host.by_hand()))
     lines = complaint.splitlines()
     found = f"the connection failed ({lines[-1] if lines else 'ssh gave no reason'})"
-    return RemoteError(host.address, found, f"See what this says: {host.by_hand()} -v")
+    return RemoteError(host.address, found, f"Look at the output of: {host.by_hand()} -v")
 
 
 # What the client says -> what it means, what to do. The first that fits counts.
