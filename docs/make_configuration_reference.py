@@ -289,16 +289,16 @@ def _snake(schedule: str) -> str:
 
 
 FUNCTION_MEANINGS = {
-    "random_mosaic": "The picture and parts of three others, side by side; must come first. "
+    "random_mosaic": "Combines parts of the picture and of three others; must come first. "
     "`center` is the point where the four meet, fractions of the sides; `scale` 1 keeps the size "
     "of the objects.",
-    "random_hue": "Offset to the hue; 1 is the whole colour circle.",
-    "random_saturation": "Offset to the saturation.",
-    "random_value": "Offset to the value (brightness).",
-    "random_shear": "Sheared along x, then along y; the factor is a fraction of a full turn.",
-    "random_shear_x": "Sheared along x; the factor is a fraction of a full turn.",
-    "random_shear_y": "Sheared along y; the factor is a fraction of a full turn.",
-    "random_rectangle_erasing": "Rectangles are painted over the picture; boxes are not changed.",
+    "random_hue": "Adds an offset to the hue; 1 is the whole colour circle.",
+    "random_saturation": "Adds an offset to the saturation.",
+    "random_value": "Adds an offset to the value (brightness).",
+    "random_shear": "Shears the picture along x, then y; the factor is a fraction of a full turn.",
+    "random_shear_x": "Shears the picture along x; the factor is a fraction of a full turn.",
+    "random_shear_y": "Shears the picture along y; the factor is a fraction of a full turn.",
+    "random_rectangle_erasing": "Paints rectangles over the picture; boxes are not changed.",
 }
 KEY_MEANINGS_2024 = {
     "rotation": "degrees, positive or negative",

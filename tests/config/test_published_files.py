@@ -158,8 +158,8 @@ def test_benchmarking_needs_a_board_and_an_int8_model(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         load(tmp_path, text + "operation_mode: benchmarking\n")
     assert caught.value.findings == [
-        "user_config.yaml:1 benchmarking.board: is missing (expected: the name of a board). Add it: "
-        "operation_mode benchmarking needs it.",
+        "user_config.yaml:1 benchmarking.board: is missing (expected: the name of a board). "
+        "Add it: operation_mode benchmarking needs it.",
         "user_config.yaml:1 general.model_path: 'm.keras' (.keras) is not supported (supported: "
         ".tflite). Give a model of this kind for operation_mode benchmarking.",
     ]
