@@ -43,7 +43,7 @@ TEMPLATE = """\
 #
 @NOTE@#
 # @EPOCHS@ epochs take @SLOW@ hours at 60 images/s, @FAST@ hours at 1000 (see the progress bar).
-# Several GPUs, decoded images on disk: docs/scale.md. Without a network, give the backbone as a file:
+# Several GPUs, decoded images on disk: docs/scale.md. Without a network, give the backbone's file:
 #   training.model.pretrained_weights=mobilenet_v2_..._notop.weights.h5
 operation_mode: chain_tqe
 
