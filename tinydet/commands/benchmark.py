@@ -107,19 +107,20 @@ def benchmark(
 
     Args:
         model: See ``tinydet.compile``.
-        output: Gets ``benchmark.json`` and all builds.
-        target: Emulated core, where no board is named; None: ``cortex-m7``.
-        board: A board by its name. Of a microcontroller the core is counted and the fit is told;
-            with ``via`` it is timed. A Linux board needs ``host``.
+        output: Folder for ``benchmark.json`` and all builds.
+        target: Emulated core, if no board is given; None: ``cortex-m7``.
+        board: Name of a board. For a microcontroller, the instructions are counted on its core and
+            the result says whether the model fits; with ``via`` the time is measured. A Linux board
+            needs ``host``.
         via: ``gdb://HOST:PORT`` of a GDB server with the board behind it.
-        clock_mhz: With ``via``: clock of the core, to tell milliseconds; > 0.
-        delegate: Of a Linux board: library that takes the network over in its own runtime.
-        image: What to run on; None takes noise.
+        clock_mhz: With ``via``: clock of the core, to report milliseconds; > 0.
+        delegate: For a Linux board: delegate library for the runtime on the board.
+        image: Input image; None uses noise.
         host: ``user@address`` of a Linux board.
-        port: Of SSH; None: 22, or what ``ssh_config`` says.
+        port: SSH port; None: that of ``ssh_config``, else 22.
         identity: Private key file; None: agent and ``ssh_config``.
-        folder: On the Linux board; None: ``tinydet``, below the home folder.
-        input_mode: This and the others as of ``tinydet.compile``.
+        folder: Folder on the Linux board; None: ``tinydet`` in the home folder.
+        input_mode: This option and the following: see ``tinydet.compile``.
         optimize: See there.
         ram_limit_bytes: See there.
         class_names: See there.

@@ -23,9 +23,9 @@ class Diagnosis(Result):
 
     Attributes:
         machine: System and processor.
-        cores: Of the processor.
+        cores: Number of processor cores.
         versions: Package -> version; None: not installed.
-        backend: What trains here, or why nothing does.
+        backend: What trains on this machine, or why nothing does.
         tools: Optional program -> its path; None: not found.
     """
 

@@ -73,11 +73,11 @@ COMMAND = Command(
 
 @dataclass(frozen=True)
 class FootprintResult(Result):
-    """What a network takes, and where it fits.
+    """Memory of a network, and where it fits.
 
     Attributes:
         footprint: RAM and flash, item by item.
-        untrained: It is that of random weights: training can only make channels constant.
+        untrained: Whether it is that of random weights; training can only make channels constant.
     """
 
     footprint: "Footprint"
@@ -121,11 +121,12 @@ def footprint(
     Args:
         model: See ``tinydet.compile``; None: before training.
         target: ``cortex-m4``, ``cortex-m7`` or ``cortex-m33``.
-        config: Before training: says which network; None takes the defaults of ``tinydet init``.
+        config: Before training: configuration of the network; None uses the defaults of ``tinydet
+            init``.
         alpha: Before training: width of the backbone.
         input_size: Before training: ``(height, width)``, pixels.
-        num_classes: Before training; None takes the classes of the configuration, else one.
-        input_mode: This and the others as of ``tinydet.compile``.
+        num_classes: Before training; None uses the classes of the configuration, else one.
+        input_mode: This option and the following: see ``tinydet.compile``.
         optimize: See there.
         ram_limit_bytes: See there.
         class_names: See there.

@@ -39,7 +39,7 @@ def init(
     """Write a commented ``user_config.yaml``.
 
     Args:
-        data: The data set that it is for; None leaves the place open.
+        data: The data set to name in it; None leaves the path open.
         output: File to write.
         force: Overwrite an existing file.
 

@@ -61,12 +61,12 @@ class PredictResult(Result):
 
     Attributes:
         predictions: One per image or frame, in order; empty for a camera without ``max_frames``.
-        class_names: Of the detector.
-        num_images: Images or frames that were looked at.
-        num_detections: Objects found in them.
+        class_names: Class names of the detector.
+        num_images: Number of images or frames processed.
+        num_detections: Number of objects found in them.
         unreadable: Files that could not be read, as ``"path: what is wrong"``.
-        was_interrupted: Stopped by Ctrl-C; what was done until then is kept.
-        output: Folder with the results, None where nothing was written.
+        was_interrupted: Whether Ctrl-C stopped it; the results until then are kept.
+        output: Folder with the results; None if nothing was written.
         text: What the command prints.
     """
 
@@ -115,9 +115,9 @@ def predict(
     max_frames: int | None = None,
     class_names: Sequence[str] | None = None,
 ) -> PredictResult:
-    """Detect objects in images, a video or what a camera sees.
+    """Detect objects in images, a video or the frames of a camera.
 
-    Into the output folder go ``predictions.jsonl``, one JSON object per image or frame, and the
+    The output folder gets ``predictions.jsonl``, one JSON object per image or frame, and the
     drawn pictures; see ``tinydet.prediction.predict``.
 
     Args:
@@ -125,11 +125,11 @@ def predict(
         source: An image file; a folder; a pattern; a list of these; a video file; or a camera,
             as ``"camera:0"``.
         output: Folder for the results, created; None writes nothing.
-        postprocess: Thresholds; None takes those of the detector.
+        postprocess: Thresholds; None uses those of the detector.
         score_threshold: Replaces the score threshold, in [0, 1].
         draw: Whether to write drawn pictures.
         max_frames: Stop a video or camera after this many frames, >= 1; None: at its end.
-        class_names: Of a model without ``detector.json``, in the order of its outputs.
+        class_names: For a model without ``detector.json``: class names in the order of its outputs.
 
     Returns:
         Predictions and counts.

@@ -77,16 +77,16 @@ def train(
 
     Args:
         data: Folder, ``data.yaml`` or COCO json of the labelled images.
-        output: The run folder; None makes a dated one below ``experiments_outputs``.
-        validation: Data set to validate on; None takes the validation part, or a share.
-        class_names: What to learn; None takes all classes of the data set.
+        output: The run folder; None makes a dated folder in ``experiments_outputs``.
+        validation: Validation data set; None uses the validation part, or a share of the data.
+        class_names: Classes to learn; None uses all classes of the data set.
         input_size: ``(height, width)`` of the network, pixels; None: 192 x 192.
         alpha: Width of the backbone; None: 0.35.
         epochs: Passes over the data set; None: 100. The learning-rate schedule is fitted to it.
         batch_size: Images per step; None: 32.
         pretrained: ``imagenet``, a detector by name or file, a weights file of the backbone, or
             ``None`` for random weights; None: ``imagenet``.
-        overrides: Laid over the configuration that follows from the rest.
+        overrides: Changes to the resulting configuration.
 
     Returns:
         Model, figures and report.

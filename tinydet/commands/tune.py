@@ -43,13 +43,13 @@ COMMAND = Command(
 
 @dataclass(frozen=True)
 class TuneResult(Result):
-    """What a search has found.
+    """Results of a search.
 
     Attributes:
-        best_ap: AP of the best trial, in [0, 1]; None where no trial has come to its end.
+        best_ap: AP of the best trial, in [0, 1]; None if no trial has finished.
         best_trial: Its number.
         best_values: Key of the configuration -> value.
-        best_arena_bytes: Its activation RAM, where a limit was given.
+        best_arena_bytes: Its activation RAM, if a limit was given.
         trials: All proposals so far.
         best_file: The best configuration, ready to run.
         picture: AP over the values of each key.
@@ -90,13 +90,13 @@ def tune(
     Args:
         config: Configuration of the trials, a YAML file.
         output: Folder of the search; an existing one is continued.
-        trials: Finished or stopped trials in the end, those of earlier calls included.
-        epochs: Of a trial; None takes those of the configuration.
-        space: YAML of what is searched; None takes learning rate, weight decay, anchors, loss,
-            and with a limit of RAM alpha and input size.
-        ram_limit_bytes: Most activation RAM of the compiled network; None for any.
-        seed: Of the proposals.
-        overrides: Laid over the configuration.
+        trials: Total number of finished or stopped trials, including those of earlier calls.
+        epochs: Epochs per trial; None uses those of the configuration.
+        space: YAML file with the search space; None searches learning rate, weight decay, anchors,
+            loss, and with a RAM limit alpha and input size.
+        ram_limit_bytes: Limit of activation RAM of the compiled network; None: no limit.
+        seed: Seed of the proposals.
+        overrides: Changes to the configuration.
 
     Raises:
         TinydetError: See ``tinydet.search.search``.
