@@ -211,12 +211,12 @@ def test_a_calibration_set_is_required(tmp_path: Path) -> None:
         (b'a: "\\UFFFFFFFF"', "is not valid YAML"),
         (b"? " * 5000, "nest"),
         (b"a: &a {" + b",".join(b"k%d: 1" % i for i in range(300)) + b"}\n"
-         + b"".join(b"c%d: {<<: *a}\n" % i for i in range(200)), "holds more than 20,000 values"),
+         + b"".join(b"c%d: {<<: *a}\n" % i for i in range(200)), "contains more than 20,000 values"),
         (b"x" * 2_000_000, "too large for a configuration"),
         (b"a: &a [1,1,1,1,1,1,1,1]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a]\n"
          b"c: &c [*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c]\n"
          b"e: &e [*d,*d,*d,*d,*d,*d,*d,*d]\nf: [*e,*e,*e,*e,*e,*e,*e,*e]\n",
-         "holds more than 20,000 values. Give a smaller file, without YAML aliases."),
+         "contains more than 20,000 values. Give a smaller file, without YAML aliases."),
     ],
 )  # fmt: skip
 def test_a_file_that_is_no_configuration(tmp_path: Path, content: bytes, sentence: str) -> None:

@@ -114,7 +114,7 @@ def read_json(path: Path, most_bytes: int = MOST_TABLE_BYTES) -> Any:
     try:
         return json.loads(content)
     except RecursionError:
-        found = "is JSON that cannot be read (nested too deeply)"
+        found = "is not valid JSON (nested too deeply)"
     except (ValueError, MemoryError) as error:  # of what is not a number, too: too many digits
         found = f"is not valid JSON ({readable(error)})"
     raise DataError(path, found, "Export the labels again.")

@@ -175,7 +175,7 @@ def test_classes_by_number_cannot_be_joined(tmp_path, example):
     yolo(tmp_path / "one", {"train": example["train"]})
     darknet(tmp_path / "two", {"train": example["val"]})
     (tmp_path / "two/obj.names").unlink()
-    with pytest.raises(DataError, match="by number only"):
+    with pytest.raises(DataError, match="without names"):
         load_dataset([tmp_path / "one", tmp_path / "two"])
     joined = load_dataset([tmp_path / "one", tmp_path / "two"], NAMES)
     assert as_read(joined) == as_written([*example["train"], *example["val"]], darknet)

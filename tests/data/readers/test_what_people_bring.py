@@ -156,14 +156,14 @@ def test_images_of_two_parts_are_counted(tmp_path, writers):
     [finding] = [f for f in report["findings"] if f["kind"] == "shared_images"]
     assert finding["count"] == 2
     assert report["parts"] == {"train": 2, "val": 2}
-    assert "2 images that another part" in format_check(report)
+    assert "2 images that also occur in another part" in format_check(report)
 
 
 def test_no_box_anywhere_is_said_loudly(tmp_path, writers):
     picture(writers, tmp_path, "a.png")
     writers.text(tmp_path / "a.txt", "")
     text = format_check(check_dataset(load_dataset(tmp_path, ["a"])))
-    assert "WARNING: there is not one box" in text
+    assert "WARNING: there are no boxes" in text
 
 
 def test_labels_beside_the_images_and_an_empty_labels_folder(tmp_path, writers):
@@ -600,7 +600,7 @@ def test_a_folder_that_may_not_be_read(tmp_path, monkeypatch):
         raise PermissionError(13, "Permission denied", str(tmp_path))
 
     monkeypatch.setattr("pathlib.Path.iterdir", refuse)
-    with pytest.raises(DataError, match=r"Permission denied\)\. Give yourself the right to read"):
+    with pytest.raises(DataError, match=r"Permission denied\)\. Correct its permissions"):
         load_dataset(tmp_path)
 
 

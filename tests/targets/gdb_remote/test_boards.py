@@ -90,7 +90,7 @@ def test_registers_are_found_by_the_description_of_the_core(image):
 @pytest.mark.parametrize(
     ("xml", "found"),
     [
-        ("<target><architecture>riscv:rv32</architecture></target>", "no Cortex-M but riscv:rv32"),
+        ("<target><architecture>riscv:rv32</architecture></target>", "not a Cortex-M but riscv:rv32"),
         ("<target><architecture>arm</architecture></target>", "the core is not a Cortex-M"),
         ("<target>", "describes its core in a way that cannot be read"),
     ],
@@ -260,7 +260,7 @@ def test_a_core_that_does_not_obey(image, monkeypatch):
     ("content", "found"),
     [
         (b"", "is not an ELF file"),
-        (b"\x7fELF\x02\x01" + bytes(100), "another processor"),
+        (b"\x7fELF\x02\x01" + bytes(100), "not a program for a Cortex-M"),
         (
             b"\x7fELF\x01\x01\x01" + bytes(11) + b"\x28\x00" + bytes(90),
             "cannot be used as firmware",

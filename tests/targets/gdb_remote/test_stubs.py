@@ -26,7 +26,7 @@ def test_timing_on_an_emulated_core(elf, emulated_board):
 
 
 def test_a_wrong_result_names_the_operator(elf, emulated_board):
-    with pytest.raises(BoardError, match="self-test failed: operator 'block_3_expand' gives"):
+    with pytest.raises(BoardError, match="self-test failed: operator 'block_3_expand' differs"):
         benchmark_via_gdb(elf("DIFFER"), HOST, emulated_board)
 
 
