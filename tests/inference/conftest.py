@@ -11,6 +11,7 @@ import flatbuffers
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
+from flatbuffers import flexbuffers
 
 from tinydet.anchors import make_anchors
 from tinydet.config.detector_spec import AnchorSpec, DetectorSpec, PreprocessSpec
@@ -65,6 +66,19 @@ class Graph:
         self.graph.operators.append(operator)
         return output
 
+    def custom(self, name, inputs, outputs, options):
+        self.model.operatorCodes.append(
+            schema.OperatorCodeT(
+                builtinCode=OP.CUSTOM, deprecatedBuiltinCode=OP.CUSTOM, customCode=name
+            )
+        )
+        operator = schema.OperatorT(
+            opcodeIndex=len(self.model.operatorCodes) - 1, inputs=inputs, outputs=outputs
+        )
+        operator.customOptions = list(bytes(flexbuffers.Dumps(options)))
+        self.graph.operators.append(operator)
+        return outputs
+
     def save(self, path):
         builder = flatbuffers.Builder(1024)
         builder.Finish(self.model.Pack(builder), b"TFL3")
@@ -85,6 +99,9 @@ class TinyDetector:
     dynamic: bool = False
     channels: int = 3
     operator_version: int = 1
+    tile_version: int = 1
+    background: bool = True  # whether a post-processing operator reads a score of it
+    operator: dict = field(default_factory=dict)  # options of a post-processing operator
     preprocess: PreprocessSpec = field(
         default_factory=lambda: PreprocessSpec(height=SIDE_PX, width=SIDE_PX)
     )
@@ -132,6 +149,9 @@ class TinyDetector:
         source = g.tensor(shape, kind, code=code, signature=signature)
         g.graph.inputs = [source]
         flat = self._features(g, source, code)
+        if self.outputs == ("operator",):
+            g.graph.outputs = self._post_processed(g, flat)
+            return g.save(path)
         parts = {
             "scores": self._head(g, flat, self.score_weights, self.num_classes + 1, softmax=True),
             "deltas": self._head(g, flat, self.delta_weights, 4),
@@ -151,6 +171,24 @@ class TinyDetector:
         else:
             g.graph.outputs = [self._coded(g, parts[name], name) for name in self.outputs]
         return g.save(path)
+
+    def _post_processed(self, g, flat):
+        """As the TF Object Detection API exports it: sigmoid scores, centre and size of anchors."""
+        columns = self.num_classes + self.background
+        logits = self._head(g, flat, self.score_weights[: self.rows * columns], columns)
+        scores = g.op(OP.LOGISTIC, [logits], g.tensor((self.batch, self.rows, columns)))
+        boxes = self._head(g, flat, self.delta_weights, 4)
+        low, high = self.anchors[:, 1::-1], self.anchors[:, :1:-1]
+        anchors = np.concatenate([(low + high) / 2, high - low], axis=1)
+        if self.output_type == "float":
+            constant = g.tensor(anchors.shape, data=anchors)
+        else:
+            boxes, scores = (self._coded(g, boxes, "deltas"), self._coded(g, scores, "scores"))
+            codes = np.clip(np.round(anchors / 0.006), 0, 255)
+            constant = g.tensor(anchors.shape, T.UINT8, data=codes, code=(0.006, 0))
+        results = [g.tensor(()) for _ in range(4)]
+        name = "TFLite_Detection_PostProcess"
+        return g.custom(name, [boxes, scores, constant], results, self.operator)
 
     def _features(self, g, source, code):
         shape = g.graph.tensors[source].shape
@@ -199,7 +237,7 @@ class TinyDetector:
         repeats = g.tensor((3,), T.INT32)
         g.op(OP.PACK, [batch, one, one], repeats, schema.PackOptionsT(valuesCount=3))
         tiled = g.tensor((1, self.rows, 4), signature=(-1, self.rows, 4))
-        return g.op(OP.TILE, [constant, repeats], tiled)
+        return g.op(OP.TILE, [constant, repeats], tiled, version=self.tile_version)
 
     def _coded(self, g, part, name):
         if self.output_type == "float":

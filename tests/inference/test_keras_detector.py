@@ -94,3 +94,11 @@ def test_legacy_joined_output(tmp_path):
     wanted_scores, wanted_boxes = expected(weights, bias, images_u8)
     np.testing.assert_allclose(scores, wanted_scores, atol=1e-5)
     np.testing.assert_allclose(boxes, wanted_boxes, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_an_output_of_the_right_width_proves_nothing(tmp_path):
+    path = tmp_path / "model.keras"
+    save(path, 11)  # as wide as 3 scores, 4 deltas and 4 anchors, and nothing of these
+    with pytest.raises(ModelFileError, match="is not a detector that tinydet can use"):
+        load_detector(path, SPEC)

@@ -7,7 +7,7 @@ import pytest
 
 from tinydet.config.detector_spec import PreprocessSpec
 from tinydet.errors import ModelFileError, UnsupportedError
-from tinydet.inference import load_detector, read_rescaling
+from tinydet.inference import load_detector, read_facts
 
 ALL_THREE = ("scores", "deltas", "anchors")
 
@@ -131,6 +131,35 @@ def test_truncated_file_is_one_line(tiny_detector, size):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(("scale", "offset"), [(127.5, -1.0), (1e-6, 0.0), (1 / 127.5, 500.0)])
+def test_a_rescaling_that_leaves_no_picture_is_refused(tiny_detector, scale, offset):
+    recipe, path = tiny_detector(
+        preprocess=PreprocessSpec(height=32, width=32, scale=scale, offset=offset)
+    )
+    with pytest.raises(ModelFileError, match=r"make [12] of the 256 pixel values") as error:
+        load_detector(path, recipe.spec)
+    assert f"rescaling {scale:.6g} * pixel" in str(error.value)
+
+
+def test_an_input_scale_that_leaves_no_picture_is_refused(tiny_detector):
+    recipe, path = tiny_detector(input_code=(127.5, 0))
+    with pytest.raises(ModelFileError, match=r"scale 127\.5, zero point 0"):
+        load_detector(path, recipe.spec)
+
+
+def test_all_that_does_not_fit_is_in_one_message(tiny_detector):
+    _, path = tiny_detector(num_classes=2)
+    other, _ = tiny_detector(
+        num_classes=5, preprocess=PreprocessSpec(height=48, width=32, scale=127.5)
+    )
+    _, path = tiny_detector(num_classes=2)
+    with pytest.raises(ModelFileError) as error:
+        load_detector(path, other.spec)
+    for found in ("its input is 1x32x32x3", "finds 2 classes, not 5", "of the 256 pixel values"):
+        assert found in str(error.value)
+    assert "\n" not in str(error.value)
+
+
 def test_text_file_is_refused(tiny_detector):
     recipe, path = tiny_detector()
     path.write_text("this is no model")
@@ -145,6 +174,14 @@ def test_unknown_operator_is_named(tiny_detector):
         load_detector(path, recipe.spec, engine="litert-ref")
 
 
+@pytest.mark.parametrize("outputs", [ALL_THREE, ALL_THREE[::-1]])
+def test_reference_kernels_run_what_they_lack_as_constants(tiny_detector, images_u8, outputs):
+    """The reference kernels have the first version of TILE only, published files the third."""
+    recipe, path = tiny_detector(outputs=outputs, dynamic=True, tile_version=3)
+    check(recipe, path, images_u8)
+    check(recipe, path, images_u8, "litert-ref")
+
+
 def test_nothing_is_printed(tiny_detector, images_u8, capfd):
     recipe, path = tiny_detector()
     load_detector(path, recipe.spec).outputs(images_u8)
@@ -157,7 +194,7 @@ def test_nothing_is_printed(tiny_detector, images_u8, capfd):
 def test_the_rescaling_that_an_input_tells(tiny_detector, input_type, zero_point, first):
     """Code by code, what a pixel stands for."""
     _, path = tiny_detector(input_type=input_type, input_code=(1 / 100, zero_point))
-    scale, offset = read_rescaling(path)
+    scale, offset = read_facts(path).rescaling
     pixels = np.arange(256)
     expected = (pixels + first - zero_point) / 100
     np.testing.assert_allclose(scale * pixels + offset, expected, atol=1e-5)
@@ -165,4 +202,4 @@ def test_the_rescaling_that_an_input_tells(tiny_detector, input_type, zero_point
 
 def test_a_float_input_tells_no_rescaling(tiny_detector):
     _, path = tiny_detector(input_type="float")
-    assert read_rescaling(path) is None
+    assert read_facts(path).rescaling is None

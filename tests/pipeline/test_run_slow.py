@@ -20,7 +20,7 @@ import pytest
 
 from tinydet import cli
 from tinydet.data.generate import CLASS_NAMES, generate_dataset
-from tinydet.inference.tflite_detector import read_input_shape
+from tinydet.inference import read_facts
 
 pytestmark = pytest.mark.slow
 
@@ -305,7 +305,7 @@ def test_chain_eqe_with_raw_int8_outputs_per_tensor(shared: Shared, tmp_path: Pa
     assert not any(noise in out + err for noise in NOISE), out + err
     assert "Quantized (PTQ, per_tensor, " in out
     model = run / "quantized_models" / "quantized_model.tflite"
-    assert read_input_shape(model) == (1, 192, 192, 3)
+    assert read_facts(model).input_size == (192, 192)
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(str(model))

@@ -3,8 +3,8 @@
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from tinydet.inference.tflite_file import pack_model
 from tinydet.quantization.folded_network import FoldedNetwork
-from tinydet.quantization.tflite_file import pack_model
 
 SIDE, CHANNELS, WIDE, SCORES = 8, 6, 10, 3
 RELU6 = schema.ActivationFunctionType.RELU6

@@ -4,13 +4,13 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
-from tinydet.quantization.float_tail import append_float_tail, order_outputs
-from tinydet.quantization.tflite_file import (
+from tinydet.inference.tflite_file import (
     BUFFER_ALIGNMENT,
     operator_name,
     pack_model,
     parse_model,
 )
+from tinydet.quantization.float_tail import append_float_tail, order_outputs
 
 ROWS, NUM_SCORES = 7, 3
 LOGITS_CODE, DELTAS_CODE, SCORES_CODE = (0.1, 5), (0.03, -17), (1 / 256, -128)

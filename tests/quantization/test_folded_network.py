@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.quantization.float_networks import SCORES, detector_like, images
-from tinydet.quantization.tflite_file import parse_model, run_with_tensors
+from tinydet.inference.tflite_file import parse_model, run_with_tensors
 
 
 def test_layers_are_told_with_what_they_read():

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.quantization.float_networks import detector_like, images
+from tinydet.inference.tflite_file import run_with_tensors
 from tinydet.quantization.folded_network import OUTPUT_CHANNEL_AXIS, channel_maxima
 from tinydet.quantization.optimization import optimize_weights
 from tinydet.quantization.optimization.constant_channels import (
@@ -13,7 +14,6 @@ from tinydet.quantization.optimization.constant_channels import (
     clear_constant_channels,
 )
 from tinydet.quantization.optimization.equalization import equalize, scalable_groups
-from tinydet.quantization.tflite_file import run_with_tensors
 
 GRANULARITIES = ("per_channel", "per_tensor")
 

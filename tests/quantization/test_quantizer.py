@@ -11,11 +11,11 @@ from tinydet.data.images import read_image
 from tinydet.data.preprocess import preprocess, rescale
 from tinydet.errors import DataError, ModelFileError, OutputError, UnsupportedError
 from tinydet.inference import detect, load_detector
+from tinydet.inference.tflite_file import pack_model, parse_model
 from tinydet.quantization import QuantizationOptions, quantize
 from tinydet.quantization.analysis import LAYER_REPORT_FILE, costliest, load_layer_report
 from tinydet.quantization.contract import verify_quantized
 from tinydet.quantization.ranges.network_outputs import OutputValues
-from tinydet.quantization.tflite_file import pack_model, parse_model
 
 CHOICES = [
     ("per_channel", "uint8", "float"),

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.quantization.float_networks import detector_like, images
+from tinydet.inference.tflite_file import run_with_tensors
 from tinydet.quantization.ranges import calibrate_ranges
 from tinydet.quantization.ranges.methods import (
     METHODS,
@@ -17,7 +18,6 @@ from tinydet.quantization.ranges.methods import (
 )
 from tinydet.quantization.ranges.network_outputs import OutputValues
 from tinydet.quantization.ranges.shared import shared_ranges
-from tinydet.quantization.tflite_file import run_with_tensors
 
 PIXELS = (-1.0, 1.0)
 

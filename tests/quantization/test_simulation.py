@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from tests.quantization.float_networks import detector_like, images
+from tinydet.inference.tflite_file import constant, operator_name, parse_model
 from tinydet.quantization import QuantizationOptions, quantize_aware
 from tinydet.quantization.analysis.layer_errors import match_tensors
 from tinydet.quantization.converter import to_int8
 from tinydet.quantization.folded_network import OUTPUT_CHANNEL_AXIS, along
 from tinydet.quantization.ranges import calibrate_ranges
-from tinydet.quantization.tflite_file import constant, operator_name, parse_model
 
 pytestmark = pytest.mark.slow
 PIXELS = (-1.0, 1.0)
@@ -57,13 +57,13 @@ def test_the_converter_keeps_ranges_and_rounds_weights_as_stated(granularity):
 @pytest.mark.parametrize("granularity", GRANULARITIES)
 def test_the_rounded_network_computes_what_the_file_computes(granularity):
     """Every weight; every layer on the same inputs up to one step, nearly always exactly."""
+    from tinydet.inference.tflite_file import run_with_tensors
     from tinydet.quantization.simulation.fake_quantization import (
         round_activation,
         round_kernel,
         round_mixed,
     )
     from tinydet.quantization.simulation.operators import activate, convolve, rearrange
-    from tinydet.quantization.tflite_file import run_with_tensors
 
     network, ranges, content = prepared_network(5, granularity)
     tensors = match_tensors(network, content)

@@ -1,7 +1,9 @@
 """``tinydet evaluate``: AP of a model on labelled images."""
 
 import os
+import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +11,7 @@ from tinydet.commands.data import SPLITS
 from tinydet.commands.init import DATA_HELP
 from tinydet.commands.options import Command, Option, output_option
 from tinydet.commands.predict import CLASSES
+from tinydet.config.detector_spec import TFLITE_SUFFIXES
 from tinydet.errors import OptionError, UnsupportedError
 from tinydet.pretrained import LISTED
 from tinydet.pretrained import model_path as path_of
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from tinydet.inference import Detector
     from tinydet.inference.detector import Engine
 
+MAX_LISTED = 20  # class names in one line
 LITERT_ENGINES = ("litert", "litert-ref")
 C_ENGINES = ("c", "cortex-m4", "cortex-m7", "cortex-m33")
 COMMAND = Command(
@@ -118,8 +122,8 @@ def evaluate(
     if settings is not None and iou_thresholds is not None:
         raise OptionError("iou_thresholds", ["evaluations without settings"])
     _check_ious(iou_thresholds or ())
-    found, named = _detector(detector, class_names, engine, folder)
-    data, where = _dataset(dataset, found.spec.class_names, split)
+    found, named = _detector(detector, class_names, engine, folder, (dataset, split))
+    data, where = _dataset(dataset, found.spec.class_names, split, named)
     ious = tuple(iou_thresholds or (0.4,))
     result = evaluation.evaluate(
         found,
@@ -185,6 +189,7 @@ def _detector(
     class_names: Sequence[str] | None,
     engine: str | None,
     output: Path | None,
+    labelled: "tuple[Dataset | str | Path, str | None]",
 ) -> "tuple[Detector, str | Path]":
     """The detector and the path that it is known by."""
     from tinydet.inference import load_detector
@@ -195,9 +200,9 @@ def _detector(
         return detector, detector.name
     path = path_of(detector)
     contexts = set() if is_described(path) else {"undescribed"}
-    contexts |= {"tflite"} if path.suffix.lower() == ".tflite" or path.is_dir() else set()
+    contexts |= {"tflite"} if path.suffix.lower() in TFLITE_SUFFIXES or path.is_dir() else set()
     COMMAND.check(contexts, class_names=class_names, engine=engine)
-    spec = spec_for(path, class_names)
+    spec = spec_for(path, class_names, lambda: _names_of(*labelled))
     if engine in C_ENGINES:
         from tinydet.deployment.compiling import compiled_detector
 
@@ -208,11 +213,30 @@ def _detector(
     return load_detector(path, spec, engine=kernels), path
 
 
+def _names_of(dataset: "Dataset | str | Path", split: str | None) -> tuple[str, ...]:
+    """Class names of a data set, in its order."""
+    from tinydet.data.dataset import Dataset, load_dataset
+
+    if isinstance(dataset, Dataset):
+        return dataset.class_names
+    return load_dataset(Path(dataset), None, _part(Path(dataset), split)).class_names
+
+
+def _part(path: Path, split: str | None) -> str | None:
+    from tinydet.data.dataset import available_splits
+
+    return split or ("val" if "val" in available_splits(path) else None)
+
+
 def _dataset(
-    dataset: "Dataset | str | Path", class_names: tuple[str, ...], split: str | None
+    dataset: "Dataset | str | Path",
+    class_names: tuple[str, ...],
+    split: str | None,
+    model: str | Path,
 ) -> "tuple[Dataset, str | Path]":
     """The data set and the path that it is known by."""
-    from tinydet.data.dataset import available_splits, load_dataset
+    from tinydet.data.dataset import load_dataset
+    from tinydet.pipeline.detector_of import is_described
 
     COMMAND.check((), split=split)
     if not isinstance(dataset, (str, Path)):
@@ -221,5 +245,28 @@ def _dataset(
         folders = [str(sample.path.parent) for sample in dataset.samples]
         return dataset, os.path.commonpath(folders) if folders else "."
     path = Path(dataset)
-    split = split or ("val" if "val" in available_splits(path) else None)
-    return load_dataset(path, class_names, split), path
+    if isinstance(model, Path) and not is_described(model):
+        return _with_more_classes(path, class_names, _part(path, split)), path
+    return load_dataset(path, class_names, _part(path, split)), path
+
+
+def _with_more_classes(path: Path, class_names: tuple[str, ...], split: str | None) -> "Dataset":
+    """Images for a model that others made, which may know classes that the data has not.
+
+    Such classes have no objects, and do not count; they are told.
+    """
+    import numpy as np
+
+    from tinydet.data.dataset import load_dataset
+
+    own = load_dataset(path, None, split).class_names
+    known = [name for name in class_names if name in own]
+    if not known or len(known) == len(class_names):
+        return load_dataset(path, class_names, split)
+    text = f"{len(class_names) - len(known)} of the {len(class_names)} classes of the model are "
+    text += f"not in the data and do not count; these are: {', '.join(known[:MAX_LISTED])}"
+    print(text, file=sys.stderr)  # noqa: T201 - a note to the user
+    data = load_dataset(path, known, split)
+    ids = np.array([class_names.index(name) for name in known])
+    samples = tuple(replace(each, class_ids=ids[each.class_ids]) for each in data.samples)
+    return replace(data, class_names=class_names, samples=samples)

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from tinydet.prediction import Prediction, Source
 
 # Repeated here so that the words are told apart without loading a stage; a test compares the two.
-MODEL_SUFFIXES = (".keras", ".h5", ".hdf5", ".tflite")
+MODEL_SUFFIXES = (".keras", ".h5", ".hdf5", ".tflite", ".lite")
+# Read by other tools only; a word that ends so is a model all the same, and refused as one.
+OTHER_MODEL_SUFFIXES = (".onnx", ".pt", ".pth", ".espdl", ".pb", ".mlmodel", ".engine")
 CLASSES = Option(
     "--classes",
     "class names of a model without detector.json, separated by commas",
@@ -139,13 +141,15 @@ def predict(
             or the results cannot be written.
     """
     from tinydet import prediction
-    from tinydet.inference import load_detector
+    from tinydet.inference import check_model_file, load_detector
     from tinydet.pipeline.detector_of import is_described, spec_for
     from tinydet.prediction.sources import FrameStream, resolve_source
 
     contexts = set()
-    if isinstance(detector, (str, Path)) and not is_described(model_path(detector)):
-        contexts.add("undescribed")
+    if isinstance(detector, (str, Path)):
+        check_model_file(model_path(detector))
+        if not is_described(model_path(detector)):
+            contexts.add("undescribed")
     if max_frames is not None and isinstance(resolve_source(source), FrameStream):
         contexts.add("frames")
     COMMAND.check(contexts, class_names=class_names, max_frames=max_frames)
@@ -206,10 +210,11 @@ def predict_words(
 def is_model(text: str) -> bool:
     """Whether a word means a model rather than images.
 
-    >>> is_model("mine.tflite"), is_model("person"), is_model("photo.jpg")
+    >>> is_model("mine.LITE"), is_model("person"), is_model("photo.jpg")
     (True, True, False)
     """
-    return text.lower().endswith(MODEL_SUFFIXES) or model_path(text) != Path(text)
+    suffixes = MODEL_SUFFIXES + OTHER_MODEL_SUFFIXES
+    return text.lower().endswith(suffixes) or model_path(text) != Path(text)
 
 
 def _refuse_misspelt(word: str) -> None:

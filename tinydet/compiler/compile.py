@@ -97,9 +97,9 @@ def compile_detector(
         spec = spec or load_detector_spec(model.with_name(DETECTOR_FILE))
     if spec is None:
         raise ValueError("the content of a file does not say what it detects: give spec")
-    graph = with_uint8_input(read_tflite(content, where))
-    _check_pixels(graph, spec, where)
-    graph, head = lower(graph, where, remove_channels=options.remove_channels)
+    read = with_uint8_input(read_tflite(content, where))
+    graph, head = lower(read, where, remove_channels=options.remove_channels)
+    _check_pixels(read, spec, where)  # not before it is known that this is a detector
     anchors = head.anchors
     if anchors is None:
         anchors = matching_anchors(spec, head.num_anchors, Path(where))

@@ -23,7 +23,9 @@ ALPHAS = (0.35, 0.5, 0.75, 1.0)
 DETECTOR_FILE = "detector.json"
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")  # how Python holds such bytes
 UNNAMED_PROJECT = "<unnamed>"  # general.project_name where none is written
-KERAS_SUFFIXES, TFLITE_SUFFIXES = (".keras", ".h5", ".hdf5"), (".tflite",)  # of model files
+KERAS_SUFFIXES, TFLITE_SUFFIXES = (".keras", ".h5", ".hdf5"), (".tflite", ".lite")  # of models
+# Of model files that tinydet does not read: named as such, and never taken for images.
+OTHER_MODEL_SUFFIXES = (".onnx", ".pt", ".pth", ".espdl", ".pb", ".mlmodel", ".engine")
 
 
 class Spec(BaseModel):

@@ -11,7 +11,7 @@ from tinydet.config.detector_spec import PostprocessSpec, PreprocessSpec
 from tinydet.data.images import read_image
 from tinydet.data.opencv_threads import single_threaded_opencv
 from tinydet.data.preprocess import ImageArray, boxes_to_image, preprocess
-from tinydet.inference.detector import Detector
+from tinydet.inference.detector import Detector, OwnSelection
 from tinydet.look_ahead import in_order
 
 ImageSize = tuple[int, int]  # (height, width), pixels
@@ -43,16 +43,28 @@ def detect_batch(
         return []
     inputs = np.stack([preprocess(image, detector.spec.preprocess) for image in images_u8])
     class_scores, boxes = detector.outputs(inputs)
+    select = detector.select if isinstance(detector, OwnSelection) else select_by_class
     return [
-        select_in_image(
-            scores_one,
-            boxes_one,
-            postprocess,
+        to_image(
+            select(scores_one, boxes_one, postprocess),
             (image.shape[0], image.shape[1]),
             detector.spec.preprocess,
         )
         for image, scores_one, boxes_one in zip(images_u8, class_scores, boxes, strict=True)
     ]
+
+
+def select_by_class(
+    class_scores: FloatArray, boxes: FloatArray, postprocess: PostprocessSpec
+) -> Detections:
+    """``select_detections`` with the thresholds of a specification."""
+    return select_detections(
+        class_scores,
+        boxes,
+        postprocess.score_threshold,
+        postprocess.nms_iou_threshold,
+        postprocess.max_detections,
+    )
 
 
 def select_in_image(
@@ -64,7 +76,8 @@ def select_in_image(
 ) -> Detections:
     """The detections of one image, from what the network says of all anchors.
 
-    Evaluation, prediction and the validation of a training all take this way.
+    Evaluation, prediction and the validation of a training all take this way; only a file with a
+    post-processing operator of its own selects as that does.
 
     Args:
         class_scores: ``[NA, 1 + num_classes]``, background first.
@@ -76,14 +89,7 @@ def select_in_image(
     Returns:
         Detections with boxes as fractions of the image, clipped to it, highest score first.
     """
-    selected = select_detections(
-        class_scores,
-        boxes,
-        postprocess.score_threshold,
-        postprocess.nms_iou_threshold,
-        postprocess.max_detections,
-    )
-    return to_image(selected, image_size, preprocess_spec)
+    return to_image(select_by_class(class_scores, boxes, postprocess), image_size, preprocess_spec)
 
 
 def to_image(

@@ -1,9 +1,9 @@
 """What every detector can do, whatever kind of model does the work."""
 
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
-from tinydet.boxes import FloatArray
-from tinydet.config.detector_spec import DetectorSpec
+from tinydet.boxes import Detections, FloatArray
+from tinydet.config.detector_spec import DetectorSpec, PostprocessSpec
 from tinydet.data.resampling import ImageArray
 
 Engine = Literal["litert", "litert-ref"]
@@ -32,4 +32,23 @@ class Detector(Protocol):
         Returns:
             ``class_scores [B, NA, 1 + num_classes]`` (softmax, background first) and
             ``boxes [B, NA, 4]`` decoded, fractions of the input, not clipped.
+        """
+
+
+@runtime_checkable
+class OwnSelection(Protocol):
+    """A detector whose file says how its boxes are selected, other than class by class."""
+
+    def select(
+        self, class_scores: FloatArray, boxes: FloatArray, postprocess: PostprocessSpec
+    ) -> Detections:
+        """The detections of one image.
+
+        Args:
+            class_scores: ``[NA, 1 + num_classes]``, background first.
+            boxes: ``[NA, 4]`` decoded, fractions of the input.
+            postprocess: Thresholds.
+
+        Returns:
+            Highest score first, fractions of the input, not clipped.
         """

@@ -13,7 +13,8 @@ from tinydet.config.detector_spec import DetectorSpec
 from tinydet.data.preprocess import rescale
 from tinydet.errors import MissingToolError, ModelFileError, first_line
 from tinydet.inference.decoding import decode_batch, matching_anchors, softmax
-from tinydet.inference.output_roles import BOX_COLUMNS, split_joined
+from tinydet.inference.other_networks import appearance
+from tinydet.inference.output_roles import BOX_COLUMNS, NoDetectorError, prove, split_joined
 from tinydet.native_log import captured_native_log
 
 REMEDY = "Give a detector that tinydet train saved, such as saved_models/best_model.keras."
@@ -42,6 +43,8 @@ class KerasDetector:
         num_anchors = check_shapes(self._model, spec, path)
         self._has_anchors = self._model.output_shape[-1] == spec.num_classes + 1 + 2 * BOX_COLUMNS
         self._anchors = None if self._has_anchors else matching_anchors(spec, num_anchors, path)
+        if self._has_anchors:
+            self._prove()
 
     def outputs(self, images_u8: npt.NDArray[np.uint8]) -> tuple[FloatArray, FloatArray]:
         """See ``Detector.outputs``."""
@@ -54,6 +57,21 @@ class KerasDetector:
             class_scores = softmax(head[..., :-BOX_COLUMNS])
             box_deltas, anchors = head[..., -BOX_COLUMNS:], self._anchors
         return class_scores, decode_batch(box_deltas, anchors)
+
+    def _prove(self) -> None:
+        """Refuse an output of the right width that contains no scores, deltas and anchors."""
+        images = np.stack([np.zeros((*self.spec.input_size, 3), np.uint8)] * 2)
+        images[1, ::2, ::3] = 255
+        head = np.asarray(
+            self._model.predict_on_batch(rescale(images, self.spec.preprocess)), np.float32
+        )
+        try:
+            prove(split_joined(head[:1]), split_joined(head[1:]))
+        except NoDetectorError as error:
+            seems = appearance([self._model.inputs[0].shape], [head])
+            looks = f"; it looks like {seems}" if seems else ""
+            found = f"is not a detector that tinydet can use: {error}{looks}"
+            raise ModelFileError(self.path, found, REMEDY) from None
 
 
 def load_keras_model(path: Path) -> Any:

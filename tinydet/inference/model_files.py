@@ -1,17 +1,26 @@
 """From a model file to a detector, and what can be told of the file before that."""
 
+import zipfile
+from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from tinydet.config.detector_spec import (
     DETECTOR_FILE,
     KERAS_SUFFIXES,
+    OTHER_MODEL_SUFFIXES,
     TFLITE_SUFFIXES,
     DetectorSpec,
+    PostprocessSpec,
     load_detector_spec,
 )
 from tinydet.errors import ModelFileError, UnsupportedError, near_name
 from tinydet.inference.detector import Detector, Engine
 from tinydet.pretrained import LISTED, NAMES, model_path
+from tinydet.tensor_code import TensorCode
+
+MAX_LABEL_BYTES = 1 << 20
 
 
 def load_detector(
@@ -47,9 +56,9 @@ def load_detector(
         from tinydet.inference.keras_detector import KerasDetector
 
         return KerasDetector(path, spec)
-    from tinydet.inference.tflite_detector import TfliteDetector
+    from tinydet.inference.tflite_detector import load_tflite
 
-    return TfliteDetector(path, spec, num_threads=num_threads, engine=engine)
+    return load_tflite(path, spec, num_threads=num_threads, engine=engine)
 
 
 def check_model_file(path: Path) -> None:
@@ -59,7 +68,15 @@ def check_model_file(path: Path) -> None:
         UnsupportedError: The suffix is not one of a model file.
         ModelFileError: There is no such file.
     """
-    if path.suffix.lower() not in KERAS_SUFFIXES + TFLITE_SUFFIXES:
+    suffix = path.suffix.lower()
+    if suffix in OTHER_MODEL_SUFFIXES:
+        raise UnsupportedError(
+            str(path),
+            f"a model file with suffix {path.suffix!r}",
+            ", ".join(KERAS_SUFFIXES + TFLITE_SUFFIXES),
+            "Convert it to .tflite; tinydet can use it if it is an SSD detector.",
+        )
+    if suffix not in KERAS_SUFFIXES + TFLITE_SUFFIXES:
         raise UnsupportedError(
             str(path),
             f"a model file with suffix {path.suffix!r}",
@@ -71,25 +88,58 @@ def check_model_file(path: Path) -> None:
         raise ModelFileError(path, "there is no such file", "Correct the path of the model.")
 
 
-def read_input_size(path: Path) -> tuple[int, int]:
-    """``(height, width)`` of a model's input, pixels.
+@dataclass(frozen=True)
+class ModelFacts:
+    """What a model file tells of itself, where no ``detector.json`` does.
+
+    Attributes:
+        input_size: ``(height, width)`` of its input, pixels.
+        rescaling: ``(scale, offset)`` of the preprocessing. An 8-bit input whose codes are the
+            pixels (int8: the pixels - 128) stands for the real numbers
+            ``scale * (code - zero_point)``; None where the input is float, or states no scale.
+        num_classes: Without the background; None where it is not known before the weights are.
+        postprocess: Thresholds that it was exported with, if any.
+        label_names: Names in the list of labels that is packed into it, if any.
+    """
+
+    input_size: tuple[int, int]
+    rescaling: tuple[float, float] | None = None
+    num_classes: int | None = None
+    postprocess: PostprocessSpec | None = None
+    label_names: tuple[str, ...] | None = None
+
+
+def read_facts(path: Path) -> ModelFacts:
+    """What a model file tells of itself.
 
     Args:
         path: ``.keras``, ``.h5`` or ``.tflite``.
 
     Raises:
-        ModelFileError: The file is missing or broken, or its input is not an image of fixed size.
+        ModelFileError: The file is missing or broken, or is not a detector.
         UnsupportedError: The kind of file is not supported.
     """
     check_model_file(path)
-    if path.suffix.lower() in TFLITE_SUFFIXES:
-        from tinydet.inference.tflite_detector import read_input_shape
+    if path.suffix.lower() not in TFLITE_SUFFIXES:
+        return ModelFacts(_keras_input_size(path))
+    from tinydet.inference.tflite_detector import open_tflite
 
-        shape = read_input_shape(path)
-    else:
-        from tinydet.inference.keras_detector import load_keras_model
+    file = open_tflite(path)
+    _, height, width, _ = file.network.input_shapes[0]
+    operator = file.post_processing
+    return ModelFacts(
+        (height, width),
+        _rescaling(file.network.input_code),
+        file.num_classes,
+        None if operator is None else operator.postprocess,
+        packed_labels(path, file.num_classes),
+    )
 
-        shape = tuple(load_keras_model(path).input_shape)
+
+def _keras_input_size(path: Path) -> tuple[int, int]:
+    from tinydet.inference.keras_detector import load_keras_model
+
+    shape = tuple(load_keras_model(path).input_shape)
     if len(shape) != 4 or not shape[1] or not shape[2]:
         raise ModelFileError(
             path, f"its input {shape} is not an image of fixed size", "Give a detector."
@@ -97,34 +147,35 @@ def read_input_size(path: Path) -> tuple[int, int]:
     return int(shape[1]), int(shape[2])
 
 
-def read_rescaling(path: Path) -> tuple[float, float] | None:
-    """``(scale, offset)`` of the preprocessing, where the input of a model tells it.
-
-    An 8-bit input whose codes are the pixels (int8: the pixels - 128) stands for the real numbers
-    ``scale * (code - zero_point)``; that is the rescaling.
-
-    Args:
-        path: ``.keras``, ``.h5`` or ``.tflite``.
-
-    Returns:
-        None where the input is float, or states no scale.
-
-    Raises:
-        ModelFileError: As ``read_input_size``.
-        UnsupportedError: As ``read_input_size``.
-    """
-    check_model_file(path)
-    if path.suffix.lower() not in TFLITE_SUFFIXES:
-        return None
-    import numpy as np
-
-    from tinydet.inference.tflite_detector import read_input_code
-
-    code = read_input_code(path)
+def _rescaling(code: TensorCode) -> tuple[float, float] | None:
     if code.is_float or not code.scale:
         return None
     first_code = np.iinfo(code.dtype).min  # of the pixel 0
     return code.scale, code.scale * (first_code - code.zero_point)
+
+
+def packed_labels(path: Path, num_classes: int) -> tuple[str, ...] | None:
+    """Class names of the list that TFLite's metadata pack behind the network, as a zip.
+
+    Args:
+        path: The ``.tflite`` file.
+        num_classes: Without the background, which the list may name first.
+
+    Returns:
+        None where there is no list of as many different names.
+    """
+    try:
+        with zipfile.ZipFile(path) as packed:
+            lists = [e for e in packed.infolist() if e.filename.lower().endswith(".txt")]
+            if len(lists) != 1 or lists[0].file_size > MAX_LABEL_BYTES:
+                return None
+            text = packed.read(lists[0]).decode("utf-8")
+    except (OSError, ValueError, NotImplementedError, RuntimeError, zipfile.BadZipFile):
+        return None
+    names = tuple(line.strip() for line in text.splitlines() if line.strip())
+    if len(names) == num_classes + 1:
+        names = names[1:]
+    return names if len(names) == num_classes == len(set(names)) else None
 
 
 def model_kind(path: Path) -> str:
@@ -141,7 +192,6 @@ def model_kind(path: Path) -> str:
 
 
 def _is_quantized(path: Path) -> bool:
-    import numpy as np
     from ai_edge_litert.interpreter import Interpreter
 
     details = Interpreter(model_path=str(path)).get_tensor_details()

@@ -1,22 +1,29 @@
-"""Which output of a model is which: scores, box deltas, anchors.
+"""Which output of a model is which: scores, box deltas, anchors; and whether that is so.
 
 Files in use have one joined output, two, or three in any order (the converter sorts outputs by
-its own rules), so what each is is read off the outputs for two different inputs.
+its own rules), so what each is is read off the outputs for two different inputs. Shapes prove
+nothing: the outputs of other networks can have them by chance, and would give boxes without sense.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from tinydet.boxes import FloatArray
-from tinydet.errors import ModelFileError
 
 BOX_COLUMNS = 4
+MIN_SCORES = 2  # the background and one class
 # Mean distance from 1 that the scores of an anchor may sum to: int8 softmax rounds each score to
 # 1/256, so even 80 classes stay far below it. Deltas sum to about 0, anchors to anything.
 SOFTMAX_LIMIT = 0.2
+SCORE_SLACK = 0.02  # beyond 0..1, by rounding
+ANCHOR_RANGE = (-4.0, 5.0)  # an anchor reaches at most a few images beyond the edge
+BACKGROUND_LIMIT = 0.5  # mean background score of sigmoid scores on a black image
+
+
+class NoDetectorError(Exception):
+    """The outputs are not those of a detector; the message says why, without a full stop."""
 
 
 @dataclass(frozen=True)
@@ -54,44 +61,86 @@ def split_joined(joined: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray
     return joined[..., :-box], joined[..., -box:-anchor], joined[0, :, -anchor:]
 
 
-def find_roles(
-    probe_a: Sequence[FloatArray], probe_b: Sequence[FloatArray], num_classes: int, where: Path
-) -> OutputRoles:
-    """Tell the outputs of a detector apart.
+def find_roles(probe_a: Sequence[FloatArray], probe_b: Sequence[FloatArray]) -> OutputRoles:
+    """Tell the outputs of a detector apart, and prove that they are.
 
-    Scores have ``1 + num_classes`` columns (background first). Where that is 4, like deltas and
-    anchors, they are the output whose rows sum to 1 (softmax). Of two outputs of box form, the
-    anchors are the one that does not depend on the image.
+    Scores are the output that has another number of columns than 4, else the one whose rows sum
+    to 1 (softmax). Of two outputs of box form, the anchors are the one that does not depend on
+    the image.
 
     Args:
-        probe_a: The outputs ``[B, NA, columns]`` for some input.
-        probe_b: The outputs for another input.
-        num_classes: Classes expected, without the background.
-        where: Path of the model, for the message.
+        probe_a: The outputs ``[B, NA, columns]`` for a black image.
+        probe_b: The outputs for another image.
 
     Returns:
         Which is which.
 
     Raises:
-        ModelFileError: The outputs are not those of a detector with this many classes.
+        NoDetectorError: These are not scores with a background, deltas, and constant anchors.
     """
     shapes = [output.shape for output in probe_a]
+    listed = f"its output{'s are' if len(shapes) > 1 else ' is'} {shapes_text(shapes)}"
     if any(len(shape) != 3 or shape[1] != shapes[0][1] for shape in shapes):
-        raise _no_detector(where, shapes, num_classes)
-    columns = [shape[2] for shape in shapes]
-    if len(columns) == 1 and columns[0] == num_classes + 1 + 2 * BOX_COLUMNS:
-        return OutputRoles(scores=0, deltas=0, anchors=None)
-    if sorted(columns) not in (
-        sorted([num_classes + 1, BOX_COLUMNS]),
-        sorted([num_classes + 1, BOX_COLUMNS, BOX_COLUMNS]),
-    ):
-        raise _no_detector(where, shapes, num_classes)
-    scores = _find_scores(probe_a, columns, num_classes, where)
-    rest = [index for index in range(len(columns)) if index != scores]
-    if len(rest) == 1:
-        return OutputRoles(scores, rest[0], None)
-    anchors = _find_anchors(probe_a, probe_b, rest, where)
-    return OutputRoles(scores, next(index for index in rest if index != anchors), anchors)
+        raise NoDetectorError(listed)
+    roles = _roles_by_columns(probe_a, probe_b, listed)
+    prove(roles.split(probe_a), roles.split(probe_b))
+    return roles
+
+
+def shapes_text(shapes: Sequence[Sequence[int]]) -> str:
+    """Shapes for people.
+
+    >>> shapes_text([(1, 8400, 84), (1, 10)])
+    '1x8400x84, 1x10'
+    """
+    return ", ".join("x".join(map(str, shape)) for shape in shapes)
+
+
+def prove(
+    first: tuple[FloatArray, FloatArray, FloatArray | None],
+    second: tuple[FloatArray, FloatArray, FloatArray | None],
+) -> None:
+    """Refuse parts that are not what they were taken for.
+
+    Args:
+        first: Scores, deltas and anchors for a black image.
+        second: Those for another image.
+
+    Raises:
+        NoDetectorError: Values that are no numbers, scores outside of 0..1 or without a
+            background, anchors that depend on the image or are no boxes.
+    """
+    for scores, deltas, anchors in (first, second):
+        parts = [part for part in (scores, deltas, anchors) if part is not None]
+        if not all(np.isfinite(part).all() for part in parts):
+            raise NoDetectorError("its outputs hold values that are no numbers")
+        _prove_range(scores)
+    scores = first[0]
+    if softmax_distance(scores) > SOFTMAX_LIMIT and scores[..., 0].mean() < BACKGROUND_LIMIT:
+        raise NoDetectorError(
+            f"the {scores.shape[-1]} scores of an anchor do not sum to 1, so the first is not "
+            "that of the background"
+        )
+    if first[2] is not None and second[2] is not None:
+        _prove_anchors(first[2], second[2])
+
+
+def _prove_range(scores: FloatArray) -> None:
+    low, high = float(scores.min(initial=0)), float(scores.max(initial=0))
+    if low < -SCORE_SLACK or high > 1 + SCORE_SLACK:
+        raise NoDetectorError(
+            f"what would be its {scores.shape[-1]} scores goes from {low:.3g} to {high:.3g} "
+            "instead of 0 to 1"
+        )
+
+
+def _prove_anchors(first: FloatArray, second: FloatArray) -> None:
+    if not np.array_equal(first, second):
+        raise NoDetectorError("what would be its anchors depends on the image")
+    low, high = ANCHOR_RANGE
+    sides = first[:, 2:] - first[:, :2]
+    if sides.min() < 0 or sides.max() <= 0 or first.min() < low or first.max() > high:
+        raise NoDetectorError("what would be its anchors are no boxes")
 
 
 def softmax_distance(scores: FloatArray) -> float:
@@ -100,67 +149,43 @@ def softmax_distance(scores: FloatArray) -> float:
     return float(np.mean(np.abs(scores.sum(axis=-1) - 1) + excess))
 
 
-def _find_scores(
-    outputs: Sequence[FloatArray], columns: Sequence[int], num_classes: int, where: Path
-) -> int:
-    if num_classes + 1 != BOX_COLUMNS:
-        return list(columns).index(num_classes + 1)
+def _roles_by_columns(
+    probe_a: Sequence[FloatArray], probe_b: Sequence[FloatArray], listed: str
+) -> OutputRoles:
+    columns = [output.shape[2] for output in probe_a]
+    if len(columns) == 1 and columns[0] >= MIN_SCORES + 2 * BOX_COLUMNS:
+        return OutputRoles(scores=0, deltas=0, anchors=None)
+    others = [index for index, count in enumerate(columns) if count != BOX_COLUMNS]
+    if len(columns) not in (2, 3) or len(others) > 1 or columns[(others or [0])[0]] < MIN_SCORES:
+        raise NoDetectorError(listed)
+    scores = others[0] if others else _softmax_output(probe_a)
+    rest = [index for index in range(len(columns)) if index != scores]
+    if len(rest) == 1:
+        return OutputRoles(scores, rest[0], None)
+    anchors = _find_anchors(probe_a, probe_b, rest)
+    return OutputRoles(scores, next(index for index in rest if index != anchors), anchors)
+
+
+def _softmax_output(outputs: Sequence[FloatArray]) -> int:
     distances = [softmax_distance(output) for output in outputs]
     best = int(np.argmin(distances))
-    if distances[best] > SOFTMAX_LIMIT:
-        raise ModelFileError(
-            where,
+    if not distances[best] <= SOFTMAX_LIMIT:
+        raise NoDetectorError(
             "all outputs have 4 columns and in none of them do the rows sum to 1, "
-            "so the class scores cannot be told from the boxes",
-            "Convert the model with a softmax over the classes.",
+            "so the class scores cannot be told from the boxes"
         )
     return best
 
 
 def _find_anchors(
-    probe_a: Sequence[FloatArray],
-    probe_b: Sequence[FloatArray],
-    candidates: Sequence[int],
-    where: Path,
+    probe_a: Sequence[FloatArray], probe_b: Sequence[FloatArray], candidates: Sequence[int]
 ) -> int:
     constant = [i for i in candidates if np.array_equal(probe_a[i], probe_b[i])]
     if len(constant) > 1:  # a network whose deltas are dead: only anchors have an area
         constant = [i for i in constant if (probe_a[i][..., 2:] > probe_a[i][..., :2]).all()]
     if len(constant) != 1:
-        raise ModelFileError(
-            where,
+        raise NoDetectorError(
             f"{len(constant)} of its two outputs of 4 columns are constant, "
-            "so the anchors cannot be told from the box deltas",
-            "Give a model whose anchors do not depend on the image.",
+            "so the anchors cannot be told from the box deltas"
         )
     return constant[0]
-
-
-def _no_detector(
-    where: Path, shapes: Sequence[tuple[int, ...]], num_classes: int
-) -> ModelFileError:
-    found = ", ".join("x".join(map(str, shape)) for shape in shapes)
-    names = f"{num_classes} class name" + ("s" if num_classes != 1 else "")
-    scores = _scores_of_other_classes([shape[-1] if shape else 0 for shape in shapes])
-    remedy = (
-        f"This model has {scores - 1} classes: give that many class_names."
-        if scores and scores != num_classes + 1
-        else "Give a detector: scores, box deltas and anchors, joined or as separate outputs."
-    )
-    return ModelFileError(
-        where,
-        f"its outputs are {found}, but {names} need {num_classes + 1} score columns "
-        f"(background first) plus 4 of deltas and 4 of anchors for each anchor",
-        remedy,
-    )
-
-
-def _scores_of_other_classes(columns: Sequence[int]) -> int | None:
-    """Number of score columns if this would be a detector with another number of classes."""
-    if len(columns) == 1:
-        scores = columns[0] - 2 * BOX_COLUMNS
-    elif len(columns) in (2, 3) and columns.count(BOX_COLUMNS) >= len(columns) - 1:
-        scores = sum(columns) - (len(columns) - 1) * BOX_COLUMNS
-    else:
-        return None
-    return scores if scores >= 2 else None

@@ -1,25 +1,99 @@
-"""The quantized detector: any .tflite file with scores, deltas and anchors in its outputs."""
+"""The detector in a ``.tflite`` file: ours, a published layout, or one with its own selection."""
 
-import re
-import threading
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tinydet.boxes import FloatArray
-from tinydet.config.detector_spec import DetectorSpec
-from tinydet.errors import ModelFileError, UnsupportedError, first_line
+from tinydet.boxes import Detections, FloatArray
+from tinydet.config.detector_spec import DETECTOR_FILE, DetectorSpec, PostprocessSpec
+from tinydet.errors import ModelFileError, UnsupportedError
 from tinydet.inference.decoding import decode_batch, matching_anchors
 from tinydet.inference.detector import Engine
-from tinydet.inference.output_roles import find_roles
-from tinydet.native_log import captured_native_log
-from tinydet.tensor_code import AnyArray, TensorCode, pixel_codes
+from tinydet.inference.other_networks import KNOWN, appearance
+from tinydet.inference.output_roles import NoDetectorError, OutputRoles, find_roles, shapes_text
+from tinydet.inference.post_processing import OPERATOR, PostProcessing
+from tinydet.inference.tflite_network import TfliteNetwork, pixel_blocks, read_content
+from tinydet.tensor_code import AnyArray, pixel_codes
 
-TYPES = (np.float32, np.int8, np.uint8)
-IDENTIFIER = slice(4, 8)
-DYNAMIC = -1
+MIN_LEVELS = 16  # input codes that the 256 pixel values must give, so that a picture is left
+
+
+@dataclass(frozen=True)
+class TfliteFile:
+    """A file that is proven to hold a detector.
+
+    Attributes:
+        network: What runs it; without its post-processing operator.
+        num_classes: Without the background.
+        roles: Which output is which, where it has no post-processing operator.
+        num_anchors: Rows of its outputs.
+        anchors: ``[NA, 4]`` as an output of the file states them, else None.
+        post_processing: What its post-processing operator is told, where it has one.
+    """
+
+    network: TfliteNetwork
+    num_classes: int
+    num_anchors: int
+    roles: OutputRoles | None = None
+    anchors: FloatArray | None = None
+    post_processing: PostProcessing | None = None
+
+
+def open_tflite(path: Path, *, num_threads: int = 1, engine: Engine = "litert") -> TfliteFile:
+    """Load a file and find out what it is, before anything is known of its classes.
+
+    Raises:
+        ModelFileError: The file is broken, or is not a detector: then what it looks like.
+        UnsupportedError: It uses an operator or a type the engine does not have.
+    """
+    content, post_processing = read_content(path), None
+    if OPERATOR.encode() in content:
+        from tinydet.inference.tflite_rewriting import cut_post_processing
+
+        TfliteNetwork(content, path)  # LiteRT checks the file before Python walks through it
+        content, post_processing = cut_post_processing(content, path)
+    network = _network(content, path, num_threads, engine)
+    if not network.takes_images:
+        raise _no_detector(network, [], f"its input is {shapes_text(network.input_shapes)}")
+    black, colours = network.probe()
+    if post_processing is not None:
+        _check_post_processed(black, post_processing, path)
+        num_classes, num_anchors = post_processing.num_classes, len(post_processing.anchors)
+        return TfliteFile(network, num_classes, num_anchors, post_processing=post_processing)
+    try:
+        roles = find_roles(black, colours)
+    except NoDetectorError as error:
+        raise _no_detector(network, black, str(error)) from None
+    scores, _, anchors = roles.split(black)
+    return TfliteFile(network, scores.shape[-1] - 1, scores.shape[1], roles, anchors)
+
+
+def load_tflite(
+    path: Path, spec: DetectorSpec, *, num_threads: int = 1, engine: Engine = "litert"
+) -> "TfliteDetector | PostProcessedDetector":
+    """The detector of a file, which fits the specification.
+
+    Args:
+        path: The model file.
+        spec: What the model was trained for.
+        num_threads: Threads of one interpreter.
+        engine: See ``load_detector``.
+
+    Raises:
+        ModelFileError: As ``open_tflite``; or input size, classes or rescaling do not fit.
+        UnsupportedError: As ``open_tflite``.
+    """
+    file = open_tflite(path, num_threads=num_threads, engine=engine)
+    codes = _fitting_codes(file, spec)
+    if file.post_processing is not None:
+        return PostProcessedDetector(file.network, spec, codes, file.post_processing)
+    assert file.roles is not None
+    anchors = file.anchors
+    if anchors is None:
+        anchors = matching_anchors(spec, file.num_anchors, path)
+    return TfliteDetector(file.network, spec, codes, file.roles, anchors)
 
 
 class TfliteDetector:
@@ -30,181 +104,137 @@ class TfliteDetector:
     model carries are used as they are (a published file has them rounded to int8), else those of
     the specification's recipe.
 
-    Each thread gets an interpreter of its own.
-
     Args:
-        path: The model file.
+        network: The file.
         spec: What the model was trained for.
-        num_threads: Threads of one interpreter.
-        engine: See ``load_detector``.
-
-    Raises:
-        ModelFileError: The file is broken, is not a detector, or does not fit the specification.
-        UnsupportedError: It uses an operator or a type the engine does not have.
+        codes: The input code of each pixel value.
+        roles: Which output is which.
+        anchors: ``[NA, 4]``.
     """
 
     def __init__(
-        self, path: Path, spec: DetectorSpec, *, num_threads: int = 1, engine: Engine = "litert"
+        self,
+        network: TfliteNetwork,
+        spec: DetectorSpec,
+        codes: AnyArray,
+        roles: OutputRoles,
+        anchors: FloatArray,
     ) -> None:
-        self.path, self.spec, self.name = path, spec, path.name
-        self._num_threads, self._engine = num_threads, engine
-        self._content = _read(path)
-        self._of_thread = threading.local()
-        interpreter = self._interpreter()
-        self._batch = _check_input(interpreter, spec, path)
-        details = interpreter.get_input_details()[0]
-        self._pixel_codes = pixel_codes(_code(details, path, is_input=True), spec.preprocess)
-        self._output_codes = [_code(d, path) for d in interpreter.get_output_details()]
-        probe_a, probe_b = (self._run(image[None]) for image in _probe_images(spec))
-        self._roles = find_roles(probe_a, probe_b, spec.num_classes, path)
-        _, deltas, anchors = self._roles.split(probe_a)
-        self._anchors = (
-            anchors if anchors is not None else matching_anchors(spec, deltas.shape[1], path)
-        )
+        self.spec, self.name = spec, network.path.name
+        self._network, self._codes, self._roles = network, codes, roles
+        self._anchors = anchors
 
     def outputs(self, images_u8: npt.NDArray[np.uint8]) -> tuple[FloatArray, FloatArray]:
         """See ``Detector.outputs``."""
         scores, boxes = [], []
-        for start in range(0, len(images_u8), self._batch):
-            block = images_u8[start : start + self._batch]
-            class_scores, box_deltas, _ = self._roles.split(self._run(block))
-            scores.append(class_scores[: len(block)])
-            boxes.append(decode_batch(box_deltas[: len(block)], self._anchors))
+        for inputs, count in pixel_blocks(images_u8, self._codes, self._network.batch):
+            class_scores, box_deltas, _ = self._roles.split(self._network.run(inputs))
+            scores.append(class_scores[:count])
+            boxes.append(decode_batch(box_deltas[:count], self._anchors))
         return np.concatenate(scores), np.concatenate(boxes)
 
-    def _run(self, images_u8: npt.NDArray[np.uint8]) -> list[FloatArray]:
-        """All outputs as real numbers, for at most one batch of images."""
-        interpreter = self._interpreter()
-        missing = self._batch - len(images_u8)
-        if missing:  # a model with a fixed batch size above 1
-            images_u8 = np.concatenate([images_u8, np.repeat(images_u8[-1:], missing, axis=0)])
-        inputs = self._pixel_codes[images_u8]
-        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], inputs)
+
+class PostProcessedDetector:
+    """Runs a ``.tflite`` file that ends in ``TFLite_Detection_PostProcess``.
+
+    The network runs without the operator, so that a threshold can be any; boxes are decoded and
+    selected as the operator does it.
+
+    Args:
+        network: The file without the operator.
+        spec: Class names and preprocessing.
+        codes: The input code of each pixel value.
+        operator: What the operator is told.
+    """
+
+    def __init__(
+        self,
+        network: TfliteNetwork,
+        spec: DetectorSpec,
+        codes: AnyArray,
+        operator: PostProcessing,
+    ) -> None:
+        self.spec, self.name = spec, network.path.name
+        self._network, self._codes, self._operator = network, codes, operator
+
+    def outputs(self, images_u8: npt.NDArray[np.uint8]) -> tuple[FloatArray, FloatArray]:
+        """See ``Detector.outputs``; scores may be sigmoid values, and do not sum to 1 then."""
+        scores, boxes = [], []
+        for inputs, count in pixel_blocks(images_u8, self._codes, self._network.batch):
+            box_codes, class_scores = self._network.run(inputs)
+            if class_scores.shape[-1] == self._operator.num_classes:  # it has no background
+                class_scores = np.pad(class_scores, ((0, 0), (0, 0), (1, 0)))
+            scores.append(class_scores[:count])
+            boxes.append(self._operator.decode(box_codes[:count]))
+        return np.concatenate(scores), np.concatenate(boxes)
+
+    def select(
+        self, class_scores: FloatArray, boxes: FloatArray, postprocess: PostprocessSpec
+    ) -> Detections:
+        """See ``PostProcessing.select``."""
+        return self._operator.select(class_scores, boxes, postprocess)
+
+
+def _network(content: bytes, path: Path, num_threads: int, engine: Engine) -> TfliteNetwork:
+    try:
+        return TfliteNetwork(content, path, num_threads=num_threads, engine=engine)
+    except UnsupportedError as error:
         try:
-            interpreter.invoke()
-        except RuntimeError as error:
-            raise ModelFileError(
-                self.path, f"cannot be run ({first_line(error)})", "Convert the model again."
-            ) from error
-        return [
-            code.decode(interpreter.get_tensor(details["index"]))
-            for code, details in zip(
-                self._output_codes, interpreter.get_output_details(), strict=True
-            )
-        ]
+            TfliteNetwork(content, path)
+        except UnsupportedError:
+            raise error from None  # no kernel of any kind
+    from tinydet.inference.tflite_rewriting import fold_constants
 
-    def _interpreter(self) -> Any:
-        if not hasattr(self._of_thread, "interpreter"):
-            self._of_thread.interpreter = _make_interpreter(
-                self._content, self.path, self._num_threads, self._engine
-            )
-        return self._of_thread.interpreter
+    folded = fold_constants(content, path)
+    return TfliteNetwork(folded, path, num_threads=num_threads, engine=engine)
 
 
-def _read(path: Path) -> bytes:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ModelFileError(
-            path, f"cannot be read ({error.strerror or error})", "Correct the path of the model."
-        ) from None
-    if content[IDENTIFIER] != b"TFL3":
+def _check_post_processed(outputs: list[FloatArray], operator: PostProcessing, path: Path) -> None:
+    boxes, scores = (output.shape for output in outputs)
+    rows, classes = len(operator.anchors), operator.num_classes
+    if boxes != (1, rows, 4) or scores not in ((1, rows, classes), (1, rows, classes + 1)):
         raise ModelFileError(
             path,
-            "is not a .tflite file (the identifier TFL3 is not at byte 4)",
-            "Give a file that the TFLite converter or tinydet quantize wrote.",
+            f"its operator {OPERATOR} has {rows} anchors and {classes} classes, but reads "
+            f"{shapes_text([boxes, scores])}",
+            "Export the model again.",
         )
-    return content
 
 
-def _make_interpreter(content: bytes, path: Path, num_threads: int, engine: Engine) -> Any:
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
-    kernels = OpResolverType.BUILTIN_REF if engine == "litert-ref" else OpResolverType.AUTO
-    try:
-        with captured_native_log():
-            interpreter = Interpreter(
-                model_content=content,
-                num_threads=num_threads,
-                experimental_op_resolver_type=kernels,
-            )
-            interpreter.allocate_tensors()
-    except (ValueError, RuntimeError) as error:
-        missing = re.search(r"builtin opcode '(\w+)'|custom op(?:erator)?:? '?(\w+)", str(error))
-        if missing:
-            raise UnsupportedError(
-                str(path),
-                f"operator {missing[1] or missing[2]} with engine {engine}",
-                "operators that the engine has a kernel for",
-                "Use the engine litert, or convert the model with tinydet quantize."
-                if engine == "litert-ref"
-                else "Convert the model again with built-in operators only.",
-            ) from None
-        raise ModelFileError(
-            path, f"cannot be loaded ({first_line(error)})", "The file is damaged: create it again."
-        ) from None
-    return interpreter
-
-
-def read_input_shape(path: Path) -> tuple[int, ...]:
-    """Shape of the first input of a ``.tflite``; a dynamic dimension is 1.
-
-    Raises:
-        ModelFileError: The file cannot be read, or is not a model.
-    """
-    interpreter = _make_interpreter(_read(path), path, 1, "litert")
-    return tuple(int(side) for side in interpreter.get_input_details()[0]["shape"])
-
-
-def read_input_code(path: Path) -> TensorCode:
-    """How the first input of a ``.tflite`` writes real numbers.
-
-    Raises:
-        ModelFileError: The file cannot be read, or is not a model.
-        UnsupportedError: Its input has a type of no detector.
-    """
-    interpreter = _make_interpreter(_read(path), path, 1, "litert")
-    return _code(interpreter.get_input_details()[0], path, is_input=True)
-
-
-def _check_input(interpreter: Any, spec: DetectorSpec, path: Path) -> int:
-    """The batch size of a model whose input fits the specification (1 where it is dynamic)."""
-    inputs = interpreter.get_input_details()
+def _fitting_codes(file: TfliteFile, spec: DetectorSpec) -> AnyArray:
+    """The input codes of the pixel values; all that does not fit in one message."""
+    network, findings, remedies = file.network, [], []
     height, width = spec.input_size
-    shapes = [tuple(int(n) for n in details["shape"]) for details in inputs]
-    if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][1:] != (height, width, 3):
-        found = ", ".join("x".join(map(str, shape)) for shape in shapes)
-        raise ModelFileError(
-            path,
-            f"its input is {found}, but the preprocessing gives 1x{height}x{width}x3",
-            "Give a detector with one input of 3 channels, and the height and width it was "
-            "trained with.",
+    if network.input_shapes[0][1:3] != (height, width):
+        findings.append(
+            f"its input is {shapes_text(network.input_shapes)}, but the preprocessing gives "
+            f"1x{height}x{width}x3"
         )
-    signature = inputs[0].get("shape_signature", shapes[0])
-    return 1 if len(signature) and signature[0] == DYNAMIC else shapes[0][0]
-
-
-def _code(details: dict[str, Any], path: Path, *, is_input: bool = False) -> TensorCode:
-    dtype, name = np.dtype(details["dtype"]), details["name"]
-    if dtype.type not in TYPES:
-        raise UnsupportedError(
-            str(path), f"tensor {name!r} of type {dtype}", "float32, int8, uint8", "Convert again."
+        remedies.append("Give the height and width it was trained with.")
+    if file.num_classes != spec.num_classes:
+        classes = "class" if file.num_classes == 1 else "classes"
+        findings.append(f"it finds {file.num_classes} {classes}, not {spec.num_classes}")
+        remedies.append(f"This model has {file.num_classes} {classes}: give that many class_names.")
+    codes = pixel_codes(network.input_code, spec.preprocess)
+    levels = len(np.unique(codes))
+    if levels < MIN_LEVELS:
+        findings.append(
+            f"its input (scale {network.input_code.scale:.6g}, zero point "
+            f"{network.input_code.zero_point}) and the rescaling {spec.preprocess.scale:.6g} * "
+            f"pixel + {spec.preprocess.offset:g} make {levels} of the 256 pixel values"
         )
-    parameters = details["quantization_parameters"]
-    if len(parameters["scales"]) != 1:
-        if dtype.type == np.float32 or (is_input and dtype.type == np.uint8):
-            return TensorCode(dtype)
-        raise ModelFileError(
-            path,
-            f"tensor {name!r} is {dtype} and has no scale",
-            "Convert the model again, with a quantized input and output.",
+        remedies.append(
+            f"Correct the rescaling in {DETECTOR_FILE} or the configuration (a scale of 127.5 is "
+            "often meant as 1/127.5), or quantize the model again."
         )
-    return TensorCode(dtype, float(parameters["scales"][0]), int(parameters["zero_points"][0]))
+    if findings:
+        raise ModelFileError(network.path, "; ".join(findings), " ".join(remedies))
+    return codes
 
 
-def _probe_images(spec: DetectorSpec) -> tuple[AnyArray, AnyArray]:
-    """Two images that any detector tells apart: all black, and a coarse pattern of colours."""
-    height, width = spec.input_size
-    rows, columns, channels = np.ogrid[:height, :width, :3]
-    pattern = (rows // 8 * 37 + columns // 16 * 91 + channels * 80) % 256
-    return np.zeros((height, width, 3), np.uint8), pattern.astype(np.uint8)
+def _no_detector(network: TfliteNetwork, outputs: list[FloatArray], found: str) -> ModelFileError:
+    seems = appearance(network.input_shapes, outputs)
+    looks = f"; it looks like {seems}" if seems else ""
+    return ModelFileError(
+        network.path, f"is not a detector that tinydet can use: {found}{looks}", f"{KNOWN}."
+    )

@@ -1,17 +1,23 @@
 """What a model file was made for: its ``detector.json``, else what the user says."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tinydet.config.detector_spec import (
     DETECTOR_FILE,
     DetectorSpec,
+    PostprocessSpec,
     PreprocessSpec,
     load_detector_spec,
 )
 from tinydet.config.schema import UserConfig
 from tinydet.errors import DataError, ModelFileError
 from tinydet.pipeline import datasets
+
+if TYPE_CHECKING:
+    from tinydet.inference.model_files import ModelFacts
 
 
 def spec_of(config: UserConfig, model_path: Path) -> DetectorSpec:
@@ -30,15 +36,15 @@ def spec_of(config: UserConfig, model_path: Path) -> DetectorSpec:
     if is_described(model_path):
         beside = model_path.with_name(DETECTOR_FILE)
         return _agreeing(model_path, load_detector_spec(beside), names)
-    from tinydet.inference import read_input_size, read_rescaling
+    from tinydet.inference import read_facts
 
-    size = read_input_size(model_path)
+    facts = read_facts(model_path)
     if names is None:
         names = label_file_names(config) or _names_of_data(config, model_path)
-    told = read_rescaling(model_path) if config.preprocessing.rescaling is None else None
+    told = facts.rescaling if config.preprocessing.rescaling is None else None
     return DetectorSpec(
         class_names=names,
-        preprocess=config.preprocess_spec(size, told),
+        preprocess=config.preprocess_spec(facts.input_size, told),
         anchors=config.anchor_spec(),
         postprocess=config.postprocess_spec(),
     )
@@ -89,31 +95,74 @@ def label_file_names(config: UserConfig) -> tuple[str, ...] | None:
     return tuple(line.strip() for line in lines if line.strip())
 
 
-def spec_for(model_path: Path, class_names: Sequence[str] | None) -> DetectorSpec:
+def spec_for(
+    model_path: Path,
+    class_names: Sequence[str] | None,
+    names_of_data: Callable[[], Sequence[str]] | None = None,
+) -> DetectorSpec:
     """What a model that is given by its path was made for.
 
     Args:
         model_path: The model.
-        class_names: Of a model without ``detector.json``, in the order of its outputs; it is taken
-            to have the default preprocessing.
+        class_names: Of a model without ``detector.json``, in the order of its outputs. None takes
+            the labels packed into a file that ends in a post-processing operator, else general
+            names.
+        names_of_data: Gives the class names of labelled images, which are taken, and told, where
+            the model has none and as many classes.
+
+    Returns:
+        What its input tells of the rescaling counts, else the default does.
 
     Raises:
         ModelFileError: There is neither a ``detector.json`` nor a list of class names.
     """
     if is_described(model_path):
         return load_detector_spec(model_path.with_name(DETECTOR_FILE))
-    from tinydet.inference import read_input_size
+    from tinydet.inference import read_facts
 
-    size = read_input_size(model_path)
-    if class_names is None:
+    facts = read_facts(model_path)
+    names = class_names if class_names is not None else _own_names(model_path, facts, names_of_data)
+    height, width = facts.input_size
+    preprocess = PreprocessSpec(height=height, width=width)
+    if facts.rescaling is not None:
+        scale, offset = facts.rescaling
+        preprocess = preprocess.model_copy(update={"scale": scale, "offset": offset})
+    postprocess = PostprocessSpec()
+    if facts.postprocess is not None:
+        # Such files are exported to give all boxes: the score threshold is left to the program.
+        score = max(facts.postprocess.score_threshold, postprocess.score_threshold)
+        postprocess = facts.postprocess.model_copy(update={"score_threshold": score})
+    return DetectorSpec(class_names=tuple(names), preprocess=preprocess, postprocess=postprocess)
+
+
+def _own_names(
+    model_path: Path,
+    facts: "ModelFacts",
+    names_of_data: Callable[[], Sequence[str]] | None,
+) -> Sequence[str]:
+    """Class names of a model without ``detector.json``; those that are not its own are told."""
+    number = facts.num_classes
+    if facts.label_names is not None:
+        return facts.label_names
+    of_data = names_of_data() if names_of_data is not None and number is not None else ()
+    if number is not None and len(of_data) == number:
+        _say(f"{model_path}: class names of the data, in its order: {', '.join(of_data)}")
+        return of_data
+    if facts.postprocess is None or number is None or names_of_data is not None:
+        told = [] if number is None else [f"it finds {number}"]
+        told += [f"the data has {len(of_data)}"] if of_data else []
+        finds = f" ({', '.join(told)})" if told else ""
         raise ModelFileError(
             model_path,
-            f"has no {DETECTOR_FILE} next to it, so its classes are not known",
+            f"has no {DETECTOR_FILE} next to it, so its classes are not known{finds}",
             "Give their names with --classes, in the order of its outputs.",
         )
-    return DetectorSpec(
-        class_names=tuple(class_names), preprocess=PreprocessSpec(height=size[0], width=size[1])
-    )
+    _say(f"{model_path}: its {number} classes have no names (give them with --classes)")
+    return [f"class {index + 1}" for index in range(number)]
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)  # noqa: T201 - a note to the user
 
 
 def is_described(model_path: Path) -> bool:

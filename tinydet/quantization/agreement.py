@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinydet.inference.decoding import softmax
+from tinydet.inference.tflite_file import TensorReader, run_with_tensors
 from tinydet.quantization.analysis.layer_errors import (
     HIGHEST_CODE,
     LOWEST_CODE,
@@ -19,7 +20,6 @@ from tinydet.quantization.prepared_network import PreparedNetwork
 from tinydet.quantization.quantization_aware import network_to_train
 from tinydet.quantization.simulation.fake_quantization import round_activation, round_mixed
 from tinydet.quantization.simulation.operators import compute_layer
-from tinydet.quantization.tflite_file import TensorReader, run_with_tensors
 
 
 def layer_codes(

@@ -13,8 +13,7 @@ from tinydet.errors import ModelFileError
 from tinydet.inference import load_detector
 from tinydet.inference.decoding import spec_anchors
 from tinydet.inference.output_roles import BOX_COLUMNS
-from tinydet.quantization.options import QuantizationOptions, TensorType
-from tinydet.quantization.tflite_file import (
+from tinydet.inference.tflite_file import (
     NUMPY_TYPES,
     constant,
     only_graph,
@@ -24,6 +23,7 @@ from tinydet.quantization.tflite_file import (
     tensor_name,
     type_name,
 )
+from tinydet.quantization.options import QuantizationOptions, TensorType
 from tinydet.tensor_code import TensorCode, takes_pixels
 
 TENSOR_TYPES: dict[TensorType, str] = {"float": "FLOAT32", "int8": "INT8", "uint8": "UINT8"}

@@ -7,11 +7,11 @@ from typing import Any
 
 from tinydet.config.detector_spec import DETECTOR_FILE
 from tinydet.config.files import atomic_path, write_text_atomically
+from tinydet.inference.tflite_file import only_graph, pack_model, parse_model
 from tinydet.quantization.contract import verify_quantized
 from tinydet.quantization.converter import to_int8
 from tinydet.quantization.float_tail import append_float_tail, order_outputs
 from tinydet.quantization.prepared_network import PreparedNetwork
-from tinydet.quantization.tflite_file import only_graph, pack_model, parse_model
 from tinydet.versions import installed_versions
 
 QUANTIZED_MODEL_FILE = "quantized_model.tflite"

@@ -11,7 +11,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from tinydet.boxes import FloatArray
-from tinydet.quantization.tflite_file import operator_name
+from tinydet.inference.tflite_file import operator_name
 
 DETECTIONS = "detections"
 COLUMN_AXIS = 2

@@ -16,7 +16,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from tinydet.boxes import FloatArray
-from tinydet.quantization.tflite_file import (
+from tinydet.inference.tflite_file import (
     constant,
     only_graph,
     operator_name,

@@ -90,7 +90,10 @@ def test_registers_are_found_by_the_description_of_the_core(image):
 @pytest.mark.parametrize(
     ("xml", "found"),
     [
-        ("<target><architecture>riscv:rv32</architecture></target>", "not a Cortex-M but riscv:rv32"),
+        (
+            "<target><architecture>riscv:rv32</architecture></target>",
+            "not a Cortex-M but riscv:rv32",
+        ),
         ("<target><architecture>arm</architecture></target>", "the core is not a Cortex-M"),
         ("<target>", "describes its core in a way that cannot be read"),
     ],

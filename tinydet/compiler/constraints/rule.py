@@ -47,8 +47,8 @@ def is_8_bit(tensor: Tensor) -> bool:
 
 MAX_LISTED_PLACES = 3
 UNKNOWN_REMEDIES = {
-    "CUSTOM TFLite_Detection_PostProcess": "Convert the model without its post-processing: "
-    "decoding and suppression are part of the generated code.",
+    "CUSTOM TFLite_Detection_PostProcess": "Evaluate it and predict with it "
+    "(docs/model_files.md); its box code has no C yet.",
     "HARD_SWISH": "Train with relu6.",
     "LEAKY_RELU": "Train with relu6.",
     "PRELU": "Train with relu6.",

@@ -8,12 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinydet.boxes import FloatArray
-from tinydet.progress import track
-from tinydet.quantization.calibration import CalibrationImages
-from tinydet.quantization.folded_network import FoldedNetwork
-from tinydet.quantization.options import TensorType
-from tinydet.quantization.ranges.shared import shared_ranges
-from tinydet.quantization.tflite_file import (
+from tinydet.inference.tflite_file import (
     operator_name,
     parse_model,
     run_with_tensors,
@@ -21,6 +16,11 @@ from tinydet.quantization.tflite_file import (
     tensor_name,
     type_name,
 )
+from tinydet.progress import track
+from tinydet.quantization.calibration import CalibrationImages
+from tinydet.quantization.folded_network import FoldedNetwork
+from tinydet.quantization.options import TensorType
+from tinydet.quantization.ranges.shared import shared_ranges
 
 LOWEST_CODE, HIGHEST_CODE = -128, 127
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from tinydet.boxes import BoolArray, FloatArray
+from tinydet.inference.tflite_file import run_with_tensors
 from tinydet.progress import track
 from tinydet.quantization.folded_network import (
     CONV,
@@ -19,7 +20,6 @@ from tinydet.quantization.folded_network import (
     Layer,
     along,
 )
-from tinydet.quantization.tflite_file import run_with_tensors
 
 Extremes = dict[int, tuple[FloatArray, FloatArray]]
 

@@ -5,13 +5,13 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from tinydet.boxes import FloatArray
+from tinydet.inference.tflite_file import run_with_tensors
 from tinydet.progress import track
 from tinydet.quantization.folded_network import FoldedNetwork, Range
 from tinydet.quantization.options import CalibrationMethod
 from tinydet.quantization.ranges.methods import METHODS, Histogram, whole_range
 from tinydet.quantization.ranges.network_outputs import OutputValues
 from tinydet.quantization.ranges.shared import computed_of, shared_ranges
-from tinydet.quantization.tflite_file import run_with_tensors
 
 SMALLEST_WIDTH = 1e-6  # of a range: a tensor that is 0 on every image still needs a scale
 SCORE_RANGE = (0.0, 255 / 256)  # of a softmax: the kernel gives scores in steps of 1/256

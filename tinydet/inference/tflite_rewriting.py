@@ -1,0 +1,183 @@
+"""Making a published ``.tflite`` runnable: its last operator cut off, its constants folded."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from ai_edge_litert import schema_py_generated as schema
+from flatbuffers import flexbuffers
+
+from tinydet.boxes import FloatArray
+from tinydet.config.detector_spec import PostprocessSpec
+from tinydet.errors import ModelFileError, UnsupportedError, first_line
+from tinydet.inference.post_processing import DEFAULT_PER_CLASS, OPERATOR, PostProcessing
+from tinydet.inference.tflite_file import (
+    constant,
+    only_graph,
+    operator_name,
+    pack_model,
+    parse_model,
+    run_with_tensors,
+    scale_and_zero_point,
+)
+
+SCALES = ("y_scale", "x_scale", "h_scale", "w_scale")
+OPTIONS = (*SCALES, "max_detections", "num_classes", "nms_iou_threshold", "nms_score_threshold")
+INPUTS = 3  # box codes, scores, anchors
+REMEDY = "Export the model again with the TF Object Detection API's export_tflite_graph."
+
+
+def cut_post_processing(content: bytes, path: Path) -> tuple[bytes, PostProcessing | None]:
+    """The network in front of ``TFLite_Detection_PostProcess``, and what the operator is told.
+
+    Args:
+        content: All bytes of a ``.tflite`` file.
+        path: The file, for messages.
+
+    Returns:
+        A file with the outputs ``[box codes, class scores]``; the content as it is, and None,
+        where it does not end in this operator.
+
+    Raises:
+        ModelFileError: The file is damaged, or the operator lacks an input or an option.
+        UnsupportedError: Its anchors depend on the image.
+    """
+    if OPERATOR.encode() not in content:
+        return content, None
+    model = _parsed(content, path)
+    graph = only_graph(model, path)
+    last = [op for op in graph.operators if _custom_name(model, op) == OPERATOR]
+    if not last:
+        return content, None
+    operator = last[0]
+    if len(last) > 1 or len(operator.inputs) != INPUTS or -1 in operator.inputs:
+        raise ModelFileError(path, f"has a damaged operator {OPERATOR}", REMEDY)
+    described = _described(model, graph, operator, path)
+    graph.operators.remove(operator)
+    graph.outputs = np.array(operator.inputs[:2], np.int32)
+    return _packed(model, graph), described
+
+
+def fold_constants(content: bytes, path: Path) -> bytes:
+    """The same network, with constants where no image counts; for one image at a time.
+
+    Published files repeat their anchors for each image of a batch, by operators that the
+    reference kernels do not have in all versions. LiteRT's optimised kernels compute them, once.
+
+    Raises:
+        ModelFileError: The file is damaged.
+    """
+    model = _parsed(content, path)
+    graph = only_graph(model, path)
+    folded, known = [], {i for i, t in enumerate(graph.tensors) if constant(model, t) is not None}
+    for operator in graph.operators:
+        read = [int(i) for i in operator.inputs if i >= 0]
+        if operator_name(model, operator) == "SHAPE" or (read and known.issuperset(read)):
+            folded.append(operator)
+            known.update(int(i) for i in operator.outputs)
+    if not folded:
+        return content
+    for tensor in graph.tensors:
+        tensor.shapeSignature = None
+    shape = [int(side) for side in graph.tensors[graph.inputs[0]].shape]
+    dtype = np.dtype(_input_type(graph))
+    values = next(iter(run_with_tensors(pack_model(model), [np.zeros(shape, dtype)])))
+    for operator in folded:
+        for index in map(int, operator.outputs):
+            _make_constant(model, graph.tensors[index], values(index))
+    graph.operators = [op for op in graph.operators if not any(op is each for each in folded)]
+    return _packed(model, graph)
+
+
+def _packed(model: Any, graph: Any) -> bytes:
+    """The content, without what refers to operators that are gone."""
+    used = sorted({operator.opcodeIndex for operator in graph.operators})
+    model.operatorCodes = [model.operatorCodes[index] for index in used]
+    for operator in graph.operators:
+        operator.opcodeIndex = used.index(operator.opcodeIndex)
+    model.signatureDefs = None  # they name outputs
+    return pack_model(model)
+
+
+def _parsed(content: bytes, path: Path) -> Any:
+    try:
+        return parse_model(content)
+    except Exception as error:  # whatever damaged content makes the generated reader raise
+        raise ModelFileError(
+            path, f"is damaged ({first_line(error)})", "Copy or convert the file again."
+        ) from None
+
+
+def _custom_name(model: Any, operator: Any) -> str | None:
+    code = model.operatorCodes[operator.opcodeIndex].customCode
+    return code.decode("utf-8", "replace") if isinstance(code, bytes) else code
+
+
+def _described(model: Any, graph: Any, operator: Any, path: Path) -> PostProcessing:
+    options = _options(operator, path)
+    anchors = _real_values(model, graph.tensors[operator.inputs[2]])
+    if anchors is None or anchors.ndim != 2 or anchors.shape[1] != len(SCALES):
+        raise UnsupportedError(
+            str(path),
+            f"a {OPERATOR} with computed anchors",
+            "constant anchors [anchors, 4]",
+            REMEDY,
+        )
+    return PostProcessing(
+        anchors=anchors,
+        scales=np.array([options[name] for name in SCALES], np.float32),
+        num_classes=int(options["num_classes"]),
+        each_class=bool(options.get("use_regular_nms", False)),
+        classes_per_box=int(options.get("max_classes_per_detection", 1)),
+        boxes_per_class=int(options.get("detections_per_class", DEFAULT_PER_CLASS)),
+        postprocess=PostprocessSpec(
+            score_threshold=float(np.clip(options["nms_score_threshold"], 0, 1)),
+            nms_iou_threshold=float(options["nms_iou_threshold"]),
+            max_detections=int(options["max_detections"]),
+        ),
+    )
+
+
+def _options(operator: Any, path: Path) -> dict[str, float]:
+    try:
+        found = flexbuffers.Loads(bytes(operator.customOptions))
+        options = {name: float(value) for name, value in found.items()}
+    except Exception:  # whatever damaged content makes the generated reader raise
+        options = {}
+    wrong = [name for name in OPTIONS if not np.isfinite(options.get(name, np.nan))]
+    wrong += [
+        name
+        for name in (*SCALES, "num_classes", "max_detections")
+        if name not in wrong and options[name] <= 0
+    ]
+    wrong += [n for n in ("nms_iou_threshold",) if n not in wrong and not 0 < options[n] <= 1]
+    if wrong:
+        raise ModelFileError(
+            path, f"its operator {OPERATOR} lacks or misstates {', '.join(wrong)}", REMEDY
+        )
+    return options
+
+
+def _real_values(model: Any, tensor: Any) -> FloatArray | None:
+    values = constant(model, tensor)
+    if values is None or values.dtype == np.float32:
+        return values
+    code = scale_and_zero_point(tensor)
+    if code is None:
+        return None
+    scale, zero_point = code
+    real: FloatArray = (values.astype(np.float32) - zero_point) * np.float32(scale)
+    return real
+
+
+def _input_type(graph: Any) -> Any:
+    types = {schema.TensorType.INT8: np.int8, schema.TensorType.UINT8: np.uint8}
+    return types.get(graph.tensors[graph.inputs[0]].type, np.float32)
+
+
+def _make_constant(model: Any, tensor: Any, values: npt.NDArray[Any]) -> None:
+    raw = np.frombuffer(np.ascontiguousarray(values).tobytes(), np.uint8)
+    model.buffers.append(schema.BufferT(data=raw))
+    tensor.buffer = len(model.buffers) - 1
+    tensor.shape = np.array(values.shape, np.int32)
