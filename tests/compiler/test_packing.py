@@ -9,7 +9,11 @@ from hypothesis import strategies as st
 
 from tests.compiler.network_builder import NetworkBuilder
 from tinydet.compiler.codegen.packing import Quantization, pack_convolution
-from tinydet.compiler.kernel_scratch import SCRATCH_ALIGNMENT, scratch_bytes
+from tinydet.compiler.kernel_scratch import (
+    SCRATCH_ALIGNMENT,
+    convolution_groups,
+    scratch_bytes,
+)
 from tinydet.compiler.requant import Multiplier
 
 INT8 = (-128, 127)
@@ -118,3 +122,27 @@ def test_scratch_holds_four_pixels(channels, filter_size, dilation):
     needed = 4 * 2 * runs * (length + length % 2)
     assert 0 <= scratch_bytes(graph, op) - needed < SCRATCH_ALIGNMENT
     assert scratch_bytes(graph, op) % SCRATCH_ALIGNMENT == 0
+
+
+@pytest.mark.parametrize(
+    ("size", "channels", "outputs", "most", "groups"),
+    [
+        ((8, 8), 16, 128, 9000, 1),  # 2048 bytes of weights stay in every cache
+        ((8, 8), 16, 129, 9000, 8),
+        ((8, 8), 16, 129, 3 * 128 + 127, 3),
+        ((8, 8), 16, 129, 0, 1),  # what it cannot do without
+        ((3, 3), 64, 64, 9000, 3),  # nine pixels
+        ((8, 8), 200, 16, 9000, 5),  # 1600 bytes a group, 8192 are enough
+        ((8, 8), 1280, 8, 9000, 1),
+    ],
+)
+def test_weights_that_leave_the_cache_are_read_for_several_groups(
+    size, channels, outputs, most, groups
+):
+    """As many as 8, as the output has, as there is room for."""
+    net = NetworkBuilder(0)
+    graph = net.graph(net.conv(net.image(*size, channels), outputs))
+    (op,) = graph.ops
+    size_bytes = scratch_bytes(graph, op, most)
+    assert size_bytes == groups * 8 * channels
+    assert convolution_groups(graph, op, size_bytes) == groups

@@ -1,11 +1,13 @@
 """Files appear whole or not at all, and what is refused is said in one line."""
 
+import json
 import shutil
 from collections import namedtuple
 from pathlib import Path
 
 import pytest
 
+from tinydet.config.detector_spec import DetectorSpec, load_detector_spec
 from tinydet.config.files import atomic_path, make_folder, require_space, write_text_atomically
 from tinydet.errors import OutputError
 
@@ -48,3 +50,12 @@ def test_missing_room_is_said_before_the_writing(
     require_space(tmp_path / "w.h5", 1 << 20)
     with pytest.raises(OutputError, match=r"w\.h5: needs 1\.5 MiB, only 1\.0 MiB are free\. Free"):
         require_space(tmp_path / "w.h5", 3 << 19)
+
+
+def test_a_name_that_is_no_utf8_is_written_and_read_back(tmp_path: Path) -> None:
+    """As JSON has it, and in a detector.json as the text of the escape."""
+    write_text_atomically(tmp_path / "a.json", json.dumps({"é": "\udcff"}, ensure_ascii=False))
+    assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == {"é": "\udcff"}
+    spec = DetectorSpec(class_names=("a",), provenance={"data": "x\udcff"})
+    spec.save(tmp_path / "detector.json")
+    assert load_detector_spec(tmp_path / "detector.json").provenance == {"data": "x\\udcff"}

@@ -103,3 +103,28 @@ def test_output_that_cannot_be_written(dataset, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="cannot be written"):
         check_dataset(dataset, tmp_path / "file" / "out")
+
+
+def test_a_jpeg_without_its_end_is_counted(tmp_path, writers):
+    writers.picture(tmp_path / "a.jpg", (40, 60))
+    content = (tmp_path / "a.jpg").read_bytes()
+    (tmp_path / "a.jpg").write_bytes(content[:-2])
+    writers.text(tmp_path / "a.txt", "0 0.5 0.5 0.5 0.5\n")
+    for most_decoded in (None, 0):
+        report = check_dataset(load_dataset(tmp_path), most_decoded=most_decoded)
+        assert report["unreadable"] == []
+        assert [f["kind"] for f in report["findings"]] == ["mended_images"]
+
+
+@pytest.mark.parametrize("most_decoded", [None, 1])
+def test_shared_images_are_found_without_decoding_too(tmp_path, writers, most_decoded):
+    """Of a large set most headers are read only: files of equal bytes are found all the same."""
+    for part in ("train", "val"):
+        for index in range(4):
+            path = tmp_path / "images" / part / f"{part}{index}.png"
+            writers.picture(
+                path, (20, 30), seed=index if index > 1 else 100 + 10 * index + len(part)
+            )
+            writers.text(tmp_path / "labels" / part / f"{path.stem}.txt", "0 0.5 0.5 0.5 0.5\n")
+    report = check_dataset(load_dataset(tmp_path), most_decoded=most_decoded)
+    assert {f["kind"]: f["count"] for f in report["findings"]} == {"shared_images": 2}

@@ -13,7 +13,8 @@ import pytest
 
 from tinydet.config.detector_spec import load_detector_spec
 from tinydet.data.generate import generate_dataset
-from tinydet.data.images import list_images, read_image
+from tinydet.data.image_files import list_images
+from tinydet.data.images import read_image
 from tinydet.data.preprocess import preprocess
 from tinydet.inference import load_detector
 from tinydet.pretrained import (

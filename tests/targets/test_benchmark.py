@@ -6,7 +6,7 @@ from PIL import Image
 
 from tinydet.targets import CortexMTarget, benchmark, draw_benchmark, format_benchmark
 from tinydet.targets.benchmark import INPUT
-from tinydet.targets.benchmark.measure import INPUT_PARAMETERS, _assign
+from tinydet.targets.benchmark.measure import INPUT_PARAMETERS, assign
 from tinydet.targets.emulator import Piece
 
 
@@ -61,7 +61,7 @@ def test_operators_without_calls_and_the_end_of_the_function():
     calls = [(10, "a", "p"), (20, "b", "q"), (30, "a", "r"), (5, "", "")]
     plain = pieces(*calls)
     marked = pieces(calls[0], "done 1", "done reshape", *calls[1:3], "done last", calls[3])
-    costs = _assign(plain, marked)
+    costs = assign(plain, marked)
     assert counts(costs) == [
         ("1", 10, {"a": 1}),
         ("reshape", 0, {}),
@@ -74,7 +74,7 @@ def test_an_operator_that_runs_row_by_row_has_the_sum_of_its_calls():
     rows = [(10, "a", "p"), (20, "b", "q"), (11, "a", "p"), (21, "b", "q")]
     marks = ["done first", "done second"] * 2
     marked = pieces(*(item for pair in zip(rows, marks, strict=True) for item in pair))
-    assert counts(_assign(pieces(*rows), marked)) == [
+    assert counts(assign(pieces(*rows), marked)) == [
         ("first", 21, {"a": 2}),
         ("second", 41, {"b": 2}),
     ]
@@ -85,7 +85,7 @@ def test_bringing_rows_of_the_image_is_a_step_of_its_own():
     copy, calls = (7, "td_copy", INPUT_PARAMETERS), [(10, "td_copy", "p"), (20, "b", "q")]
     plain = pieces(copy, copy, calls[0], copy, calls[1])
     marked = pieces(copy, copy, calls[0], "done first", copy, calls[1], "done second")
-    assert counts(_assign(plain, marked)) == [
+    assert counts(assign(plain, marked)) == [
         (INPUT, 21, {"td_copy": 3}),
         ("first", 10, {"td_copy": 1}),
         ("second", 20, {"b": 1}),
@@ -96,7 +96,7 @@ def test_bringing_rows_of_the_image_is_a_step_of_its_own():
 def test_builds_that_differ_are_no_benchmark(plain):
     marked = pieces((1, "a", ""), (1, "b", ""), "done only")
     with pytest.raises(RuntimeError, match="build"):
-        _assign(pieces(*((1, callee, "") for callee in plain)), marked)
+        assign(pieces(*((1, callee, "") for callee in plain)), marked)
 
 
 def test_constants_of_an_operator_are_those_its_parameters_point_at(stand_in, tmp_path):

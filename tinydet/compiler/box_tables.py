@@ -37,11 +37,6 @@ class AnchorGrid:
     edge_starts: npt.NDArray[np.uint16]
     edges: FloatArray
 
-    @property
-    def size_bytes(self) -> int:
-        """What the tables take in flash; levels are two int32."""
-        return self.edge_starts.nbytes + self.edges.nbytes + 8 * len(self.level_sizes)
-
 
 def score_threshold_code(scale: float, zero_point: int, score_threshold: float) -> int:
     """The smallest int8 code whose score passes the threshold.

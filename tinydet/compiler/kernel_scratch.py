@@ -5,27 +5,49 @@ from collections.abc import Sequence
 from tinydet.compiler.ir import ConvOptions, Graph, Op
 
 SCRATCH_ALIGNMENT = 16
-_PIXELS_AT_ONCE = 4  # whose inputs a convolution gathers
+_PIXELS_AT_ONCE = 4  # whose inputs a convolution gathers as one group
 _BYTES_PER_VALUE = 2
+_MAX_GROUPS = 8  # TD_CONV_MAX_GROUPS
+# Up to so many bytes of weights stay in the cache anyway; TD_CONV_CACHED_BYTES.
+_CACHED_WEIGHT_BYTES = 2048
+_MAX_GATHERED_BYTES = 8192  # of more groups than one
 
 
-def scratch_bytes(graph: Graph, op: Op) -> int:
-    """Bytes that an operator's kernel needs while it runs; they mean nothing between its calls.
+def scratch_bytes(graph: Graph, op: Op, most: int = 0) -> int:
+    """Bytes that an operator's kernel uses while it runs; they mean nothing between its calls.
+
+    Convolutions gather what groups of four output pixels see, as int16. They need room for one
+    group; with more, they read weights that do not stay in the cache once for all of these.
 
     Args:
         graph: The network.
         op: One of its operators.
+        most: Bytes that there are; 0 gives what it cannot do without.
 
     Returns:
-        A multiple of 16, the alignment of the memory. 0 for kernels that need none. Convolutions
-        gather what four output pixels see, as int16.
+        A multiple of 16, the alignment of the memory. 0 for kernels that need none.
     """
     if op.kind != "CONV_2D":
         return 0
+    _, height, width, channels = graph.output(op).shape
+    group_bytes = _group_bytes(graph, op)
+    weight_bytes = group_bytes * channels // (_PIXELS_AT_ONCE * _BYTES_PER_VALUE)
+    groups = 1
+    if weight_bytes > _CACHED_WEIGHT_BYTES:
+        useful = min(_MAX_GROUPS, -(-height * width // _PIXELS_AT_ONCE))
+        groups = max(1, min(useful, min(most, _MAX_GATHERED_BYTES) // group_bytes))
+    return -(-groups * group_bytes // SCRATCH_ALIGNMENT) * SCRATCH_ALIGNMENT
+
+
+def convolution_groups(graph: Graph, op: Op, size_bytes: int) -> int:
+    """Groups of four output pixels that scratch memory of a CONV_2D has room for, at most 8."""
+    return min(_MAX_GROUPS, size_bytes // _group_bytes(graph, op))
+
+
+def _group_bytes(graph: Graph, op: Op) -> int:
     assert isinstance(op.options, ConvOptions)
     runs, _, padded = window_runs(graph.required_input(op, 1).shape, op.options.dilation_width)
-    size_bytes = _PIXELS_AT_ONCE * _BYTES_PER_VALUE * runs * padded
-    return -(-size_bytes // SCRATCH_ALIGNMENT) * SCRATCH_ALIGNMENT
+    return _PIXELS_AT_ONCE * _BYTES_PER_VALUE * runs * padded
 
 
 def window_runs(weights_shape: Sequence[int], dilation_width: int) -> tuple[int, int, int]:

@@ -228,6 +228,8 @@ def safe_file_name(name: str) -> str:
 
     >>> safe_file_name("traffic light"), safe_file_name("a/b: c"), safe_file_name("..")
     ('traffic light', 'a_b_ c', '__')
+    >>> len(safe_file_name("猫" * 300).encode())
+    120
     """
     kept = "".join(c if c.isalnum() or c in " -_()+" else "_" for c in name).strip()
     return kept.encode()[:MOST_NAME_BYTES].decode(errors="ignore").strip() or "_"

@@ -153,6 +153,10 @@ class CortexMProgram:
         self._machine().write(address, check_image(image_u8, self.detector).tobytes())
         return () if self.detector.input_mode == "image" else (address,)
 
+    def machine(self) -> Machine:
+        """The emulated core of this thread."""
+        return self._machine()
+
     def _machine(self) -> Machine:
         if not hasattr(self._of_thread, "machine"):
             self._of_thread.machine = Machine(self.image, self.core, self._hook)

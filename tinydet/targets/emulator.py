@@ -173,6 +173,16 @@ class Machine:
         self._uc.reg_write(self._registers.UC_ARM_REG_SP, int(stack))
         self._uc.emu_start(int(entry) | THUMB_BIT, self._image.symbols["main"].address)
 
+    @property
+    def engine(self) -> Any:
+        """The emulator itself, for further hooks."""
+        return self._uc
+
+    @property
+    def pieces_begun(self) -> int:
+        """Address of the number of pieces that a split call has begun so far, 64 bits."""
+        return ctypes.addressof(self._counter) + BlockCounter.num_pieces.offset
+
     def write(self, address: int, content: bytes) -> None:
         """Write to RAM."""
         self._uc.mem_write(address, content)

@@ -31,22 +31,25 @@ class Core:
     Attributes:
         zig: Flags of zig cc.
         gcc: Flags of arm-none-eabi-gcc.
+        definitions: What the kernels cannot tell from these; without ``-D``.
     """
 
     zig: tuple[str, ...]
     gcc: tuple[str, ...]
+    definitions: tuple[str, ...] = ()
 
 
-def _core(zig_cpu: str, gcc_cpu: str, gcc_fpu: str) -> Core:
+def _core(zig_cpu: str, gcc_cpu: str, gcc_fpu: str, *definitions: str) -> Core:
     return Core(
         ("-target", "thumb-freestanding-eabihf", f"-mcpu={zig_cpu}"),
         ("-mthumb", "-mfloat-abi=hard", f"-mcpu={gcc_cpu}", f"-mfpu={gcc_fpu}"),
+        definitions,
     )
 
 
 CORES = {
     "cortex-m4": _core("cortex_m4+vfp4d16sp", "cortex-m4", "fpv4-sp-d16"),
-    "cortex-m7": _core("cortex_m7+fp_armv8d16sp", "cortex-m7", "fpv5-sp-d16"),
+    "cortex-m7": _core("cortex_m7+fp_armv8d16sp", "cortex-m7", "fpv5-sp-d16", "TD_CORTEX_M7"),
     "cortex-m33": _core("cortex_m33+dsp+fp_armv8d16sp", "cortex-m33", "fpv5-sp-d16"),
 }
 
@@ -171,7 +174,12 @@ def cortex_m_toolchain(
     Raises:
         MissingToolError: The compiler is not installed.
     """
-    flags = (f"-O{optimization}", "-fno-unwind-tables", "-fno-asynchronous-unwind-tables")
+    flags = (
+        f"-O{optimization}",
+        "-fno-unwind-tables",
+        "-fno-asynchronous-unwind-tables",
+        *(f"-D{definition}" for definition in core.definitions),
+    )
     linker = ("-nostdlib", f"-Wl,-T,{script}", "-Wl,--gc-sections", "-Wl,-e,td_reset")
     if compiler == "zig":
         return Toolchain("zig cc", zig_cc(*core.zig), flags, linker)

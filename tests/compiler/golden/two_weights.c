@@ -38,6 +38,7 @@ const td_conv_params two_conv_1 = {
     .output_min = 5,
     .output_max = 127,
     .is_plain = 0,
+    .groups_at_once = 1,
     .is_joined = 0,
     .weights = weights_1,
     .channels = channels_1,

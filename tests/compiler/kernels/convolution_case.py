@@ -24,15 +24,25 @@ def window_fields(size, geometry):
 
 
 def scratch_bytes_of(params):
-    """Four pixels of int16, each run of the window in pairs: the law of kernel_scratch.py."""
+    """Groups of four pixels of int16, runs of the window in pairs: the law of kernel_scratch.py."""
     runs, length = params["filter_height"], params["filter_width"] * params["input_channels"]
     if params["dilation_width"] > 1:
         runs, length = runs * params["filter_width"], params["input_channels"]
-    return math.ceil(8 * runs * 2 * math.ceil(length / 2) / 16) * 16
+    group_bytes = 8 * runs * 2 * math.ceil(length / 2)
+    return math.ceil(params["groups_at_once"] * group_bytes / 16) * 16
 
 
 def conv_params(
-    size, geometry, weights, bias, factors, quantization, planar=None, *, input_range=(-128, 127)
+    size,
+    geometry,
+    weights,
+    bias,
+    factors,
+    quantization,
+    planar=None,
+    *,
+    input_range=(-128, 127),
+    groups_at_once=3,
 ):
     """td_conv_params of whole tensors.
 
@@ -45,6 +55,7 @@ def conv_params(
         quantization: input_offset, output_offset, output_min and output_max.
         planar: (pad left, pad right) of planar output rows.
         input_range: Of the type of the input.
+        groups_at_once: Groups of pixels that are gathered at a time.
     """
     channels = len(weights)
     (height, width), *_ = geometry
@@ -67,6 +78,7 @@ def conv_params(
         "input_channels": weights.shape[3],
         "output_channels": channels,
         "is_plain": int(packed.is_plain),
+        "groups_at_once": groups_at_once,
         "is_joined": int(packed.is_joined),
         "pixel_stride": 1 if planar else channels,
         "channel_stride": channel_stride,

@@ -70,7 +70,14 @@ def draw_case(data, is_unsigned, planar=None):
     weights = int8_values(rng, out_channels, *geometry[1], channels, low=lowest).astype(np.int8)
     input_range = (0, 255) if is_unsigned else (-128, 127)
     constants = (weights, bias, factors, quantization)
-    params = conv_params(size, geometry, *constants, planar, input_range=input_range)
+    params = conv_params(
+        size,
+        geometry,
+        *constants,
+        planar,
+        input_range=input_range,
+        groups_at_once=data.draw(st.integers(1, 8)),
+    )
     sums = oracle.convolution_sums(image, weights, bias, quantization["input_offset"], geometry)
     clamp = (quantization["output_min"], quantization["output_max"])
     expected = oracle.outputs(sums, factors, quantization["output_offset"], *clamp)

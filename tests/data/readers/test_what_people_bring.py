@@ -238,6 +238,21 @@ def test_cvat_yolo_keeps_its_parts(tmp_path, writers):
     assert available_splits(tmp_path) == ("train", "val")
 
 
+def test_lists_of_images_are_parts_also_without_a_train_list(tmp_path, writers):
+    """A test list beside the images must not be trained on, whatever else there is."""
+    for name in "abc":
+        picture(writers, tmp_path, f"{name}.png")
+        writers.text(tmp_path / f"{name}.txt", YOLO_LINE)
+    writers.text(tmp_path / "test.txt", "c.png\n")
+    assert available_splits(tmp_path) == ("test",)
+    assert writers.counts(load_dataset(tmp_path)) == {"partless_images": 2}
+    writers.text(tmp_path / "trainval.txt", "a.png\nb.png\n")
+    assert list(boxes_of(load_dataset(tmp_path, split="train"))) == ["a.png", "b.png"]
+    writers.text(tmp_path / "train.txt", "a.png\n")
+    writers.text(tmp_path / "val.txt", "b.png\n")
+    assert list(boxes_of(load_dataset(tmp_path, split="train"))) == ["a.png"]
+
+
 @pytest.mark.parametrize(
     "listed", ["images\\a.png", "data/images/a.png", "C:\\x\\images\\a.png", "/srv/s/images/a.png"]
 )

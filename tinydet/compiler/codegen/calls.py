@@ -63,6 +63,7 @@ class Site:
         moved: Inputs of a RESHAPE or CONCATENATION that do not lie in the output already.
         layouts: The tensors whose rows are planar.
         rings: Rows that the buffers of tensors hold that are never whole.
+        scratch_bytes: Memory that its kernel may work in.
     """
 
     graph: Graph
@@ -72,6 +73,7 @@ class Site:
     moved: Sequence[int] = ()
     layouts: Mapping[int, PlanarRow] = field(default_factory=dict)
     rings: Mapping[int, int] = field(default_factory=dict)
+    scratch_bytes: int = 0
 
     def options(self, kind: type[Options]) -> Options:
         """The operator's options, which are of this kind."""

@@ -86,7 +86,7 @@ class Constants:
         known = set(self._names.values())
         self.tables[public_name] = tuple(str(v) for _, v in struct.fields if v in known)
         self._define(c_text.structure(struct, public_name))
-        self._declarations.append(f"extern const {struct.c_type} {public_name};\n")
+        self._declarations.append(f"extern const {struct.c_type} {public_name};")
         return public_name
 
     def source(self, origin: str, operators: Sequence[str]) -> str:
@@ -109,14 +109,15 @@ class Constants:
     def header(self, origin: str, operators: Sequence[str]) -> str:
         """The text of NAME_weights.h; see ``source``."""
         guard = f"{self.network.upper()}_WEIGHTS_H"
-        declarations = "".join(self._declarations)
-        return (
-            f"{c_text.generated(f'{self.network}_weights.h', origin)}\n"
-            f"/* The constants that {self.network}.c names: what each step is, by its number. */\n"
-            f"#ifndef {guard}\n#define {guard}\n\n"
-            f'#include "{self.network}.h"\n#include "td_kernels.h"\n\n{declarations}\n'
-            f"#ifdef TD_TRACE\nextern {self._operators(len(operators))};\n#endif\n\n#endif\n"
-        )
+        lines = [
+            c_text.generated(f"{self.network}_weights.h", origin),
+            f"/* The constants that {self.network}.c names: what each step is, by its number. */",
+            f"#ifndef {guard}\n#define {guard}\n",
+            f'#include "{self.network}.h"\n#include "td_kernels.h"\n',
+            *self._declarations,
+            f"\n#ifdef TD_TRACE\nextern {self._operators(len(operators))};\n#endif\n\n#endif\n",
+        ]
+        return "\n".join(lines)
 
     def _define(self, text: str) -> None:
         self._definitions.append(self._heading + text)
@@ -130,9 +131,7 @@ class Constants:
         if key not in self._names:
             if public:
                 name = f"{self.network}_{name}"
-                self._declarations.append(
-                    f"extern {qualifier}const {c_type} {name}[{len(items)}];\n"
-                )
+                self._declarations.append(f"extern {qualifier}const {c_type} {name}[{len(items)}];")
             storage = qualifier if public else f"{qualifier}static "
             self._define(c_text.array(f"{storage}const {c_type}", name, items))
             self._names[key] = name

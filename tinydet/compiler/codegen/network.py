@@ -109,7 +109,8 @@ class NetworkCode:
         if op.kind in ("RESHAPE", "CONCATENATION"):
             moved = [position for position, *_ in moved_inputs(flow.graph, op, flow.storages)]
         rings = self._plan.schedule.rings
-        site = Site(flow.graph, op, step, self._constants, moved, flow.layouts, rings)
+        _, scratch = self._plan.scratch(step) or (0, 0)
+        site = Site(flow.graph, op, step, self._constants, moved, flow.layouts, rings, scratch)
         if op.kind not in EMITTERS:
             raise site.fault("there is no kernel for it. Replace it by supported operators.")
         self._constants.heading(self._description(step))

@@ -14,6 +14,7 @@ from tinydet.compiler.codegen.packing import (
     rounding,
 )
 from tinydet.compiler.ir import ConvOptions, DepthwiseOptions, FullyConnectedOptions, PoolOptions
+from tinydet.compiler.kernel_scratch import convolution_groups
 from tinydet.compiler.layouts import PlanarRow
 from tinydet.compiler.requant import Multiplier, convolution_multipliers
 
@@ -43,6 +44,7 @@ def convolution(site: Site) -> list[KernelCall]:
         ("input_zero_point", zero_point),
         *site.output_fields(options.activation),
         ("is_plain", int(packed.is_plain)),
+        ("groups_at_once", convolution_groups(site.graph, site.op, site.scratch_bytes)),
         ("is_joined", int(packed.is_joined)),
         ("weights", constants.table(packed.weights, name("weights"), alignment=WORD_BYTES)),
         ("channels", constants.records("td_conv_channels", packed.channels, name("channels"))),

@@ -10,6 +10,9 @@
 #pragma GCC optimize("fp-contract=off")
 #endif
 
+/* Programs around the generated C read detections by these offsets. */
+_Static_assert(sizeof(td_detection) == 24, "a detection is six words of four bytes");
+
 /* A rank is (127 - code) << 24 | class << anchor_bits | anchor: the smallest comes first. */
 #define CODE_SHIFT 24
 #define MAX_CODE 127

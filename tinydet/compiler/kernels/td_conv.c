@@ -1,5 +1,7 @@
-/* CONV_2D: gathers what four output pixels see, then computes all their channels (td_conv_block.h). */
+/* CONV_2D: gathers what groups of four output pixels see, then computes all their channels (td_conv_block.h). */
 #include "td_conv_dsp.h"
+
+enum { TD_CONV_CACHED_BYTES = 2048 }; /* of weights, used for one group after the other: half of the smallest cache */
 
 /* A window in runs: values that are adjacent in the input. Without horizontal dilation a filter row is one
  * run, else each tap is one. Of a run, values are gathered in fours in the order 0, 2, 1, 3 (which is what
@@ -220,64 +222,92 @@ TD_INLINE void conv_place_output(const td_conv_params *p, int8_t *output, const 
 }
 
 TD_CONV_SHARED void conv_block(const td_conv_params *p, const td_conv_block *block) {
-    if (!p->is_plain) {
-        conv_block_general(p, block);
-        return;
-    }
 #ifdef TD_DSP
-    if (p->is_joined) {
+    if (!p->is_plain || !conv_is_for_dsp(block)) {
+        conv_block_general(p, block);
+    } else if (p->is_joined) {
         conv_block_joined_dsp(block);
     } else {
         conv_block_dsp(block);
     }
 #else
-    conv_block_plain(p, block);
+    if (p->is_plain) {
+        conv_block_plain(p, block);
+    } else {
+        conv_block_general(p, block);
+    }
 #endif
 }
 
-/* Pairs [begin, end) of channels, of pixels that are yet to come. */
-TD_INLINE void conv_prepare(const td_conv_params *p, const conv_runs *runs, td_arena_s16 *gathered, int32_t begin,
-                            int32_t end, td_conv_block *block) {
-    const ptrdiff_t pairs = (ptrdiff_t)runs->rows * runs->columns * runs->pairs;
-    block->first = 2 * (ptrdiff_t)begin * p->channel_stride;
-    block->rounded_offset = 2 * p->output_offset + 1;
-    block->channels = p->channels + begin;
-    block->gathered = gathered;
-    block->gathered_end = gathered + 2 * TD_CONV_PIXELS * pairs;
-    block->weights = p->weights + 4 * begin * pairs;
-    block->channel_stride = 2 * end <= p->output_channels ? p->channel_stride : 0;
-    block->channels_end = p->channels + end;
+/* Where four pixels go. */
+typedef struct {
+    int8_t *pixels[TD_CONV_PIXELS];
+} conv_places;
+
+/* Pairs [begin, end) of channels of some groups of four pixels. */
+TD_INLINE void conv_groups(const td_conv_params *p, const td_arena_s16 *gathered, ptrdiff_t steps,
+                           const conv_places *places, int32_t count, int32_t begin, int32_t end) {
+    td_conv_block block;
+    block.first = 2 * (ptrdiff_t)begin * p->channel_stride;
+    block.rounded_offset = 2 * p->output_offset + 1;
+    block.channels = p->channels + begin;
+    block.gathered = gathered;
+    block.weights = p->weights + 4 * begin * steps;
+    block.channel_stride = 2 * end <= p->output_channels ? p->channel_stride : 0;
+    block.channels_end = p->channels + end;
+    for (int32_t i = 0; i < count; i++) {
+        for (int k = 0; k < TD_CONV_PIXELS; k++) {
+            block.pixels[k] = places[i].pixels[k];
+        }
+        block.gathered_end = block.gathered + 2 * TD_CONV_PIXELS * steps;
+        conv_block(p, &block);
+        block.gathered = block.gathered_end;
+    }
+}
+
+/* All channels of some groups: of `at_once` pairs first, whose weights stay in the cache from group to group. All
+ * weights are read from the memory behind it, which is slow, once for so many groups only. */
+TD_CONV_SHARED void conv_channels(const td_conv_params *p, const td_arena_s16 *gathered, ptrdiff_t steps,
+                                  const conv_places *places, int32_t count, int32_t at_once) {
+    const int32_t whole_pairs = p->output_channels / 2;
+    int32_t begin = 0;
+    for (; whole_pairs - begin > at_once; begin += at_once) {
+        conv_groups(p, gathered, steps, places, count, begin, begin + at_once);
+    }
+    if (whole_pairs > 0) {
+        conv_groups(p, gathered, steps, places, count, begin, whole_pairs);
+    }
+    if (2 * whole_pairs < p->output_channels) {
+        conv_groups(p, gathered, steps, places, count, whole_pairs, whole_pairs + 1);
+    }
 }
 
 TD_INLINE void conv_rows(const td_conv_params *p, const uint8_t *input, int is_unsigned, int8_t *output,
                          td_arena_s16 *gathered, int32_t y_begin, int32_t y_end) {
     const conv_runs runs = conv_runs_of(p);
-    const int32_t whole_pairs = p->output_channels / 2;
-    conv_pixels pixels = {y_begin, 0, TD_CONV_PIXELS, 0};
-    td_conv_block block, last;
-    conv_prepare(p, &runs, gathered, 0, whole_pairs, &block);
-    conv_prepare(p, &runs, gathered, whole_pairs, (p->output_channels + 1) / 2, &last);
+    const ptrdiff_t steps = (ptrdiff_t)runs.rows * runs.columns * runs.pairs;
+    conv_pixels pixels = {y_begin, 0, TD_CONV_PIXELS, 0}, groups[TD_CONV_MAX_GROUPS];
+    conv_places places[TD_CONV_MAX_GROUPS];
+    const int32_t at_once = 1 + (int32_t)(TD_CONV_CACHED_BYTES / (4 * steps + 1)); /* pairs of channels */
     int32_t left = (y_end - y_begin) * p->output_width;
-    for (; left > 0; left -= TD_CONV_PIXELS) {
-        pixels.count = left < TD_CONV_PIXELS ? left : TD_CONV_PIXELS;
-        pixels.is_in_row = pixels.count == TD_CONV_PIXELS && pixels.x + TD_CONV_PIXELS <= p->output_width;
-        conv_gather(p, &runs, input, &pixels, is_unsigned, gathered);
-        /* All that these pixels see has been read: from here on, its rows may be written to. */
-        conv_place_output(p, output, &pixels, block.pixels);
-        if (whole_pairs > 0) {
-            conv_block(p, &block);
-        }
-        if (2 * whole_pairs < p->output_channels) {
-            for (int k = 0; k < TD_CONV_PIXELS; k++) {
-                last.pixels[k] = block.pixels[k];
+    while (left > 0) {
+        int32_t count = 0;
+        for (; count < p->groups_at_once && left > 0; count++, left -= TD_CONV_PIXELS) {
+            pixels.count = left < TD_CONV_PIXELS ? left : TD_CONV_PIXELS;
+            pixels.is_in_row = pixels.count == TD_CONV_PIXELS && pixels.x + TD_CONV_PIXELS <= p->output_width;
+            conv_gather(p, &runs, input, &pixels, is_unsigned, gathered + 2 * TD_CONV_PIXELS * steps * count);
+            groups[count] = pixels;
+            pixels.x += TD_CONV_PIXELS;
+            while (pixels.x >= p->output_width) {
+                pixels.x -= p->output_width;
+                pixels.y++;
             }
-            conv_block(p, &last);
         }
-        pixels.x += TD_CONV_PIXELS;
-        while (pixels.x >= p->output_width) {
-            pixels.x -= p->output_width;
-            pixels.y++;
+        /* All that these pixels see has been read: from here on, its rows may be written to. */
+        for (int32_t i = 0; i < count; i++) {
+            conv_place_output(p, output, &groups[i], places[i].pixels);
         }
+        conv_channels(p, gathered, steps, places, count, count > 1 ? at_once : p->output_channels);
     }
 }
 

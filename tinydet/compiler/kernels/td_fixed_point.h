@@ -10,6 +10,14 @@
 #define TD_DSP 1
 #endif
 
+/* Whether code is arranged for the two instructions that a Cortex-M7 begins in a cycle. Compilers tell it from a
+ * Cortex-M4 by its double-precision FPU only: without one, give -DTD_CORTEX_M7. */
+#if defined(__ARM_ARCH_7EM__) && defined(__ARM_FP) && !defined(TD_CORTEX_M7)
+#if __ARM_FP & 8
+#define TD_CORTEX_M7 1
+#endif
+#endif
+
 #if defined(__GNUC__)
 #define TD_INLINE static inline __attribute__((always_inline))
 /* Keeps the compiler from turning a copy loop into a call of memcpy or memset, which nobody provides. */

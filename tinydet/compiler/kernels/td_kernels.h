@@ -1,8 +1,8 @@
 /* td_kernels.h: integer kernels of the generated detectors.
  *
- * Freestanding C11: <stddef.h> and <stdint.h> only; no libc call, allocation, recursion, variable-length
- * array, mutable global, 64-bit division or floating point (td_quantize.c and td_dequantize.c alone have the
- * last). Every kernel gives the numbers of LiteRT's reference kernels (BUILTIN_REF), bit for bit.
+ * Freestanding C11; GCC and clang take attributes, assembler and vectors as GNU C11. <stddef.h> and <stdint.h> only;
+ * no libc call, allocation, recursion, variable-length array, mutable global, 64-bit division or floating point
+ * (td_quantize.c and td_dequantize.c alone have the last). Every kernel gives the numbers of LiteRT's reference kernels (BUILTIN_REF), bit for bit.
  * td_NAME_TYPES is defined in td_NAME.c, which includes this header and td_fixed_point.h.
  *
  * Layout. Batch is 1. Images are [height][width][channels], convolution weights
@@ -23,7 +23,8 @@
  * buffers. Rows outside the image are never read. A row may be written over rows of the input that lie before
  * the first one which it needs.
  *
- * Aliasing. Input and output may be the same buffer only where a kernel says "in place".
+ * Aliasing. Input and output may be the same buffer only where a kernel says "in place". Words in an arena are
+ * accessed through the types of td_arena.h, so that strict aliasing may stay on.
  *
  * Right shifts of negative numbers are arithmetic, and conversions to a narrower signed type wrap, as GCC
  * and clang define them.
@@ -55,6 +56,8 @@ typedef struct {
     int32_t first_multiplier, first_shift, second_multiplier, second_shift;
 } td_conv_channels;
 
+#define TD_CONV_MAX_GROUPS 8
+
 /* CONV_2D. Filter tap (i, j) of output pixel (y, x) reads input pixel
  * (y * stride_height - pad_top + i * dilation_height, x * stride_width - pad_left + j * dilation_width); a pixel
  * outside counts as real 0. What is missing at the bottom and right needs no number.
@@ -71,6 +74,7 @@ typedef struct {
     int16_t output_offset;                   /* [-128, 127] */
     int16_t output_min, output_max;          /* [-128, 127] */
     int16_t is_plain; /* 1: every shift >= 0 and multiplier > 0, every |sum| < 2**30, and a clamp to [-128, 127] */
+    int16_t groups_at_once; /* [1, TD_CONV_MAX_GROUPS] groups of four pixels that `scratch` has room for */
     int16_t is_joined; /* 1: weights as in td_conv_block.h, is_plain, |sum| < 2**23 in every second channel */
     int16_t pixel_stride, channel_stride;       /* bytes of the output; see below */
     int16_t output_pad_left, output_pad_right;  /* zero points around each channel of a planar row, else 0 */
@@ -81,7 +85,8 @@ typedef struct {
 
 /* Output rows are [width][channels] (pixel_stride = output_channels, channel_stride = 1), or planar, for a
  * depthwise filter: [channels][pad_left + width + pad_right] (pixel_stride = 1), the pads filled with the zero
- * point. `scratch` holds eight bytes for each two values of a window (kernel_scratch.py), 16-byte aligned. */
+ * point. `scratch` holds 16 bytes for each two values of a window, groups_at_once times (kernel_scratch.py); it is
+ * 16-byte aligned. */
 
 void td_conv_s8(const td_conv_params *p, const int8_t *input, int8_t *output, void *scratch, int32_t y_begin,
                 int32_t y_end);

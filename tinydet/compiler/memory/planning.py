@@ -5,6 +5,8 @@ from functools import cached_property
 from typing import Literal
 
 from tinydet.compiler.ir import Graph, count_macs
+from tinydet.compiler.kernel_scratch import scratch_bytes
+from tinydet.compiler.memory.buffers import live_bytes
 from tinydet.compiler.memory.choice import SegmentChoice
 from tinydet.compiler.memory.plan import InputMode, Plan, proven
 from tinydet.compiler.memory.planners import SEARCH_ROUNDS, plan_best
@@ -13,6 +15,7 @@ from tinydet.compiler.schedule import (
     Schedule,
     Segment,
     SegmentMaker,
+    StepNumber,
     late_order,
     make_flow,
     segment_cost,
@@ -26,6 +29,7 @@ FINISHED_SKETCHES = 3  # of the plans with roughly placed buffers, the best are 
 CLOSE_ENOUGH = 1.03  # times what input and outputs need: no other order is tried
 LIMIT_STEP = 1.03  # from one limit of bytes alive at once that is tried to the next, at least
 MAX_LIMITS = 16  # about so many are tried
+SCRATCH_SHARES = (1, 2, 4)  # all memory that is free at a step, half of it, a quarter are tried
 INSTRUCTIONS_PER_MAC = 1.2  # about that of the kernels; only sets what 1 % of a network is
 
 
@@ -68,13 +72,18 @@ def plan_memory(graph: Graph, request: PlanRequest | None = None) -> Plan:
         AssertionError: The validator found a fault: a bug of the planner.
     """
     request = request or PlanRequest()
+    return proven(_with_more_scratch(_plan_within(graph, request)))
+
+
+def _plan_within(graph: Graph, request: PlanRequest) -> Plan:
+    """The plan with the least scratch memory."""
     planner = _Planner(graph, request)
     if request.ram_limit_bytes is not None:
         plan = planner.cheapest_within(request.ram_limit_bytes)
-        return proven(_smallest(planner, request, balanced=False) if plan is None else plan)
+        return _smallest(planner, request, balanced=False) if plan is None else plan
     if request.objective == "speed":
-        return proven(planner.unstreamed())
-    return proven(_smallest(planner, request, balanced=request.objective == "balanced"))
+        return planner.unstreamed()
+    return _smallest(planner, request, balanced=request.objective == "balanced")
 
 
 def _smallest(planner: "_Planner", request: PlanRequest, *, balanced: bool) -> Plan:
@@ -96,6 +105,30 @@ def with_output_scratch(plan: Plan, size_bytes: int) -> Plan:
     last = replace(flow.steps[-1], scratch_bytes=size_bytes)
     maker = SegmentMaker(replace(flow, steps=(*flow.steps[:-1], last)))
     return proven(_placed(Schedule(maker, plan.schedule.segments), SEARCH_ROUNDS))
+
+
+def _with_more_scratch(plan: Plan) -> Plan:
+    """The same segments; kernels that are faster with more scratch memory get what is free.
+
+    The arena does not grow for it.
+    """
+    flow, graph = plan.schedule.flow, plan.schedule.graph
+    live: dict[StepNumber, int] = {}
+    for step, used in zip(
+        plan.timeline.event_steps.tolist(), live_bytes(plan.buffers).tolist(), strict=True
+    ):
+        live[step] = max(live.get(step, 0), used)
+    for share in SCRATCH_SHARES:
+        steps = [flow.steps[0]]
+        for step in flow.steps[1:-1]:
+            most = step.scratch_bytes + (plan.arena_bytes - live[step.number]) // share
+            size_bytes = scratch_bytes(graph, graph.ops[step.number - 1], most)
+            steps.append(replace(step, scratch_bytes=size_bytes))
+        maker = SegmentMaker(replace(flow, steps=(*steps, flow.steps[-1])))
+        larger = _placed(Schedule(maker, plan.schedule.segments), SEARCH_ROUNDS, plan.arena_bytes)
+        if larger.arena_bytes <= plan.arena_bytes:
+            return larger
+    return plan
 
 
 def _placed(schedule: Schedule, rounds: int, enough_bytes: int = 0) -> Plan:

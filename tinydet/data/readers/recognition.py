@@ -11,17 +11,13 @@ from tinydet.data.readers.annotations import Source
 from tinydet.data.readers.archives import is_zip, unpack
 from tinydet.data.readers.csv_labels import find_csv
 from tinydet.data.readers.cvat import find_cvat
+from tinydet.data.readers.data_yaml import YAML_STEMS, YAML_SUFFIXES, find_yolo_yaml
 from tinydet.data.readers.json_labels import find_json
 from tinydet.data.readers.parts import IMAGE_FOLDERS, children, part_of_folder, split_of
 from tinydet.data.readers.tables import LABEL_FOLDERS, TableSource
 from tinydet.data.readers.unsupported import refuse_unsupported
 from tinydet.data.readers.voc import VocPart, VocSource, find_voc
-from tinydet.data.readers.yolo_layout import (
-    YAML_STEMS,
-    YAML_SUFFIXES,
-    find_label_files,
-    find_yolo_yaml,
-)
+from tinydet.data.readers.yolo_layout import find_label_files
 from tinydet.errors import DataError, readable
 
 LOOKED_FOR = (

@@ -1,84 +1,34 @@
-"""Where a YOLO data set keeps its images, its labels and the names of its classes."""
+"""YOLO data sets without a ``data.yaml``: folders of images and labels, Darknet's ``obj.data``."""
 
-import itertools
 import os
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from tinydet.data.findings import Findings
 from tinydet.data.image_files import is_image_name, list_images
-from tinydet.data.input_files import read_lines, read_yaml
-from tinydet.data.readers.label_folders import NAME_FILES, LabelFolders, label_folders
+from tinydet.data.input_files import read_lines
+from tinydet.data.readers.class_lists import class_list, names_from_files
+from tinydet.data.readers.data_yaml import PART_KEYS, place_of
+from tinydet.data.readers.label_folders import LabelFolders
 from tinydet.data.readers.listed_images import path_parts
 from tinydet.data.readers.parts import (
     IMAGE_FOLDERS,
     SPLITS,
     children,
     part_folders,
-    part_of_folder,
     subfolder,
 )
 from tinydet.data.readers.tfs import read_tfs_labels
 from tinydet.data.readers.yolo import YoloSource, read_text_labels
-from tinydet.errors import DataError, readable
+from tinydet.errors import DataError
 
-PART_KEYS = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
-LIST_STEMS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
-YAML_SUFFIXES = (".yaml", ".yml")
-YAML_STEMS = ("data", "dataset")
-MAX_LEVELS = 3  # a part lies at most so deep below its data.yaml, as in root/images/train/day
-NOTHING = ("", "null", "~", ".", "None")  # what stands for no value: scalars are read as text
-MOST_CLASSES = 100_000
-POLYGON_TASKS = ("segment", "segmentation", "obb")
-
-Entries = dict[str, Any]
-
-
-def find_yolo_yaml(path: Path) -> YoloSource | None:
-    """Recognise a ``data.yaml``, a folder with one, or an image folder that one above speaks of.
-
-    Args:
-        path: What the user gave; exists.
-
-    Returns:
-        The source; None where there is no such file.
-
-    Raises:
-        DataError: The ``data.yaml`` is faulty.
-    """
-    if path.is_file():
-        return _from_yaml(path) if path.suffix.lower() in YAML_SUFFIXES else None
-    for file in _yaml_files(path):
-        if _describes_data(file):
-            return _from_yaml(file)
-    for folder in list(path.absolute().parents)[:MAX_LEVELS]:
-        for stem, suffix in itertools.product(YAML_STEMS, YAML_SUFFIXES):
-            file = folder / (stem + suffix)
-            source = _inside(file, path) if file.is_file() and _describes_data(file) else None
-            if source is not None:
-                return source
-    return None
-
-
-def _inside(file: Path, path: Path) -> YoloSource | None:
-    """What a ``data.yaml`` above a folder says of it; None where it speaks of other folders."""
-    try:
-        content = _parse(file)
-        parts = _parts(file, content, Findings())
-    except DataError:  # a file above that is no use to itself says nothing of this folder
-        return None
-    wanted = path.resolve()
-    below = {part: [p for p in ps if wanted in p.resolve().parents] for part, ps in parts.items()}
-    below = {part: places for part, places in below.items() if places}
-    holders = [(p if p.is_dir() else p.parent).resolve() for ps in parts.values() for p in ps]
-    if below:
-        parts = below
-    elif any(wanted == holder or holder in wanted.parents for holder in holders):
-        parts = {"": [path]}
-    else:
-        return None
-    return _source(path, parts, content, file, Findings())
+LIST_STEMS = {
+    "trainval": "train",
+    "train": "train",
+    "test": "test",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+}
 
 
 def find_label_files(path: Path) -> YoloSource | None:
@@ -108,7 +58,7 @@ def find_label_files(path: Path) -> YoloSource | None:
     ):
         folders = LabelFolders(suffix, Findings())
         if any(folders.label_of(image) for image in images):
-            names = _names_from_files(path, images)
+            names = names_from_files(path, images)
             return YoloSource(path, parts, names, suffix, reader, format=name)
     return None
 
@@ -121,25 +71,31 @@ def _from_darknet(file: Path) -> YoloSource | None:
     parts: dict[str, list[Path]] = {}
     for part, keys in PART_KEYS.items():
         given = next((content[key] for key in keys if content.get(key)), None)
-        place = _place(given, file.parent, file, findings) if given else None
+        place = place_of(given, file.parent, file, findings) if given else None
         if place is not None and os.path.exists(place):
             parts[part] = [place]
     parts = parts or part_folders(file.parent)
     if not parts:
         return None
-    names = _place(content.get("names") or "obj.names", file.parent, file, findings)
-    known = _class_list(names) if os.path.isfile(names) else None
+    names = place_of(content.get("names") or "obj.names", file.parent, file, findings)
+    known = class_list(names) if os.path.isfile(names) else None
     return YoloSource(file.parent, parts, known, ".txt", read_text_labels, findings=findings)
 
 
 def _list_files(root: Path) -> dict[str, list[Path]]:
-    """Parts by lists of images in the root itself; empty where there is none for training."""
+    """Parts by lists of images in the root itself; ``trainval`` where there is no ``train``."""
+    files = {
+        file.stem.lower(): file
+        for file in children(root)
+        if file.suffix.lower() == ".txt" and file.stem.lower() in LIST_STEMS
+    }
+    lists = {stem: file for stem, file in files.items() if file.is_file() and _lists_images(file)}
+    if "train" in lists:
+        lists.pop("trainval", None)
     parts: dict[str, list[Path]] = {}
-    for file in children(root):
-        part = LIST_STEMS.get(file.stem.lower()) if file.suffix.lower() == ".txt" else None
-        if part and file.is_file() and _lists_images(file):
-            parts.setdefault(part, []).append(file)
-    return {part: parts[part] for part in SPLITS if part in parts} if "train" in parts else {}
+    for stem, file in lists.items():
+        parts.setdefault(LIST_STEMS[stem], []).append(file)
+    return {part: parts[part] for part in SPLITS if part in parts}
 
 
 def _lists_images(file: Path) -> bool:
@@ -148,168 +104,3 @@ def _lists_images(file: Path) -> bool:
     except DataError:
         return False
     return bool(lines) and all(is_image_name(path_parts(line)[-1:][0]) for line in lines[:20])
-
-
-def _yaml_files(folder: Path) -> list[Path]:
-    """``data.yaml`` first, then the others by name."""
-    files = [p for p in children(folder) if p.suffix.lower() in YAML_SUFFIXES and p.is_file()]
-    return sorted(files, key=lambda p: (p.stem.lower() not in YAML_STEMS, p.name))
-
-
-def _describes_data(file: Path) -> bool:
-    """Whether a YAML file is a data set description; others may lie beside the images."""
-    try:
-        content = _parse(file)
-    except DataError:
-        return file.stem.lower() in YAML_STEMS  # let the reader say what is wrong with it
-    keys = {key for keys in PART_KEYS.values() for key in keys}
-    return bool(keys & set(content)) and bool({"names", "nc", "path"} & set(content))
-
-
-def _parse(file: Path) -> Entries:
-    content = read_yaml(file)
-    if not isinstance(content, dict):
-        raise DataError(file, "is no mapping of keys", "Write path, train, val and names.")
-    return {key: value for key, value in content.items() if isinstance(key, str)}
-
-
-def _from_yaml(file: Path) -> YoloSource:
-    content = _parse(file)
-    findings = Findings()
-    return _source(file, _parts(file, content, findings), content, file, findings)
-
-
-def _source(
-    root: Path, parts: dict[str, list[Path]], content: Entries, file: Path, findings: Findings
-) -> YoloSource:
-    return YoloSource(
-        root,
-        parts,
-        _names(content, file),
-        ".txt",
-        read_text_labels,
-        num_keypoint_values=_keypoint_values(content, file),
-        has_polygons=content.get("task") in POLYGON_TASKS,
-        findings=findings,
-    )
-
-
-def _keypoint_values(content: Entries, file: Path) -> int:
-    """Values after a box: ``kpt_shape`` is the number of keypoints and of values of each."""
-    given = content.get("kpt_shape")
-    if given in (None, *NOTHING):
-        return 0
-    sides = [int(v) if isinstance(v, str) and v.isdecimal() and len(v) < 6 else 0 for v in given]
-    if len(sides) != 2 or sides[1] not in (2, 3) or sides[0] < 1:
-        found = f"kpt_shape is {readable(given, 60)}, not [number of keypoints, 2 or 3]"
-        raise DataError(file, found, "Correct it.")
-    return sides[0] * sides[1]
-
-
-def _parts(file: Path, content: Entries, findings: Findings) -> dict[str, list[Path]]:
-    root = _root(file, content, findings)
-    parts: dict[str, list[Path]] = {}
-    for part, keys in PART_KEYS.items():
-        given = next((content[key] for key in keys if content.get(key)), None)
-        entries = _entries(given, part, file) if given else []
-        for place in [_place(entry, root, file, findings) for entry in entries]:
-            if os.path.exists(place):
-                parts.setdefault(part, []).append(place)
-            else:
-                findings.add("missing_parts", place)
-    if not parts:
-        looked = ", ".join(findings.examples.get("missing_parts", [])) or "no train, val or test"
-        raise DataError(file, f"names no images that exist ({looked})", "Correct path and train.")
-    return parts
-
-
-def _root(file: Path, content: Entries, findings: Findings) -> Path:
-    given = content.get("path")
-    if not isinstance(given, str) or given in NOTHING:
-        return file.parent
-    for root in (file.parent / given, Path(given)):
-        if os.path.isdir(root):
-            return root
-    findings.add("replaced_roots", f"{file} (path: {given})")
-    return file.parent
-
-
-def _entries(given: object, part: str, file: Path) -> list[str]:
-    entries = given if isinstance(given, list) else [given]
-    if not all(isinstance(entry, str) for entry in entries):
-        raise DataError(file, f"{part} is no path or list of paths", "Correct it.")
-    texts = [entry for entry in entries if isinstance(entry, str)]
-    return [entry for entry in texts if entry not in NOTHING or entry == "."]
-
-
-def _place(entry: str, root: Path, file: Path, findings: Findings) -> Path:
-    """Folder or list file of a part; a path of another machine is found by its end (counted).
-
-    Roboflow writes ``../train/images`` for ``train/images``; nobody need be told that.
-    """
-    homes: Iterable[Path] = dict.fromkeys([root, file.parent])
-    plain = [home / entry for home in homes]
-    plain += [home / entry[3:] for home in homes if entry.startswith("../")]
-    tail = path_parts(entry)
-    moved = [home.joinpath(*tail[i:]) for i in range(len(tail)) for home in homes]
-    for candidate in (*plain, *moved):
-        if os.path.exists(candidate):
-            if candidate not in plain:
-                findings.add("moved_parts", f"{entry} -> {candidate}")
-            return candidate
-    return plain[0]
-
-
-def _names(content: Entries, file: Path) -> dict[int, str] | None:
-    given = content.get("names")
-    count = content.get("nc")
-    if given in (None, "") and isinstance(count, str) and count.isdecimal() and len(count) < 6:
-        given = [f"class_{index}" for index in range(int(count))]
-    if given in (None, ""):
-        return None
-    if isinstance(given, list):
-        given = {str(index): name for index, name in enumerate(given)}
-    try:
-        names = {int(id_): name for id_, name in given.items() if isinstance(name, str)}
-    except (AttributeError, TypeError, ValueError):
-        names = {}
-    if not names or len(names) != len(given) or not all(0 <= i < MOST_CLASSES for i in names):
-        found = "names is no list and no mapping of class ids to names"
-        raise DataError(file, found, "Correct it.")
-    if isinstance(count, str) and count.isdecimal() and count.lstrip("0") != str(len(names)):
-        found = f"nc is {readable(count, 20)}, but there are {len(names)} names"
-        raise DataError(file, found, "Correct one of them.")
-    _refuse_repeated(list(names.values()), file)
-    return dict(sorted(names.items()))
-
-
-def _names_from_files(path: Path, images: list[Path]) -> dict[int, str] | None:
-    """Names from ``classes.txt`` and the like, in, above or in ``labels`` beside the images."""
-    folders = [path, path / "labels", path / "Labels"]
-    for parent in dict.fromkeys(image.parent for image in images):
-        folders += [parent, *label_folders(parent)]
-    name = path.name.lower()
-    if name in IMAGE_FOLDERS or part_of_folder(name):
-        folders += [path.parent, path.parent.parent, path.parent / "labels"]
-    stems = {(image.parent, image.stem.lower()) for image in images}
-    for folder in dict.fromkeys(folders):
-        for name in NAME_FILES:
-            file = folder / name
-            if file.is_file() and (folder, file.stem) not in stems:
-                return _class_list(file)
-    return None
-
-
-def _class_list(file: Path) -> dict[int, str]:
-    names = [line.strip() for line in read_lines(file) if line.strip()]
-    _refuse_repeated(names, file)
-    return dict(enumerate(names))
-
-
-def _refuse_repeated(names: list[str], file: Path) -> None:
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            found = f"the class {readable(name)!r} is given twice"
-            raise DataError(file, found, "Name each class once.")
-        seen.add(name)

@@ -85,7 +85,7 @@ class Benchmark:
 
 
 @dataclass
-class _Cost:
+class StepCost:
     """What is known of a step while the calls are gone through."""
 
     instructions: int = 0
@@ -93,6 +93,7 @@ class _Cost:
     parameters: set[str] = field(default_factory=set)
 
     def add(self, pieces: Sequence[Piece]) -> None:
+        """Count some calls."""
         self.instructions += sum(piece.instructions for piece in pieces)
         self.kernels.update(piece.callee for piece in pieces if piece.callee)
         self.parameters.update(piece.argument for piece in pieces if piece.argument)
@@ -123,7 +124,7 @@ def benchmark(
     marked = target.build(detector, folder / "marked", "-DTD_TRACE")
     run = program.measure_run(image_u8)
     detect = program.measure_detect(image_u8)
-    costs = _assign(run.pieces, marked.measure_run(image_u8).pieces)
+    costs = assign(run.pieces, marked.measure_run(image_u8).pieces)
     constants = program.image.sections[WEIGHTS]
     steps = tuple(
         StepCount(
@@ -162,7 +163,7 @@ def _constant_bytes(program: CortexMProgram, parameters: Set[str]) -> int:
     )
 
 
-def _assign(pieces: Sequence[Piece], marked_pieces: Sequence[Piece]) -> dict[str, _Cost]:
+def assign(pieces: Sequence[Piece], marked_pieces: Sequence[Piece]) -> dict[str, StepCost]:
     """Give each call of the plain build to its operator.
 
     Args:
@@ -176,7 +177,7 @@ def _assign(pieces: Sequence[Piece], marked_pieces: Sequence[Piece]) -> dict[str
     Raises:
         RuntimeError: The two do not make the same calls.
     """
-    costs: dict[str, _Cost] = {}
+    costs: dict[str, StepCost] = {}
     position = 0
     calls: list[Piece] = []
     for piece in marked_pieces:
@@ -191,9 +192,9 @@ def _assign(pieces: Sequence[Piece], marked_pieces: Sequence[Piece]) -> dict[str
         calls = []
         copies = [p for p in own if p.argument == INPUT_PARAMETERS]
         if copies:
-            costs.setdefault(INPUT, _Cost()).add(copies)
+            costs.setdefault(INPUT, StepCost()).add(copies)
         kernels = [p for p in own if p.argument != INPUT_PARAMETERS]
-        costs.setdefault(piece.argument, _Cost()).add(kernels)
+        costs.setdefault(piece.argument, StepCost()).add(kernels)
     rest = pieces[position:]
     if calls or any(p.callee for p in rest):
         raise RuntimeError("the plain build makes other calls behind the last mark")

@@ -117,6 +117,7 @@ def write_firmware_project(
     in_firmware = {*files, *names} - {"self_test.c", "golden.c"}
     sources = tuple(sorted(name for name in in_firmware if name.endswith(".c")))
     definitions = [f"TD_NUM_INTERRUPTS={NUM_INTERRUPTS}"]
+    definitions += CORES[board.target].definitions
     definitions += ["TD_CACHES"] if board.core in WITH_CACHES else []
     definitions += ["TD_TEST_IMAGE"] if image is not None else []
     project = FirmwareProject(

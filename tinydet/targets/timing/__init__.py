@@ -1,0 +1,20 @@
+"""How long the generated C takes on a board that is not at hand: an estimate of cycles.
+
+The emulator tells exactly which instructions run (``recorder``); a model of the core schedules them
+(``single_issue``: Cortex-M4 and M33, ``dual_issue``: Cortex-M7), simulated caches and the waits of
+the board's memories add what they cost (``memory``, ``board_memories``). Every number has its
+source beside it; ``validation`` says how far off the sums were on programs that others timed.
+"""
+
+from tinydet.targets.timing.estimate import StepTime, TimingEstimate, estimate
+from tinydet.targets.timing.table import format_estimate
+from tinydet.targets.timing.validation import MODEL_ERROR, ModelError
+
+__all__ = [
+    "MODEL_ERROR",
+    "ModelError",
+    "StepTime",
+    "TimingEstimate",
+    "estimate",
+    "format_estimate",
+]

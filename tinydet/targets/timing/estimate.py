@@ -1,0 +1,236 @@
+"""Cycles and milliseconds of one inference on a board, operator by operator: an estimate."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tinydet.compiler import CompiledDetector
+from tinydet.targets.base import ImageArray
+from tinydet.targets.benchmark.measure import assign
+from tinydet.targets.boards import Board
+from tinydet.targets.cortex_m import CortexMProgram, CortexMTarget
+from tinydet.targets.emulator import (
+    FLASH_BEGIN,
+    FLASH_BYTES,
+    MAX_PIECES,
+    RAM_BEGIN,
+    RAM_BYTES,
+    Piece,
+)
+from tinydet.targets.footprint import WEIGHTS
+from tinydet.targets.timing.board_memories import FLASH, board_timing, memories
+from tinydet.targets.timing.cost import CostModel
+from tinydet.targets.timing.recorder import FRACTION, Recorder, Totals, build_recorder
+from tinydet.targets.timing.validation import MODEL_ERROR, ModelError
+
+
+@dataclass(frozen=True)
+class StepTime:
+    """One step of the network.
+
+    Attributes:
+        op: Name of the source operator.
+        instructions: Executed for it.
+        macs: Multiply-accumulate operations.
+        issue_cycles: The least that its instructions take, each beside as many others as the core
+            can issue in one cycle.
+        stall_cycles: More, for results, pairing and branches.
+        memory_cycles: More, for flash, buses and caches.
+        weight_bytes: Constants read from where the weights lie, with repeats.
+    """
+
+    op: str
+    instructions: int
+    macs: int
+    issue_cycles: int
+    stall_cycles: int
+    memory_cycles: int
+    weight_bytes: int
+
+    @property
+    def cycles(self) -> int:
+        """All."""
+        return self.issue_cycles + self.stall_cycles + self.memory_cycles
+
+
+@dataclass(frozen=True)
+class TimingEstimate:
+    """Estimated time of one run of the network on a board, without box selection.
+
+    Attributes:
+        board: Name of the board.
+        core: Its processor.
+        clock_mhz: Of the processor.
+        places: What lies where: ``program``, ``weights``, ``arena``.
+        steps: In the order in which they begin, with warm caches.
+        cold_memory_cycles: What memories cost when the caches are empty at first.
+        unknown_accesses: Share of the loads and stores in the code whose address the model does not
+            know, and which it takes to cost nothing.
+        error: How far the model was from boards that others measured.
+    """
+
+    board: str
+    core: str
+    clock_mhz: float
+    places: Mapping[str, str]
+    steps: tuple[StepTime, ...]
+    cold_memory_cycles: int
+    unknown_accesses: float
+    error: ModelError
+
+    @property
+    def cycles(self) -> int:
+        """With warm caches: what every inference but the first takes."""
+        return sum(step.cycles for step in self.steps)
+
+    @property
+    def memory_cycles(self) -> int:
+        """The share of memories in ``cycles``."""
+        return sum(step.memory_cycles for step in self.steps)
+
+    @property
+    def cold_cycles(self) -> int:
+        """Of a first inference."""
+        return self.cycles - self.memory_cycles + self.cold_memory_cycles
+
+    @property
+    def milliseconds(self) -> float:
+        """``cycles`` at the clock."""
+        return self.cycles / self.clock_mhz / 1e3
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulate operations of the network."""
+        return sum(step.macs for step in self.steps)
+
+    @property
+    def weight_bytes(self) -> int:
+        """Constants read, with repeats."""
+        return sum(step.weight_bytes for step in self.steps)
+
+    def to_record(self) -> dict[str, Any]:
+        """JSON-ready mapping."""
+        names = ("cycles", "cold_cycles", "milliseconds", "macs", "weight_bytes")
+        return {"estimate": True} | asdict(self) | {name: getattr(self, name) for name in names}
+
+
+def estimate(
+    target: CortexMTarget,
+    detector: CompiledDetector,
+    image_u8: ImageArray,
+    folder: Path,
+    board: Board,
+    *,
+    weights: str = FLASH,
+    arena: str | None = None,
+) -> TimingEstimate:
+    """Estimate the time of one inference on a board.
+
+    Args:
+        target: Core and compiler.
+        detector: The detector in C.
+        image_u8: Preprocessed image ``[H, W, 3]`` uint8.
+        folder: Where the builds go.
+        board: The board.
+        weights: Memory that the weights are read from: ``flash`` or ``external flash``.
+        arena: Name of the RAM bank of the arena; None: the fastest one that takes it.
+
+    Returns:
+        The estimate.
+
+    Raises:
+        UnsupportedError: The board's speed is not known.
+        MissingToolError: unicorn or capstone is not installed.
+    """
+    timing = board_timing(board)
+    program = target.build(detector, folder / "plain")
+    marked = target.build(detector, folder / "marked", "-DTD_TRACE")
+    bank = arena or timing.arena_bank(detector.arena_bytes).name
+    places = _places(program, weights, bank)
+    cost = CostModel(target.name, memories(timing, places), program.machine().read)
+    call, cold, warm = _run(program, image_u8, cost, folder, places)
+    marks = marked.measure_run(image_u8).pieces
+    return TimingEstimate(
+        board=board.name,
+        core=target.name,
+        clock_mhz=timing.clock_mhz,
+        places={"program": FLASH, "weights": weights, "arena": bank},
+        steps=_steps(call, warm, marks, detector.macs, cost.pipeline.width),
+        cold_memory_cycles=_memory_sixteenths(cold) // FRACTION,
+        unknown_accesses=cost.unknown / max(cost.known + cost.unknown, 1),
+        error=MODEL_ERROR,
+    )
+
+
+def _places(program: CortexMProgram, weights: str, bank: str) -> dict[tuple[int, int], str]:
+    """``(begin, end)`` -> memory; the first one that holds an address counts."""
+    section = program.image.sections[WEIGHTS]
+    return {
+        (section.address, section.address + section.size_bytes): weights,
+        (FLASH_BEGIN, FLASH_BEGIN + FLASH_BYTES): FLASH,
+        (RAM_BEGIN, RAM_BEGIN + RAM_BYTES): bank,
+    }
+
+
+def _run(
+    program: CortexMProgram,
+    image_u8: ImageArray,
+    cost: CostModel,
+    folder: Path,
+    places: Mapping[tuple[int, int], str],
+) -> tuple[tuple[Piece, ...], Totals, Totals]:
+    """Three inferences: one to see the code, one with empty and one with full caches."""
+    machine = program.machine()
+    recorder = Recorder(
+        machine.engine,
+        build_recorder(folder.resolve()),
+        cost.memories,
+        cost.pipeline.unaligned_cycles,
+        num_groups=MAX_PIECES,
+        group=machine.pieces_begun,
+        watched=next(iter(places)),
+    )
+    program.measure_run(image_u8)
+    recorder.price(cost.price)
+    recorder.locate(cost.accesses)
+    totals = []
+    for empty in (True, False):
+        recorder.reset(empty_caches=empty)
+        call = program.measure_run(image_u8)
+        totals.append(recorder.totals())
+    return call.pieces, totals[0], totals[1]
+
+
+def _steps(
+    pieces: Sequence[Piece],
+    totals: Totals,
+    marks: Sequence[Piece],
+    macs: Mapping[str, int],
+    width: int,
+) -> tuple[StepTime, ...]:
+    groups = totals.groups[: len(pieces)]
+
+    def by_op(values: Sequence[int]) -> dict[str, int]:
+        shown = [replace(p, instructions=int(n)) for p, n in zip(pieces, values, strict=True)]
+        return {op: cost.instructions for op, cost in assign(shown, marks).items()}
+
+    instructions = by_op([piece.instructions for piece in pieces])
+    core = by_op(groups["issue"].tolist())
+    memory = by_op((groups["fetch"] + groups["data"]).tolist())
+    weight_bytes = by_op(groups["weight_bytes"].tolist())
+    steps = []
+    for op, count in instructions.items():
+        total = core[op] // FRACTION
+        issue = min(-(-count // width), total)
+        steps.append(
+            StepTime(
+                op, count, macs.get(op, 0), issue, total - issue, memory[op] // FRACTION,
+                weight_bytes[op],
+            )
+        )  # fmt: skip
+    return tuple(steps)
+
+
+def _memory_sixteenths(totals: Totals) -> int:
+    return int(totals.groups["fetch"].sum() + totals.groups["data"].sum())
