@@ -34,7 +34,7 @@ def estimate_notes(result: TimingEstimate) -> str:
             f"{result.milliseconds:.1f} ms, {result.cycles / 1e6:.1f} M cycles{per_mac} "
             f"({result.cold_cycles / 1e6:.1f} M with empty caches), without boxes.",
             f"An {result.error.text()}. {result.unknown_accesses:.0%} of the loads and stores in "
-            "the code are taken to wait for nothing, their addresses are not known.",
+            "the code are assumed not to wait, because their addresses are unknown.",
             f"Waits of memories: {result.waits}.",
         ]
     )
