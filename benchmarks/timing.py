@@ -22,6 +22,7 @@ from embedded import SIZES, random_model
 from record import write_result
 
 from tinydet.compiler import CompileOptions, compile_detector
+from tinydet.compiler.memory import InputMode
 from tinydet.pipeline.detector_of import spec_for
 from tinydet.targets import Builds, CortexMTarget
 from tinydet.targets.boards import find_board
@@ -31,6 +32,7 @@ from tinydet.targets.timing.board_memories import EXTERNAL_FLASH, FLASH
 BOARDS = ("STM32H747I-DISCO", "STM32L4R9I-DISCO", "B-U585I-IOT02A")
 EXTERNAL = ("STM32H735G-DK", "STM32F746G-DISCO", "STM32H747I-DISCO")
 SMALL = 192  # pixels: what the other boards run
+FED_IN_ROWS = 416  # pixels: with the whole image in it, the arena fits into no internal RAM
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,8 @@ def cases(models: list[Path], folder: Path) -> Iterator[Case]:
 def row(case: Case, folder: Path) -> dict[str, Any]:
     """Estimate one."""
     spec = spec_for(case.model, None)
-    options = CompileOptions(remove_channels=not case.random)
+    mode: InputMode = "rows" if case.size >= FED_IN_ROWS else "image"
+    options = CompileOptions(remove_channels=not case.random, input_mode=mode)
     detector = compile_detector(case.model, options, spec=spec)
     image = np.random.default_rng(0).integers(0, 256, (*spec.input_size, 3), np.uint8)
     board = find_board(case.board)
@@ -105,6 +108,7 @@ def row(case: Case, folder: Path) -> dict[str, Any]:
     record: dict[str, Any] = {
         "model": "random" if case.random else case.model.stem,
         "input": case.size,
+        "input_mode": mode,
         "all_channels": case.random,
         "arena_bytes": detector.arena_bytes,
     }

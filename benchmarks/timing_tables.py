@@ -49,7 +49,8 @@ def _line(row: Row) -> list[str]:
     return [
         f"{row['board']} ({row['core']}, {row['clock_mhz']:g} MHz)",
         f"random, {row['input']}" if row["all_channels"] else row["model"],
-        f"{row['arena_bytes'] / KIB:.0f} KiB in {row['places']['arena']}",
+        f"{row['arena_bytes'] / KIB:.0f} KiB in {row['places']['arena']}"
+        + (", image fed in rows" if row.get("input_mode") == "rows" else ""),
         row["places"]["weights"],
         f"{row['cycles'] / MILLION:.1f} M",
         f"{row['cycles_per_mac']:.2f}",
