@@ -13,6 +13,7 @@ from tinydet.errors import ModelFileError, UnsupportedError, first_line
 from tinydet.inference.detector import Engine
 from tinydet.native_log import captured_native_log
 from tinydet.tensor_code import AnyArray, TensorCode
+from tinydet.tflite_format import MalformedError, check_structure
 
 TYPES = (np.float32, np.int8, np.uint8)
 IDENTIFIER = slice(4, 8)
@@ -141,6 +142,12 @@ def read_content(path: Path) -> bytes:
             "is not a .tflite file (the identifier TFL3 is not at byte 4)",
             "Give a file that the TFLite converter or tinydet quantize wrote.",
         )
+    try:
+        check_structure(content)
+    except MalformedError as error:
+        raise ModelFileError(
+            path, f"is damaged ({error})", "Copy or convert the file again."
+        ) from None
     return content
 
 
