@@ -44,9 +44,17 @@ class TfliteNetwork:
         self._num_threads, self._engine = num_threads, engine
         self._of_thread = threading.local()
         interpreter = self._interpreter()
-        self._inputs = interpreter.get_input_details()
+        try:
+            self._inputs, outputs = (
+                interpreter.get_input_details(),
+                interpreter.get_output_details(),
+            )
+        except UnicodeDecodeError:
+            raise ModelFileError(
+                path, "is damaged (the name of a tensor is no text)", "Copy or convert it again."
+            ) from None
         self._input_codes = [_code(details, path, is_input=True) for details in self._inputs]
-        self._output_codes = [_code(d, path) for d in interpreter.get_output_details()]
+        self._output_codes = [_code(d, path) for d in outputs]
 
     @property
     def input_shapes(self) -> list[tuple[int, ...]]:

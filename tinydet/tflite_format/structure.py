@@ -8,7 +8,7 @@ from tinydet.tflite_format.flatbuffer import MalformedError, Table, root_table
 
 MAX_INDICES = 1024  # inputs or outputs of one operator or graph
 MAX_RANK = 8
-MAX_ELEMENTS = 2**31
+MAX_ELEMENTS = 2**28  # of one tensor: 1 GiB as float32, far above any detector
 BYTES_PER_ELEMENT = {"int8": 1, "uint8": 1, "bool": 1, "int16": 2, "float16": 2}
 BYTES_PER_ELEMENT |= {"int32": 4, "uint32": 4, "float32": 4, "int64": 8, "float64": 8}
 
