@@ -21,7 +21,7 @@ MODEL_CARD = {
 # is linked with it.
 TFLM_ARENA_KIB, TFLM_CODE_KIB, TFLM_FILE_BYTES = 1013, 160, 1_534_584
 TFLM_INSTRUCTIONS, TFLM_MACS = 376.8e6, 121.8e6
-OF_CARD = "printed in the publisher's model card; it counts no instructions"
+OF_CARD = "given in the publisher's model card, which does not state instructions"
 OF_TFLM = "measured by this project once, on the published 192 network with its constants folded"
 OF_ELF = (
     "memory from the linked ELF; stack painted and read back, instructions counted, in the emulator"
@@ -68,9 +68,9 @@ def boards_table(figures: dict[str, Any]) -> str:
         lines.append([board.name, board.core, *cells])
     heads = ["board", "core", *(f"{size} px" for size in sizes)]
     note = (
-        "\nAlpha 0.35, one class, image in the arena, nothing set aside for the rest of the"
-        " application. RAM left beside arena, stack and detections (in the region of memory that"
-        " takes the arena), flash left beside weights and code. `balanced` unless only"
+        "\nAlpha 0.35, one class, image in the arena, nothing reserved for the rest of the"
+        " application. RAM: what arena, stack and detections leave free (in the region of memory"
+        " that holds the arena); flash: what weights and code leave free. `balanced` unless only"
         ' `--optimize ram` fits. "External": parts lie in memories of the board outside of the'
         " chip.\n"
     )
@@ -95,7 +95,7 @@ def host_table(figures: dict[str, Any]) -> str:
     size = "x".join(map(str, figures["input"]))
     note = (
         f"\nMilliseconds of the C / of LiteRT with XNNPACK = ratio; {size}, alpha 0.35, one thread"
-        " each, inferences in turn on a machine that had other work.\n"
+        " each, alternating inferences on a machine with other load.\n"
     )
     return "## On a PC\n\n" + _markdown([*heads, "inferences of each"], lines) + note
 

@@ -22,8 +22,8 @@ PUBLISHED_AP_192 = 0.388
 HEAD = """# Benchmarks
 
 Made by `python benchmarks/make_tables.py` from the files in `benchmarks/results`; each of them
-holds the command, the date, the machine and the versions. AP: all-point interpolation, NMS IoU 0.5,
-score threshold 0.001, at most 100 boxes an image. Percent.
+contains the command, the date, the machine and the versions. AP: all-point interpolation, NMS IoU
+0.5, score threshold 0.001, at most 100 boxes per image. Percent.
 """
 
 
@@ -141,7 +141,7 @@ def ablation_table(figures: dict[str, Any]) -> str:
     note = (
         f"\nPerson detector at 192, alpha 0.35: {figures['epochs']} epochs of {figures['images']} "
         "images each, changes against `benchmarks/ablation_base.yaml`, weights of the last "
-        "epoch as they are. A short budget favours what starts fast: see "
+        "epoch. A short budget favours whatever starts fast: see "
         "[training.md](training.md).\n"
     )
     return f"## Recipes, {figures['epochs']} epochs\n\n{table(heads, rows)}{note}"

@@ -70,7 +70,7 @@ def pretrained_table(figures: dict[str, Any], table: Table) -> str:
     heads = ["detector", "file", *AP, "published int8 file, AP@0.4", "file, MB"]
     first = next(iter(figures["models"].values()))
     note = (
-        f"\nThe files as they are shipped, on the {first['images']} validation images of "
+        f"\nThe files as shipped, on the {first['images']} validation images of "
         "`coco-person`; on how many images each was trained is in its model card. The published "
         "files were trained on all of COCO train; measured on the same images.\n"
     )
@@ -82,7 +82,7 @@ def _use(name: str) -> str:
         "```sh\n"
         f"tinydet predict {name} photo.jpg            # boxes, with the int8 file\n"
         f"tinydet deploy {name} --board BOARD         # firmware or a program for a board\n"
-        f"tinydet train DATA --pretrained {name}      # as a start for data of your own\n"
+        f"tinydet train DATA --pretrained {name}      # as a starting point for your own data\n"
         "```\n\n"
         f'In Python: `tinydet.predict("{name}", "photo.jpg")`, '
         f'`tinydet.load_detector("{name}")`.\n'
@@ -94,7 +94,7 @@ def _files(folder: Path, name: str) -> str:
         [markdown.code(path.name), f"{path.stat().st_size:,}", markdown.code(_sha256(path)), what]
         for path, what in (
             (folder / f"{name}{INT8}", "int8: uint8 pixels in, scores, deltas and anchors out"),
-            (folder / f"{name}{FLOAT}", "float: any Keras 3 loads it; kernels held in 16 bits"),
+            (folder / f"{name}{FLOAT}", "float: loads in any Keras 3; kernels stored in 16 bits"),
             (folder / DETECTOR_FILE, "class, preprocessing, anchors, thresholds, provenance"),
             (folder / TRAINING_IMAGES, "the training images, with source and licence"),
         )
@@ -112,10 +112,10 @@ def _accuracy(own: dict[str, Any]) -> str:
         f"On {own['images']} images with {own['objects']:,} people that it was not trained on. "
         "Percent; all-point interpolation, NMS IoU 0.5, score threshold 0.001.\n\n"
         + markdown.table(["", *AP], rows, [False, True, True, True])
-        + "\nThese images are from COCO val2017, too, and were looked at when the best epoch and "
-        "the recipe were chosen. None of the figures is an AP on COCO val. The published file, "
-        "the model zoo's of the same network and input size, was trained on all of COCO train.\n\n"
-        f"At the score threshold it comes with, {int8['score_of_best_f1']:g} (the best F1 on these "
+        + "\nThese images also come from COCO val2017 and were used to choose the best epoch and "
+        "the recipe. None of the figures is an AP on COCO val. The published file, the model zoo's "
+        "for the same network and input size, was trained on all of COCO train.\n\n"
+        f"At its default score threshold, {int8['score_of_best_f1']:g} (the best F1 on these "
         f"images at IoU 0.4), the int8 file finds {_percent(int8['recall'])} % of the people, and "
         f"{_percent(int8['precision'])} % of its boxes are people.\n"
     )
@@ -125,7 +125,7 @@ def _images(sources: list[dict[str, Any]]) -> str:
     total = sum(sum(source["licences"].values()) for source in sources)
     text = (
         f"{total:,} photos; the list with source and licence of each is `training_images.tsv` "
-        "beside this file.\n"
+        "next to this file.\n"
     )
     for source in sources:
         licences = source["licences"]
@@ -141,26 +141,26 @@ def _images(sources: list[dict[str, Any]]) -> str:
         + (f"; {unknown:,} have no licence listed" if unknown else "")
         + ".\n\n"
         "**To a commercial user**: the licences are those of the photos, not of this file, "
-        "and no photo can be had back from it. Whether a network trained on photos is bound by "
+        "and no photo can be recovered from it. Whether a network trained on photos is bound by "
         "their licences is not settled and differs between countries; tinydet's licence cannot "
-        "answer it. If that is a risk you do not take, train on images that you may use: "
-        "`configs/` has the recipe, and `pretrained_weights: imagenet` or `None` the start (the "
-        "backbone here began with ImageNet weights, whose photos pose the same question).\n"
+        "answer this. If you cannot take that risk, train on images that you may use: `configs/` "
+        "has the recipe, and `pretrained_weights: imagenet` or `None` sets the initial weights "
+        "(the backbone here began with ImageNet weights, whose photos pose the same question).\n"
     )
 
 
 def _limits(side: int, int8: dict[str, Any]) -> str:
     return (
-        "- It knows people and nothing else: no faces, no identity, no pose.\n"
-        f"- It sees every image stretched to {side} x {side} pixels, and people far away are "
-        "mostly missed: in photos of 448 pixels, COCO AP of people below 32 x 32 pixels is "
+        "- It detects people and nothing else: no faces, no identity, no pose.\n"
+        f"- It stretches every image to {side} x {side} pixels, and people far away are mostly "
+        "missed: in photos of 448 pixels, COCO AP of people below 32 x 32 pixels is "
         f"{_percent(int8['coco_ap_small'])} %, of larger ones up to 96 x 96 "
         f"{_percent(int8['coco_ap_medium'])} %, of those above {_percent(int8['coco_ap_large'])} "
         "%.\n"
-        "- COCO shows everyday scenes from eye level. How well it does from above, through a "
-        "fisheye, at night or in infrared, and for people of looks or dress that are rare "
-        "there, was not measured: test it on images of your own place before you rely on it.\n"
-        "- Not for decisions on which somebody's safety depends.\n"
+        "- COCO shows everyday scenes from eye level. The accuracy from above, through a fisheye "
+        "lens, at night or in infrared, and for people whose appearance or clothing is rare in "
+        "COCO, was not measured: test it on images of your own site before you rely on it.\n"
+        "- Do not use it for decisions that affect anyone's safety.\n"
     )
 
 

@@ -34,8 +34,8 @@ def quantization_table(name: str, figures: dict[str, Any], table: Table) -> str:
     note = (
         f"\n`{name}`: {figures['images']} images, {figures['calibration_images']} for calibration. "
         f"QAT: {qat['epochs']} epochs, learning rate {qat['learning_rate']:g}, from the optimized "
-        "model. AP of two ways that differ by less than half a point is not told apart by so few "
-        "images.\n\n"
+        "model. So few images cannot resolve differences of less than half a point of "
+        "AP.\n\n"
         f"The network that QAT trains against the int8 file, {near['images']} images: layer by "
         f"layer {layers['equal']:.1%} of the values equal "
         f"({layers['equal_in_the_worst_layer']:.1%} in the worst layer), none differs by more "

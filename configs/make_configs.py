@@ -25,25 +25,25 @@ EPOCHS, WARMUP_EPOCHS = 60, 3
 TRAINING_IMAGES = 118_287  # of COCO train2017
 LINE = 96
 PERSON_NOTE = """\
-# All @IMAGES@ training images take part: 64,115 show people, the others teach what is none. Labels
-# of other classes are dropped (the run says how many); crowds are neither learnt nor counted. COCO
-# can be any data set in which the class is called person, also in another format.
+# All @IMAGES@ training images are used: 64,115 show people, the others teach the background. Labels
+# of other classes are dropped (the run says how many); crowds are neither learned nor counted. COCO
+# can be replaced by any data set with a class called person, also in another format.
 """
 EVERY_CLASS_NOTE = """\
-# All @IMAGES@ training images take part, those without an object as well; crowds are neither
-# learnt nor counted.
+# All @IMAGES@ training images are used, including those without an object; crowds are neither
+# learned nor counted.
 """
 TEMPLATE = """\
-# @WHAT@, @SIDE@ x @SIDE@, alpha @ALPHA@, on COCO 2017 in its ordinary layout:
+# @WHAT@, @SIDE@ x @SIDE@, alpha @ALPHA@, on COCO 2017 in its usual layout:
 # train2017, val2017, annotations/instances_train2017.json, annotations/instances_val2017.json.
 #
 #   COCO=/data/coco tinydet run --config configs/@NAME@.yaml
 #
-# Made by configs/make_configs.py, as its five sisters with the same recipe.
+# Made by configs/make_configs.py, like the other five configurations with the same recipe.
 #
 @NOTE@#
-# @EPOCHS@ epochs take @SLOW@ hours at 60 images/s, @FAST@ hours at 1000 (the bar tells yours).
-# Several GPUs, decoded images on disk: docs/scale.md. Without a network the backbone as a file:
+# @EPOCHS@ epochs take @SLOW@ hours at 60 images/s, @FAST@ hours at 1000 (see the progress bar).
+# Several GPUs, decoded images on disk: docs/scale.md. Without a network, give the backbone's file:
 #   training.model.pretrained_weights=mobilenet_v2_..._notop.weights.h5
 operation_mode: chain_tqe
 

@@ -24,23 +24,23 @@ tinydet run --config user_config.yaml training.epochs=50 operation_mode=training
 tinydet run --resume experiments_outputs/2026_01_31_12_00_00    # after Ctrl-C or a power cut
 ```
 
-`key.sub=value` words, anywhere on the line, are laid over the configuration
-([its keys](configuration.md)). Everything that a run gives is in its run folder; the last line
-printed is where its `report.html` is. Progress goes to standard error, results to standard output.
+`key.sub=value` arguments, anywhere on the line, override the configuration
+([its keys](configuration.md)). All results of a run are in its run folder; the last line printed
+names its `report.html`. Progress goes to standard error, results to standard output.
 
-Every command takes `--json`: standard output then holds nothing but the result, as JSON. Each
-command is also a function of the same name in Python (`tinydet.compile`, ...) with the
-same options, which returns that result.
+Every command takes `--json`: standard output then contains only the result, as JSON. Each
+command is also a Python function of the same name (`tinydet.compile`, ...) with the same
+options, which returns that result.
 
-An option that would change nothing where it stands is refused by name, with what it applies to.
+An option that would have no effect is refused by name, with a note on what it applies to.
 
 | exit status | meaning |
 |---|---|
 | 0 | done |
 | 1 | a bug of tinydet, with a traceback: please report it |
-| 2 | something to correct: one line for each finding says where, what was found, and what to do. \
-Also where the work is done but some images could not be read (`predict`, `data check`) |
-| 130 | stopped by Ctrl-C; the line says how to resume |
+| 2 | something to correct: one line per finding says where, what was found, and what to do. \
+Also if the work is done but some images could not be read (`predict`, `data check`) |
+| 130 | stopped by Ctrl-C; the message says how to resume |
 """
 
 
@@ -84,7 +84,7 @@ def _words(option: argparse.Action) -> str:
 def _meaning(option: argparse.Action) -> str:
     needed = option.required and bool(option.option_strings)
     optional = option.nargs == "?"
-    mark = "required; " if needed else "may be left out; " if optional else ""
+    mark = "required; " if needed else "optional; " if optional else ""
     return f"{mark}{option.help or ''}".replace("|", "\\|")
 
 

@@ -72,24 +72,24 @@ MEANINGS = {
     "preprocessing.resizing.interpolation": "How the image is resampled, see "
     "[numerics.md](numerics.md).",
     "preprocessing.resizing.aspect_ratio": "`fit` stretches the image to the input; `crop` scales "
-    "it so that the input is covered and cuts the centre; `padding` scales it so that it fits "
-    "whole and fills the rest with grey 128.",
+    "it until it covers the input and keeps the centre; `padding` scales it to fit inside the "
+    "input and fills the rest with grey 128.",
     "preprocessing.color_mode": "Content of the three input channels; `grayscale` repeats the "
     "luma.",
     "postprocessing.NMS_thresh": "Of two boxes of one class that overlap by more than this IoU, "
     "the one with the lower score is dropped.",
     "quantization.quantization_input_type": "`uint8` takes pixels 0..255, `int8` pixels - 128, "
     "`float` rescaled pixels.",
-    "training.frozen_layers": "Layers whose weights stay: slices and indices over the layers of "
-    "the model, as `(0:-1)` or `(7:13,16,-1)`.",
-    "training.loss": "What differs from the recipe.",
+    "training.frozen_layers": "Layers whose weights stay fixed: slices and indices of the "
+    "layers of the model, such as `(0:-1)` or `(7:13,16,-1)`.",
+    "training.loss": "Values that differ from the recipe.",
     "evaluation.iou_thresholds": "IoUs at which AP is computed; 0.50 and 0.75 are always added. "
-    "Curves, best F1 and confusion are made at the first.",
+    "Curves, best F1 and confusion use the first.",
     "training.model.anchors.smallest": "`(s0, s1)` of the first level, fractions of the shorter "
-    "side; empty takes the published formula.",
+    "side; None uses the published formula.",
     "training.model.anchors.largest": "`(s0, s1)` of the last level.",
     "training.model.anchors.aspect_ratios": "Width / height of the anchors of size `s0`; one "
-    "square anchor of size `s1` follows them.",
+    "square anchor of size `s1` is added.",
 }
 NEEDED: dict[str, str] = {
     "general.model_path": "without training",
@@ -101,7 +101,7 @@ NEEDED: dict[str, str] = {
             (IMAGES, "except to benchmark"),
             (TRAINING, "to train"),
             (NEW_MODEL, "for a new network"),
-            (RESCALING, "where no model tells it"),
+            (RESCALING, "unless the model provides it"),
             (QUANTIZATION, "to quantize"),
             (BENCHMARKING, "to benchmark"),
             (DEPLOYMENT, "to deploy"),
@@ -192,7 +192,7 @@ def rows(section: type[Section], prefix: str) -> Iterator[tuple[str, str, str, s
             taken = TYPES.get(key) or type_text(field.annotation, list(field.metadata))
             default = f"{default_text(key, field)}"
             if key in NEEDED:
-                default = f"needed {NEEDED[key]}"
+                default = f"required {NEEDED[key]}"
             yield key, taken, default, MEANINGS.get(key, docs.get(name, "")).replace("``", "`")
         if below is not None:
             yield from rows(below, f"{key}.")
@@ -255,7 +255,7 @@ def renamed_text() -> str:
     lines = [(f"`{'.'.join(old)}`", f"`{'.'.join(new)}`") for old, new in RENAMED]
     for new, others in DATA_SOURCES.items():
         lines += [(f"`dataset.{old}`", f"`dataset.{new}`") for old in others]
-    return table(["Written as", "Taken as"], lines)
+    return table(["Written as", "Read as"], lines)
 
 
 def without_meaning_text() -> str:
@@ -289,24 +289,24 @@ def _snake(schedule: str) -> str:
 
 
 FUNCTION_MEANINGS = {
-    "random_mosaic": "The picture and parts of three others, side by side; must come first. "
-    "`center` is where the four meet, fractions of the sides; `scale` 1 shows objects as large as "
-    "without it.",
-    "random_hue": "Offset to the hue; 1 is the whole colour circle.",
-    "random_saturation": "Offset to the saturation.",
-    "random_value": "Offset to the value (brightness).",
-    "random_shear": "Sheared along x, then along y; the factor is a fraction of a full turn.",
-    "random_shear_x": "Sheared along x; the factor is a fraction of a full turn.",
-    "random_shear_y": "Sheared along y; the factor is a fraction of a full turn.",
-    "random_rectangle_erasing": "Rectangles are painted over the picture; boxes stay.",
+    "random_mosaic": "Combines parts of the picture and of three others; must come first. "
+    "`center` is the point where the four meet, fractions of the sides; `scale` 1 keeps the size "
+    "of the objects.",
+    "random_hue": "Adds an offset to the hue; 1 is the whole colour circle.",
+    "random_saturation": "Adds an offset to the saturation.",
+    "random_value": "Adds an offset to the value (brightness).",
+    "random_shear": "Shears the picture along x, then y; the factor is a fraction of a full turn.",
+    "random_shear_x": "Shears the picture along x; the factor is a fraction of a full turn.",
+    "random_shear_y": "Shears the picture along y; the factor is a fraction of a full turn.",
+    "random_rectangle_erasing": "Paints rectangles over the picture; boxes are not changed.",
 }
 KEY_MEANINGS_2024 = {
-    "rotation": "degrees, drawn in plus or minus",
-    "shearing": "degrees, drawn in plus or minus",
-    "translation": "fraction of the sides, drawn in plus or minus",
+    "rotation": "degrees, positive or negative",
+    "shearing": "degrees, positive or negative",
+    "translation": "fraction of the sides, positive or negative",
     "vertical_flip": "probability (halved, see above)",
     "horizontal_flip": "probability (halved, see above)",
-    "gaussian_blur": "sigma in pixels, drawn from 0",
+    "gaussian_blur": "largest sigma in pixels; drawn from 0 to this value",
     "linear_contrast": "factor about mid-grey, drawn between the two",
 }
 
@@ -323,7 +323,7 @@ def taken_by(argument: Argument) -> str:
 def argument_default(argument: Argument) -> str:
     """The value of an argument that is left out."""
     if argument.default is REQUIRED:
-        return "needed"
+        return "required"
     return NOTHING if argument.default is None else value_text(argument.default)
 
 

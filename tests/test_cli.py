@@ -27,18 +27,18 @@ positional arguments:
     init      write a commented user_config.yaml
     run       execute the operation_mode of a configuration
     train     train a float model on a folder of labelled images
-    tune      search for the configuration with the best AP, also under a RAM limit
-    quantize  make the int8 .tflite of a float model
-    evaluate  measure AP of a .keras or .tflite model, or compare two
+    tune      search for the configuration with the best AP, optionally under a RAM limit
+    quantize  convert a float model to an int8 .tflite file
+    evaluate  measure the AP of a .keras or .tflite model, or compare two
     predict   find objects in images, a video or a camera
-    compile   translate an int8 .tflite to plain C
+    compile   translate an int8 .tflite file to plain C
     footprint
-              RAM, flash, boards that fit: of a model, or before training
+              show RAM, flash and suitable boards, of a model or before training
     benchmark
-              exact instruction count per operator, or time on a board
-    deploy    firmware project, program on a Linux board, or web page
+              count instructions per operator, or measure the time on a board
+    deploy    make a firmware project, a Linux program or a web page
     data      check, generate or label a data set
-    report    write report.html of a run folder again
+    report    write the report.html of a run folder again
     demo      generate a data set, train, quantize, evaluate, predict, report
     doctor    show versions, backend and tools found
 
@@ -46,8 +46,8 @@ options:
   -h, --help  show this help message and exit
   --version   print the version and exit
 
-Start with 'tinydet init DATA', edit user_config.yaml, and 'tinydet run --config user_config.yaml';
-or see it all with 'tinydet demo'.
+Start with 'tinydet init DATA', edit user_config.yaml, then run 'tinydet run --config
+user_config.yaml'; or try everything with 'tinydet demo'.
 """
 
 
@@ -294,7 +294,7 @@ def test_an_empty_or_missing_file_is_said(
         ("9 0.5 0.5 0.1 0.1\n", "class"),
         ("0 nan 0.5 0.1 0.1\n", "a value is not finite"),
         ("0 0.5 0.5 0.1\n", "4 columns instead of 5"),
-        ("\x00\x01binary", "is no text"),
+        ("\x00\x01binary", "is not text"),
     ],
     ids=["class id out of range", "NaN", "four columns", "binary"],
 )
@@ -313,7 +313,7 @@ def test_bad_labels_are_one_line(
 @pytest.mark.parametrize(
     ("spoil", "found"),
     [
-        (lambda image: image.write_text("hello"), "is no image of a known format"),
+        (lambda image: image.write_text("hello"), "is not an image of a known format"),
         (lambda image: image.write_bytes(image.read_bytes()[:-900]), "is truncated"),
         (lambda image: image.write_bytes(b""), "is an empty file"),
     ],
@@ -343,9 +343,9 @@ def test_unreadable_images_are_listed(
         (["init", "--output", "file/x"], "file/x: cannot be written"),
         (["init", "nowhere"], "nowhere: does not exist"),
         (["report", "nowhere"], "nowhere: is not a folder"),
-        (["report", "leer"], "leer: holds no result of a run"),
-        (["run", "--resume", "leer"], "leer: holds no config.yaml, so it is not a run"),
-        (["run", "--resume", "leer", "a=1"], "nothing can be changed with it (a=1)"),
+        (["report", "leer"], "leer: contains no result of a run"),
+        (["run", "--resume", "leer"], "leer: contains no config.yaml, so it is not a run"),
+        (["run", "--resume", "leer", "a=1"], "cannot be combined with changes (a=1)"),
         (["evaluate", "no.tflite", "--data", "DATA"], "no.tflite: there is no such file"),
         (["evaluate", "file", "--data", "DATA"], "file: a model file with suffix '' is not supp"),
         (["evaluate", "fake.tflite", "--data", "DATA"], "fake.tflite: is not a .tflite file"),

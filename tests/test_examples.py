@@ -103,12 +103,12 @@ def test_c_example_takes_an_image_of_pillow(c_program, image, tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "no image that can be opened"),
-        (b"\x89PNG\r\n", "the image is of another kind"),
-        (b"P6\n4 4\n65535\n" + bytes(96), "the image is of another kind"),
-        (b"P6\n-4 4\n255\n" + bytes(48), "the image is of another kind"),
-        (b"P6\n99999 1\n255\n" + bytes(300000), "the image is of another kind"),
-        (b"P6\n4 4\n255\n" + bytes(47), "the image is cut off"),
+        (None, "cannot open the image"),
+        (b"\x89PNG\r\n", "the image has another format"),
+        (b"P6\n4 4\n65535\n" + bytes(96), "the image has another format"),
+        (b"P6\n-4 4\n255\n" + bytes(48), "the image has another format"),
+        (b"P6\n99999 1\n255\n" + bytes(300000), "the image has another format"),
+        (b"P6\n4 4\n255\n" + bytes(47), "the image is truncated"),
     ],
     ids=["missing", "PNG", "16 bits", "negative", "too wide", "cut off"],
 )

@@ -13,21 +13,21 @@ returns a frozen dataclass that can be printed (``str``) or saved (``to_dict``, 
 ``evaluate(detector, dataset, *, ...)``             AP, curves, confusion, pictures
 ``predict(detector, source, *, ...)``               objects in images, a video, a camera
 ``compile(model, output="compiled", *, ...)``       an int8 model to plain C
-``footprint(model=None, *, ...)``                   RAM, flash, the boards that fit
+``footprint(model=None, *, ...)``                   RAM, flash, suitable boards
 ``benchmark(model, output="benchmark", *, ...)``    instructions per operator, time on a board
 ``deploy(model, output="deployed", *, ...)``        firmware, a program on Linux, a web page
 =================================================== ==============================================
 
-What they are made of: ``load_config``, ``load_dataset``, ``build_detector``, ``load_detector``,
+Building blocks: ``load_config``, ``load_dataset``, ``build_detector``, ``load_detector``,
 ``detect``, ``make_augmentation``, ``check_dataset``, ``generate_dataset``, ``write_report``,
 ``compile_detector``, and the settings ``DetectorSpec``, ``PostprocessSpec``, ``PreprocessSpec``,
-``TrainingOptions``, ``QuantizationOptions``, ``EvaluationSettings``, ``CompileOptions``. The
-training loop on a network and samples of your own is ``tinydet.training.train``; quantization with
-one is ``tinydet.quantization.quantize`` and ``quantize_aware``. Whatever the user can correct is
-raised as a ``TinydetError``. ``help(tinydet.train)`` tells the rest.
+``TrainingOptions``, ``QuantizationOptions``, ``EvaluationSettings``, ``CompileOptions``. To
+train your own network on your own samples, use ``tinydet.training.train``; to quantize it,
+``tinydet.quantization.quantize`` and ``quantize_aware``. Errors that the user can correct are
+raised as ``TinydetError``. For details see ``help(tinydet.train)`` and so on.
 
 Everything is imported on first use, so that ``import tinydet`` is quick and loads no training
-framework; what needs none (a ``.tflite`` evaluated or run) never loads one.
+framework; work that needs none (evaluating or running a ``.tflite``) never loads one.
 """
 
 from importlib import import_module

@@ -14,14 +14,14 @@ static int fail(const char *reason) {
 int main(int argc, char **argv) {
     int width, height, largest;
     FILE *file = argc == 2 ? fopen(argv[1], "rb") : NULL;
-    if (file == NULL) return fail("no image that can be opened");
+    if (file == NULL) return fail("cannot open the image");
     if (fscanf(file, "P6 %d %d %d", &width, &height, &largest) != 3 || largest != 255 ||
         fgetc(file) == EOF || width < 1 || width > TD_MAX_SOURCE_SIDE || height < 1 ||
         height > TD_MAX_SOURCE_SIDE)
-        return fail("the image is of another kind");
+        return fail("the image has another format");
     const size_t size = (size_t)3 * (size_t)width * (size_t)height;
     uint8_t *pixels = malloc(size);
-    if (pixels == NULL || fread(pixels, 1, size, file) != size) return fail("the image is cut off");
+    if (pixels == NULL || fread(pixels, 1, size, file) != size) return fail("the image is truncated");
 
     const td_image image = {pixels, height, width, 3 * width, TD_RGB888};
     td_detection found[DETECTOR_MAX_DETECTIONS];

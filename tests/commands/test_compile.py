@@ -119,6 +119,6 @@ def test_footprint_before_training_is_that_of_the_configured_network(tmp_path, c
         config.write_text(text.replace("training:\n  model:\n", wider), encoding="utf-8")
         run("footprint", "--config", str(config), "--input", "224")
         printed = capsys.readouterr().out
-        assert "From random weights" in printed
+        assert "With random weights" in printed
         flash.append(float(printed.split("weights flash")[1].split()[0]))
     assert 0.4 < flash[1] / flash[0] < 0.8

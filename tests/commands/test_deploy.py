@@ -83,7 +83,7 @@ def test_a_board_that_is_not_there_is_counted_on_its_core(
         (["deploy", "RUN", "--board", "STM32H747"], "--board: 'STM32H747'.*Did you mean"),
         (["deploy", "RUN", "--board", "mps2-an500", "--host", "me@box"], "only to Linux boards"),
         (["deploy", "nowhere.onnx", "--board", "mps2-an500"], "suffix '.onnx'"),
-        (["deploy", ".", "--board", "mps2-an500"], r"holds no quantized_models"),
+        (["deploy", ".", "--board", "mps2-an500"], r"contains no quantized_models"),
         (
             ["benchmark", "RUN", "--via", "gdb://localhost:1"],
             r"--via: applies .*boards \(--board\)",

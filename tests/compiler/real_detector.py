@@ -1,4 +1,4 @@
-"""The real architecture: the detector of the package, and one of random weights."""
+"""The real architecture: the bundled detector, and one of random weights."""
 
 import numpy as np
 from PIL import Image

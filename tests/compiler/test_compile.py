@@ -401,7 +401,7 @@ def test_a_rescaling_that_the_model_was_not_made_for_is_refused():
 @pytest.mark.slow
 @pytest.mark.parametrize("granularity", ["per_channel", "per_tensor"])
 def test_a_real_detector_equals_the_reference(tmp_path, granularity):
-    """The detector of the package, and random weights with one scale per tensor; both at 192."""
+    """The bundled detector, and random weights with one scale per tensor; both at 192."""
     from tests.compiler.real_detector import per_tensor_detector, shipped_detector
 
     per_channel = granularity == "per_channel"

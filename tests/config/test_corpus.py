@@ -283,7 +283,7 @@ def test_an_example_loads_and_selects_its_stages(
     stages = stages_of(config.operation_mode)
     assert {letter for letter, runs in LETTERS.items() if getattr(config, runs)} == stages
     assert config.run_folder == Path("experiments_outputs/2031_02_03_04_05_06")
-    assert all("without meaning" in warning for warning in warnings), warnings
+    assert all("have no meaning" in warning for warning in warnings), warnings
     again = tmp_path / "config.yaml"
     again.write_text(resolved_yaml(config), encoding="utf-8")
     loaded = load_config(again, (), {}, datetime(1999, 1, 1))

@@ -79,7 +79,7 @@ def test_all_findings_at_once_in_file_order(tmp_path: Path) -> None:
         "numbers above 0). Choose a value in this range.",
         "user_config.yaml:26 preprocessing.color_mode: 'rgba' is not supported (supported: rgb, "
         "bgr, grayscale). Use rgb: the network input has three channels.",
-        "user_config.yaml:37 training.batch_size: is missing (it takes an integer, usually 32). "
+        "user_config.yaml:37 training.batch_size: is missing (expected: an integer, usually 32). "
         "Add it: operation_mode chain_tqe needs it.",
         "user_config.yaml:39 training.model.alpha: '0.4' is not supported (supported: 0.35, 0.5, "
         "0.75, 1.0). Choose one of these.",
@@ -102,13 +102,16 @@ def test_all_findings_at_once_in_file_order(tmp_path: Path) -> None:
             "general.model_path=a/model.onnx",
             "(.onnx) is not supported (supported: .keras, .h5, .hdf5)",
         ),
-        ("general.model_path=a.keras", "general.model_path: a second model beside training.model"),
+        (
+            "general.model_path=a.keras",
+            "general.model_path: a second model in addition to training.model",
+        ),
         ("general.model_path=https://a.b/c.h5", "supported: a path on this machine"),
-        ("training.resume_training_from=old", "a second model beside training.model"),
-        ("data_augmentation.rotation=30", "a function beside the key rotation"),
+        ("training.resume_training_from=old", "a second model in addition to training.model"),
+        ("data_augmentation.rotation=30", "a function together with the key rotation"),
         ("data_augmentation.random_periodic_resizing={}", "changing the input size"),
-        ("training.callbacks.ReduceLROnPlateau={}", "beside LearningRateScheduler"),
-        ("training.callbacks.TensorBoard={}", "a TensorBoard of your own"),
+        ("training.callbacks.ReduceLROnPlateau={}", "in addition to LearningRateScheduler"),
+        ("training.callbacks.TensorBoard={}", "an additional TensorBoard"),
         ("training.callbacks.ModelCheckpoint={filepath: x}", "unknown argument 'filepath'"),
         ("training.callbacks.EarlyStopping.monitor=val_mop", "Did you mean 'val_map'?"),
         ("training.callbacks.EarlyStopping=3", "arguments by name"),
@@ -131,7 +134,7 @@ def test_all_findings_at_once_in_file_order(tmp_path: Path) -> None:
         ("training.model.anchors={smallest: (1, 2)}", "Put it in brackets"),
         ("data_augmentation={random_contrast: {factor: (-1, 1)}}", "Put it in brackets"),
         ("evaluation.iou_thresholds=[(0.1, 0.2)]", "Put it in brackets"),
-        ("training.loss={positive_iou: 0.3, negative_iou: 0.4}", "Exchange the two"),
+        ("training.loss={positive_iou: 0.3, negative_iou: 0.4}", "Swap the two values"),
         ("training.loss.gama=1", "focal_gamma"),
         ("training.loss.iou_loss=gou", "supported: giou, diou"),
         ("training.loss.negatives_per_positive=0", "numbers above 0"),
@@ -174,7 +177,7 @@ def test_a_wrong_override_is_named_with_a_remedy(
 ) -> None:
     found = findings(tmp_path, G2025, override)
     assert any(sentence in finding for finding in found), found
-    sentence = r"(is not supported \(supported: .+|is missing \(it takes .+)\)\. .+[.?]$"
+    sentence = r"(is not supported \(supported: .+|is missing \(expected: .+)\)\. .+[.?]$"
     assert all(re.search(sentence, finding) for finding in found), found
 
 
@@ -186,7 +189,7 @@ def test_a_calibration_set_is_required(tmp_path: Path) -> None:
         "general.model_path=best_model.keras",
     )
     assert found == [
-        "user_config.yaml:10 dataset.quantization_path: is missing (it takes a folder of images "
+        "user_config.yaml:10 dataset.quantization_path: is missing (expected: a folder of images "
         "like those the detector will see). Add it: calibration on random data would spoil the "
         "accuracy."
     ]
@@ -198,8 +201,8 @@ def test_a_calibration_set_is_required(tmp_path: Path) -> None:
         (b"a: [1, 2\nb: 3\n", "user_config.yaml:2: is not valid YAML"),
         (b"a: 1\n\tb: 3\n", "user_config.yaml:2: is not valid YAML"),
         (b"", "user_config.yaml: is empty"),
-        (b"- 1\n- 2\n", "does not hold 'key: value' lines"),
-        (b"just text", "does not hold 'key: value' lines"),
+        (b"- 1\n- 2\n", "does not contain 'key: value' lines"),
+        (b"just text", "does not contain 'key: value' lines"),
         (b"a: 1\nb: \xff\n", "user_config.yaml:2: is not UTF-8 text"),
         (b"a: \x00\n", "user_config.yaml: is not valid YAML"),
         (b"[" * 2000, "nest"),
@@ -208,12 +211,12 @@ def test_a_calibration_set_is_required(tmp_path: Path) -> None:
         (b'a: "\\UFFFFFFFF"', "is not valid YAML"),
         (b"? " * 5000, "nest"),
         (b"a: &a {" + b",".join(b"k%d: 1" % i for i in range(300)) + b"}\n"
-         + b"".join(b"c%d: {<<: *a}\n" % i for i in range(200)), "holds more than 20,000 values"),
+         + b"".join(b"c%d: {<<: *a}\n" % i for i in range(200)), "more than 20,000 values"),
         (b"x" * 2_000_000, "too large for a configuration"),
         (b"a: &a [1,1,1,1,1,1,1,1]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a]\n"
          b"c: &c [*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c]\n"
          b"e: &e [*d,*d,*d,*d,*d,*d,*d,*d]\nf: [*e,*e,*e,*e,*e,*e,*e,*e]\n",
-         "holds more than 20,000 values. Give a smaller file, without YAML aliases."),
+         "contains more than 20,000 values. Give a smaller file, without YAML aliases."),
     ],
 )  # fmt: skip
 def test_a_file_that_is_no_configuration(tmp_path: Path, content: bytes, sentence: str) -> None:

@@ -182,7 +182,7 @@ def test_keys_without_meaning_take_anything_and_are_named(
     wish = [f"operation_mode={mode}", "general.model_path=m.h5", "prediction.test_files_path=x"]
     loaded = load_config(file, [*board, *wish, *(f"{key}={value}" for key in sorted(KEYS))], {})
     [line] = loaded.warnings
-    start = "user_config.yaml: keys without meaning here: "
+    start = "user_config.yaml: ignored, since these keys have no meaning in tinydet: "
     assert line.startswith(start)
     named = set(line.removeprefix(start).partition(" (")[0].split(", "))
     others = {"prediction": {"prediction"}, "chain_eqeb": {"evaluation", "tools"}}

@@ -81,9 +81,10 @@ def test_a_file_of_2025(tmp_path: Path) -> None:
     assert config.postprocessing.max_detections == 100
     assert config.mlflow.uri == "./bccd/mlruns"
     assert loaded.warnings[0] == (
-        "user_config.yaml: keys without meaning here: general.display_figures, "
+        "user_config.yaml: ignored, since these keys have no meaning in tinydet: "
+        "general.display_figures, "
         "quantization.target_opset, evaluation.gen_npy_input, evaluation.target "
-        "(docs/configuration.md says why)."
+        "(see docs/configuration.md)."
     )
     assert [warning.split(": ")[0] for warning in loaded.warnings[1:]] == [
         "user_config.yaml:21 preprocessing.rescaling.scale",
@@ -107,7 +108,7 @@ def test_keys_of_2026_are_those_of_2025_under_other_names(tmp_path: Path) -> Non
     assert loaded.config.dataset.validation_path == Path("datasets/val.json")
     assert loaded.config.preprocessing.color_mode == "bgr"
     [warning] = loaded.warnings
-    assert "here: dataset.format, dataset.data_dir (docs" in warning
+    assert "tinydet: dataset.format, dataset.data_dir (see docs" in warning
 
 
 @pytest.mark.parametrize("text", [G2024.replace("chain_tqeb", "chain_tqe"), G2025, MODEL_2026])
@@ -157,8 +158,8 @@ def test_benchmarking_needs_a_board_and_an_int8_model(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         load(tmp_path, text + "operation_mode: benchmarking\n")
     assert caught.value.findings == [
-        "user_config.yaml:1 benchmarking.board: is missing (it takes the name of a board). Add it: "
-        "operation_mode benchmarking needs it.",
+        "user_config.yaml:1 benchmarking.board: is missing (expected: the name of a board). "
+        "Add it: operation_mode benchmarking needs it.",
         "user_config.yaml:1 general.model_path: 'm.keras' (.keras) is not supported (supported: "
         ".tflite, .lite). Give a model of this kind for operation_mode benchmarking.",
     ]

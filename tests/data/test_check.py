@@ -42,7 +42,7 @@ def test_report(dataset):
         str(root / "cut.png"),
         str(root / "fake.png"),
     ]
-    assert report["unreadable"][1]["fault"].startswith("is no image of a known format")
+    assert report["unreadable"][1]["fault"].startswith("is not an image of a known format")
     assert report["duplicate_images"] == [[str(root / "a.png"), str(root / "copy.PNG")]]
     assert {f["kind"]: f["count"] for f in report["findings"]} == {
         "zero_area_boxes": 1,

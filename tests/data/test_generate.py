@@ -195,7 +195,7 @@ def test_own_set_is_replaced_and_others_are_not(tmp_path):
     assert len(list((tmp_path / "a" / "images").rglob("*.jpg"))) == 2
     (tmp_path / "a" / "notes.txt").write_text("mine")
     before = tree_bytes(tmp_path / "a")
-    with pytest.raises(DataError, match="something that was not generated here"):
+    with pytest.raises(DataError, match="files that tinydet did not generate"):
         generate_dataset(tmp_path / "a", images=3)
     assert tree_bytes(tmp_path / "a") == before
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
@@ -203,7 +203,7 @@ def test_own_set_is_replaced_and_others_are_not(tmp_path):
 
 def test_file_in_the_way_is_refused(tmp_path):
     (tmp_path / "a").write_text("mine")
-    with pytest.raises(DataError, match="not generated here"):
+    with pytest.raises(DataError, match="tinydet did not generate"):
         generate_dataset(tmp_path / "a", images=1)
 
 

@@ -118,9 +118,9 @@ def test_truncated_file(tmp_path, suffix):
     ("content", "found"),
     [
         pytest.param(b"", "is an empty file", id="empty"),
-        pytest.param(b"hello\n", "is no image of a known format", id="text"),
-        pytest.param(b"\xff\xd8\xff", "is no image|cannot be decoded|truncated", id="start"),
-        pytest.param(b"8BPS" + bytes(40), "is no image of a known format", id="psd"),
+        pytest.param(b"hello\n", "is not an image of a known format", id="text"),
+        pytest.param(b"\xff\xd8\xff", "is not an image|cannot be decoded|truncated", id="start"),
+        pytest.param(b"8BPS" + bytes(40), "is not an image of a known format", id="psd"),
     ],
 )
 def test_fake_image(tmp_path, content, found):
@@ -151,7 +151,7 @@ def test_listing_is_sorted_recursive_and_knows_images(tmp_path):
 
 
 def test_listing_no_folder(tmp_path):
-    with pytest.raises(DataError, match="is no folder"):
+    with pytest.raises(DataError, match="is not a folder"):
         list_images(tmp_path / "none")
 
 

@@ -26,7 +26,7 @@ dog                  50.0      50.0      50.0      50.5      66.7       100.0   
 bird                    -         -         -         -         -           -        -          -
 mean of classes      50.0      50.0      50.0      50.5
 COCO: AP 50.5, AP50 50.5, AP75 50.5; small -, medium 50.5, large -; recall 50.0
-95 % interval, as 4 other images might give: AP@0.40 0.0 to 100.0, AP@0.50 0.0 to 100.0, \
+95 % interval for samples of 4 images: AP@0.40 0.0 to 100.0, AP@0.50 0.0 to 100.0, \
 AP@0.75 0.0 to 100.0"""
 
 COMPARISON_TEXT = """\
@@ -81,7 +81,7 @@ def test_comparison_is_saved(results, tmp_path):
 
 def test_results_of_different_data_are_not_compared(results):
     other = replace(results[1], data=replace(results[1].data, images=5))
-    with pytest.raises(DataError, match="was evaluated on other data"):
+    with pytest.raises(DataError, match="was evaluated on different data"):
         compare(results[0], other)
 
 
@@ -107,5 +107,5 @@ def test_a_difference_that_may_be_chance_is_said_to_be_one(results):
 
 def test_other_labels_are_other_data(results):
     moved = replace(results[1], data=replace(results[1].data, digest="other"))
-    with pytest.raises(DataError, match="other data or classes"):
+    with pytest.raises(DataError, match="different data or classes"):
         compare(results[0], moved)

@@ -18,7 +18,7 @@ SPEC = DetectorSpec(
 def test_weights_only_and_broken_files(tmp_path):
     weights = tmp_path / "best_weights.weights.h5"
     weights.write_bytes(b"x")
-    with pytest.raises(ModelFileError, match="holds weights only"):
+    with pytest.raises(ModelFileError, match="contains only weights"):
         load_detector(weights, SPEC)
     broken = tmp_path / "model.keras"
     broken.write_bytes(b"PK\x03\x04 and no more")

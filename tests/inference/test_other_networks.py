@@ -41,4 +41,4 @@ def test_by_the_shape_of_the_outputs(side, outputs, name):
 
 
 def test_what_takes_no_image():
-    assert appearance([(1, 640)], [values(1, 640)]) == "a network that takes no image"
+    assert appearance([(1, 640)], [values(1, 640)]) == "a network without an image input"

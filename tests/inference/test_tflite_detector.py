@@ -115,7 +115,9 @@ def test_other_number_of_classes_is_refused(tiny_detector):
     _, path = tiny_detector(num_classes=2)
     other, _ = tiny_detector(num_classes=5)
     recipe, path = tiny_detector(num_classes=2)
-    with pytest.raises(ModelFileError, match="This model has 2 classes: give as many class_names"):
+    with pytest.raises(
+        ModelFileError, match="This model has 2 classes: give that many class_names"
+    ):
         load_detector(path, other.spec)
     assert recipe.spec.num_classes == 2
 

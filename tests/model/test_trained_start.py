@@ -90,7 +90,7 @@ def test_another_width_is_refused(donor, arguments, found):
 
 def test_the_line_for_the_log():
     source, taken = Path("runs", "best_model.keras"), ("Conv1", "bn_Conv1")
-    start = "Starting from best_model.keras: 2 layers taken"
+    start = "Starting from best_model.keras: 2 layers loaded"
     assert str(TrainedStart(source, taken, ())) == f"{start}, none starts fresh"
     classes, blocks = (
         sorted(PREDICTORS["class"]),

@@ -74,7 +74,9 @@ def test_an_image_of_two_parts_is_told(
     check_part(current, "train", load_dataset(copy, split="train"))
     capsys.readouterr()
     check_part(current, "validation", load_dataset(copy, split="val"))
-    assert "\n  2 images that another part (train, val, test) has too" in capsys.readouterr().out
+    assert (
+        "\n  2 images that also occur in another part (train, val, test)" in capsys.readouterr().out
+    )
 
 
 def test_strict_unreadable_images_end_the_run_each_time(

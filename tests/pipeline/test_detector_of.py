@@ -83,7 +83,7 @@ def test_another_preprocessing_than_the_model_has_is_told(model: Path, tmp_path:
     )
     said = trained_otherwise(config)
     assert said is not None
-    assert said.endswith("which counts: color_mode rgb, rescaling.offset -1.0.")
+    assert said.endswith("which is used: color_mode rgb, rescaling.offset -1.0.")
     assert spec_of(config, model).preprocess.color_mode == "rgb"
 
 

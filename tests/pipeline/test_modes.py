@@ -176,7 +176,7 @@ def test_a_null_seed_is_drawn_once(generated: Path, tmp_path: Path) -> None:
     folder = execute(config_of(generated, tmp_path, "general.global_seed=None")).folder
     seed = load_config(folder / "config.yaml").config.general.global_seed
     assert seed is not None
-    assert f"Seed drawn: {seed} " in (folder / "tinydet.log").read_text()
+    assert f"Random seed: {seed} " in (folder / "tinydet.log").read_text()
     resume(folder)
     assert load_config(folder / "config.yaml").config.general.global_seed == seed
 
@@ -245,5 +245,5 @@ def test_missing_files_are_all_named_before_the_run_begins(
 
 
 def test_a_folder_without_a_run_cannot_be_resumed(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"holds no config\.yaml"):
+    with pytest.raises(DataError, match=r"contains no config\.yaml"):
         resume(tmp_path)

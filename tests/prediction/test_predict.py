@@ -293,7 +293,7 @@ def test_shortened_video_is_told(tmp_path, monkeypatch, frames, is_told):
 def test_video_without_frames_is_an_error(tmp_path, monkeypatch):
     monkeypatch.setattr(cv2, "VideoCapture", lambda _: FakeCamera(0))
     (tmp_path / "a.mp4").touch()
-    with pytest.raises(DataError, match=r"a\.mp4: gives no frame"):
+    with pytest.raises(DataError, match=r"a\.mp4: delivers no frames"):
         predict(BrightDetector(), tmp_path / "a.mp4", output=tmp_path / "out")
     assert files_in(tmp_path / "out") == []
 

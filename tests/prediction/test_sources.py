@@ -77,7 +77,7 @@ def test_relative_and_absolute_names_in_one_list(tree, monkeypatch):
     [
         ("nowhere.jpg", "nowhere.jpg: does not exist"),
         ("*.gif", r"\*\.gif: matches no image"),
-        ("empty", "empty: holds no image"),
+        ("empty", "empty: contains no image"),
         ([], "source: is an empty list"),
         (["a.jpg", "nowhere"], "/nowhere: does not exist"),
     ],

@@ -163,7 +163,9 @@ def test_files_and_the_detector_beside_them(tmp_path):
 def test_a_damaged_file_is_named(tmp_path, content):
     path = tmp_path / "footprint.json"
     path.write_bytes(content.encode("latin-1"))
-    with pytest.raises(DataError, match=r"footprint\.json: (cannot be read|does not hold a JSON)"):
+    with pytest.raises(
+        DataError, match=r"footprint\.json: (cannot be read|does not contain a JSON)"
+    ):
         read_benchmark_files([path])
 
 

@@ -62,10 +62,10 @@ def test_the_figures_are_those_of_the_run(run):
     _, text = parts(write_model_card(run))
     assert "| AP at IoU 0.40 | 62.0 | 60.5 |" in text
     assert "On 37 images with 91 objects of a & b." in text
-    assert "Images trained on: 1\N{NARROW NO-BREAK SPACE}234" in text
+    assert "Training images: 1\N{NARROW NO-BREAK SPACE}234" in text
     assert "Epochs: 31" in text
-    assert "Images calibrated on: 57" in text
-    assert "pixel values 0..255 as they are" in text
+    assert "Calibration images: 57" in text
+    assert "pixel values 0..255, unchanged" in text
     assert "Input `image`: uint8 (1, 192, 256, 3)." in text
     model = run / "quantized_models/quantized_model.tflite"
     assert hashlib.sha256(model.read_bytes()).hexdigest() in text
@@ -129,5 +129,5 @@ def test_odd_files_do_not_stop_the_card(run, content):
 
 
 def test_a_folder_without_model(tmp_path):
-    with pytest.raises(DataError, match="holds no model"):
+    with pytest.raises(DataError, match="contains no model"):
         write_model_card(tmp_path)

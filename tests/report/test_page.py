@@ -122,7 +122,7 @@ def test_the_summary_gives_the_figures(run_folder):
     assert "int8 is 1.5 points below float" in text
     assert "256 \N{MULTIPLICATION SIGN} 192" in text
     assert "2.00 MiB" in text
-    assert "Images trained on 123" in text
+    assert "Training images 123" in text
     assert "Images evaluated 37" in text
     assert "Training time 1 min 23 s" in text
     assert "Use a score threshold of about 0.39" in text

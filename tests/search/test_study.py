@@ -119,7 +119,7 @@ def test_networks_above_the_limit_are_not_trained(search, trials):
 
 def test_a_limit_that_no_network_keeps(search, trials, monkeypatch):
     monkeypatch.setattr(study, "MOST_REFUSED", 8)
-    with pytest.raises(UnsupportedError, match="from 100000 bytes on"):
+    with pytest.raises(UnsupportedError, match="100000 bytes or more"):
         search(trials=3, ram_limit_bytes=99_999)
     assert not trials
 

@@ -79,7 +79,7 @@ def test_the_footprint_says_what_the_caller_holds(files, m7, images):
     assert Footprint.from_record(found.to_record()) == found
     last = format_footprint(found).splitlines()[-1]
     assert last.startswith("input outside")
-    assert "held by the caller" in last
+    assert "in the caller's memory" in last
 
 
 def test_operators_add_up_to_the_program_without_marks(files, m7, images, tmp_path):

@@ -136,7 +136,7 @@ def test_an_error_of_the_tool_is_passed_on(tmp_path, tool):
 
 
 def test_a_report_without_figures(tmp_path, tool):
-    with pytest.raises(StedgeaiError, match="holds no figures of memory"):
+    with pytest.raises(StedgeaiError, match="contains no memory figures"):
         run_stedgeai("analyze", job(tmp_path, tool("TOTAL 1 2 3")))
 
 

@@ -113,7 +113,7 @@ def test_saved_and_loaded_it_goes_on_as_if_it_had_not_been(model, tmp_path):
 def test_a_file_without_average_or_of_another_network_is_one_line(model, tmp_path):
     path = tmp_path / "last.weights.h5"
     model.save_weights(path)
-    with pytest.raises(ModelFileError, match="holds no averaged weights") as caught:
+    with pytest.raises(ModelFileError, match="contains no averaged weights") as caught:
         WeightAverage(0.9).load(path, model)
     assert "\n" not in str(caught.value)
     average, _ = followed(model, 0.9, 4)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     Parsers = argparse._SubParsersAction["Parser"]
 
 EXIT_USER_ERROR = 2
-OVERRIDES_HELP = "Words of the form key.sub=value are laid over the configuration."
+OVERRIDES_HELP = "Arguments of the form key.sub=value override the configuration."
 GROUPS = {"data": "check, generate or label a data set"}
 COMMANDS: tuple[Command, ...] = (
     init.COMMAND,
@@ -95,8 +95,8 @@ def build_parser() -> Parser:
         prog="tinydet",
         description="SSD MobileNetV2 FPN-lite detectors for microcontrollers: train, quantize to "
         "int8, evaluate, predict, compile to C, deploy.",
-        epilog="Start with 'tinydet init DATA', edit user_config.yaml, and "
-        "'tinydet run --config user_config.yaml'; or see it all with 'tinydet demo'.",
+        epilog="Start with 'tinydet init DATA', edit user_config.yaml, then run "
+        "'tinydet run --config user_config.yaml'; or try everything with 'tinydet demo'.",
     )
     parser.add_argument("--version", action=_Version, help="print the version and exit")
     parsers = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
@@ -119,7 +119,7 @@ def _add_command(parsers: "Parsers", name: str, command: Command) -> None:
         if option.group not in groups:
             groups[option.group] = parser.add_mutually_exclusive_group(required=True)
         _add_option(groups[option.group], option)
-    parser.add_argument("--json", action="store_true", help="print the result as JSON, alone")
+    parser.add_argument("--json", action="store_true", help="print only the result, as JSON")
     if command.overrides:
         parser.epilog = OVERRIDES_HELP
     parser.set_defaults(command=command, parser=parser)

@@ -23,9 +23,13 @@ if TYPE_CHECKING:
     from tinydet.deployment.benchmark import BoardTimingResult, CountResult, LinuxTimingResult
     from tinydet.targets.toolchain import Compiler
 
-HOST = Option("--host", "a Linux board, reached by SSH", metavar="USER@ADDRESS", only=("on-linux",))
+HOST = Option(
+    "--host", "address of a Linux board (SSH)", metavar="USER@ADDRESS", only=("on-linux",)
+)
 SSH_OPTIONS = (
-    Option("--port", "of SSH", "count", default_text="22, or that of ssh_config", only=("linux",)),
+    Option(
+        "--port", "SSH port", "count", default_text="that of ssh_config, else 22", only=("linux",)
+    ),
     Option(
         "--identity",
         "private key file",
@@ -38,29 +42,32 @@ SSH_OPTIONS = (
 )
 COMMAND = Command(
     "benchmark",
-    "exact instruction count per operator, or time on a board",
+    "count instructions per operator, or measure the time on a board",
     "tinydet.commands.benchmark:benchmark",
     (
         MODEL,
         Option("--target", "emulated core", choices=CORES, default_text=CORE, only=("core",)),
-        Option("--board", "name of a board: its core is counted, or it is timed"),
+        Option("--board", "name of a board: count on its core, or time it"),
         Option(
             "--via",
-            "time the board behind a GDB server",
+            "time the board behind this GDB server",
             metavar="gdb://HOST:PORT",
             only=("firmware",),
         ),
         Option(
             "--clock-mhz",
-            "with --via: clock, for milliseconds",
+            "with --via: clock of the core, to report milliseconds",
             "number",
             metavar="MHZ",
             only=("gdb",),
         ),
         Option(
-            "--delegate", "with --host: library of its NPU or GPU", metavar="PATH", only=("linux",)
+            "--delegate",
+            "with --host: delegate library for its NPU or GPU",
+            metavar="PATH",
+            only=("linux",),
         ),
-        Option("--image", "what to run on", "path", default_text="noise"),
+        Option("--image", "input image", "path", default_text="noise"),
         HOST,
         *SSH_OPTIONS,
         output_option("benchmark"),
@@ -100,19 +107,20 @@ def benchmark(
 
     Args:
         model: See ``tinydet.compile``.
-        output: Gets ``benchmark.json`` and all builds.
-        target: Emulated core, where no board is named; None: ``cortex-m7``.
-        board: A board by its name. Of a microcontroller the core is counted and the fit is told;
-            with ``via`` it is timed. A Linux board needs ``host``.
+        output: Folder for ``benchmark.json`` and all builds.
+        target: Emulated core, if no board is given; None: ``cortex-m7``.
+        board: Name of a board. For a microcontroller, the instructions are counted on its core and
+            the result says whether the model fits; with ``via`` the time is measured. A Linux board
+            needs ``host``.
         via: ``gdb://HOST:PORT`` of a GDB server with the board behind it.
-        clock_mhz: With ``via``: clock of the core, to tell milliseconds; > 0.
-        delegate: Of a Linux board: library that takes the network over in its own runtime.
-        image: What to run on; None takes noise.
+        clock_mhz: With ``via``: clock of the core, to report milliseconds; > 0.
+        delegate: For a Linux board: delegate library for the runtime on the board.
+        image: Input image; None uses noise.
         host: ``user@address`` of a Linux board.
-        port: Of SSH; None: 22, or what ``ssh_config`` says.
+        port: SSH port; None: that of ``ssh_config``, else 22.
         identity: Private key file; None: agent and ``ssh_config``.
-        folder: On the Linux board; None: ``tinydet``, below the home folder.
-        input_mode: This and the others as of ``tinydet.compile``.
+        folder: Folder on the Linux board; None: ``tinydet`` in the home folder.
+        input_mode: This option and the following: see ``tinydet.compile``.
         optimize: See there.
         ram_limit_bytes: See there.
         class_names: See there.
@@ -146,7 +154,7 @@ def benchmark(
     output = Path(output)
     if isinstance(found, LinuxBoard):
         if host is None:
-            remedy = "Name the board's address."
+            remedy = "Give the address of the board."
             raise UnsupportedError("--host", "no address", "user@address", remedy)
         ssh = SshHost(host, port, None if identity is None else Path(identity))
         return measures.time_on_linux(

@@ -21,12 +21,12 @@ CORES = ("cortex-m4", "cortex-m7", "cortex-m33")
 CORE = "cortex-m7"
 MODEL = Option(
     "model",
-    "int8 .tflite file, also a published one, the folder of a run, or one of " + LISTED,
+    "int8 .tflite file (also a published one), folder of a run, or one of " + LISTED,
     required=True,
 )
 INPUT_MODE = choice(
     "--input-mode",
-    "image: in the arena; caller: the image stays with the caller; rows: it comes row by row",
+    "input image. image: in the arena; caller: in the caller's memory; rows: fed row by row",
     *("image", "caller", "rows"),
 )
 PLAN_OPTIONS = (
@@ -38,18 +38,20 @@ PLAN_OPTIONS = (
     ),
     Option(
         "--ram-limit",
-        "most activation RAM, as 128K: the fastest C within it",
+        "limit of activation RAM, such as 128K: the fastest C within it",
         "bytes",
         parameter="ram_limit_bytes",
         metavar="SIZE",
     ),
 )
-MAX_DETECTIONS = Option("--max-detections", "per image", "count", default_text="that of the model")
+MAX_DETECTIONS = Option(
+    "--max-detections", "maximum per image", "count", default_text="that of the model"
+)
 THRESHOLDS = (
     SCORE,
     Option(
         "--nms-iou",
-        "IoU of non-maximum suppression",
+        "IoU threshold of non-maximum suppression",
         "number",
         parameter="nms_iou_threshold",
         default_text="that of the model",
@@ -63,7 +65,7 @@ def compiler_option(*only: str) -> Option:
     compilers = ("zig", "arm-none-eabi-gcc")
     return Option(
         "--compiler",
-        "C compiler of microcontrollers",
+        "C compiler for microcontrollers",
         default_text="zig",
         choices=compilers,
         only=only,
@@ -72,13 +74,13 @@ def compiler_option(*only: str) -> Option:
 
 COMMAND = Command(
     "compile",
-    "translate an int8 .tflite to plain C",
+    "translate an int8 .tflite file to plain C",
     "tinydet.commands.compile:compile",
     (
         MODEL,
-        Option("--target", "what to build for", choices=("host", *CORES), default=CORE),
+        Option("--target", "processor to build for", choices=("host", *CORES), default=CORE),
         output_option("compiled"),
-        Option("--name", "start of the C names", default="detector"),
+        Option("--name", "prefix of the C names", default="detector"),
         INPUT_MODE,
         *PLAN_OPTIONS,
         CLASSES,
@@ -90,17 +92,17 @@ COMMAND = Command(
 
 @dataclass(frozen=True)
 class CompileResult(Result):
-    """The C of a detector, and what it takes.
+    """The C of a detector, and its resources.
 
     Attributes:
-        folder: Where the C files, ``plan.json`` and ``arena.png`` are.
-        name: Start of the C names.
+        folder: Folder with the C files, ``plan.json`` and ``arena.png``.
+        name: Prefix of the C names.
         files: Names of the C files.
-        target: What it was built for.
-        build_folder: Where the program is.
+        target: The target that it was built for.
+        build_folder: Folder with the program.
         arena_bytes: Activation RAM.
-        macs: Multiply-accumulate operations of one image.
-        footprint: RAM and flash; None for this machine.
+        macs: Multiply-accumulate operations per image.
+        footprint: RAM and flash; None for the target ``host``.
     """
 
     folder: Path
@@ -140,21 +142,22 @@ def compile(  # noqa: A001 - the name of the command
     """Translate an int8 model to C and build it for a target.
 
     Args:
-        model: The ``.tflite``, the folder of a run, or the name of a detector of the package.
-        output: Gets the C files, ``plan.json``, ``arena.png``, ``detector.json``,
+        model: The ``.tflite``, the folder of a run, or the name of a bundled detector.
+        output: Folder for the C files, ``plan.json``, ``arena.png``, ``detector.json``,
             ``build/<target>`` and, for a microcontroller, ``footprint.json``.
         target: ``host``, ``cortex-m4``, ``cortex-m7`` or ``cortex-m33``.
-        name: Start of the C names.
-        input_mode: Where the image lies: ``image`` in the arena, ``caller`` outside of it,
-            ``rows`` where it comes row by row.
+        name: Prefix of the C names.
+        input_mode: Where the image is: ``image`` in the arena, ``caller`` in the caller's memory,
+            ``rows`` fed row by row.
         optimize: ``balanced`` (None): less memory, almost no slowdown; ``ram``: least memory;
             ``speed``: fastest.
-        ram_limit_bytes: Most activation RAM: the fastest C within it, instead of ``optimize``.
-        class_names: Of a model without ``detector.json``, in the order of its outputs.
-        score_threshold: In [0, 1]; None takes that of the model, as for the next two.
+        ram_limit_bytes: Limit of activation RAM; gives the fastest C within it, instead of
+            ``optimize``.
+        class_names: For a model without ``detector.json``: class names in the order of its outputs.
+        score_threshold: In [0, 1]; None uses that of the model, as for the next two.
         nms_iou_threshold: In [0, 1].
-        max_detections: Per image, >= 1.
-        compiler: C compiler of microcontrollers: ``zig`` (None) or ``arm-none-eabi-gcc``.
+        max_detections: Maximum number of detections per image, >= 1.
+        compiler: C compiler for microcontrollers: ``zig`` (None) or ``arm-none-eabi-gcc``.
 
     Raises:
         TinydetError: The model cannot be compiled, or an option does not apply.

@@ -1,4 +1,4 @@
-"""``tinydet data``: what a data set holds, or one that is made."""
+"""``tinydet data``: check, generate or label a data set."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,14 +19,17 @@ SPLITS = ("train", "val", "test")
 LISTED_UNREADABLE = 5
 CHECK = Command(
     "data check",
-    "count, draw and list what is wrong",
+    "check a data set: counts, pictures, problems",
     "tinydet.commands.data:check_data",
     (
         Option("data", DATA_HELP, "path", required=True),
         Option("--split", "part of the data set", choices=SPLITS, default_text="all"),
         NAMES,
         Option(
-            "--output", "folder for check.json and pictures", "path", default_text="none is written"
+            "--output",
+            "folder for check.json and pictures",
+            "path",
+            default_text="no files are written",
         ),
     ),
 )
@@ -37,25 +40,23 @@ GENERATE = Command(
     (
         Option("output", "folder of the data set", "path", required=True),
         Option("--images", "number of images", "integer", default=600),
-        Option("--seed", "chooses the set", "integer", default=0),
+        Option("--seed", "seed of the generator", "integer", default=0),
     ),
 )
 
 LABEL = Command(
     "data label",
-    "label images with what a detector finds in them",
+    "label images with the detections of a model",
     "tinydet.commands.data:label_data",
     (
         Option("folder", "folder of images without labels", "path", required=True),
         Option(
             "--model",
-            "the teacher: .keras or .tflite file, or a detector of the package",
+            "the teacher: .keras or .tflite file, or a bundled detector",
             required=True,
         ),
-        Option("--object-score", "an object from this score on", "number", default=0.5),
-        Option(
-            "--ignore-score", "neither object nor background from here on", "number", default=0.2
-        ),
+        Option("--object-score", "minimum score of an object", "number", default=0.5),
+        Option("--ignore-score", "minimum score of an ignored box", "number", default=0.2),
         CLASSES,
         Option(
             "--output",
@@ -69,7 +70,7 @@ LABEL = Command(
 
 @dataclass(frozen=True)
 class DataCheck(Result):
-    """What a data set holds.
+    """The contents of a data set.
 
     Attributes:
         report: See ``tinydet.check_dataset``.
@@ -100,12 +101,12 @@ def check_data(
     class_names: Sequence[str] | None = None,
     output: str | Path | None = None,
 ) -> DataCheck:
-    """Decode all images of a data set and count what it holds.
+    """Decode all images of a data set and count its contents.
 
     Args:
         data: Folder, ``data.yaml`` or COCO json.
-        split: ``train``, ``val`` or ``test``; None takes all parts.
-        class_names: Only these; None takes all.
+        split: ``train``, ``val`` or ``test``; None checks all parts.
+        class_names: Classes to keep; None keeps all.
         output: Folder for ``check.json`` and pictures; None writes nothing.
 
     Raises:
@@ -125,8 +126,8 @@ def generate_data(output: str | Path, *, images: int = 600, seed: int = 0) -> Fi
 
     Args:
         output: Folder of the data set.
-        images: How many, >= 1.
-        seed: Chooses the set.
+        images: Number of images, >= 1.
+        seed: Seed of the generator.
 
     Returns:
         Where its ``data.yaml`` is.
@@ -141,7 +142,7 @@ class LabelResult(Result):
     """Images labelled by a teacher.
 
     Attributes:
-        labels: Counts, and where the file is.
+        labels: Counts, and the path of the file.
     """
 
     labels: "TeacherLabels"
@@ -173,15 +174,15 @@ def label_data(
     class_names: Sequence[str] | None = None,
     output: str | Path | None = None,
 ) -> LabelResult:
-    """Label the images of a folder with what a detector finds in them.
+    """Label the images of a folder with the detections of a model.
 
     Args:
-        folder: Images without labels, also in folders below it.
-        model: The teacher: a detector, its file, or the name of one of the package.
-        object_score: From this score on a box is an object.
-        ignore_score: From this score on a box is ignored in training; below it is background.
-        class_names: Of a model file without ``detector.json``.
-        output: COCO file; None: in the folder, which is then a data set.
+        folder: Images without labels, including those in subfolders.
+        model: The teacher: a detector, its file, or the name of a bundled detector.
+        object_score: Minimum score of an object.
+        ignore_score: Minimum score of a box that is ignored in training; below it is background.
+        class_names: For a model file without ``detector.json``: its class names.
+        output: COCO file; None writes it into the folder, which thus becomes a data set.
 
     Raises:
         TinydetError: The model or the images cannot be used, or the file exists.

@@ -46,13 +46,13 @@ VALUES = {
 
 @dataclass(frozen=True)
 class DemoResult(Result):
-    """What the demo has made.
+    """Results of the demo.
 
     Attributes:
         data: The generated data set.
         run: Training, quantization and evaluation.
-        predictions: What the int8 model found in the validation images.
-        report: ``report.html``.
+        predictions: Detections of the int8 model in the validation images.
+        report: Path of ``report.html``.
     """
 
     data: Path

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 WEB = "web"
 COMMAND = Command(
     "deploy",
-    "firmware project, program on a Linux board, or web page",
+    "make a firmware project, a Linux program or a web page",
     "tinydet.commands.deploy:deploy",
     (
         MODEL,
-        Option("--board", "name of a board, as STM32H747I-DISCO or mps2-an500", group="where"),
+        Option("--board", "name of a board, such as STM32H747I-DISCO or mps2-an500", group="where"),
         Option("--target", "a page for any browser", choices=(WEB,), group="where"),
         Option(
             "--image",
@@ -33,7 +33,7 @@ COMMAND = Command(
         ),
         Option(
             "--external",
-            "firmware: weights (flash), arena (ram) in memories outside of the chip",
+            "firmware: put weights (flash) or arena (ram) into memory outside the chip",
             choices=("flash", "ram"),
             many=True,
             default_text="inside",
@@ -41,11 +41,13 @@ COMMAND = Command(
         ),
         HOST,
         *SSH_OPTIONS,
-        Option("--images", "Linux: files to send and look at", "path", many=True, only=("linux",)),
+        Option(
+            "--images", "Linux: images to send to the board", "path", many=True, only=("linux",)
+        ),
         Option(
             "--camera", "Linux: V4L2 device of the board", metavar="DEVICE", only=("imageless",)
         ),
-        Option("--max-frames", "Linux: stop the camera after so many", "count", only=("camera",)),
+        Option("--max-frames", "Linux: stop the camera after N frames", "count", only=("camera",)),
         output_option("deployed"),
         *PLAN_OPTIONS,
         CLASSES,
@@ -78,25 +80,26 @@ def deploy(
     max_detections: int | None = None,
     compiler: "Compiler | None" = None,
 ) -> "FirmwareResult | LinuxResult | PageResult":
-    """Bring a detector to a microcontroller board, a Linux board, or a web page.
+    """Deploy a detector to a microcontroller board, a Linux board, or a web page.
 
     Args:
         model: See ``tinydet.compile``.
-        output: Gets the firmware project, the program and its results, or the page.
-        board: A board by its name; this or ``target``.
+        output: Folder for the firmware project, the program and its results, or the page.
+        board: Name of a board; either this or ``target``.
         target: ``web``.
-        image: Built in for the self-test of a firmware, None takes noise; with ``host`` one of
-            the images that are sent.
-        external: Firmware: ``flash`` and ``ram``: weights, arena outside of the chip.
+        image: Test image of a firmware's self-test, None uses noise; with ``host`` one of the
+            images that are sent.
+        external: Firmware: what is placed in memory outside the chip, ``flash`` (weights) and
+            ``ram`` (arena).
         host: ``user@address`` of a Linux board; None only compiles for it.
-        port: Of SSH; None: 22, or what ``ssh_config`` says.
+        port: SSH port; None: that of ``ssh_config``, else 22.
         identity: Private key file; None: agent and ``ssh_config``.
-        folder: On the Linux board; None: ``tinydet``, below the home folder.
-        images: With ``host``: files that are sent, looked at there, and compared with what the
-            same C finds here.
+        folder: Folder on the Linux board; None: ``tinydet`` in the home folder.
+        images: With ``host``: files that are sent, run on the board, and compared with what the
+            same C finds on this machine.
         camera: With ``host``: V4L2 device of the board, instead of images.
-        max_frames: Stop the camera after so many.
-        optimize: This and the others as of ``tinydet.compile``.
+        max_frames: Stop the camera after this many frames.
+        optimize: This option and the following: see ``tinydet.compile``.
         ram_limit_bytes: See there.
         class_names: See there.
         score_threshold: See there.
@@ -105,7 +108,7 @@ def deploy(
         compiler: See there.
 
     Returns:
-        What was made, and what it has found.
+        The files made, and the detections.
 
     Raises:
         TinydetError: The model cannot be compiled, an option does not apply, the board is too
@@ -118,7 +121,7 @@ def deploy(
 
     if (board is None) == (target is None):
         supported = "--board NAME or --target web"
-        raise UnsupportedError("deploy", "none or both of two", supported, "Give one of them.")
+        raise UnsupportedError("deploy", "giving neither or both", supported, "Give one of them.")
     found = None if board is None else ways.board_of(board)
     sent = tuple(Path(each) for each in (*images, *([image] if image is not None else [])))
     contexts: set[str] = set()

@@ -11,7 +11,7 @@ COMMAND = Command(
 )
 TOOLS = {
     "arm-none-eabi-gcc": "cross compiler for Cortex-M",
-    "qemu-system-arm": "emulator of a whole board",
+    "qemu-system-arm": "emulator of a complete board",
     "gdb-multiarch": "debugger for boards",
     "ssh": "embedded Linux boards",
 }
@@ -23,9 +23,9 @@ class Diagnosis(Result):
 
     Attributes:
         machine: System and processor.
-        cores: Of the processor.
+        cores: Number of processor cores.
         versions: Package -> version; None: not installed.
-        backend: What trains here, or why nothing does.
+        backend: What trains on this machine, or why nothing does.
         tools: Optional program -> its path; None: not found.
     """
 

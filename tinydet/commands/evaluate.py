@@ -29,26 +29,26 @@ LITERT_ENGINES = ("litert", "litert-ref")
 C_ENGINES = ("c", "cortex-m4", "cortex-m7", "cortex-m33")
 COMMAND = Command(
     "evaluate",
-    "measure AP of a .keras or .tflite model, or compare two",
+    "measure the AP of a .keras or .tflite model, or compare two",
     "tinydet.commands.evaluate:evaluate",
     (
         Option(
             "model",
-            f".keras or .tflite file, also a published one, or one of {LISTED}",
+            f".keras or .tflite file (also a published one), or one of {LISTED}",
             parameter="detector",
             required=True,
         ),
         Option(
             "other",
-            "a second model: both on the same images, with the interval of the difference",
+            "a second model, compared on the same images, with the interval of the difference",
             parameter="other",
         ),
         Option("--data", DATA_HELP, "path", parameter="dataset", required=True),
-        Option("--split", "part of the data set", choices=SPLITS, default_text="its val"),
+        Option("--split", "part of the data set", choices=SPLITS, default_text="val"),
         CLASSES,
         Option(
             "--iou",
-            "IoUs of the AP",
+            "IoU thresholds of the AP",
             "number",
             parameter="iou_thresholds",
             many=True,
@@ -85,23 +85,25 @@ def evaluate(
     """Measure a detector on labelled images; write figures, pictures and the report.
 
     Args:
-        detector: The model, its file, or the name of a detector of the package.
-        dataset: The data set, or the path of one: folder, ``data.yaml`` or COCO json.
+        detector: The model, its file, or the name of a bundled detector.
+        dataset: The data set, or its path: folder, ``data.yaml`` or COCO json.
         other: A second model, evaluated in the same way and compared with the first.
-        output: Gets ``evaluation/<model stem>/`` and ``report.html``, of two models also
-            ``comparison.json`` and ``comparison.png``; None writes nothing. The files of a second
-            model whose name is that of the first go to ``other/``.
-        split: ``train``, ``val`` or ``test`` of a data set given by path; None takes ``val``, or
-            all where it has no parts.
-        class_names: Of a model file without ``detector.json``, in the order of its outputs.
-        iou_thresholds: IoUs of the AP, in (0, 1]; None: 0.4. 0.50 and 0.75 are always added.
-        engine: Of a ``.tflite`` file: ``litert`` (None), ``litert-ref``, or compiled C: ``c`` on
-            this machine, ``cortex-m4``, ``cortex-m7`` and ``cortex-m33`` emulated.
-        settings: Everything else that can be chosen; instead of ``iou_thresholds``.
-        model_path: Of a detector that is given as an object, for the record.
-        data_path: Of a data set that is given as an object, for the record.
+        output: Folder for ``evaluation/<model stem>/`` and ``report.html``, and for two models also
+            ``comparison.json`` and ``comparison.png``; None writes nothing. If the second model has
+            the name of the first, its files go to ``other/``.
+        split: ``train``, ``val`` or ``test`` of a data set given by path; None uses ``val``, or
+            everything if there are no parts.
+        class_names: For a model file without ``detector.json``: class names in the order of its
+            outputs.
+        iou_thresholds: IoU thresholds of the AP, in (0, 1]; None: 0.4. 0.50 and 0.75 are always
+            added.
+        engine: For a ``.tflite`` file: ``litert`` (None), ``litert-ref``, or the compiled C: ``c``
+            on this machine, ``cortex-m4``, ``cortex-m7`` and ``cortex-m33`` in an emulator.
+        settings: All other settings; instead of ``iou_thresholds``.
+        model_path: Path of a detector that is given as an object, for the record.
+        data_path: Path of a data set that is given as an object, for the record.
         run_folder: Another name of ``output``.
-        on_scored: Given the detections of every image, for pictures of several detectors.
+        on_scored: Called with the detections of every image, for pictures of several detectors.
 
     Returns:
         All figures.

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 COMMAND = Command(
     "footprint",
-    "RAM, flash, boards that fit: of a model, or before training",
+    "show RAM, flash and suitable boards, of a model or before training",
     "tinydet.commands.footprint:footprint",
     (
-        replace(MODEL, required=False, default_text="none yet"),
+        replace(MODEL, required=False, default_text="a network before training"),
         Option("--target", "emulated core", choices=CORES, default=CORE),
         Option(
             "--config",
@@ -73,11 +73,11 @@ COMMAND = Command(
 
 @dataclass(frozen=True)
 class FootprintResult(Result):
-    """What a network takes, and where it fits.
+    """Memory of a network, and where it fits.
 
     Attributes:
         footprint: RAM and flash, item by item.
-        untrained: It is that of random weights: training can only make channels constant.
+        untrained: Whether it is that of random weights; training can only make channels constant.
     """
 
     footprint: "Footprint"
@@ -88,7 +88,9 @@ class FootprintResult(Result):
 
         text = footprint_text(self.footprint)
         if self.untrained:
-            text += "\nFrom random weights: training can only make channels constant, which saves."
+            text += (
+                "\nWith random weights; training can only save memory, by making channels constant."
+            )
         return text
 
     def to_dict(self) -> dict[str, Any]:
@@ -119,11 +121,12 @@ def footprint(
     Args:
         model: See ``tinydet.compile``; None: before training.
         target: ``cortex-m4``, ``cortex-m7`` or ``cortex-m33``.
-        config: Before training: says which network; None takes the defaults of ``tinydet init``.
+        config: Before training: configuration of the network; None uses the defaults of ``tinydet
+            init``.
         alpha: Before training: width of the backbone.
         input_size: Before training: ``(height, width)``, pixels.
-        num_classes: Before training; None takes the classes of the configuration, else one.
-        input_mode: This and the others as of ``tinydet.compile``.
+        num_classes: Before training; None uses the classes of the configuration, else one.
+        input_mode: This option and the following: see ``tinydet.compile``.
         optimize: See there.
         ram_limit_bytes: See there.
         class_names: See there.

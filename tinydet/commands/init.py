@@ -6,13 +6,13 @@ from pathlib import Path
 from tinydet.commands.options import Command, Option, output_option
 from tinydet.result import Result
 
-DATA_HELP = "data set: a folder, a YOLO data.yaml, or a COCO json; the format is recognised"
+DATA_HELP = "data set: a folder, a YOLO data.yaml, or a COCO json; the format is detected"
 COMMAND = Command(
     "init",
     "write a commented user_config.yaml",
     "tinydet.commands.init:init",
     (
-        Option("data", f"{DATA_HELP}; named in the file", "path"),
+        Option("data", f"{DATA_HELP}; its path goes into the file", "path"),
         output_option("user_config.yaml", "file to write"),
         Option("--force", "overwrite an existing file", "flag"),
     ),
@@ -39,7 +39,7 @@ def init(
     """Write a commented ``user_config.yaml``.
 
     Args:
-        data: The data set that it is for; None leaves the place open.
+        data: The data set to name in it; None leaves the path open.
         output: File to write.
         force: Overwrite an existing file.
 

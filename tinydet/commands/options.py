@@ -116,7 +116,7 @@ class Command:
                     raise UnsupportedError(option.word, repr(each), listed, remedy)
 
 
-def output_option(default: str, what: str = "folder of the results") -> Option:
+def output_option(default: str, what: str = "output folder") -> Option:
     """``--output``, which every command with files has."""
     return Option("--output", what, "path", default=default)
 

@@ -44,13 +44,13 @@ COMMAND = Command(
     (
         Option(
             "model",
-            f".keras or .tflite file, or a detector of the package: {LISTED}",
+            f".keras or .tflite file, or a bundled detector: {LISTED}",
             default_text=DEFAULT,
         ),
         Option("source", "images, a folder, a video file, or camera:0", many=True, required=True),
         SCORE,
         CLASSES,
-        Option("--max-frames", "stop a video or camera after so many", "count", only=("frames",)),
+        Option("--max-frames", "stop a video or camera after N frames", "count", only=("frames",)),
         output_option("predictions"),
     ),
     words_for="source",
@@ -63,12 +63,12 @@ class PredictResult(Result):
 
     Attributes:
         predictions: One per image or frame, in order; empty for a camera without ``max_frames``.
-        class_names: Of the detector.
-        num_images: Images or frames that were looked at.
-        num_detections: Objects found in them.
+        class_names: Class names of the detector.
+        num_images: Number of images or frames processed.
+        num_detections: Number of objects found in them.
         unreadable: Files that could not be read, as ``"path: what is wrong"``.
-        was_interrupted: Stopped by Ctrl-C; what was done until then is kept.
-        output: Folder with the results, None where nothing was written.
+        was_interrupted: Whether Ctrl-C stopped it; the results until then are kept.
+        output: Folder with the results; None if nothing was written.
         text: What the command prints.
     """
 
@@ -117,21 +117,21 @@ def predict(
     max_frames: int | None = None,
     class_names: Sequence[str] | None = None,
 ) -> PredictResult:
-    """Detect objects in images, a video or what a camera sees.
+    """Detect objects in images, a video or the frames of a camera.
 
-    Into the output folder go ``predictions.jsonl``, one JSON object per image or frame, and the
+    The output folder gets ``predictions.jsonl``, one JSON object per image or frame, and the
     drawn pictures; see ``tinydet.prediction.predict``.
 
     Args:
-        detector: The model, its file, or the name of a detector of the package (``person_192``).
+        detector: The model, its file, or the name of a bundled detector (``person_192``).
         source: An image file; a folder; a pattern; a list of these; a video file; or a camera,
             as ``"camera:0"``.
         output: Folder for the results, created; None writes nothing.
-        postprocess: Thresholds; None takes those of the detector.
+        postprocess: Thresholds; None uses those of the detector.
         score_threshold: Replaces the score threshold, in [0, 1].
         draw: Whether to write drawn pictures.
         max_frames: Stop a video or camera after this many frames, >= 1; None: at its end.
-        class_names: Of a model without ``detector.json``, in the order of its outputs.
+        class_names: For a model without ``detector.json``: class names in the order of its outputs.
 
     Returns:
         Predictions and counts.
@@ -191,7 +191,7 @@ def predict_words(
     if is_model(words[0]):
         model, words = words[0], words[1:]
         if not words:
-            raise DataError("source", "is not given", "Name images after the model.")
+            raise DataError("source", "is not given", "Give images after the model.")
     else:
         _refuse_misspelt(words[0])
         model = DEFAULT
@@ -221,4 +221,4 @@ def _refuse_misspelt(word: str) -> None:
     hint = near_name(word, NAMES)
     if hint and word.isidentifier() and not Path(word).exists():
         remedy = f"Give images, or a model before them: a file, or one of {LISTED}.{hint}"
-        raise ModelFileError(word, "is neither a file nor a detector of the package", remedy)
+        raise ModelFileError(word, "is neither a file nor a bundled detector", remedy)

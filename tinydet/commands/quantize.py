@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 COMMAND = Command(
     "quantize",
-    "make the int8 .tflite of a float model",
+    "convert a float model to an int8 .tflite file",
     "tinydet.commands.quantize:quantize",
     (
         Option("model", f".keras file, or one of {LISTED}", required=True),
@@ -48,18 +48,18 @@ COMMAND = Command(
             "clear constant channels, equalize channels, correct biases before rounding",
             "flag",
         ),
-        Option("--max-images", "most calibration images", "count", default=100),
+        Option("--max-images", "maximum number of calibration images", "count", default=100),
         Option(
             "--stratified",
-            "choose calibration images so that each class has its share (needs labels)",
+            "balance the classes of the calibration images (needs labels)",
             "flag",
         ),
         Option("--epochs", "epochs of QAT", "count", default_text="3", only=("qat",)),
         Option("--report", "compare float and int8 layer by layer", "flag"),
-        Option("--data", "labelled images: measure float and int8, write report.html", "path"),
+        Option("--data", "labelled images: evaluate float and int8, write report.html", "path"),
         Option(
             "--max-drop",
-            "fail where AP drops by more (needs --data)",
+            "fail if AP drops by more than this (needs --data)",
             "number",
             metavar="POINTS",
             only=("measured",),
@@ -71,15 +71,15 @@ COMMAND = Command(
 
 @dataclass(frozen=True)
 class QuantizeResult(Result):
-    """An int8 model, measured where labelled images were given.
+    """An int8 model, evaluated if labelled images were given.
 
     Attributes:
-        path: The ``.tflite``; ``detector.json`` and ``quantization.json`` lie beside it.
-        size_bytes: Of the file.
+        path: The ``.tflite``, with ``detector.json`` and ``quantization.json`` next to it.
+        size_bytes: Size of the file.
         float_evaluation: Figures of the float model; None without ``data``.
         int8_evaluation: Figures of the int8 model; None without ``data``.
         comparison: The two side by side; None without ``data``.
-        report: ``report.html``; None without ``data``.
+        report: Path of ``report.html``; None without ``data``.
     """
 
     path: Path
@@ -120,14 +120,13 @@ def quantize(
     data: str | Path | None = None,
     max_drop: float | None = None,
 ) -> QuantizeResult:
-    """Quantize a float model; with ``data`` also measure both and compare them.
+    """Quantize a float model; with ``data`` also evaluate and compare both.
 
     Args:
-        model: ``.keras`` file with its ``detector.json``, or the name of a detector of the
-            package.
-        images: Calibration images: a folder, a data set, or a list of files. A labelled data set
-            where classes shall be balanced; the training set for QAT.
-        output: Gets the int8 model; with ``report`` also ``layers.json``, and with ``data``
+        model: ``.keras`` file with its ``detector.json``, or the name of a bundled detector.
+        images: Calibration images: a folder, a data set, or a list of files. To balance classes, a
+            labelled data set; for QAT, the training set.
+        output: Folder for the int8 model; with ``report`` also ``layers.json``, and with ``data``
             evaluations, comparison, the images that lose most, and ``report.html``.
         quantization_type: ``PTQ`` only rounds, ``QAT`` also trains further with all roundings.
         granularity: Scales of the weights: ``per_channel`` or ``per_tensor``.
@@ -135,15 +134,15 @@ def quantize(
         output_type: ``float``, ``int8`` or ``uint8``.
         calibration: Ranges of the activations: ``minmax``, ``percentile`` or ``mse``.
         optimize: Clear constant channels, equalize channels, correct biases.
-        max_images: Most calibration images, >= 1.
-        stratified: Choose them so that each class has its share.
-        epochs: Of QAT; None: 3.
+        max_images: Maximum number of calibration images, >= 1.
+        stratified: Balance the classes of the calibration images.
+        epochs: Epochs of QAT; None: 3.
         report: Compare float and int8 layer by layer; always done with ``max_drop``.
-        data: Labelled images on which float and int8 are measured.
+        data: Labelled images on which float and int8 are evaluated.
         max_drop: Points of AP that int8 may lose; None allows any. Needs ``data``.
 
     Raises:
-        AccuracyError: int8 loses more than ``max_drop``; the report is written all the same.
+        AccuracyError: int8 loses more than ``max_drop``; the report is still written.
         TinydetError: Whatever else the user can correct.
     """
     from tinydet.config.detector_spec import DETECTOR_FILE, load_detector_spec
@@ -166,7 +165,7 @@ def quantize(
     files = _files(images, stratified or quantization_type == "QAT")
     path = model_path(model, FLOAT)
     if not path.is_file():
-        remedy = f"Give a .keras file, or a detector of the package ({LISTED})."
+        remedy = f"Give a .keras file, or a bundled detector ({LISTED})."
         hint = near_name(str(model), NAMES)
         raise ModelFileError(path, "there is no such file", remedy + hint)
     spec = load_detector_spec(path.with_name(DETECTOR_FILE))
@@ -203,7 +202,7 @@ def _files(images: str | Path | Sequence[Path], needs_labels: bool) -> list[Path
         found, remedy = "a list of files", "Balanced classes and QAT need labels."
         raise UnsupportedError("--images", found, "a labelled data set", remedy)
     if not images:
-        raise DataError("--images", "is an empty list", "Give some hundred images.")
+        raise DataError("--images", "is an empty list", "Give a few hundred images.")
     return [Path(image) for image in images]
 
 

@@ -9,7 +9,7 @@ from tinydet.result import Result
 
 COMMAND = Command(
     "report",
-    "write report.html of a run folder again",
+    "write the report.html of a run folder again",
     "tinydet.commands.report:report",
     (Option("run_folder", "folder of a run", "path", required=True),),
 )
@@ -37,12 +37,12 @@ def report(run_folder: str | Path) -> ReportResult:
         run_folder: Folder of a run, or of ``tinydet evaluate`` or ``quantize``.
 
     Raises:
-        DataError: The folder holds no result of a run.
+        DataError: The folder contains no result of a run.
     """
     from tinydet.report import write_report
 
     folder = Path(run_folder)
     if folder.is_dir() and not any((folder / result).exists() for result in RESULTS):
         remedy = f"Give a folder with {', '.join(RESULTS)}."
-        raise DataError(folder, "holds no result of a run", remedy)
+        raise DataError(folder, "contains no result of a run", remedy)
     return ReportResult(write_report(folder))

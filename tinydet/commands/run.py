@@ -44,9 +44,10 @@ def run(
     """Execute the ``operation_mode`` of a configuration and write the report.
 
     Args:
-        config: The YAML file, or what ``load_config`` made of it.
-        overrides: Laid over the file: words ``key.sub=value``, or mappings of such keys to values.
-        run_folder: Where everything goes; None takes ``hydra.run.dir``.
+        config: The YAML file, or the result of ``load_config``.
+        overrides: Changes to the file: ``key.sub=value`` strings, or mappings of such keys to
+            values.
+        run_folder: Folder of the results; None uses ``hydra.run.dir``.
         resumed: Folder of an interrupted run to resume, instead of a configuration.
         strict: As ``dataset.strict``: an image that cannot be read ends the run.
 
@@ -68,7 +69,7 @@ def run(
             words = " ".join(map(str, overrides)) or str(config or run_folder)
             raise DataError(
                 "--resume",
-                f"nothing can be changed with it ({words})",
+                f"cannot be combined with changes ({words})",
                 "A resumed run keeps its configuration; start a new run for another.",
             )
         return resume(resumed)
@@ -77,7 +78,7 @@ def run(
         if overrides:
             raise DataError(
                 "overrides",
-                "cannot be laid over a loaded configuration",
+                "cannot override a loaded configuration",
                 "Give them to load_config.",
             )
         return execute(config, run_folder=folder)

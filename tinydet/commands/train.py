@@ -19,7 +19,7 @@ NAMES = Option(
     "names",
     parameter="class_names",
     metavar="NAMES",
-    default_text="all of the data set",
+    default_text="all in the data set",
 )
 INPUT = Option(
     "--input",
@@ -35,7 +35,7 @@ COMMAND = Command(
     "tinydet.commands.train:train",
     (
         Option("data", DATA_HELP, "path", required=True),
-        Option("--validation", "data set to validate on", "path", metavar="DATA"),
+        Option("--validation", "validation data set", "path", metavar="DATA"),
         NAMES,
         INPUT,
         Option("--alpha", "width of the backbone", "number", default_text="0.35"),
@@ -50,7 +50,7 @@ COMMAND = Command(
         ),
         Option(
             "--output",
-            "folder of the results",
+            "output folder",
             "path",
             metavar="RUN_FOLDER",
             default_text="experiments_outputs/DATE_TIME",
@@ -77,16 +77,16 @@ def train(
 
     Args:
         data: Folder, ``data.yaml`` or COCO json of the labelled images.
-        output: The run folder; None makes a dated one below ``experiments_outputs``.
-        validation: Data set to validate on; None takes the validation part, or a share.
-        class_names: What to learn; None takes all classes of the data set.
+        output: The run folder; None makes a dated folder in ``experiments_outputs``.
+        validation: Validation data set; None uses the validation part, or a share of the data.
+        class_names: Classes to learn; None uses all classes of the data set.
         input_size: ``(height, width)`` of the network, pixels; None: 192 x 192.
         alpha: Width of the backbone; None: 0.35.
         epochs: Passes over the data set; None: 100. The learning-rate schedule is fitted to it.
         batch_size: Images per step; None: 32.
         pretrained: ``imagenet``, a detector by name or file, a weights file of the backbone, or
             ``None`` for random weights; None: ``imagenet``.
-        overrides: Laid over the configuration that follows from the rest.
+        overrides: Changes to the resulting configuration.
 
     Returns:
         Model, figures and report.

@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
 COMMAND = Command(
     "tune",
-    "search for the configuration with the best AP, also under a RAM limit",
+    "search for the configuration with the best AP, optionally under a RAM limit",
     "tinydet.commands.tune:tune",
     (
         Option("--config", "user_config.yaml of the trials", "path", metavar="FILE", required=True),
-        Option("--trials", "number of trials in the end", "count", default=30),
-        Option("--epochs", "of a trial", "count", default_text="those of the configuration"),
+        Option("--trials", "total number of trials", "count", default=30),
+        Option("--epochs", "epochs per trial", "count", default_text="those of the configuration"),
         Option(
             "--space",
-            "YAML of what is searched",
+            "YAML file with the search space",
             "path",
             metavar="FILE",
             default_text="learning rate, weight decay, anchors, loss; with --ram-limit also alpha "
@@ -29,12 +29,12 @@ COMMAND = Command(
         ),
         Option(
             "--ram-limit",
-            "most activation RAM, as 256K: networks that need more are not trained",
+            "limit of activation RAM, such as 256K: networks that need more are not trained",
             "bytes",
             parameter="ram_limit_bytes",
             metavar="SIZE",
         ),
-        Option("--seed", "of the proposals", "integer", default=0),
+        Option("--seed", "seed of the proposals", "integer", default=0),
         output_option("tuning", "folder of the search; an existing one is continued"),
     ),
     overrides=True,
@@ -43,13 +43,13 @@ COMMAND = Command(
 
 @dataclass(frozen=True)
 class TuneResult(Result):
-    """What a search has found.
+    """Results of a search.
 
     Attributes:
-        best_ap: AP of the best trial, in [0, 1]; None where no trial has come to its end.
+        best_ap: AP of the best trial, in [0, 1]; None if no trial has finished.
         best_trial: Its number.
         best_values: Key of the configuration -> value.
-        best_arena_bytes: Its activation RAM, where a limit was given.
+        best_arena_bytes: Its activation RAM, if a limit was given.
         trials: All proposals so far.
         best_file: The best configuration, ready to run.
         picture: AP over the values of each key.
@@ -65,7 +65,7 @@ class TuneResult(Result):
 
     def __str__(self) -> str:
         if self.best_ap is None:
-            return "No trial has come to its end."
+            return "No trial has finished."
         lines = [f"Best AP {self.best_ap:.2%}, trial {self.best_trial} of {self.trials}:"]
         lines += [f"  {key}: {_short(value)}" for key, value in self.best_values.items()]
         if self.best_arena_bytes is not None:
@@ -90,13 +90,13 @@ def tune(
     Args:
         config: Configuration of the trials, a YAML file.
         output: Folder of the search; an existing one is continued.
-        trials: Finished or stopped trials in the end, those of earlier calls included.
-        epochs: Of a trial; None takes those of the configuration.
-        space: YAML of what is searched; None takes learning rate, weight decay, anchors, loss,
-            and with a limit of RAM alpha and input size.
-        ram_limit_bytes: Most activation RAM of the compiled network; None for any.
-        seed: Of the proposals.
-        overrides: Laid over the configuration.
+        trials: Total number of finished or stopped trials, including those of earlier calls.
+        epochs: Epochs per trial; None uses those of the configuration.
+        space: YAML file with the search space; None searches learning rate, weight decay, anchors,
+            loss, and with a RAM limit alpha and input size.
+        ram_limit_bytes: Limit of activation RAM of the compiled network; None: no limit.
+        seed: Seed of the proposals.
+        overrides: Changes to the configuration.
 
     Raises:
         TinydetError: See ``tinydet.search.search``.

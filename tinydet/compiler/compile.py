@@ -167,9 +167,8 @@ def _check_pixels(graph: Graph, spec: DetectorSpec, where: str) -> None:
     if not takes_pixels(_code(tensor), spec.preprocess):
         raise ModelFileError(
             where,
-            f"its input (scale {tensor.scale:.6g}, zero point {tensor.zero_point}) does not take "
-            f"pixels rescaled by {spec.preprocess.scale:.6g} * pixel + {spec.preprocess.offset:g} "
-            "as they are",
+            f"its input (scale {tensor.scale:.6g}, zero point {tensor.zero_point}) does not match "
+            f"pixels rescaled by {spec.preprocess.scale:.6g} * pixel + {spec.preprocess.offset:g}",
             f"Correct the rescaling in {DETECTOR_FILE}, or quantize the model again.",
         )
 

@@ -138,9 +138,9 @@ def load_detector_spec(path: Path) -> DetectorSpec:
         The specification.
 
     Raises:
-        ModelFileError: The file is missing, is no JSON, or lacks or has unknown fields.
+        ModelFileError: The file is missing, is not valid JSON, or lacks or has unknown fields.
     """
-    remedy = "Use the detector.json that training or quantization wrote beside the model."
+    remedy = "Use the detector.json that training or quantization wrote next to the model."
     try:
         return DetectorSpec.model_validate_json(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:

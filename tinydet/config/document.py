@@ -115,7 +115,7 @@ class Document:
         """
         if key not in self.unreadable:
             origin = self.origin(key)
-            sentence = f"{origin.source} {origin.key}: is missing (it takes {takes}). {remedy}"
+            sentence = f"{origin.source} {origin.key}: is missing (expected: {takes}). {remedy}"
             self.findings.append((origin.line, sentence.strip(), key))
 
     def lose(self, key: Key, found: str, supported: str, remedy: str) -> None:

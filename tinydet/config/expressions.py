@@ -105,7 +105,7 @@ def bounded(value: object) -> Number:
         return value
     if isinstance(value, float) and math.isfinite(value):
         return value
-    raise ExpressionError("a number in it is too large or not real")
+    raise ExpressionError("it contains a number that is too large or not real")
 
 
 def power(base: Number, exponent: Number) -> Number:
@@ -119,7 +119,7 @@ def power(base: Number, exponent: Number) -> Number:
     if isinstance(base, int) and isinstance(exponent, int) and exponent > 0:
         bits = base.bit_length() if abs(base) > 1 else 0
         if bits * exponent > 2 * MAX_BITS:
-            raise ExpressionError("a number in it is too large or not real")
+            raise ExpressionError("it contains a number that is too large or not real")
     result: object = base**exponent
     return bounded(result)
 
@@ -151,7 +151,7 @@ def arithmetic(
     except ZeroDivisionError:
         raise ExpressionError("it divides by zero") from None
     except OverflowError:
-        raise ExpressionError("a number in it is too large or not real") from None
+        raise ExpressionError("it contains a number that is too large or not real") from None
 
 
 def unary(operator: ast.unaryop, operand: Number) -> Number:

@@ -2,7 +2,7 @@
 
 import re
 
-SUPPORTED = "slices and indices over layers, as (0:-1) or (7:13,16,-1)"
+SUPPORTED = "slices and indices of layers, such as (0:-1) or (7:13,16,-1)"
 ITEM = re.compile(
     r"(?P<index>[+-]?\d+)|(?P<start>[+-]?\d*):(?P<stop>[+-]?\d*)(:(?P<step>[+-]?\d*))?"
 )

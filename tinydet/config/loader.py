@@ -123,7 +123,10 @@ def _tell(document: Document, ignored: list[str]) -> None:
     """One line on the keys without meaning, one on what is neither needed nor understood."""
     set_aside = [name for name in document.set_aside if is_needed(document, tuple(name.split(".")))]
     for keys, sentence in (
-        (set_aside, "keys without meaning here: {} (docs/configuration.md says why)."),
+        (
+            set_aside,
+            "ignored, since these keys have no meaning in tinydet: {} (see docs/configuration.md).",
+        ),
         (ignored, "ignored, since operation_mode does not need them: {}."),
     ):
         if keys:

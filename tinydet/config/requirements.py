@@ -39,7 +39,7 @@ TRAINING: dict[Key, str] = {
     ("dataset", "training_path"): "a folder of labelled images",
     ("training", "batch_size"): "an integer, usually 32",
     ("training", "epochs"): "an integer",
-    ("training", "optimizer"): "a Keras optimizer, as Adam: {learning_rate: 0.001}",
+    ("training", "optimizer"): "a Keras optimizer, such as Adam: {learning_rate: 0.001}",
 }
 # May be left out where a trained model is used: its detector.json or its int8 input tells it.
 RESCALING: dict[Key, str] = {
@@ -98,7 +98,7 @@ def is_needed(document: Document, key: Key) -> bool:
 
 
 def find_named_model(document: Document) -> None:
-    """Put the file of a detector of the package in the place of its name, as ``person_192``."""
+    """Put the file of a bundled detector in the place of its name, as ``person_192``."""
     key: Key = ("general", "model_path")
     name, mode = document.text(*key), (document.text("operation_mode") or "").lower()
     if name is not None and is_pretrained(name):
@@ -151,7 +151,7 @@ def _check_model_source(document: Document) -> None:
     for key in written[1:]:
         first = document.origin(written[0]).key
         remedy = "Keep one of the two."
-        document.report(key, f"a second model beside {first}", f"one of {names}", remedy)
+        document.report(key, f"a second model in addition to {first}", f"one of {names}", remedy)
 
 
 def _is_section(document: Document, key: Key) -> bool:

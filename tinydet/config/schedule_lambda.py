@@ -115,7 +115,7 @@ def _leaf(node: ast.AST, names: set[str]) -> None:
     if is_number or _is_pi(node) or (isinstance(node, ast.Name) and node.id in names):
         return
     found = ast.unparse(node) if isinstance(node, ast.expr) else type(node).__name__
-    raise ExpressionError(f"{found[:40]!r} in it is not known")
+    raise ExpressionError(f"{found[:40]!r} is not known")
 
 
 def _is_pi(node: ast.AST) -> bool:
@@ -126,10 +126,10 @@ def _is_pi(node: ast.AST) -> bool:
 def _function(node: ast.Call) -> Callable[..., Number]:
     prefix, _, name = ast.unparse(node.func).rpartition(".")
     if name not in FUNCTIONS or (prefix and prefix not in PREFIXES):
-        raise ExpressionError(f"{ast.unparse(node.func)[:40]!r} in it is not known")
+        raise ExpressionError(f"{ast.unparse(node.func)[:40]!r} is not known")
     function, counts = FUNCTIONS[name]
     if node.keywords or len(node.args) not in counts:
-        raise ExpressionError(f"{name} in it has a wrong number of arguments")
+        raise ExpressionError(f"{name} has the wrong number of arguments")
     return function
 
 
@@ -180,4 +180,4 @@ def _call(node: ast.Call, values: dict[str, Number]) -> Number:
     try:
         return bounded(_function(node)(*arguments))
     except (OverflowError, ZeroDivisionError, ValueError) as error:
-        raise ExpressionError(f"{ast.unparse(node)[:40]!r} in it has no value ({error})") from None
+        raise ExpressionError(f"{ast.unparse(node)[:40]!r} has no value ({error})") from None

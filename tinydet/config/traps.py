@@ -40,7 +40,7 @@ def _inverted_scale(document: Document) -> None:
     scale = number(document, *key)
     if scale is not None and scale >= INVERTED_SCALE:
         sentence = (
-            f"{scale:g} is taken as 1/{scale:g}: network input = scale * pixel + offset, so "
+            f"{scale:g} is read as 1/{scale:g}: network input = scale * pixel + offset, so "
             f"{scale:g} itself would give inputs up to {scale * 255:g}."
         )
         document.warn(key, sentence)
@@ -57,5 +57,5 @@ def _confidence(document: Document) -> None:
     document.warn(
         key,
         f"{confidence:g} is used for prediction and pictures. AP is computed from all detections "
-        f"with a score of {AP_SCORE} or more, unless evaluation.score_threshold says otherwise.",
+        f"with a score of {AP_SCORE} or more, unless evaluation.score_threshold is set.",
     )

@@ -9,11 +9,11 @@ from tinydet.config.document import Document, Key, Scalar, dotted
 # Why they have no meaning here, and what to do instead -> keys, or sections with all below them.
 WITHOUT_MEANING: dict[str, tuple[str, ...]] = {
     "Figures are written to the run folder; no window is opened.": ("general.display_figures",),
-    "Labels of every format are recognised by their content.": ("dataset.format",),
+    "The label format is detected from the content of the files.": ("dataset.format",),
     "Image files are always checked.": ("dataset.check_image_files",),
-    "Nothing is downloaded: give the path of the data.": ("dataset.download_data",),
+    "Nothing is downloaded: specify the path of the data.": ("dataset.download_data",),
     "An image may have any number of boxes.": ("dataset.max_detections",),
-    "For other networks.": (
+    "Only for other networks.": (
         "postprocessing.yolo_anchors",
         "postprocessing.crop_stretch_percents",
         "model.depth_mul",
@@ -21,18 +21,18 @@ WITHOUT_MEANING: dict[str, tuple[str, ...]] = {
         "model.pretrained_dataset",
         "model.pretrained_input_shape",
     ),
-    "For ONNX: models are quantized to `.tflite`.": (
+    "Only for ONNX: models are quantized to `.tflite`.": (
         "quantization.target_opset",
         "quantization.extra_options",
         "quantization.op_types_to_quantize",
         "quantization.onnx_quant_parameters",
         "quantization.onnx_extra_options",
     ),
-    "Write `quantization.max_drop`, and `quantization.report` to see what each layer costs.": (
+    "Use `quantization.max_drop`, and `quantization.report` to see what each layer costs.": (
         "quantization.operating_mode",
         "quantization.iterative_quant_parameters",
     ),
-    "Models are evaluated, and predict, on this machine. `tinydet evaluate --engine` and "
+    "Evaluation and prediction run on this machine. `tinydet evaluate --engine` and "
     "`tinydet benchmark` run the compiled C, also on a board.": tuple(
         f"{section}.{key}"
         for section in ("evaluation", "prediction")
@@ -51,28 +51,28 @@ WITHOUT_MEANING: dict[str, tuple[str, ...]] = {
         "evaluation.npy_in_name",
         "evaluation.npy_out_name",
     ),
-    "Prediction draws nothing at random.": ("prediction.seed",),
-    "The C is made and measured here, by tinydet.": tuple(
+    "Prediction involves no random numbers.": ("prediction.seed",),
+    "tinydet generates and measures the C code itself.": tuple(
         f"tools.{tool}.{key}"
         for tool in ("stm32ai", "stedgeai")
         for key in ("version", "on_cloud", "path_to_loader")
     ),
-    "The firmware project is written whole and needs no IDE.": (
+    "The firmware project is complete and needs no IDE.": (
         "tools.path_to_cubeIDE",
         "deployment.c_project_path",
         "deployment.IDE",
         "deployment.verbosity",
     ),
-    "The board says it.": ("deployment.hardware_setup.serie",),
-    "The camera and what becomes of the boxes are two functions of the firmware's `main.c`.": (
+    "It follows from the board.": ("deployment.hardware_setup.serie",),
+    "Camera input and the handling of boxes are two functions in the firmware's `main.c`.": (
         "deployment.hardware_setup.input",
         "deployment.hardware_setup.output",
     ),
-    "The probe is chosen where the firmware is flashed, see its README.": (
+    "The probe is chosen when the firmware is flashed, see its README.": (
         "deployment.hardware_setup.stlink_serial_number",
     ),
     "Choose a smaller alpha or input size instead of pruning.": ("compression",),
-    "Of `hydra` only `run.dir` has a meaning.": tuple(
+    "Only `hydra.run.dir` has a meaning.": tuple(
         f"hydra.{key}"
         for key in (
             "sweep",

@@ -49,7 +49,7 @@ def parse_yaml(name: str, text: str) -> Document:
     except yaml.YAMLError as error:
         raise ConfigError([_syntax_finding(name, error)]) from None
     if not isinstance(node, yaml.MappingNode):
-        found = "is empty" if node is None else "does not hold 'key: value' lines"
+        found = "is empty" if node is None else "does not contain 'key: value' lines"
         raise ConfigError([f"{name}: {found}. {INIT_HINT}"])
     document = Document(name)
     try:
@@ -138,7 +138,7 @@ class _Walker:
         if len(key) > MAX_DEPTH:
             raise TooLargeError(f"is nested more than {MAX_DEPTH} deep")
         if self.nodes > MAX_NODES:
-            raise TooLargeError(f"holds more than {MAX_NODES:,} values")
+            raise TooLargeError(f"contains more than {MAX_NODES:,} values")
         if not node.tag.startswith("tag:yaml.org,2002:") or "python" in node.tag:
             supported = "values without a tag"
             self.document.lose(key, f"the tag {node.tag}", supported, "Remove the tag.")

@@ -164,9 +164,9 @@ def format_check(report: dict[str, Any]) -> str:
         shares = ", ".join(f"{count} {part}" for part, count in report["parts"].items())
         lines.append(f"parts: {shares}")
     if not report["has_train_part"]:
-        lines.append("WARNING: there is no train part: nothing to train on")
+        lines.append("WARNING: there is no train part, so there is nothing to train on")
     if not report["boxes"]:
-        lines.append("WARNING: there is not one box: a detector cannot be trained on this")
+        lines.append("WARNING: there are no boxes, so a detector cannot be trained on this data")
     names = [readable(c["name"], MAX_NAME) for c in report["classes"]]
     width = max(map(len, names), default=0)
     lines += [
@@ -194,7 +194,7 @@ def format_check(report: dict[str, Any]) -> str:
         [" = ".join(group) for group in report["duplicate_images"]],
     )
     if not (report["findings"] or report["unreadable"] or report["duplicate_images"]):
-        lines.append("nothing was dropped, no file is unreadable, no image is there twice")
+        lines.append("nothing was dropped, all files are readable, no image occurs twice")
     return "\n".join(lines)
 
 

@@ -148,7 +148,7 @@ def join_datasets(datasets: Sequence[Dataset], class_names: Sequence[str] | None
             class name is unknown.
     """
     if len(datasets) > 1 and not class_names and any(d.are_numbered for d in datasets):
-        found = "a data set gives its classes by number only, so that they cannot be joined by name"
+        found = "a data set numbers its classes without names, so they cannot be matched by name"
         raise DataError(" + ".join(d.format for d in datasets), found, REMEDY_FOR_NUMBERS)
     known = list(dict.fromkeys(name for d in datasets for name in d.class_names))
     are_open = any(d.has_open_classes for d in datasets)
@@ -204,9 +204,9 @@ def _read(
     annotations.findings.include(findings)
     if not annotations.paths:
         missing = annotations.findings.examples.get("missing_images", [])
-        looked = f"; listed, but not there: {', '.join(missing)}" if missing else ""
+        looked = f"; listed, but missing: {', '.join(missing)}" if missing else ""
         found = f"no image found ({source.format}){looked}"
-        raise DataError(path, found, "Correct the path, or bring the images there.")
+        raise DataError(path, found, "Correct the path, or put the images there.")
     return annotations
 
 

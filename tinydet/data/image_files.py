@@ -65,7 +65,7 @@ def list_images(folder: Path, findings: Findings | None = None) -> list[Path]:
         DataError: The folder does not exist or cannot be read.
     """
     if not os.path.isdir(folder):
-        raise DataError(folder, "is no folder", "Correct the path.")
+        raise DataError(folder, "is not a folder", "Correct the path.")
     findings = Findings() if findings is None else findings
     found = [path for path in _files(str(folder), findings) if is_image_name(path.name)]
     return sorted(found, key=str)
@@ -99,5 +99,5 @@ def _files(root: str, findings: Findings) -> Iterator[Path]:
             else:
                 yield Path(path)
     for suffix, paths in sorted(undecodable.items()):
-        what = f"{len(paths)} {suffix}, as {paths[0]}"
+        what = f"{len(paths)} {suffix}, such as {paths[0]}"
         findings.add("undecodable_pictures", what, len(paths))

@@ -18,7 +18,9 @@ from tinydet.errors import DataError, readable
 ImageArray = npt.NDArray[np.uint8]
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "TIFF", "GIF", "PPM", "JPEG2000", "AVIF")
-NO_IMAGE = "is no image of a known format (JPEG, PNG, WebP, BMP, TIFF, GIF, PPM, JPEG 2000, AVIF)"
+NO_IMAGE = (
+    "is not an image of a known format (JPEG, PNG, WebP, BMP, TIFF, GIF, PPM, JPEG 2000, AVIF)"
+)
 EXIF_ORIENTATION = 0x0112
 TURN_UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,

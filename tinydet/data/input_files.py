@@ -19,13 +19,13 @@ MIB = 1 << 20
 MOST_IMAGE_BYTES = 1 << 30
 MOST_TEXT_BYTES = 16 * MIB  # labels of one image, a list of images, a description
 MOST_TABLE_BYTES = 4 << 30  # labels of a whole data set
-REPLACE = "Replace the file or take it out of the data set."
+REPLACE = "Replace the file or remove it from the data set."
 KINDS = {
-    stat.S_ISDIR: "is a folder, no file",
-    stat.S_ISFIFO: "is a named pipe, no file",
-    stat.S_ISSOCK: "is a socket, no file",
-    stat.S_ISCHR: "is a device, no file",
-    stat.S_ISBLK: "is a device, no file",
+    stat.S_ISDIR: "is a folder, not a file",
+    stat.S_ISFIFO: "is a named pipe, not a file",
+    stat.S_ISSOCK: "is a socket, not a file",
+    stat.S_ISCHR: "is a device, not a file",
+    stat.S_ISBLK: "is a device, not a file",
 }
 
 
@@ -43,7 +43,7 @@ def read_input(path: Path, most_bytes: int = MOST_IMAGE_BYTES, remedy: str = REP
     with open_input(path, remedy) as stream:
         size_bytes = os.fstat(stream.fileno()).st_size
         if size_bytes > most_bytes:
-            found = f"has {size_bytes / MIB:.0f} MiB, more than such a file can need"
+            found = f"has {size_bytes / MIB:.0f} MiB, more than any such file needs"
             raise DataError(path, f"{found} ({most_bytes / MIB:.0f} MiB)", remedy)
         try:
             return stream.read(most_bytes)
@@ -66,7 +66,7 @@ def open_input(path: Path, remedy: str = REPLACE) -> Iterator[BinaryIO]:
     mode = os.fstat(descriptor).st_mode
     if not stat.S_ISREG(mode):
         os.close(descriptor)
-        found = next((found for is_kind, found in KINDS.items() if is_kind(mode)), "is no file")
+        found = next((found for is_kind, found in KINDS.items() if is_kind(mode)), "is not a file")
         raise DataError(path, found, remedy)
     with os.fdopen(descriptor, "rb") as stream:
         yield stream
@@ -75,9 +75,9 @@ def open_input(path: Path, remedy: str = REPLACE) -> Iterator[BinaryIO]:
 def unreadable(path: object, error: Exception, remedy: str) -> DataError:
     """The error of a file or folder that the system refuses to read, with advice that helps."""
     if isinstance(error, IsADirectoryError):
-        return DataError(path, "is a folder, no file", remedy)
+        return DataError(path, "is a folder, not a file", remedy)
     if isinstance(error, PermissionError):
-        remedy = "Give yourself the right to read it, or choose another path."
+        remedy = "Correct its permissions, or choose another path."
     what = getattr(error, "strerror", None) or error
     return DataError(path, f"cannot be read ({what})", remedy)
 
@@ -86,16 +86,16 @@ def read_text(path: Path, most_bytes: int = MOST_TEXT_BYTES) -> str:
     """A text file in UTF-8, or in UTF-16 with its byte order mark.
 
     Raises:
-        DataError: It cannot be read or is no text.
+        DataError: It cannot be read or is not text.
     """
     content = read_input(path, most_bytes, "Correct or remove the file.")
     is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
         text = content.decode("utf-16" if is_utf16 else "utf-8-sig")
     except UnicodeDecodeError:
-        raise DataError(path, "is no UTF-8 text", "Save it as UTF-8.") from None
+        raise DataError(path, "is not UTF-8 text", "Save it as UTF-8.") from None
     if "\0" in text:
-        raise DataError(path, "is no text (it holds NUL bytes)", "Write the file anew.")
+        raise DataError(path, "is not text (it contains NUL bytes)", "Write the file again.")
     return text
 
 
@@ -108,16 +108,16 @@ def read_json(path: Path, most_bytes: int = MOST_TABLE_BYTES) -> Any:
     """The value in a JSON file.
 
     Raises:
-        DataError: It cannot be read or is no JSON.
+        DataError: It cannot be read or is not valid JSON.
     """
     content = read_input(path, most_bytes, "Correct or remove the file.")
     try:
         return json.loads(content)
     except RecursionError:
-        found = "is no JSON that can be read (nested too deeply)"
-    except (ValueError, MemoryError) as error:  # of what is no number, too: too many digits
-        found = f"is no JSON ({readable(error)})"
-    raise DataError(path, found, "Export the labels anew.")
+        found = "is not valid JSON (nested too deeply)"
+    except (ValueError, MemoryError) as error:  # of what is not a number, too: too many digits
+        found = f"is not valid JSON ({readable(error)})"
+    raise DataError(path, found, "Export the labels again.")
 
 
 def read_yaml(path: Path) -> Any:
@@ -151,14 +151,16 @@ def read_xml(path: Path, most_bytes: int = MOST_TEXT_BYTES) -> ET.Element:
     """
     content = read_input(path, most_bytes, "Correct or remove the file.")
     if b"\0" in content and not content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise DataError(path, "is no readable XML (it holds NUL bytes)", "Write the file anew.")
+        raise DataError(
+            path, "is not readable XML (it contains NUL bytes)", "Write the file again."
+        )
     try:
         text = _xml_text(content)
         if "<!ENTITY" in text:
-            raise ValueError("it declares entities, which are not read")  # noqa: TRY301
+            raise ValueError("it declares entities, which are not supported")  # noqa: TRY301
         root = ET.fromstring(text)
     except (ET.ParseError, ValueError, RecursionError, MemoryError) as error:
-        found = f"is no readable XML ({readable(error)})"
+        found = f"is not readable XML ({readable(error)})"
         raise DataError(path, found, "Correct the file.") from None
     for element in root.iter():
         if isinstance(element.tag, str) and "}" in element.tag:
@@ -180,7 +182,7 @@ def _xml_text(content: bytes) -> str:
             text = codecs.decode(content, encoding)
             if isinstance(text, str):
                 return text.removeprefix("\ufeff")
-    raise ValueError(f"encoding {readable(stated, 40)} is not known, and it is no UTF-8")
+    raise ValueError(f"encoding {readable(stated, 40)} is unknown, and the text is not UTF-8")
 
 
 def number(value: object) -> float | None:

@@ -27,10 +27,10 @@ def int8_model(model: str | Path) -> Path:
     """The ``.tflite`` to compile.
 
     Args:
-        model: The file, the folder of a run that made one, or a detector of the package by name.
+        model: The file, the folder of a run that made one, or a bundled detector by name.
 
     Raises:
-        DataError: The folder holds none.
+        DataError: The folder contains none.
         ModelFileError: There is neither a file nor a folder.
         UnsupportedError: It is another kind of file.
     """
@@ -40,7 +40,7 @@ def int8_model(model: str | Path) -> Path:
         if not found.is_file():
             raise DataError(
                 path,
-                f"holds no {QUANTIZED_MODEL}",
+                f"contains no {QUANTIZED_MODEL}",
                 "Give an int8 .tflite file, or the folder of a run that quantized its model.",
             )
         return found
@@ -48,7 +48,7 @@ def int8_model(model: str | Path) -> Path:
         raise ModelFileError(
             path,
             "there is no such file or folder",
-            "Give an int8 .tflite file, the folder of a run, or a detector of the package "
+            "Give an int8 .tflite file, the folder of a run, or a bundled detector "
             f"({LISTED}).{near_name(str(path), NAMES)}",
         )
     if path.suffix.lower() not in TFLITE_SUFFIXES:

@@ -92,7 +92,7 @@ class LinuxResult(Result):
                 f"Program for {self.board}: {self.program} ({self.program_bytes:,} bytes, "
                 "static). Copy it to the board, or give --host user@address."
             )
-        how = "was there already" if self.was_there else "copied"
+        how = "was already there" if self.was_there else "copied"
         lines = [f"{self.program} on {self.host} ({self.kernel}): {how}"]
         if self.results and self.results_file:
             lines.append(f"{len(self.results)} results: {self.results_file.resolve()}")

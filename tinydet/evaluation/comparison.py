@@ -92,7 +92,7 @@ def compare(
     if _subject(first) != _subject(second):
         raise DataError(
             second.model.path,
-            f"was evaluated on other data or classes than {first.model.path}",
+            f"was evaluated on different data or classes from {first.model.path}",
             "Evaluate both models on the same data set.",
         )
     ious = [iou for iou in first.ap if iou in second.ap]
@@ -153,7 +153,10 @@ def _verdict(comparison: Comparison) -> str:
     if headline.interval.low <= 0 <= headline.interval.high:
         return f"{comparison.images} images cannot tell the two apart at {headline.name}."
     better = comparison.labels[int(headline.interval.low > 0)]
-    return f"At {headline.name} {better} is better, whichever {comparison.images} images are drawn."
+    return (
+        f"At {headline.name} {better} is better: the 95 % interval of the difference "
+        f"over samples of {comparison.images} images excludes 0."
+    )
 
 
 def save_comparison(comparison: Comparison, folder: Path) -> None:

@@ -62,7 +62,7 @@ def _interval_line(result: EvaluationResult) -> list[str]:
     ]
     if not shown:
         return []
-    return [f"95 % interval, as {result.data.images} other images might give: {', '.join(shown)}"]
+    return [f"95 % interval for samples of {result.data.images} images: {', '.join(shown)}"]
 
 
 def format_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -59,7 +59,7 @@ class KerasDetector:
         return class_scores, decode_batch(box_deltas, anchors)
 
     def _prove(self) -> None:
-        """Refuse an output of the right width that holds no scores, deltas and anchors."""
+        """Refuse an output of the right width that contains no scores, deltas and anchors."""
         images = np.stack([np.zeros((*self.spec.input_size, 3), np.uint8)] * 2)
         images[1, ::2, ::3] = 255
         head = np.asarray(
@@ -84,11 +84,11 @@ def load_keras_model(path: Path) -> Any:
         The ``keras.Model``.
 
     Raises:
-        ModelFileError: The file is broken, or holds no model (weights only, something else).
+        ModelFileError: The file is broken, or contains no model (weights only, something else).
         MissingToolError: Keras is not installed.
     """
     if path.name.lower().endswith(".weights.h5"):
-        raise ModelFileError(path, "holds weights only, no model", REMEDY)
+        raise ModelFileError(path, "contains only weights, no model", REMEDY)
     if path.suffix == ".keras" and not zipfile.is_zipfile(path):
         raise ModelFileError(path, "is not a .keras file, or is truncated", REMEDY)
     try:

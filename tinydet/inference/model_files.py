@@ -33,7 +33,7 @@ def load_detector(
     """Load a float (.keras, .h5) or quantized (.tflite) detector.
 
     Args:
-        path: The model file, or the name of a detector of the package, as ``person_192`` (int8;
+        path: The model file, or the name of a bundled detector, as ``person_192`` (int8;
             see ``tinydet.pretrained``).
         spec: What the model was trained for; None reads ``detector.json`` beside the model. A
             foreign .tflite has none: give the class names and preprocessing it was made with.
@@ -81,7 +81,7 @@ def check_model_file(path: Path) -> None:
             str(path),
             f"a model file with suffix {path.suffix!r}",
             ", ".join(KERAS_SUFFIXES + TFLITE_SUFFIXES),
-            f"Give a Keras model or a .tflite file, or a detector of the package ({LISTED})."
+            f"Give a Keras model or a .tflite file, or a bundled detector ({LISTED})."
             f"{near_name(str(path), NAMES)}",
         )
     if not path.is_file():
@@ -207,7 +207,7 @@ def _spec_beside(path: Path) -> DetectorSpec:
     if not beside.is_file():
         raise ModelFileError(
             path,
-            f"there is no {DETECTOR_FILE} beside it that tells its classes and preprocessing",
+            f"there is no {DETECTOR_FILE} next to it with its classes and preprocessing",
             "Give a configuration with dataset.class_names and preprocessing, or copy the "
             f"{DETECTOR_FILE} of the model into its folder.",
         )

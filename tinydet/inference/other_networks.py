@@ -27,7 +27,7 @@ def appearance(input_shapes: Sequence[Shape], outputs: Sequence[FloatArray]) -> 
         outputs: What it gives for an image, as real numbers; may be empty.
     """
     if len(input_shapes) != 1 or len(input_shapes[0]) != 4:
-        return "a network that takes no image"
+        return "a network without an image input"
     size = (input_shapes[0][1], input_shapes[0][2])
     shapes = [tuple(output.shape[1:]) for output in outputs]
     if len(shapes) == 1:

@@ -113,7 +113,7 @@ def prove(
     for scores, deltas, anchors in (first, second):
         parts = [part for part in (scores, deltas, anchors) if part is not None]
         if not all(np.isfinite(part).all() for part in parts):
-            raise NoDetectorError("its outputs hold values that are no numbers")
+            raise NoDetectorError("its outputs contain values that are not numbers")
         _prove_range(scores)
     scores = first[0]
     if softmax_distance(scores) > SOFTMAX_LIMIT and scores[..., 0].mean() < BACKGROUND_LIMIT:
@@ -129,18 +129,18 @@ def _prove_range(scores: FloatArray) -> None:
     low, high = float(scores.min(initial=0)), float(scores.max(initial=0))
     if low < -SCORE_SLACK or high > 1 + SCORE_SLACK:
         raise NoDetectorError(
-            f"what would be its {scores.shape[-1]} scores goes from {low:.3g} to {high:.3g} "
+            f"the candidates for its {scores.shape[-1]} scores range from {low:.3g} to {high:.3g} "
             "instead of 0 to 1"
         )
 
 
 def _prove_anchors(first: FloatArray, second: FloatArray) -> None:
     if not np.array_equal(first, second):
-        raise NoDetectorError("what would be its anchors depends on the image")
+        raise NoDetectorError("the candidates for its anchors depend on the image")
     low, high = ANCHOR_RANGE
     sides = first[:, 2:] - first[:, :2]
     if sides.min() < 0 or sides.max() <= 0 or first.min() < low or first.max() > high:
-        raise NoDetectorError("what would be its anchors are no boxes")
+        raise NoDetectorError("the candidates for its anchors are not boxes")
 
 
 def softmax_distance(scores: FloatArray) -> float:

@@ -214,7 +214,7 @@ def _fitting_codes(file: TfliteFile, spec: DetectorSpec) -> AnyArray:
     if file.num_classes != spec.num_classes:
         classes = "class" if file.num_classes == 1 else "classes"
         findings.append(f"it finds {file.num_classes} {classes}, not {spec.num_classes}")
-        remedies.append(f"This model has {file.num_classes} {classes}: give as many class_names.")
+        remedies.append(f"This model has {file.num_classes} {classes}: give that many class_names.")
     codes = pixel_codes(network.input_code, spec.preprocess)
     levels = len(np.unique(codes))
     if levels < MIN_LEVELS:

@@ -65,7 +65,9 @@ def only_graph(model: Any, where: object) -> Any:
     """
     if len(model.subgraphs) != 1:
         raise ModelFileError(
-            where, f"has {len(model.subgraphs)} graphs instead of one", "Convert a plain network."
+            where,
+            f"has {len(model.subgraphs)} graphs instead of one",
+            "Convert a network with a single graph.",
         )
     return model.subgraphs[0]
 

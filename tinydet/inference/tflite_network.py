@@ -178,7 +178,7 @@ def _make_interpreter(content: bytes, path: Path, num_threads: int, engine: Engi
         if missing:
             raise _missing_operator(missing[1] or missing[2], path, engine) from None
         raise ModelFileError(
-            path, f"cannot be loaded ({first_line(error)})", "The file is broken: make it again."
+            path, f"cannot be loaded ({first_line(error)})", "The file is damaged: create it again."
         ) from None
     return interpreter
 
@@ -217,7 +217,7 @@ def _code(details: dict[str, Any], path: Path, *, is_input: bool = False) -> Ten
             return TensorCode(dtype)
         raise ModelFileError(
             path,
-            f"tensor {name!r} is {dtype} and states no scale",
+            f"tensor {name!r} is {dtype} and has no scale",
             "Convert the model again, with a quantized input and output.",
         )
     return TensorCode(dtype, float(parameters["scales"][0]), int(parameters["zero_points"][0]))

@@ -34,7 +34,7 @@ class TrainedStart:
 
     def __str__(self) -> str:
         """One line for the log."""
-        text = f"Starting from {self.source.name}: {len(self.taken)} layers taken"
+        text = f"Starting from {self.source.name}: {len(self.taken)} layers loaded"
         if not self.fresh:
             return f"{text}, none starts fresh"
         kinds = dict.fromkeys(f"{kind} predictors" for n in self.fresh if (kind := _predicts(n)))
@@ -142,7 +142,7 @@ def _require_same_width(model: keras.Model, donor: keras.Model, agreeing: set[st
     else:
         key = "training.model.alpha"
         here, there = (_alpha(network) for network in (model, donor))
-    remedy = "Take that of the detector to start from, or start from imagenet."
+    remedy = "Use that of the detector, or start from imagenet."
     raise UnsupportedError(key, f"{here} with pretrained_weights of another", there, remedy)
 
 

@@ -92,7 +92,7 @@ def _measured(run: Run, model_path: Path, board: "Board | LinuxBoard", folder: P
         )
     host = section.host or (setup.host if setup else None)
     if host is None:
-        remedy = "Name the board's address."
+        remedy = "Give the address of the board."
         raise UnsupportedError("benchmarking.host", "no address", "user@address", remedy)
     return benchmark.time_on_linux(detector, board, folder, SshHost(host))
 
@@ -153,7 +153,7 @@ def _ask_stedgeai(
         run.log.say(NOT_USED)
         return
     if not isinstance(board, Board):
-        run.log.say(f"stedgeai was not asked: {board.name} runs Linux.")
+        run.log.say(f"stedgeai was not run: {board.name} runs Linux.")
         return
     job = StedgeaiJob(
         program, model_path, target_of(board), folder / "stedgeai", run.config.tools.optimization

@@ -54,8 +54,8 @@ def check_part(run: Run, part: str, dataset: Dataset, *, strict: bool = False) -
         findings.append(f"\n  {_listed(check)}, left out; with dataset.strict they end the run")
     if report["decoded"] < report["images"] - len(check.unreadable):
         findings.append(
-            f"\n  {report['decoded']} of the images were decoded, of the others the header was "
-            "read; 'tinydet data check' decodes all"
+            f"\n  {report['decoded']} of the images were decoded; of the others only the header "
+            "was read; 'tinydet data check' decodes all"
         )
     run.log.say(f"{part.capitalize()} set: {counts}{''.join(findings)}")
     return without_images(dataset, check.unreadable)
@@ -70,7 +70,7 @@ def _listed(check: DataCheck) -> str:
 
 
 def _unreadable(part: str, check: DataCheck) -> DataError:
-    remedy = "Replace them or take them out of the data set; 'tinydet data check' lists all."
+    remedy = "Replace them or remove them from the data set; 'tinydet data check' lists all."
     return DataError(f"{part} set", _listed(check), remedy)
 
 

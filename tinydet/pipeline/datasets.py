@@ -111,7 +111,7 @@ def require_boxes(training: Dataset, section: DatasetSection) -> None:
     where = " + ".join(map(str, _given(section.training_path)))
     found = f"not one of the {len(training)} training images has a box"
     remedy = "Correct the labels or class_names; 'tinydet data check' shows what is read."
-    raise DataError(where, found, f"{remedy} Set dataset.allow_no_boxes to train all the same.")
+    raise DataError(where, found, f"{remedy} Set dataset.allow_no_boxes to train anyway.")
 
 
 def load_evaluation(
@@ -165,7 +165,7 @@ def calibration_images(section: DatasetSection) -> list[Path]:
         raise DataError(
             section.quantization_path or section.training_path,
             "no image to calibrate the quantization on",
-            "Give dataset.quantization_path some hundred images like those the detector will see.",
+            "Set dataset.quantization_path to a few hundred images from the place of use.",
         )
     return paths
 

@@ -72,7 +72,9 @@ def trained_otherwise(config: UserConfig) -> str | None:
     others = [f"{key} {own}" for key, (given, own) in written.items() if given != own]
     if not others:
         return None
-    return f"The model was trained with another preprocessing, which counts: {', '.join(others)}."
+    return (
+        f"The model was trained with different preprocessing, which is used: {', '.join(others)}."
+    )
 
 
 def label_file_names(config: UserConfig) -> tuple[str, ...] | None:
@@ -152,7 +154,7 @@ def _own_names(
         finds = f" ({', '.join(told)})" if told else ""
         raise ModelFileError(
             model_path,
-            f"has no {DETECTOR_FILE} beside it, so its classes are not known{finds}",
+            f"has no {DETECTOR_FILE} next to it, so its classes are not known{finds}",
             "Give their names with --classes, in the order of its outputs.",
         )
     _say(f"{model_path}: its {number} classes have no names (give them with --classes)")
@@ -183,7 +185,7 @@ def _names_of_data(config: UserConfig, model_path: Path) -> tuple[str, ...]:
     if not (section.test_path or section.validation_path or section.training_path):
         raise ModelFileError(
             model_path,
-            f"has no {DETECTOR_FILE} beside it, so its classes are not known",
+            f"has no {DETECTOR_FILE} next to it, so its classes are not known",
             "Give dataset.class_names, in the order of its outputs.",
         )
     return datasets.load_evaluation(section, None)[0].class_names

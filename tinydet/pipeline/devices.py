@@ -38,7 +38,7 @@ def use_device(
         if process is None:
             say(
                 f"{len(gpus)} GPUs on this machine, training on the first; "
-                f"general.processes={len(gpus)} takes all"
+                f"general.processes={len(gpus)} uses all of them"
             )
         gpus = [gpus[(process or 0) % len(gpus)]]
         tf.config.set_visible_devices(gpus, "GPU")
@@ -46,7 +46,7 @@ def use_device(
         raise UnsupportedError(
             "general.device",
             "gpu",
-            "cpu, auto: TensorFlow finds no GPU on this machine",
+            "cpu, auto: TensorFlow does not find a GPU on this machine",
             "Set it to auto, or install the driver and pip install 'tensorflow[and-cuda]'.",
         )
     if device == "cpu":

@@ -47,4 +47,4 @@ def _link(link: Path, target: Path, key: str, *, absolute: bool) -> None:
         link.symlink_to(target if absolute else os.path.relpath(target, link.parent))
     except OSError as error:
         found = f"cannot be made a link to {target} ({error.strerror or error})"
-        raise OutputError(link, found, f"Leave {key} away.") from error
+        raise OutputError(link, found, f"Leave {key} out.") from error

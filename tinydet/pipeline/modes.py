@@ -129,13 +129,15 @@ def resume(run_folder: str | Path) -> RunResult:
         Models, figures and report.
 
     Raises:
-        DataError: The folder holds no run.
+        DataError: The folder contains no run.
     """
     run_folder = Path(run_folder)
     config_file = run_folder / CONFIG_FILE
     if not config_file.is_file():
         raise DataError(
-            run_folder, f"holds no {CONFIG_FILE}, so it is not a run", "Give the folder of a run."
+            run_folder,
+            f"contains no {CONFIG_FILE}, so it is not a run",
+            "Give the folder of a run.",
         )
     return execute(load_config(config_file).config, run_folder=run_folder)
 
@@ -169,7 +171,7 @@ def _with_seed(config: UserConfig, log: RunLog) -> UserConfig:
     import secrets
 
     seed = secrets.randbelow(2**31)
-    log.say(f"Seed drawn: {seed} (general.global_seed={seed} repeats this run)")
+    log.say(f"Random seed: {seed} (general.global_seed={seed} repeats this run)")
     general = config.general.model_copy(update={"global_seed": seed})
     return config.model_copy(update={"general": general})
 
@@ -217,7 +219,7 @@ def _follow(config: UserConfig) -> RunResult:
         ProcessGroupError: The seed is to be drawn: the processes would draw different ones.
     """
     if config.general.global_seed is None:
-        found = "None, which every process would draw for itself"
+        found = "None with several processes"
         raise ProcessGroupError("general.global_seed", found, "Give a number.")
     with tempfile.TemporaryDirectory(prefix="tinydet_process_") as folder:
         train_stage(Run(config, Path(folder), RunLog(Path(folder), prints=False)))

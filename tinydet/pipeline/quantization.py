@@ -110,7 +110,7 @@ def _training(
             "end_lr": 0.0,
         }
         say(
-            f"Training with rounding: {len(training)} images, {aware.epochs} epochs, "
+            f"Quantization-aware training: {len(training)} images, {aware.epochs} epochs, "
             f"learning rate {aware.learning_rate:g}"
         )
         options = TrainingOptions(
@@ -152,7 +152,7 @@ def _training(
         }
         if start is not None and result.monitor == "val_map" and start > result.best_value:
             model.set_weights(weights)
-            say(f"No epoch is better than the start (validation AP {start:.1%}), which is kept")
+            say(f"No epoch improved on the start (validation AP {start:.1%}), which is kept")
             facts["best_epoch"] = 0
         return facts
 
@@ -227,7 +227,7 @@ def check_drop(
         return
     found = (
         f"AP@{iou} falls by {drop:.1f} points, from {100 * before:.1f} to {100 * after:.1f}; "
-        f"{max_drop:g} are allowed"
+        f"at most {max_drop:g} are allowed"
     )
     if layers_file.is_file():
         from tinydet.quantization.analysis import costliest, format_layers, load_layer_report

@@ -49,7 +49,7 @@ def train_stage(run: Run) -> Path:
     spec = spec.model_copy(update={"provenance": _provenance(config, seed, training, validation)})
     run.log.say(
         f"Training {model.name}: {model.count_params():,} parameters, {len(training)} images, "
-        f"{_count(section.epochs, 'epoch')} of {options.batch_size} images a step"
+        f"{_count(section.epochs, 'epoch')} of {options.batch_size} images per step"
     )
     _say_where_it_goes_on(run)
     with told_of_lost_processes(group):

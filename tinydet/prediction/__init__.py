@@ -32,7 +32,7 @@ def predict(
     these files and is noted in the report.
 
     Args:
-        detector: The model, its file, or the name of a detector of the package, as
+        detector: The model, its file, or the name of a bundled detector, as
             ``person_192``.
         source: See ``tinydet.prediction.sources.resolve_source``. A folder is searched with all
             folders below it, but not the output folder.
@@ -46,7 +46,7 @@ def predict(
         Predictions and counts.
 
     Raises:
-        DataError: The source does not exist, holds no image, or a single file or every file of
+        DataError: The source does not exist, contains no image, or a single file or every file of
             it cannot be read.
         UnsupportedError: A list of sources holds a video or a camera, or a number is out of
             its range.

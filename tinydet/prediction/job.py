@@ -147,8 +147,8 @@ class Job:
             return files
         paths = tuple(path for path in files.paths if output not in path.resolve().parents)
         if not paths:
-            found = f"holds no image outside the output folder {self.output}"
-            raise DataError(files.root, found, "Name a folder with images.")
+            found = f"contains no image outside the output folder {self.output}"
+            raise DataError(files.root, found, "Give a folder with images.")
         return replace(files, paths=paths)
 
     def _note_missing_frames(self, stream: FrameStream, count: int, stated: int | None) -> None:

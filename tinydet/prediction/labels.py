@@ -66,7 +66,7 @@ def label_images(
         Counts, and where the file is.
 
     Raises:
-        DataError: The folder does not exist or holds no image that can be read.
+        DataError: The folder does not exist or contains no image that can be read.
         UnsupportedError: The scores are not 0 < ignore_score <= object_score <= 1, or the
             output file exists: labels are never overwritten.
         OutputError: The file cannot be written.

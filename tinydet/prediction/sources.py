@@ -108,7 +108,7 @@ def read_frames(stream: FrameStream, capture: cv2.VideoCapture) -> Iterator[Imag
         count += 1
         yield cv2.cvtColor(frame_bgr, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
     if not count:
-        raise DataError(stream.path, "gives no frame", _stream_remedy(stream))
+        raise DataError(stream.path, "delivers no frames", _stream_remedy(stream))
 
 
 def open_stream(stream: FrameStream) -> cv2.VideoCapture:
@@ -160,7 +160,7 @@ def _image_files(path: Path) -> tuple[tuple[Path, ...], Path]:
     if path.is_dir():
         found = list_images(path)
         if not found:
-            raise DataError(path, f"holds no image ({suffixes})", "Name a folder with images.")
+            raise DataError(path, f"contains no image ({suffixes})", "Give a folder with images.")
         return tuple(found), path
     if path.is_file():
         return (path,), path.parent

@@ -19,7 +19,7 @@ FOLDER = Path(__file__).parent
 
 
 def is_pretrained(name: str) -> bool:
-    """Whether a text names a detector of the package, with or without ``.tflite`` or ``.keras``.
+    """Whether a text names a bundled detector, with or without ``.tflite`` or ``.keras``.
 
     >>> is_pretrained("person_192"), is_pretrained("person_192.keras"), is_pretrained("cat")
     (True, True, False)
@@ -28,7 +28,7 @@ def is_pretrained(name: str) -> bool:
 
 
 def pretrained_model(name: str, suffix: str = INT8) -> Path:
-    """The model file of a detector of the package; ``detector.json`` is beside it.
+    """The model file of a bundled detector; ``detector.json`` is beside it.
 
     Args:
         name: One of ``NAMES``; one that ends in ``.tflite`` or ``.keras`` means this file.
@@ -48,7 +48,7 @@ def pretrained_model(name: str, suffix: str = INT8) -> Path:
 
 
 def model_path(model: str | Path, suffix: str = INT8) -> Path:
-    """The path of a model that is given by path or by the name of a detector of the package.
+    """The path of a model that is given by path or by the name of a bundled detector.
 
     Whatever exists under the name in the current folder comes before the package's.
 

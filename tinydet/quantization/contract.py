@@ -103,7 +103,7 @@ def compare_engines(
     for values in (scores, boxes, ref_scores, ref_boxes):
         if not np.isfinite(values).all():
             raise ModelFileError(
-                path, "the converted network gives infinite or NaN values", "Train it again."
+                path, "the converted network produces infinite or NaN values", "Train it again."
             )
     return {
         "score": float(np.abs(scores - ref_scores).max()),
@@ -162,7 +162,7 @@ def _has_scale(tensor: Any) -> bool:
 
 def _operators(model: Any, graph: Any) -> list[str]:
     names = Counter(operator_name(model, op) for op in graph.operators)
-    problems = [f"operator {name} is in it" for name in FORBIDDEN_OPERATORS if names[name]]
+    problems = [f"it contains operator {name}" for name in FORBIDDEN_OPERATORS if names[name]]
     dynamic = [
         tensor_name(tensor)
         for tensor in graph.tensors
@@ -209,7 +209,7 @@ def _outputs(model: Any, graph: Any, spec: DetectorSpec, options: QuantizationOp
     if types != {TENSOR_TYPES[options.output_type]}:
         problems.append(f"the outputs are {sorted(types)} instead of {options.output_type}")
     if options.output_type == "float" and not _has_anchors(model, graph, anchors):
-        problems.append("the anchors in it are not those of the recipe")
+        problems.append("its anchors are not those of the recipe")
     return problems
 
 

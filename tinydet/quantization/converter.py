@@ -28,7 +28,7 @@ def fold(model: Any, spec: DetectorSpec, where: object) -> FoldedNetwork:
         ``[1, NA, 4]``, in any order.
 
     Raises:
-        ModelFileError: The converter refuses the network.
+        ModelFileError: The converter rejects the network.
     """
     names = [layer.name for layer in model.layers if type(layer).__name__ not in NAMELESS_LAYERS]
     return FoldedNetwork(_convert(lambda: _to_float(model, spec), where), names, where)
@@ -50,7 +50,7 @@ def to_int8(network: FoldedNetwork, options: QuantizationOptions, where: object)
         Content of a .tflite file.
 
     Raises:
-        ModelFileError: The converter refuses the network.
+        ModelFileError: The converter rejects the network.
     """
     return _convert(lambda: _quantize(network.content(), options), where)
 
@@ -66,7 +66,7 @@ def _convert(convert: Callable[[], bytes], where: object) -> bytes:
             failure = next((line.strip() for line in lines if line.strip()), type(error).__name__)
     if failure is not None:
         raise ModelFileError(
-            where, f"the TFLite converter refuses the network ({failure[:200]})", REMEDY
+            where, f"the TFLite converter rejects the network ({failure[:200]})", REMEDY
         )
     return content
 

@@ -30,7 +30,7 @@ def export_int8(prepared: PreparedNetwork, output_folder: Path) -> Path:
         Path of the ``.tflite``, which appears last, when all checks have passed.
 
     Raises:
-        ModelFileError: The converter refuses the network, or its file breaks the contract.
+        ModelFileError: The converter rejects the network, or its file breaks the contract.
         OutputError: The folder cannot be written to.
     """
     spec, options = prepared.spec, prepared.options

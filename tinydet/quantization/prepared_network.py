@@ -76,7 +76,7 @@ def input_range(preprocess: PreprocessSpec) -> Range:
         raise UnsupportedError(
             "preprocessing.rescaling",
             f"the range {black:g} to {white:g} of the network input",
-            "increasing ranges that contain 0, as -1 to 1",
+            "increasing ranges that contain 0, such as -1 to 1",
             "Train with scale 1/127.5 and offset -1, or scale 1/255 and offset 0.",
         )
     return black, white

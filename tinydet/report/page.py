@@ -28,7 +28,7 @@ DATA_PICTURES = (
     ("box_sizes.png", "Sizes of the objects"),
 )
 CHART_FILES = ("class_histogram.png", "box_sizes.png", "precision_recall.png", "confusion.png")
-LOST_IMAGES = ("lost_images.png", "Images that lose most, float left and int8 right")
+LOST_IMAGES = ("lost_images.png", "Images that lose most, float on the left and int8 on the right")
 PICTURE_SIDE_PX = 1100
 SHEET_SIDE_PX = 1500  # sheets of many photos, looked at closely
 MAX_PREDICTIONS = 12

@@ -163,7 +163,7 @@ def _data_cards(accuracy: Accuracy | None, checks: dict[str, dict[str, Any]]) ->
     if trained is not None:
         boxes = find_number(checks.get("train"), "boxes", "num_boxes")
         detail = "" if boxes is None else f"{count_text(boxes)} labelled objects"
-        cards.append(Card("Images trained on", count_text(trained), detail))
+        cards.append(Card("Training images", count_text(trained), detail))
     data = accuracy.evaluations[0].result.data if accuracy else None
     if data is not None and data.images is not None:
         detail = "" if data.boxes is None else f"{count_text(data.boxes)} labelled objects"

@@ -102,7 +102,7 @@ def read_space(path: Path) -> SearchSpace:
 
     Raises:
         DataError: The file cannot be read.
-        UnsupportedError: It is no mapping of that form.
+        UnsupportedError: It is not a mapping of that form.
     """
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -119,7 +119,7 @@ def _dimension(path: Path, key: str, value: Any) -> Range | Choices:
     if isinstance(value, list) and value:
         if all(isinstance(item, (bool, int, float, str)) for item in value):
             return tuple(value)
-        remedy = "Write a tuple or list in quotes, as '(192, 192, 3)'."
+        remedy = "Write a tuple or list in quotes, such as '(192, 192, 3)'."
         raise UnsupportedError(where, str(value), "numbers, texts, truth values", remedy)
     if isinstance(value, dict) and {"low", "high"} <= set(value) <= RANGE_KEYS:
         numbers = {k: _number(where, v) for k, v in value.items() if k != "log"}

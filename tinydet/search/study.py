@@ -95,8 +95,8 @@ def search(
             raise UnsupportedError(
                 "--ram-limit",
                 f"{options.ram_limit_bytes} bytes",
-                f"networks from {trials.smallest_arena(study)} bytes on",
-                "Give more, or smaller networks in the search space.",
+                f"{trials.smallest_arena(study)} bytes or more",
+                "Raise the limit, or add smaller networks to the search space.",
             )
         trials.write(study)
     trials.write(study)

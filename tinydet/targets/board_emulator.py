@@ -100,7 +100,7 @@ def run_firmware(
     if not ended:
         where = uc.reg_read(registers.UC_ARM_REG_PC)
         raise RuntimeError(
-            f"the firmware stands in {image.function_at(where)} ({where:#x}) of the emulated "
+            f"the firmware hangs in {image.function_at(where)} ({where:#x}) of the emulated "
             f"{board.name} and did not end"
         )
     places = {name: image.symbols[name] for name in variables}

@@ -22,8 +22,8 @@ _ARENA_NOTES: dict[str, str] = {
     "rows": "the arena, with the rows of the input image that are still needed",
 }
 _INPUT_NOTES: dict[str, str] = {
-    "caller": "the input image, held by the caller, only read; in no sum above",
-    "rows": "a row of the input image, held by the caller while it is fed; in no sum above",
+    "caller": "the input image, in the caller's memory, read only; not included above",
+    "rows": "a row of the input image, in the caller's memory while it is fed; not included above",
 }
 
 

@@ -174,15 +174,13 @@ def run_stedgeai(command: Command, job: StedgeaiJob) -> StedgeaiReport:
         lines = [line.strip() for line in printed.splitlines() if line.strip()]
         errors = [line for line in lines if re.match(r"E\d+|.*[Ee]rror", line)] or lines
         said = "; ".join(errors[-MAX_MESSAGE_LINES:]) or f"exit status {result.returncode}"
-        raise StedgeaiError(
-            job.program, f"{command} failed ({said})", f"What it printed is in {log}."
-        )
+        raise StedgeaiError(job.program, f"{command} failed ({said})", f"Its output is in {log}.")
     report_file = job.output / REPORT_FILE.format(name=NETWORK_NAME, command=command)
     written = report_file.read_text("utf-8", "replace") if report_file.is_file() else ""
     report = parse_report(f"{printed}\n{written}", job.target)
     if report is None:
         raise StedgeaiError(
-            log, "holds no figures of memory", "Is this a version of stedgeai from 2.0 on?"
+            log, "contains no memory figures", "Check that this is stedgeai 2.0 or newer."
         )
     return report
 

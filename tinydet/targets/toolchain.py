@@ -110,7 +110,7 @@ class Toolchain:
                 output,
                 f"{self.name} failed ({shown or f'exit status {result.returncode}'})",
                 "Free disk space, or correct the installation of the compiler; an error in the "
-                "C itself is a fault of tinydet, please report it.",
+                "C itself is a bug in tinydet, please report it.",
             )
 
 

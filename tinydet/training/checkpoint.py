@@ -132,7 +132,7 @@ def start_or_resume(path: Path, fingerprint: str) -> TrainingState:
         The state to resume from, or a new one where there is none.
 
     Raises:
-        ModelFileError: The file holds no state, or that of a run with other settings.
+        ModelFileError: The file contains no state, or that of a run with other settings.
     """
     if not path.exists():
         return TrainingState(fingerprint)
@@ -140,7 +140,7 @@ def start_or_resume(path: Path, fingerprint: str) -> TrainingState:
     if state.fingerprint != fingerprint:
         raise ModelFileError(
             path,
-            "belongs to a run with other settings or other images",
+            "belongs to a run with different settings or images",
             "Resume with the configuration in that run folder, or train into a new folder.",
         )
     return state
@@ -150,7 +150,7 @@ def load_state(path: Path) -> TrainingState:
     """Read what a run knew when it wrote its last weights.
 
     Raises:
-        ModelFileError: The file is missing or broken, or holds no training state.
+        ModelFileError: The file is missing or broken, or contains no training state.
     """
     import h5py
 
@@ -158,7 +158,7 @@ def load_state(path: Path) -> TrainingState:
         with h5py.File(path, "r") as file:
             return TrainingState(**json.loads(file[_STATE][()]))
     except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
-        found = f"holds no training state ({first_line(error)})"
+        found = f"contains no training state ({first_line(error)})"
         raise ModelFileError(path, found, _REMEDY) from None
 
 

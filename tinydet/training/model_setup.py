@@ -149,6 +149,6 @@ def freeze(model: keras.Model, frozen_layers: str) -> None:
         raise UnsupportedError(
             FROZEN_LAYERS,
             frozen_layers,
-            "at least one layer with weights that learns",
+            "at least one trainable layer with weights",
             "The last layers of this network only join its outputs: freeze fewer layers.",
         )

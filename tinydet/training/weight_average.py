@@ -108,7 +108,7 @@ class WeightAverage(keras.callbacks.Callback):  # type: ignore[misc]  # keras sh
             model: Whose average it is.
 
         Raises:
-            ModelFileError: The file holds no average of such a network.
+            ModelFileError: The file contains no average of such a network.
         """
         import h5py
 
@@ -117,10 +117,10 @@ class WeightAverage(keras.callbacks.Callback):  # type: ignore[misc]  # keras sh
                 average = [file[f"{_AVERAGE}/{i}"][()] for i in range(len(model.weights))]
                 self.steps = int(file[_STEPS][()])
         except (OSError, KeyError, RuntimeError) as error:
-            found = f"holds no averaged weights ({first_line(error)})"
+            found = f"contains no averaged weights ({first_line(error)})"
             raise ModelFileError(path, found, _REMEDY) from None
         if [a.shape for a in average] != [tuple(v.shape) for v in model.weights]:
-            raise ModelFileError(path, "holds averaged weights of another network", _REMEDY)
+            raise ModelFileError(path, "contains averaged weights of another network", _REMEDY)
         self._average = average
 
 

@@ -99,5 +99,5 @@ def test_faulty_annotation_is_named(tmp_path, writers, labelled_images, change, 
 @pytest.mark.parametrize("text", ["{", "[]", '{"images": []}', '{"images": 1, "categories": []}'])
 def test_other_json(tmp_path, writers, text):
     path = writers.text(tmp_path / "a.json", text)
-    with pytest.raises(DataError, match=r"is no JSON|is neither COCO nor"):
+    with pytest.raises(DataError, match=r"is not valid JSON|is neither COCO nor"):
         load_dataset(path)

@@ -60,8 +60,8 @@ def test_any_bytes_are_read_or_refused(content):
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
-        (b"hello", ": is no label tensor"),
-        (tensor([1, 2], (2, 5))[:-3], ": is no label tensor"),
+        (b"hello", ": is not a label tensor"),
+        (tensor([1, 2], (2, 5))[:-3], ": is not a label tensor"),
         (tensor([1, 2, 3, 4], (2, 2)), r": has shape \[2, 2\] instead of"),
         (tensor([2, 0.5, 0.5, 0.1, 0.1], (1, 5)), ":1: class id 2 is out of range"),
         (tensor([0, float("nan"), 0.5, 0.1, 0.1], (1, 5)), ":1: a value is not finite"),

@@ -53,7 +53,7 @@ def test_missing_and_stray_xml(tmp_path, writers, labelled_images):
         ("<xmin>10<", "<xmin><", "object 2: .*not four finite numbers"),
         ("<xmin>5<", "<xmin>45<", "object 1: .*maximum below its minimum"),
         ("<name>dog</name>", "", "object 1: has no name"),
-        ("</annotation>", "", "is no readable XML"),
+        ("</annotation>", "", "is not readable XML"),
     ],
 )
 def test_faulty_xml_is_named(tmp_path, writers, labelled_images, old, new, fault):

@@ -156,14 +156,14 @@ def test_images_of_two_parts_are_counted(tmp_path, writers):
     [finding] = [f for f in report["findings"] if f["kind"] == "shared_images"]
     assert finding["count"] == 2
     assert report["parts"] == {"train": 2, "val": 2}
-    assert "2 images that another part" in format_check(report)
+    assert "2 images that also occur in another part" in format_check(report)
 
 
 def test_no_box_anywhere_is_said_loudly(tmp_path, writers):
     picture(writers, tmp_path, "a.png")
     writers.text(tmp_path / "a.txt", "")
     text = format_check(check_dataset(load_dataset(tmp_path, ["a"])))
-    assert "WARNING: there is not one box" in text
+    assert "WARNING: there are no boxes" in text
 
 
 def test_labels_beside_the_images_and_an_empty_labels_folder(tmp_path, writers):
@@ -347,7 +347,7 @@ def test_images_without_an_id_of_their_own(tmp_path, writers, images, found):
 def test_hostile_values_in_json_are_one_short_line(tmp_path, writers, annotation):
     picture(writers, tmp_path, "a.png")
     writers.text(tmp_path / "labels.json", coco(["a.png"], annotations=[{"id": 1, **annotation}]))
-    with pytest.raises(DataError, match=r"1 fault in the labels: .*labels\.json") as caught:
+    with pytest.raises(DataError, match=r"1 error in the labels: .*labels\.json") as caught:
         load_dataset(tmp_path)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 1000
@@ -356,7 +356,7 @@ def test_hostile_values_in_json_are_one_short_line(tmp_path, writers, annotation
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "1" * 10_000, '"\\ud800', "\0"])
 def test_json_that_breaks_parsers(tmp_path, writers, text):
     path = writers.text(tmp_path / "a.json", text)
-    with pytest.raises(DataError, match="is no JSON"):
+    with pytest.raises(DataError, match="is not valid JSON"):
         load_dataset(path)
 
 
@@ -477,7 +477,7 @@ def test_xml_that_is_no_label_is_named(tmp_path, writers, text):
     picture(writers, tmp_path, "a.png", "b.png")
     writers.text(tmp_path / "b.xml", voc("b.png"))
     (tmp_path / "a.xml").write_bytes(text.encode("latin-1"))
-    with pytest.raises(DataError, match=r"1 fault in the labels: .*a\.xml") as caught:
+    with pytest.raises(DataError, match=r"1 error in the labels: .*a\.xml") as caught:
         load_dataset(tmp_path)
     assert len(str(caught.value)) < 1000
 
@@ -607,7 +607,7 @@ def test_named_pipes_do_not_hang(tmp_path, writers):
         load_dataset(tmp_path)
     (tmp_path / "b.txt").unlink()
     report = check_dataset(load_dataset(tmp_path))
-    assert [u["fault"] for u in report["unreadable"]] == ["is a named pipe, no file"]
+    assert [u["fault"] for u in report["unreadable"]] == ["is a named pipe, not a file"]
 
 
 def test_a_folder_that_may_not_be_read(tmp_path, monkeypatch):
@@ -615,7 +615,7 @@ def test_a_folder_that_may_not_be_read(tmp_path, monkeypatch):
         raise PermissionError(13, "Permission denied", str(tmp_path))
 
     monkeypatch.setattr("pathlib.Path.iterdir", refuse)
-    with pytest.raises(DataError, match=r"Permission denied\)\. Give yourself the right to read"):
+    with pytest.raises(DataError, match=r"Permission denied\)\. Correct its permissions"):
         load_dataset(tmp_path)
 
 

@@ -149,15 +149,15 @@ def test_polygon_is_read_as_its_box(tmp_path, writers):
     ("line", "fault"),
     [
         ("3 0.5 0.5 0.1 0.1", r"class id 3 is out of range \(the 3 classes are 0 to 2\)"),
-        ("-1 0.5 0.5 0.1 0.1", "class id -1 is no whole number from 0 on"),
-        ("0.5 0.5 0.5 0.1 0.1", r"class id 0\.5 is no whole number"),
+        ("-1 0.5 0.5 0.1 0.1", "class id -1 is not a non-negative integer"),
+        ("0.5 0.5 0.5 0.1 0.1", r"class id 0\.5 is not a non-negative integer"),
         ("0 0.5 nan 0.1 0.1", "a value is not finite"),
         ("inf 0.5 0.5 0.1 0.1", "a value is not finite"),
         ("0 0.5 0.5 0.1", "4 columns instead of 5"),
         ("0 0.5 0.5 0.1 0.1 0.9", "6 columns instead of 5"),
-        ("cat 0.5 0.5 0.1 0.1", "'cat' is no number"),
+        ("cat 0.5 0.5 0.1 0.1", "'cat' is not a number"),
         ("0 0.5 0.5 -0.1 0.1", "width or height is negative"),
-        ("0 120 80 40 30", "a value is no fraction of the image.*pixels"),
+        ("0 120 80 40 30", "a value is not a fraction of the image.*pixels"),
     ],
 )
 def test_faulty_line_is_named(tmp_path, writers, line, fault):
@@ -165,14 +165,14 @@ def test_faulty_line_is_named(tmp_path, writers, line, fault):
     writers.text(tmp_path / "a.txt", f"1 0.5 0.5 0.1 0.1\n\n{line}\n")
     with pytest.raises(DataError, match=rf"a\.txt:3: {fault}") as caught:
         load_dataset(tmp_path, CLASS_NAMES)
-    assert "1 fault in the labels" in str(caught.value)
+    assert "1 error in the labels" in str(caught.value)
 
 
 def test_all_faults_are_counted_and_ten_shown(tmp_path, writers):
     writers.flat(tmp_path, [writers.Labelled("a", (8, 8)), writers.Labelled("b", (8, 8))])
     writers.text(tmp_path / "a.txt", "7 0.5 0.5 0.1 0.1\n" * 8)
     writers.text(tmp_path / "b.txt", "0 nan 0.5 0.1 0.1\n" * 5)
-    with pytest.raises(DataError, match="13 faults in the labels, the first 10") as caught:
+    with pytest.raises(DataError, match="13 errors in the labels, the first 10") as caught:
         load_dataset(tmp_path, CLASS_NAMES)
     assert str(caught.value).count("a.txt:") == 8
     assert str(caught.value).count("b.txt:") == 2
@@ -181,7 +181,7 @@ def test_all_faults_are_counted_and_ten_shown(tmp_path, writers):
 def test_label_file_that_is_no_text(tmp_path, writers):
     writers.flat(tmp_path, [writers.Labelled("a", (8, 8))])
     (tmp_path / "a.txt").write_bytes(b"\xc3\x28")
-    with pytest.raises(DataError, match=r"a\.txt: is no UTF-8 text"):
+    with pytest.raises(DataError, match=r"a\.txt: is not UTF-8 text"):
         load_dataset(tmp_path)
 
 
@@ -189,10 +189,10 @@ def test_label_file_that_is_no_text(tmp_path, writers):
     ("text", "fault"),
     [
         ("train: [images", "cannot be read"),
-        ("- train", "is no mapping"),
+        ("- train", "is not a mapping"),
         ("train: images/none\nnames: [a]", "names no images that exist"),
-        ("train: {a: b}\nnames: [a]", "train is no path"),
-        ("train: images\nnames: {a: 0}", "names is no list"),
+        ("train: {a: b}\nnames: [a]", "train is neither a path"),
+        ("train: images\nnames: {a: 0}", "names is neither a list"),
         ("train: images\nnames: [a, b, a]", "class 'a' is given twice"),
     ],
 )

@@ -162,7 +162,7 @@ def test_too_little_flash_is_told_in_bytes(model, tmp_path):
     needed = sizes["STM32F469I-DISCO"]
     assert text.startswith(
         f"NUCLEO-F401RE: {needed - 512 * KIB} bytes of flash are missing ({needed} needed, "
-        f"{512 * KIB} there). "
+        f"{512 * KIB} available). "
     )
     assert "NUCLEO-H743ZI2" in text
     assert "G474RE" not in text
@@ -170,7 +170,7 @@ def test_too_little_flash_is_told_in_bytes(model, tmp_path):
 
 
 def test_weights_and_arena_may_lie_outside_of_the_chip(model, golden, tmp_path):
-    """In memories that td_board_init sets up; the file holds no gap between them."""
+    """In memories that td_board_init sets up; the file contains no gap between them."""
     board = find_board("STM32F746G-DISCO")
     project = write_firmware_project(
         model,

@@ -1,4 +1,4 @@
-"""The detector of the package on every board: it runs, or what is missing is told in bytes."""
+"""The bundled detector on every board: it runs, or what is missing is told in bytes."""
 
 import numpy as np
 import pytest

@@ -90,8 +90,11 @@ def test_registers_are_found_by_the_description_of_the_core(image):
 @pytest.mark.parametrize(
     ("xml", "found"),
     [
-        ("<target><architecture>riscv:rv32</architecture></target>", "no Cortex-M but riscv:rv32"),
-        ("<target><architecture>arm</architecture></target>", "the core is no Cortex-M"),
+        (
+            "<target><architecture>riscv:rv32</architecture></target>",
+            "not a Cortex-M but riscv:rv32",
+        ),
+        ("<target><architecture>arm</architecture></target>", "the core is not a Cortex-M"),
         ("<target>", "describes its core in a way that cannot be read"),
     ],
 )
@@ -251,7 +254,7 @@ def test_a_core_that_does_not_obey(image, monkeypatch):
     monkeypatch.setattr(client, "HALT_S", 0.1)
     with (
         FakeBoard(program=lambda _: None, ignored=(b"\x03",)) as board,
-        pytest.raises(BoardError, match=r"not done after 0\.1 s and cannot be halted"),
+        pytest.raises(BoardError, match=r"did not finish within 0\.1 s and cannot be halted"),
     ):
         benchmark_via_gdb(image, HOST, board.port, timeout_s=0.1)
 
@@ -259,8 +262,8 @@ def test_a_core_that_does_not_obey(image, monkeypatch):
 @pytest.mark.parametrize(
     ("content", "found"),
     [
-        (b"", "is no ELF file"),
-        (b"\x7fELF\x02\x01" + bytes(100), "another processor"),
+        (b"", "is not an ELF file"),
+        (b"\x7fELF\x02\x01" + bytes(100), "not a program for a Cortex-M"),
         (
             b"\x7fELF\x01\x01\x01" + bytes(11) + b"\x28\x00" + bytes(90),
             "cannot be used as firmware",
@@ -283,5 +286,7 @@ def test_an_image_without_self_test(tmp_path, stand_in):
     from tinydet.targets import CortexMTarget
 
     path = CortexMTarget("cortex-m7").link(stand_in.model(), tmp_path)
-    with pytest.raises(BoardError, match=r"is no self-test firmware \(no td_self_test_result\)"):
+    with pytest.raises(
+        BoardError, match=r"is not a self-test firmware \(it has no td_self_test_result\)"
+    ):
         benchmark_via_gdb(path, HOST, 1)

@@ -26,7 +26,7 @@ def test_timing_on_an_emulated_core(elf, emulated_board):
 
 
 def test_a_wrong_result_names_the_operator(elf, emulated_board):
-    with pytest.raises(BoardError, match="self-test failed: operator 'block_3_expand' gives"):
+    with pytest.raises(BoardError, match="self-test failed: operator 'block_3_expand' differs"):
         benchmark_via_gdb(elf("DIFFER"), HOST, emulated_board)
 
 
@@ -72,6 +72,8 @@ class TestQemu:
             benchmark_via_gdb(elf("FAULT"), HOST, qemu_board)
 
     def test_an_endless_program_is_halted(self, elf, qemu_board):
-        with pytest.raises(BoardError, match=r"not done after 0\.3 s; it is in td_endless_kernel"):
+        with pytest.raises(
+            BoardError, match=r"did not finish within 0\.3 s; it is in td_endless_kernel"
+        ):
             benchmark_via_gdb(elf("LOOP"), HOST, qemu_board, timeout_s=0.3)
         check_timing(benchmark_via_gdb(elf(), HOST, qemu_board, clock_hz=CLOCK_HZ))

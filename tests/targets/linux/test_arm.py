@@ -138,8 +138,8 @@ def test_the_size_is_that_of_the_driver(arm):
     ("code", "options", "message"),
     [
         ("MJPG", {}, "has no format that the detector reads"),
-        ("YUYV", {"capabilities": CAPTURE}, "is no camera"),
-        ("YUYV", {}, "gives no frames (waited 5 s)"),
+        ("YUYV", {"capabilities": CAPTURE}, "is not a camera"),
+        ("YUYV", {}, "delivers no frames (waited 5 s)"),
     ],
 )
 def test_cameras_that_cannot_be_used_are_said(arm, code, options, message):

@@ -39,7 +39,7 @@ def test_each_kind_of_difference(pc_program, tmp_path):
     assert comparison.other_pixels == [str(paths[1])]
     assert comparison.not_compared == [str(paths[2]), str(paths[5])]
     assert comparison.different == [str(paths[3]), str(paths[4])]
-    assert "2 OTHER BOXES from the same pixels" in str(comparison)
+    assert "2 DIFFERENT BOXES from the same pixels" in str(comparison)
 
 
 @pytest.mark.parametrize("aspect_ratio", ["crop", "padding"])

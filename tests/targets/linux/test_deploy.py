@@ -202,7 +202,9 @@ def test_a_full_disk_is_said_and_leaves_nothing(board):
     board.server.stub(
         "cat", 'head -c 1000; echo "cat: write error: No space left on device" >&2; exit 1'
     )
-    with pytest.raises(RemoteError, match=r":apps/tinydet: has no space left\. Free some there"):
+    with pytest.raises(
+        RemoteError, match=r":apps/tinydet: has no space left\. Free some space there"
+    ):
         install(board.host, PROGRAM, FOLDER / "small")
     assert old_program_is_whole(board)
     with pytest.raises(RemoteError, match=r"needs 2112 KiB, 100 KiB are free"):
@@ -220,19 +222,19 @@ def test_a_copy_that_differs_is_refused(board):
 
 def test_a_name_that_cannot_be_taken_is_said(board):
     (board.home / FOLDER / "small").mkdir(parents=True)
-    with pytest.raises(RemoteError, match="cannot get its name in apps/tinydet"):
+    with pytest.raises(RemoteError, match="cannot be renamed in apps/tinydet"):
         install(board.host, PROGRAM, FOLDER / "small")
     assert list((board.home / FOLDER / "small").iterdir()) == []
     (board.home / FOLDER / "small").rmdir()
     board.server.stub("mv", 'echo "mv: cannot move: Permission denied" >&2; exit 1')
-    with pytest.raises(RemoteError, match=r"cannot get its name in apps/tinydet \(mv: .*denied\)"):
+    with pytest.raises(RemoteError, match=r"cannot be renamed in apps/tinydet \(mv: .*denied\)"):
         install(board.host, PROGRAM, FOLDER / "small")
 
 
 @pytest.mark.parametrize(
     ("script", "message"),
     [
-        ("echo '/dev/video0: gives no frames (waited 5 s)' >&2; exit 3", "gives no frames"),
+        ("echo '/dev/video0: delivers no frames (waited 5 s)' >&2; exit 3", "delivers no frames"),
         ("kill -ILL $$", r"signal 4\. Illegal instruction .* --board"),
         ("kill -KILL $$", r"signal 9\. .*memory"),
     ],

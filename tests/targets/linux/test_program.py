@@ -123,7 +123,7 @@ def test_a_truncated_file_is_said_and_does_not_stop_the_others(native, tmp_path,
     ("name", "content", "error"),
     [
         ("empty.png", b"", "is an empty file"),
-        ("text.png", b"hello, this is no image", "is no JPEG, PNG, BMP or PNM image"),
+        ("text.png", b"hello, this is no image", "is not a JPEG, PNG, BMP or PNM image"),
         ("missing.png", None, "No such file or directory"),
     ],
 )
@@ -165,7 +165,7 @@ def test_a_folder_is_its_images_by_name(native, tmp_path):
 def test_a_folder_without_images_is_said(native, tmp_path):
     status, records, _ = run(native, tmp_path)
     assert status == 1
-    assert records[0]["error"] == "holds no image file"
+    assert records[0]["error"] == "contains no image file"
 
 
 def stream_of(paths):
@@ -192,7 +192,7 @@ def test_a_stream_is_the_files_that_are_in_it(native, tmp_path):
 def test_a_broken_stream_is_refused(native, content):
     status, _, complaint = run(native, "--stream", content=content)
     assert status == 3
-    assert "no stream of images" in complaint
+    assert "not a stream of images" in complaint
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_no_camera_is_said(native):
     )
     status, _, complaint = run(native, "--camera", "/dev/null")
     assert status == 3
-    assert complaint.startswith("/dev/null: is no camera (")
+    assert complaint.startswith("/dev/null: is not a camera (")
 
 
 def test_benchmark_gives_a_line_per_run(native, tmp_path):

@@ -100,7 +100,7 @@ def float32(value: float) -> str:
     """
     number = np.float32(value)
     if not isfinite(number):
-        raise ValueError(f"{value!r} is no float32")
+        raise ValueError(f"{value!r} is not a float32")
     text = np.format_float_scientific(number, unique=True, trim="0")
     short = np.format_float_positional(number, unique=True, trim="0")
     return (short if len(short) <= len(text) else text) + "f"

@@ -68,7 +68,7 @@ def check_augmentation(value: Any) -> dict[str, Any]:
             findings.append(((name,), f"unknown augmentation '{name}'", ", ".join(known), hint))
         elif old and name not in KEYS_2024:
             remedy = f"Remove it, or write {', '.join(old)} as random_... functions."
-            found = f"a function beside the key {old[0]}"
+            found = f"a function together with the key {old[0]}"
             findings.append(((name,), found, "one generation of keys", remedy))
     if findings:
         raise RejectedError(findings)

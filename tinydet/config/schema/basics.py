@@ -33,23 +33,23 @@ class GeneralSection(Section):
     """``general``: names, model file, seed, machine.
 
     Attributes:
-        project_name: Title of the report and of the model card, experiment in MLflow.
-        model_type: The network; there is one.
+        project_name: Title of the report and of the model card; name of the MLflow experiment.
+        model_type: The network; there is only one.
         model_path: Model to evaluate, quantize or predict with, or to train further.
-        logs_dir: Folder for TensorBoard and metrics, in the run folder unless absolute; where it is
-            another one, ``logs`` is a link to it.
-        saved_models_dir: The same for trained models, ``saved_models``.
+        logs_dir: Folder for TensorBoard logs and metrics, in the run folder unless absolute; if it
+            is elsewhere, ``logs`` in the run folder is a link to it.
+        saved_models_dir: The same for trained models and ``saved_models``.
         deterministic_ops: Use TensorFlow's deterministic operators.
-        global_seed: Seed of everything random; None draws one.
-        device: Where training runs: ``auto`` takes a GPU where there is one, ``gpu`` insists.
-        gpu_memory_limit: Upper bound on GPU memory, GB; None is unlimited.
+        global_seed: Seed of all random numbers; None chooses one at random.
+        device: Where training runs: ``auto`` uses a GPU if there is one, ``gpu`` requires one.
+        gpu_memory_limit: Upper limit of GPU memory, GB; None: no limit.
         num_threads_tflite: Threads of one TFLite interpreter.
         mixed_precision: 16-bit arithmetic in training: ``bfloat16``, ``float16``, or ``auto`` for
-            what the GPU is fast at; weights and files stay in 32 bits.
-        distribution: ``auto`` trains together with the processes that ``TF_CONFIG`` or ``srun``
-            tell of, ``off`` alone.
-        processes: Processes of this machine that train together, one per GPU; where ``TF_CONFIG``
-            or ``srun`` tell of some, those instead.
+            the type that the GPU is fast at; weights and files stay in 32 bits.
+        distribution: ``auto`` trains together with the processes given by ``TF_CONFIG`` or
+            ``srun``, ``off`` trains alone.
+        processes: Number of processes on this machine that train together, one per GPU;
+            ``TF_CONFIG`` and ``srun`` take precedence.
     """
 
     project_name: Text = UNNAMED_PROJECT
@@ -71,23 +71,24 @@ class DatasetSection(Section):
     """``dataset``: where the labelled images are.
 
     Attributes:
-        name: What the data is called in ``detector.json`` and the model card.
-        class_names: Names in label order, without the background; None where the set tells them.
-        training_path: Folder, ``data.yaml``, COCO json, zip file, ...; or a list of them, whose
-            classes are joined by name.
-        validation_path: The same; None splits ``training_path``.
-        validation_split: Share of the training set used for validation, in (0, 1).
-        test_path: Evaluation set.
-        quantization_path: Calibration images; None takes ``training_path``.
-        quantization_split: Share of the calibration set that is used, in (0, 1]; None is all.
-        seed: Of the splits.
-        train_images_path: Folder of the images, where the labels of ``training_path`` (a COCO json,
-            a folder of xml files) lie elsewhere; None searches near the labels.
-        val_images_path: The same for validation.
-        strict: An image that cannot be read ends the run; else it is left out and told.
-        allow_no_boxes: Train also where no image has a box.
+        name: Name of the data in ``detector.json`` and the model card.
+        class_names: Names in label order, without the background; None takes them from the data
+            set.
+        training_path: Training set: a folder, ``data.yaml``, COCO json, zip file, ...; or a list of
+            them, whose classes are matched by name.
+        validation_path: Validation set, likewise; None splits ``training_path``.
+        validation_split: Share of the training set that is used for validation.
+        test_path: Test set; None evaluates on the validation set.
+        quantization_path: Calibration images; None uses ``training_path``.
+        quantization_split: Share of the calibration set that is used; None uses all of it.
+        seed: Seed of the splits.
+        train_images_path: Folder of the images, if they are not next to the labels of
+            ``training_path`` (a COCO json, a folder of xml files); None searches near the labels.
+        val_images_path: The same for the validation set.
+        strict: An image that cannot be read ends the run; otherwise it is left out and reported.
+        allow_no_boxes: Train even if no image has a box.
         exclude_unlabeled: Train and validate without the images that have no box; by default they
-            are kept, as negatives.
+            are kept as negatives.
     """
 
     name: Text = "unnamed"
@@ -147,11 +148,11 @@ class PostprocessingSection(Section):
     """``postprocessing``: from scores and boxes to detections.
 
     Attributes:
-        score_threshold: YAML ``confidence_thresh``. Cut of prediction and pictures.
+        score_threshold: YAML ``confidence_thresh``. Score threshold of prediction and pictures.
         nms_iou_threshold: YAML ``NMS_thresh``.
-        iou_threshold: YAML ``IoU_eval_thresh``. IoU from which a detection is a hit.
-        max_detections: YAML ``max_detection_boxes``. Most boxes kept per image.
-        plot_metrics: Write a precision-recall picture of every class.
+        iou_threshold: YAML ``IoU_eval_thresh``. Smallest IoU at which a detection is a hit.
+        max_detections: YAML ``max_detection_boxes``. Maximum number of boxes per image.
+        plot_metrics: Write a precision-recall plot for every class.
     """
 
     score_threshold: Share = Field(0.5, alias="confidence_thresh")

@@ -13,11 +13,11 @@ class BenchmarkingSection(Section):
     """``benchmarking``: which board is measured.
 
     Attributes:
-        board: Its name. Of a microcontroller the instructions are counted on an emulated core
-            and the memory is read from the linked program; a Linux board is measured where
+        board: Name of the board. For a microcontroller, the instructions are counted on an emulated
+            core and the memory is read from the linked program; a Linux board is measured if
             ``host`` is given.
-        via: ``gdb://HOST:PORT`` of a GDB server with the board behind it: measured there.
-        clock_mhz: Clock of its core, to tell cycles as milliseconds.
+        via: ``gdb://HOST:PORT`` of a GDB server: the board behind it is measured.
+        clock_mhz: Clock of the core, to convert cycles to milliseconds.
         host: ``user@address`` of a Linux board; by default that of ``deployment``.
     """
 
@@ -31,8 +31,8 @@ class HardwareSection(Section):
     """``deployment.hardware_setup``: the board and what is connected.
 
     Attributes:
-        board: Its name.
-        ip_address: ``user@address`` of a Linux board; the user is ``root`` where none is named.
+        board: Name of the board.
+        ip_address: ``user@address`` of a Linux board; the default user is ``root``.
     """
 
     board: Text | None = None
@@ -51,11 +51,11 @@ class DeploymentSection(Section):
 
     Attributes:
         hardware_setup: The board.
-        label_file_path: Class names, one in a line, of a model that brings none; counts where
-            ``dataset.class_names`` is not written.
+        label_file_path: File with class names, one per line, for a model without class names; used
+            if ``dataset.class_names`` is not written.
         board_deploy_path: Folder on a Linux board.
-        external: What goes to memories outside of a microcontroller: ``flash`` takes the weights,
-            ``ram`` the activations.
+        external: What is placed in memory outside of a microcontroller: ``flash`` for the weights,
+            ``ram`` for the activations.
     """
 
     hardware_setup: HardwareSection | None = None

@@ -47,7 +47,7 @@ def check_callbacks(value: Any) -> dict[str, dict[str, Any]]:
     findings: list[Finding] = []
     schedulers = [name for name in loose if name in (*LR_SCHEDULERS, *KERAS_SCHEDULERS)]
     for name in schedulers[1:]:
-        found = f"{name} beside {schedulers[0]}"
+        found = f"{name} in addition to {schedulers[0]}"
         findings.append(((name,), found, "one learning-rate scheduler", "Keep one of them."))
     for name, given in loose.items():
         if given is None or isinstance(given, dict):
@@ -64,7 +64,7 @@ def check_callback(name: str, arguments: dict[str, Any]) -> list[Finding]:
     """What is wrong with one callback, as far as it can be told without Keras."""
     if name in BUILT_IN:
         remedy = "Remove it: it is always on, see the logs folder of the run."
-        return [((name,), f"a {name} of your own", "callbacks that are not built in", remedy)]
+        return [((name,), f"an additional {name}", "callbacks that are not built in", remedy)]
     if name.startswith("LR"):
         return _check_scheduler(name, arguments)
     findings: list[Finding] = []
@@ -93,7 +93,7 @@ def _check_scheduler(name: str, arguments: dict[str, Any]) -> list[Finding]:
         both = isinstance(values, list) and isinstance(boundaries, list)
         if not both or len(values) != len(boundaries) + 1:
             remedy = "Give one value more than there are boundaries."
-            supported = "lists, as values [a, b] for boundaries [10]"
+            supported = "lists such as values [a, b] for boundaries [10]"
             findings.append(((name, "values"), show(values), supported, remedy))
     return findings
 

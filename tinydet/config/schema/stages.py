@@ -37,8 +37,8 @@ class QuantizationAwareSection(Section):
 
     Attributes:
         epochs: Passes over the training set.
-        learning_rate: At the start, of Adam; it falls to 0 along a cosine. Relative to the largest
-            weight of each channel.
+        learning_rate: Initial learning rate of Adam, relative to the largest weight of each
+            channel; it decays to 0 along a cosine.
     """
 
     epochs: Count = 3
@@ -50,26 +50,26 @@ class QuantizationSection(Section):
 
     Attributes:
         quantizer: The TFLite converter.
-        quantization_type: PTQ, post-training quantization; QAT, training on with rounding in
-            every place (needs the labelled training set).
+        quantization_type: PTQ: post-training quantization. QAT: further training of the network
+            with all roundings in place (needs the labelled training set).
         input_type: YAML ``quantization_input_type``.
-        output_type: YAML ``quantization_output_type``; ``float`` is one joined output, the
-            integer types two raw ones.
-        granularity: Scales of the convolution weights: one per output channel, or one.
-        calibration_method: How the range of an activation follows from its values on the
-            calibration images: ``minmax`` all of them, ``percentile`` all but one in 10,000,
-            ``mse`` the least squared error.
-        calibration_selection: ``even`` takes calibration images evenly over the list;
-            ``stratified`` (needs labels) so that each class is in about equally many.
-        optimize: Before rounding clear constant channels and, with ``per_tensor``, equalize the
+        output_type: YAML ``quantization_output_type``; ``float`` gives one joined output, the
+            integer types two raw outputs.
+        granularity: Scales of the convolution weights: one per output channel, or a single one.
+        calibration_method: How the range of an activation is derived from its values on the
+            calibration images: ``minmax`` covers all values, ``percentile`` all but one in 10,000,
+            ``mse`` minimises the squared error.
+        calibration_selection: ``even`` takes calibration images at even intervals from the list;
+            ``stratified`` (needs labels) takes about equally many of each class.
+        optimize: Before rounding, clear constant channels and, with ``per_tensor``, equalize the
             ranges of channels; then correct the mean of each channel.
-        quantization_aware: For QAT.
+        quantization_aware: Settings of QAT.
         report: Compare float and int8 layer by layer, and show the images that lose most.
-        max_drop: AP in points (at the first IoU that is evaluated) that int8 may be below float; a
+        max_drop: Points of AP (at the first evaluated IoU) that int8 may lose against float; a
             larger drop fails the run. None allows any.
-        export_dir: Folder of the int8 model, in the run folder unless absolute; where it is another
-            one, ``quantized_models`` is a link to it.
-        max_images: Most calibration images; None takes the whole calibration set.
+        export_dir: Folder of the int8 model, in the run folder unless absolute; if it is elsewhere,
+            ``quantized_models`` in the run folder is a link to it.
+        max_images: Maximum number of calibration images; None uses the whole calibration set.
     """
 
     quantizer: Annotated[Quantizer, choice(Quantizer, onnx_quantizer=ONNX_REMEDY)] = (
@@ -99,9 +99,9 @@ class EvaluationSection(Section):
     Attributes:
         iou_thresholds: IoUs at which AP is computed; by default
             ``postprocessing.IoU_eval_thresh``, or 0.4.
-        score_threshold: Detections below it do not count for AP.
-        max_detections: Most detections per image that count for AP.
-        engine: LiteRT with its fast kernels, or with its reference kernels.
+        score_threshold: Minimum score of the detections that count for AP.
+        max_detections: Maximum number of detections per image that count for AP.
+        engine: LiteRT with its fast kernels or its reference kernels.
     """
 
     iou_thresholds: Annotated[
@@ -113,13 +113,13 @@ class EvaluationSection(Section):
 
 
 class PredictionSection(Section):
-    """``prediction``: what to look at.
+    """``prediction``: images in which to find objects.
 
     Attributes:
         test_files_path: Image, folder, video file, or camera.
-        score_threshold: Detections below it are not shown; by default
+        score_threshold: Minimum score of the detections that are shown; by default
             ``postprocessing.confidence_thresh``, or 0.5.
-        engine: LiteRT with its fast kernels, or with its reference kernels.
+        engine: LiteRT with its fast kernels or its reference kernels.
     """
 
     test_files_path: Text | None = None

@@ -95,8 +95,8 @@ class ModelSection(Section):
         alpha: Width multiplier of the backbone.
         input_shape: ``(height, width, 3)``, pixels.
         pretrained_weights: ``imagenet`` or a weights file for the backbone; ``person``,
-            ``person_192``, ``person_256`` or a ``.keras`` detector of another run for the whole
-            network; None for a random start.
+            ``person_192``, ``person_256`` or the ``.keras`` detector of another run for the whole
+            network; None for random initialization.
         anchors: Recipe of the anchor grid.
         fpn_channels: Width of the pyramid and of the heads.
         head_depth: Separable blocks of each head.
@@ -116,17 +116,17 @@ class LossSection(Section):
     Attributes:
         positive_iou: Anchors that overlap an object by at least this IoU are positive.
         negative_iou: Anchors below this IoU with every object are background.
-        anchors_per_object: So many of the anchors that overlap an object most are positive however
-            little they do.
-        focal_gamma: How strongly easy anchors are played down.
+        anchors_per_object: For each object, this many of the anchors that overlap it most are
+            positive, however small the overlap.
+        focal_gamma: How strongly the loss of easy anchors is reduced.
         focal_alpha: Weight of the positive anchors in the class loss.
-        quality: How much of a positive anchor's score tells how well its box fits (0 to 1): its
-            score learns `1 - quality * (1 - IoU)`. Scores are lower then.
-        negatives_per_positive: Only so many of the worst background anchors of an image count,
-            per positive anchor (hard-negative mining, with focal_gamma 0); left out, all count.
-        box_weight: Weight of the smooth L1 box loss against the class loss.
-        smooth_l1_beta: Box error where the loss turns from square to linear.
-        iou_weight: Weight of the IoU box loss, beside the smooth L1 one.
+        quality: How much the score of a positive anchor reflects the fit of its box (0 to 1): it is
+            trained towards ``1 - quality * (1 - IoU)``. Scores become lower.
+        negatives_per_positive: Only this many of the hardest background anchors of an image count,
+            per positive anchor (hard-negative mining, with focal_gamma 0); if left out, all count.
+        box_weight: Weight of the smooth L1 box loss relative to the class loss.
+        smooth_l1_beta: Box error at which the loss changes from quadratic to linear.
+        iou_weight: Weight of the IoU box loss, which is added to the smooth L1 loss.
         iou_loss: Kind of the IoU box loss.
     """
 
@@ -148,7 +148,7 @@ class LossSection(Section):
         positive, negative = self.positive_iou, self.negative_iou
         if positive is not None and negative is not None and negative > positive:
             found = f"negative_iou {negative:g} above positive_iou {positive:g}"
-            raise reject(found, "negative_iou <= positive_iou", "Exchange the two.")
+            raise reject(found, "negative_iou <= positive_iou", "Swap the two values.")
         return self
 
     def given(self) -> dict[str, Any]:
@@ -178,28 +178,29 @@ class TrainingSection(Section):
         batch_size: Images per step.
         epochs: Passes over the training set.
         optimizer: ``{Keras optimizer: arguments}``, one entry.
-        dropout: Share of features dropped before the predictors; None for no such layer.
+        dropout: Share of the features dropped before the predictors; None: no dropout layer.
         frozen_layers: Layers whose weights stay, see ``parse_frozen_layers``.
         callbacks: ``{Keras callback or LR scheduler: arguments}``.
-        trained_model_path: Where an extra copy of the best model goes.
-        resume_training_from: Run folder (or a file in its saved_models) to continue.
-        recipe: Matching and loss: ours, or as published.
-        batch_norm_momentum: Share of the running averages that a step keeps. 0.999, which the
-            backbone comes with, leaves validation AP at 0 in a short run.
+        trained_model_path: Path of an additional copy of the best model.
+        resume_training_from: Run folder (or a file in its saved_models) to continue from.
+        recipe: Matching and loss: those of tinydet, or as published.
+        batch_norm_momentum: Share of the running averages that is kept in each step. 0.999, the
+            value of the backbone, leaves validation AP at 0 in a short run.
         loss: Where the loss differs from the recipe.
-        ema_momentum: Share of the running average of the weights that a step keeps; the average
-            is validated and saved. None keeps no average.
-        batch_norm_batches: Training batches over which the statistics of batch normalization are
-            measured anew for the saved models; 0 keeps the running averages.
-        validation_period: Validate every so many epochs, and after the last.
+        ema_momentum: Share of the running average of the weights that is kept in each step; the
+            average is validated and saved. None: no average.
+        batch_norm_batches: Number of training batches over which the statistics of batch
+            normalization are re-estimated for the saved models; 0 keeps the running averages.
+        validation_period: Validate every N epochs, and after the last.
         cache_images: Keep decoded images in memory.
-        cache_dir: Folder where decoded images are kept, for this run and others; None for nowhere.
-        cache_dir_limit_gb: Most that is kept there, GiB. 2 GiB of the disk stay free in any case.
-        largest_image_side: Images are shrunk to this side, px, when they are decoded: less to
-            keep and to augment. About twice the input loses nothing; None keeps them as they are.
-        num_workers: Threads that prepare images.
-        synchronized_batch_norm: Normalise by the whole batch where several processes share it,
-            not by the share of each; for shares of less than about 8 images.
+        cache_dir: Folder in which decoded images are kept, for this run and others; None: no such
+            folder.
+        cache_dir_limit_gb: Maximum size of that folder, GiB. 2 GiB of the disk always stay free.
+        largest_image_side: Images are shrunk to this side, px, when they are decoded, which saves
+            memory and time. About twice the input size loses nothing; None keeps their size.
+        num_workers: Number of threads that prepare images.
+        synchronized_batch_norm: If several processes share a batch, normalise by the whole batch
+            instead of each share; for shares of fewer than about 8 images.
     """
 
     model: ModelSection | None = None

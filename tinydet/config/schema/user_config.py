@@ -53,11 +53,11 @@ class UserConfig(Section):
         dataset: Where the labelled images are.
         preprocessing: From an image file to the network's input.
         data_augmentation: ``{name: arguments}`` in file order, of one generation.
-        training: How the network learns.
+        training: How the network is trained.
         postprocessing: From scores and boxes to detections.
         quantization: The int8 model.
         evaluation: How accuracy is measured.
-        prediction: What to look at.
+        prediction: Images in which to find objects.
         tools: What the C code is optimized for.
         benchmarking: The board that is measured.
         deployment: The board that gets the detector.
@@ -143,7 +143,7 @@ class UserConfig(Section):
         if rescaling is None:
             raise ConfigError(
                 [
-                    "preprocessing.rescaling: is missing, and the model does not tell "
+                    "preprocessing.rescaling: is missing, and the model does not provide "
                     "it. Add what it was trained with, usually {scale: 1/127.5, offset: -1}."
                 ]
             )

@@ -130,7 +130,7 @@ def to_list(value: Any) -> list[Any]:
             result = None
         if isinstance(result, tuple):
             return list(result)
-    remedy = "Put the values in brackets, as [a, b]."
+    remedy = "Put the values in brackets, such as [a, b]."
     raise reject(show(value), "a list", remedy)
 
 

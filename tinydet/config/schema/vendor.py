@@ -13,11 +13,11 @@ class CompilerSection(Section):
     """``tools.stm32ai`` / ``tools.stedgeai``: what the C code is optimized for.
 
     Attributes:
-        optimization: ``ram`` takes the smallest arena, ``time`` the fewest instructions,
-            ``balanced`` the smallest arena that costs next to no time.
-        path_to_stm32ai: The publisher's compiler; where it is installed, its figures are put
-            beside ours. It is never needed.
-        path_to_stedgeai: Newer name of the same.
+        optimization: ``balanced``: less memory, almost no slowdown; ``ram``: least memory;
+            ``time``: fastest.
+        path_to_stm32ai: The publisher's compiler; if it is installed, its figures are shown next to
+            tinydet's. It is never required.
+        path_to_stedgeai: Newer name of the same key.
     """
 
     optimization: Annotated[Optimization, choice(Optimization)] = "balanced"
@@ -50,8 +50,8 @@ class MlflowSection(Section):
     """``mlflow``: experiment tracking beside the files of the run folder.
 
     Attributes:
-        uri: Where MLflow keeps its runs, a folder or a server: parameters, metrics of every epoch
-            and the files of the run are logged there where MLflow is installed.
+        uri: Where MLflow keeps its runs, a folder or a server. If MLflow is installed, parameters,
+            the metrics of every epoch and the files of the run are logged there.
     """
 
     uri: Text | None = None

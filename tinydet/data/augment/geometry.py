@@ -106,7 +106,7 @@ def _sampling(arguments: Arguments) -> Sampling:
 
 
 def random_crop(rng: np.random.Generator, arguments: Arguments, frame: FrameSize) -> Warp:
-    """A part of the picture, drawn by centre and size; a part that reaches outside is cut."""
+    """Crops a part of the picture, drawn by centre and size and clipped to the picture."""
     centre_x, centre_y, width, height = (
         rng.uniform(*arguments[name])
         for name in ("crop_center_x", "crop_center_y", "crop_width", "crop_height")
@@ -118,14 +118,14 @@ def random_crop(rng: np.random.Generator, arguments: Arguments, frame: FrameSize
 
 
 def random_flip(_rng: np.random.Generator, arguments: Arguments, frame: FrameSize) -> Warp:
-    """Mirrored along the given axis or along both."""
+    """Mirrors the picture along the given axis or along both."""
     mode = arguments["mode"]
     matrix = flip(frame, horizontal=mode != "vertical", vertical=mode != "horizontal")
     return Warp(matrix, frame)
 
 
 def random_translation(rng: np.random.Generator, arguments: Arguments, frame: FrameSize) -> Warp:
-    """Moved by fractions of the frame; positive is to the right and down."""
+    """Moves the picture by fractions of the frame; positive is to the right and down."""
     height, width = frame
     x = rng.uniform(*arguments["width_factor"]) * width
     y = rng.uniform(*arguments["height_factor"]) * height
@@ -133,7 +133,7 @@ def random_translation(rng: np.random.Generator, arguments: Arguments, frame: Fr
 
 
 def random_rotation(rng: np.random.Generator, arguments: Arguments, frame: FrameSize) -> Warp:
-    """Rotated about the centre; the factor is a fraction of a full turn."""
+    """Rotates the picture about its centre; the factor is a fraction of a full turn."""
     angle = rng.uniform(*arguments["factor"]) * 2 * pi
     return Warp(about_centre(rotation(angle), frame), frame, _sampling(arguments))
 
@@ -151,7 +151,7 @@ def _shear(axes: str) -> WarpDrawer:
 
 
 def random_zoom(rng: np.random.Generator, arguments: Arguments, frame: FrameSize) -> Warp:
-    """Factor f shows ``1 + f`` of the frame's width: positive zooms out, negative in."""
+    """Shows ``1 + f`` of the frame's width for a factor f: positive zooms out, negative in."""
     width = rng.uniform(*arguments["width_factor"])
     height = width
     if arguments["height_factor"] is not None:

@@ -17,7 +17,7 @@ ObjectWarpDrawer = Callable[[np.random.Generator, Arguments, FrameSize, Floats],
 def random_object_crop(
     rng: np.random.Generator, arguments: Arguments, frame: FrameSize, boxes_xyxy_px: Floats
 ) -> Warp:
-    """A part of the picture that shows one of its objects whole, anywhere where nothing is.
+    """Crops a part of the picture that completely shows one object, or any part if there is none.
 
     The object is drawn evenly, then the size of the part, which is enlarged where the object is
     larger, then its place: evenly among those that hold the object.

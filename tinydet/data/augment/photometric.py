@@ -50,7 +50,7 @@ def with_contrast(image: ImageArray, gain: float, centre: npt.ArrayLike) -> Imag
 def random_contrast(
     image: ImageArray, rng: np.random.Generator, arguments: Arguments
 ) -> ImageArray:
-    """Distance from the channel's mean times ``1 + factor``."""
+    """Multiplies the distance from the channel's mean by ``1 + factor``."""
     gain = max(1 + rng.uniform(*arguments["factor"]), 0)
     return with_contrast(image, gain, cv2.mean(image)[:3])
 
@@ -58,17 +58,17 @@ def random_contrast(
 def random_brightness(
     image: ImageArray, rng: np.random.Generator, arguments: Arguments
 ) -> ImageArray:
-    """``factor * 255`` is added."""
+    """Adds ``factor * 255``."""
     return through_table(image, _LEVELS + 255 * rng.uniform(*arguments["factor"]))
 
 
 def random_gamma(image: ImageArray, rng: np.random.Generator, arguments: Arguments) -> ImageArray:
-    """``pixel ** gamma`` of pixels in [0, 1]: above 1 darkens."""
+    """Raises pixels in [0, 1] to the power ``gamma``: above 1 darkens."""
     return through_table(image, 255 * (_LEVELS / 255) ** rng.uniform(*arguments["gamma"]))
 
 
 def random_hsv(image: ImageArray, rng: np.random.Generator, arguments: Arguments) -> ImageArray:
-    """Offsets to hue (1 = the whole colour circle), saturation and value.
+    """Adds offsets to hue (1 = the whole colour circle), saturation and value.
 
     The offset to the saturation fades out below a saturation of 1/4, to leave grey grey.
     """
@@ -99,21 +99,21 @@ def _one_of_hsv(name: str) -> PixelChanger:
 def random_rgb_to_hsv(
     image: ImageArray, _rng: np.random.Generator, _arguments: Arguments
 ) -> ImageArray:
-    """Hue, saturation and value, each 0..255, shown as if they were red, green and blue."""
+    """Replaces red, green and blue by hue, saturation and value, each 0..255."""
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2HSV_FULL), np.uint8)
 
 
 def random_rgb_to_grayscale(
     image: ImageArray, _rng: np.random.Generator, _arguments: Arguments
 ) -> ImageArray:
-    """Three equal channels."""
+    """Converts the picture to grey, in three equal channels."""
     return to_color_mode(image, "grayscale")
 
 
 def random_sharpness(
     image: ImageArray, rng: np.random.Generator, arguments: Arguments
 ) -> ImageArray:
-    """``pixel + factor * (pixel - its 3x3 Gaussian mean)``; 0 changes nothing."""
+    """Computes ``pixel + factor * (pixel - its 3x3 Gaussian mean)``; 0 changes nothing."""
     factor = rng.uniform(*arguments["factor"])
     smooth = cv2.GaussianBlur(image, (3, 3), 0)
     return np.asarray(cv2.addWeighted(image, 1 + factor, smooth, -factor, 0), np.uint8)
@@ -122,7 +122,7 @@ def random_sharpness(
 def random_posterize(
     image: ImageArray, rng: np.random.Generator, arguments: Arguments
 ) -> ImageArray:
-    """Only the highest bits are kept."""
+    """Keeps only the highest bits."""
     low, high = arguments["bits"]
     bits = int(rng.integers(low, high + 1))
     posterized: ImageArray = image & np.uint8(256 - (1 << (8 - bits)))
@@ -132,14 +132,14 @@ def random_posterize(
 def random_invert(
     image: ImageArray, _rng: np.random.Generator, _arguments: Arguments
 ) -> ImageArray:
-    """The negative."""
+    """Inverts the picture."""
     return np.invert(image)
 
 
 def random_solarize(
     image: ImageArray, rng: np.random.Generator, _arguments: Arguments
 ) -> ImageArray:
-    """The negative of all values above a threshold drawn from 0..255."""
+    """Inverts all values above a threshold drawn from 0..255."""
     threshold = rng.uniform(0, 255)
     return through_table(image, np.where(threshold < _LEVELS, 255 - _LEVELS, _LEVELS))
 
@@ -147,7 +147,7 @@ def random_solarize(
 def random_autocontrast(
     image: ImageArray, _rng: np.random.Generator, arguments: Arguments
 ) -> ImageArray:
-    """Each channel stretched to 0..255 after cutting ``cutoff`` percent of its pixels per end.
+    """Stretches each channel to 0..255 after cutting ``cutoff`` percent of its pixels at each end.
 
     0 changes nothing, as does a channel of which nothing is left.
     """
@@ -166,7 +166,7 @@ _BLUR_BORDERS = {"reflect": cv2.BORDER_REFLECT_101, "symmetric": cv2.BORDER_REFL
 
 
 def random_blur(image: ImageArray, rng: np.random.Generator, arguments: Arguments) -> ImageArray:
-    """The mean over a square window; side 1 changes nothing."""
+    """Averages over a square window; side 1 changes nothing."""
     low, high = arguments["filter_size"]
     side = int(rng.integers(low, high + 1))
     if arguments["padding"] != "constant":
@@ -192,7 +192,7 @@ def with_noise(image: ImageArray, rng: np.random.Generator, deviation: float) ->
 def random_gaussian_noise(
     image: ImageArray, rng: np.random.Generator, arguments: Arguments
 ) -> ImageArray:
-    """Noise whose standard deviation is drawn, in units of the pixel range."""
+    """Adds Gaussian noise; the standard deviation is drawn, in units of the pixel range."""
     return with_noise(image, rng, 255 * rng.uniform(*arguments["stddev"]))
 
 

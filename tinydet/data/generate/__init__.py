@@ -99,7 +99,7 @@ def _check_arguments(
     if seed < 0:
         raise UnsupportedError("seed", str(seed), "0 or more", remedy)
     if not 0 <= val_share < 1:
-        raise UnsupportedError("val_share", str(val_share), "0 up to, not including, 1", remedy)
+        raise UnsupportedError("val_share", str(val_share), "0 to 1, excluding 1", remedy)
 
 
 def _check_replaceable(output: Path) -> None:
@@ -109,7 +109,7 @@ def _check_replaceable(output: Path) -> None:
     if found and not (RECIPE_FILE in found and found <= OWN_ENTRIES):
         raise DataError(
             output,
-            "exists and holds something that was not generated here",
+            "exists and contains files that tinydet did not generate",
             "Choose another folder or empty this one.",
         )
 

@@ -124,9 +124,9 @@ class LabelFaults:
             return
         more = f", the first {MAX_SHOWN} of them" if self.count > MAX_SHOWN else ""
         if self.count == 1:  # one line, as every other error
-            found = f"1 fault in the labels: {self.shown[0].strip()}"
+            found = f"1 error in the labels: {self.shown[0].strip()}"
             raise DataError(self.where, found, "Correct the label file.")
-        found = f"{self.count} faults in the labels{more}:\n"
+        found = f"{self.count} errors in the labels{more}:\n"
         found += "\n".join(self.shown)
         raise DataError(self.where, found, "Correct the label files.")
 

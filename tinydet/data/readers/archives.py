@@ -23,7 +23,7 @@ MOST_FILES = 2_000_000
 MOST_RATIO, HARMLESS_BYTES = 100, GIB
 CHUNK_BYTES = 1 << 20
 ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar")
-REMEDY = "Unpack it yourself, and give the folder."
+REMEDY = "Unpack it yourself and give the folder."
 DAMAGED = (
     *(zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError),
 )
@@ -68,7 +68,7 @@ def unpack(path: Path) -> tuple[Path, list[str]]:
                 _refuse_if_too_large(path, cache, entries)
                 _extract(archive, entries, folder)
     except DAMAGED as error:
-        raise DataError(path, f"is no zip file that can be read ({error})", REMEDY) from None
+        raise DataError(path, f"is not a readable zip file ({error})", REMEDY) from None
     return folder, [name for name, _ in entries if name.lower().endswith(ARCHIVES)]
 
 
@@ -90,20 +90,22 @@ def _entries(path: Path, archive: zipfile.ZipFile, size_bytes: int) -> Entries:
         if info.is_dir() or any(part.startswith((".", "__MACOSX")) for part in parts):
             continue
         if name in entries:
-            raise DataError(path, f"has two files of the name {name}", REMEDY)
+            raise DataError(path, f"has two files with the name {name}", REMEDY)
         entries[name] = info
     total_bytes = sum(info.file_size for info in entries.values())
     is_bomb = total_bytes > max(HARMLESS_BYTES, MOST_RATIO * size_bytes)
     if is_bomb or len(entries) > MOST_FILES:
         found = f"would unpack to {total_bytes / GIB:.1f} GiB in {len(entries)} files"
-        raise DataError(path, f"{found}, more than pictures in such a zip can have", REMEDY)
+        raise DataError(
+            path, f"{found}, more than the pictures in such a zip file can have", REMEDY
+        )
     return list(entries.items())
 
 
 def _refuse_if_too_large(path: Path, cache: Path, entries: Entries) -> None:
     total_bytes = sum(info.file_size for _, info in entries)
     if shutil.disk_usage(cache).free < total_bytes + FREE_BYTES:
-        found = f"needs {total_bytes / GIB:.1f} GiB to unpack {path.name}, which are not free"
+        found = f"needs {total_bytes / GIB:.1f} GiB to unpack {path.name}, more than is free"
         remedy = "Free some space, or set XDG_CACHE_HOME to another disk."
         raise OutputError(cache, found, remedy)
 

@@ -32,7 +32,7 @@ def read_coco(reading: Reading) -> None:
     file, faults = reading.file, reading.boxes.faults
     content = read_json(file)
     if not is_coco(content):
-        raise DataError(file, "has no lists images, annotations and categories", REMEDY)
+        raise DataError(file, "lacks the lists images, annotations and categories", REMEDY)
     annotations = content.get("annotations", [])
     names = _class_names(content["categories"], annotations, reading)
     reading.boxes.declare(names.values())

@@ -62,7 +62,7 @@ def _rows(file: Path) -> Iterator[tuple[int, Row]]:
     """Line number and columns by their name in lower case, that of the header first.
 
     Raises:
-        DataError: It is no text or no table.
+        DataError: It is not text or no table.
     """
     with open_input(file) as stream:
         text = io.TextIOWrapper(stream, "utf-8-sig", newline="")
@@ -79,7 +79,7 @@ def _rows(file: Path) -> Iterator[tuple[int, Row]]:
                 if words:
                     yield reader.line_num, dict(zip(header, words, strict=False))
         except (csv.Error, UnicodeDecodeError) as error:
-            found = f"is no table ({readable(error)})"
+            found = f"is not a table ({readable(error)})"
             raise DataError(file, found, "Save it as CSV in UTF-8.") from None
 
 

@@ -90,7 +90,7 @@ def _describes_data(file: Path) -> bool:
 def _parse(file: Path) -> Entries:
     content = read_yaml(file)
     if not isinstance(content, dict):
-        raise DataError(file, "is no mapping of keys", "Write path, train, val and names.")
+        raise DataError(file, "is not a mapping of keys", "Write path, train, val and names.")
     return {key: value for key, value in content.items() if isinstance(key, str)}
 
 
@@ -158,7 +158,7 @@ def _root(file: Path, content: Entries, findings: Findings) -> Path:
 def _entries(given: object, part: str, file: Path) -> list[str]:
     entries = given if isinstance(given, list) else [given]
     if not all(isinstance(entry, str) for entry in entries):
-        raise DataError(file, f"{part} is no path or list of paths", "Correct it.")
+        raise DataError(file, f"{part} is neither a path nor a list of paths", "Correct it.")
     texts = [entry for entry in entries if isinstance(entry, str)]
     return [entry for entry in texts if entry not in NOTHING or entry == "."]
 
@@ -195,7 +195,7 @@ def _names(content: Entries, file: Path) -> dict[int, str] | None:
     except (AttributeError, TypeError, ValueError):
         names = {}
     if not names or len(names) != len(given) or not all(0 <= i < MOST_CLASSES for i in names):
-        found = "names is no list and no mapping of class ids to names"
+        found = "names is neither a list nor a mapping of class ids to names"
         raise DataError(file, found, "Correct it.")
     if isinstance(count, str) and count.isdecimal() and count.lstrip("0") != str(len(names)):
         found = f"nc is {readable(count, 20)}, but there are {len(names)} names"

@@ -17,7 +17,7 @@ class Frame:
     - missing: the size of the upright image is taken;
     - the size of the stored pixels, which EXIF turns by a quarter: the labels were made on the
       unturned pixels, the boxes are turned like the image;
-    - width and height swapped: the writer mixed them up, the size of the image is taken;
+    - width and height swapped: the writer mixed them up, the size of the image is used;
     - any other: the image was resized after labelling, fractions stay what they were.
 
     Each case is counted. An unreadable image counts as agreeing; reading its pixels will say so.

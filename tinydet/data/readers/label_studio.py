@@ -29,7 +29,7 @@ def read_label_studio(reading: Reading) -> None:
     for number_, task in enumerate(read_json(reading.file), 1):
         place = f"{reading.file}: task {number_}"
         if not isinstance(task, dict):
-            reading.boxes.faults.add(place, f"{readable(task, 60)} is no task")
+            reading.boxes.faults.add(place, f"{readable(task, 60)} is not a task")
             continue
         in_full = isinstance(task.get("data"), dict)
         regions = list(_results(task, reading, place) if in_full else _short_results(task))
@@ -68,7 +68,7 @@ def _results(task: Entry, reading: Reading, place: str) -> Iterator[Entry]:
     results = valid[0].get("result") if valid else []
     for result in results if isinstance(results, list) else []:
         if not isinstance(result, dict):
-            reading.boxes.faults.add(place, f"{readable(result, 60)} is no region")
+            reading.boxes.faults.add(place, f"{readable(result, 60)} is not a region")
         elif isinstance(result.get("value"), dict):
             sizes = {k: result.get(k) for k in ("original_height", "original_width")}
             yield {**result["value"], **sizes}

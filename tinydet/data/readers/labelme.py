@@ -41,7 +41,7 @@ def read_labelme(reading: Reading) -> None:
         if isinstance(shape, dict):
             _add_shape(place, shape, reading)
         else:
-            reading.boxes.faults.add(place, f"{readable(shape, 60)} is no shape")
+            reading.boxes.faults.add(place, f"{readable(shape, 60)} is not a shape")
 
 
 def _add_shape(place: str, shape: dict[str, Any], reading: Reading) -> None:

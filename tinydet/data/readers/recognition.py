@@ -68,7 +68,7 @@ def recognise(path: Path, image_folder: Path | None = None) -> tuple[Source, Fin
             found = "has no image and no data set description"
             raise DataError(path, found, f"Give {LOOKED_FOR}.")
         found = "no labels of a known format found"
-        raise DataError(path, found, f"Looked for {LOOKED_FOR}. None is there.")
+        raise DataError(path, found, f"Looked for {LOOKED_FOR}.")
     return _with_images(source, image_folder, findings), findings
 
 
@@ -93,7 +93,7 @@ def _unwrapped(path: Path) -> Path:
             return path
         if len(described) > 1:
             names = ", ".join(readable(folder.name, 40) for folder in described[:5])
-            found = f"holds {len(described)} data sets ({names})"
+            found = f"contains {len(described)} data sets ({names})"
             raise DataError(path, found, "Give one of them, or a list: 'training_path: [a, b]'.")
         if len(described) != 1 and len(folders) != len(entries):
             return path

@@ -39,7 +39,7 @@ def read_tfs_labels(path: Path, reading: LabelReading) -> list[Row]:
         faults.add(path, error.found)
         return []
     except ValueError as error:
-        faults.add(path, f"is no label tensor ({error})")
+        faults.add(path, f"is not a label tensor ({error})")
         return []
     if tensor.ndim != 2 or tensor.shape[1] != 5:
         faults.add(path, f"has shape {list(tensor.shape)} instead of [max_detections, 5]")

@@ -52,7 +52,7 @@ def refuse_unsupported(path: Path) -> None:
         folders = [f for f in path.iterdir() if f.is_dir()]
         classes = [f for f in folders if any(is_image_name(e.name) for e in f.iterdir())]
         if len(classes) > 1 and len(classes) == len(folders):
-            found = "holds one folder of images per class and no boxes (classification)"
+            found = "contains one folder of images per class and no boxes (classification)"
             raise DataError(path, found, "A detector needs labelled boxes: draw them first.")
 
 
@@ -68,7 +68,7 @@ def _advice(file: Path) -> Advice | None:
     suffix = file.suffix.lower()
     if suffix in BY_SUFFIX:
         name, remedy = BY_SUFFIX[suffix]
-        return f"is a {name} export, which is not read", remedy
+        return f"is a {name} export, which is not supported", remedy
     if file.name.lower() in ("info.labels", "bounding_boxes.labels"):
         return _is_a("an Edge Impulse export"), "Export it from Edge Impulse as COCO or YOLO."
     try:
@@ -84,7 +84,7 @@ def _advice(file: Path) -> Advice | None:
 
 
 def _is_a(name: str) -> str:
-    return f"is {name}, which is not read"
+    return f"is {name}, which is not supported"
 
 
 def json_advice(content: object) -> Advice | None:
@@ -136,6 +136,6 @@ def _csv_advice(file: Path) -> Advice | None:
     if "region_shape_attributes" in header:
         return _is_a("a VIA (VGG Image Annotator) export"), "Export it there as COCO."
     if file.stem.lower().endswith("_classes"):
-        found = "holds one class per image and no boxes (classification)"
+        found = "contains one class per image and no boxes (classification)"
         return found, "A detector needs labelled boxes: export the set for object detection."
     return None

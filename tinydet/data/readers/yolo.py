@@ -188,4 +188,4 @@ def _numbers(words: Sequence[str]) -> list[float]:
         return [float(word) for word in words]
     except ValueError as error:
         word = str(error).rpartition(": ")[2]
-        raise ValueError(f"{readable(word, 40)} is no number") from None
+        raise ValueError(f"{readable(word, 40)} is not a number") from None

@@ -60,12 +60,12 @@ def parse_row(values: Sequence[float], num_keypoint_values: int = 0) -> tuple[in
     if not all(map(math.isfinite, values)):
         raise ValueError("a value is not finite")
     if values[0] != int(values[0]) or values[0] < 0:
-        raise ValueError(f"class id {values[0]:g} is no whole number from 0 on")
+        raise ValueError(f"class id {values[0]:g} is not a non-negative integer")
     if is_polygon and max(values[1:]) > MOST_BEYOND:
         what = f"{count} columns with values far beyond 1: pixels, or keypoints with visibility?"
-        raise ValueError(f"{what} (kpt_shape in data.yaml says that there are keypoints)")
+        raise ValueError(f"{what} (according to kpt_shape in data.yaml there are keypoints)")
     if max(values[1:5]) > FAR_OUT or min(values[1:5]) < -FAR_OUT:
-        raise ValueError("a value is no fraction of the image, 0 to 1 (are these pixels?)")
+        raise ValueError("a value is not a fraction of the image, 0 to 1 (are these pixels?)")
     if is_polygon:
         x, y = values[1::2], values[2::2]
         return int(values[0]), (min(x), min(y), max(x), max(y)), True

@@ -213,7 +213,9 @@ def _read(path: Path) -> dict[str, Any]:
             path, f"cannot be read as JSON ({error})", "Run the command that writes it again."
         ) from None
     if not isinstance(record, dict):
-        raise DataError(path, "does not hold a JSON object", "Give a record that a command wrote.")
+        raise DataError(
+            path, "does not contain a JSON object", "Give a record that a command wrote."
+        )
     spec = _spec_near(path, record)
     return {
         "path": str(path),

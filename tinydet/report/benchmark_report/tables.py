@@ -71,8 +71,8 @@ def mcu_table(rows: Sequence[TimeFigures]) -> Table:
     return _table_of_figures(
         "Microcontrollers",
         "One inference. Rows of tinydet: network and box selection on one image; published rows: "
-        "the network. Instructions are not cycles: wait states, caches and dual issue are not in "
-        "them, and no time follows from them.",
+        "the network. Instructions are not cycles: they leave out wait states, caches and "
+        "dual issue, and no time can be derived from them.",
         ("board or core", *TIMED, "cycles", "instructions", "stack, bytes"),
         ((row, cells(row)) for row in rows),
     )
@@ -137,9 +137,9 @@ def fits_table(footprints: Sequence[tuple[Subject, Footprint]]) -> Table:
         verdicts = [_verdict(fit(board, footprint)) for _, footprint in footprints]
         rows.append((Cell(board.name), Cell(board.core), *map(Cell, verdicts)))
     return Table(
-        "Which board takes which model",
-        "KiB. By the sizes in the boards' documents; the arena has to lie in one piece, and "
-        "nothing is set aside for the rest of the application.",
+        "Which model fits which board",
+        "KiB. Based on the sizes in the boards' documentation; the arena must be contiguous, and "
+        "nothing is reserved for the rest of the application.",
         ("board", "core", *heads),
         tuple(rows),
     )

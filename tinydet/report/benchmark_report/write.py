@@ -22,7 +22,7 @@ from tinydet.report.html import render
 HTML_FILE, MARKDOWN_FILE = "benchmark_report.html", "benchmark_report.md"
 CHART_FILE = "benchmark_memory.png"
 TITLE = "Benchmark report"
-CAPTION = "RAM and flash of the models (lines) against what the boards have inside (bars)"
+CAPTION = "RAM and flash of the models (lines) and internal memory of the boards (bars)"
 
 
 def write_benchmark_report(benchmarks: Benchmarks, folder: Path, *, published: bool = True) -> Path:

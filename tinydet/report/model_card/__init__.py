@@ -30,14 +30,14 @@ def write_model_card(run_folder: Path, *, license_id: str | None = None) -> Path
         run quantized nothing.
 
     Raises:
-        DataError: The run holds no model.
+        DataError: The run contains no model.
         OutputError: The card cannot be written.
     """
     facts = gather_facts(run_folder)
     if facts is None:
         raise DataError(
             run_folder,
-            "holds no model with its detector.json",
+            "contains no model with its detector.json",
             "Give the output folder of a run that trained or quantized a model.",
         )
     front = yaml.safe_dump(front_matter(facts, license_id), sort_keys=False, allow_unicode=True)

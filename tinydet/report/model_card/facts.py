@@ -67,7 +67,7 @@ class ModelFacts:
 
 
 def gather_facts(run_folder: Path) -> ModelFacts | None:
-    """Read a run folder; None where it holds no model with its specification."""
+    """Read a run folder; None where it contains no model with its specification."""
     files = RunFiles(run_folder)
     spec = read_detector(files)
     for name, model in ((INT8_FOLDER, INT8_MODEL), (FLOAT_FOLDER, FLOAT_MODEL)):

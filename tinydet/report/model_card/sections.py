@@ -22,7 +22,7 @@ DESCRIBED_FILES = (INT8_MODEL, FLOAT_MODEL, "detector.json", "quantization.json"
 MAX_CLASS_ROWS = 20
 MANNER = {
     "fit": "stretched",
-    "crop": "scaled and cut",
+    "crop": "scaled and cropped",
     "padding": "scaled, the rest filled with grey",
 }
 HASH_CHUNK_BYTES = 1 << 20
@@ -86,7 +86,7 @@ def _input_output(facts: ModelFacts) -> str:
     options = _mapping(facts.quantization.get("options"))
     values = f"pixel values times {spec.scale:.8g} plus {spec.offset:g}"
     if facts.is_int8 and options.get("input_type") == "uint8":
-        values = "pixel values 0..255 as they are"
+        values = "pixel values 0..255, unchanged"
     names = ", ".join(map(markdown.escape, facts.spec.class_names))
     return _listed(
         [
@@ -95,7 +95,7 @@ def _input_output(facts: ModelFacts) -> str:
             *_tensors("Input", checked.get("inputs")),
             *_tensors("Output", checked.get("outputs")),
             f"Classes, in order of their index: {names}.",
-            f"Thresholds it comes with: score {post.score_threshold:g}, NMS IoU "
+            f"Default thresholds: score {post.score_threshold:g}, NMS IoU "
             f"{post.nms_iou_threshold:g}, at most {post.max_detections} boxes.",
         ]
     )
@@ -138,13 +138,13 @@ def _making(facts: ModelFacts) -> str:
     calibration = _mapping(facts.quantization.get("calibration"))
     lines = [
         _fact("Data set", markdown.escape(last_part(str(data.get("name") or "")))),
-        _fact("Images trained on", _count(find_number(data, "training_images"))),
-        _fact("Images validated on while training", _count(find_number(data, "validation_images"))),
+        _fact("Training images", _count(find_number(data, "training_images"))),
+        _fact("Validation images during training", _count(find_number(data, "validation_images"))),
         _fact("Epochs", _count(find_number(made, "epochs"))),
         _fact("Recipe", markdown.escape(str(made.get("recipe") or ""))),
         _fact("Seed", _count(find_number(made, "seed"))),
         _fact("Scales of the weights", markdown.escape(str(options.get("granularity") or ""))),
-        _fact("Images calibrated on", _count(find_number(calibration, "images"))),
+        _fact("Calibration images", _count(find_number(calibration, "images"))),
         _fact("Versions", _versions(_mapping(made.get("versions")))),
     ]
     return _listed([line for line in lines if line]) or "Not recorded.\n"
@@ -153,10 +153,10 @@ def _making(facts: ModelFacts) -> str:
 def _limits(facts: ModelFacts) -> str:
     spec = facts.spec
     limits = [
-        f"It knows {markdown.escape(facts.classes)} and nothing else."
+        f"It detects {markdown.escape(facts.classes)} and nothing else."
         if len(spec.class_names) <= MAX_NAMED
-        else f"It knows its {len(spec.class_names)} classes and nothing else.",
-        f"It sees every image at {spec.preprocess.width} x {spec.preprocess.height} pixels.",
+        else f"It detects its {len(spec.class_names)} classes and nothing else.",
+        f"It scales every image to {spec.preprocess.width} x {spec.preprocess.height} pixels.",
     ]
     evaluation = facts.own_evaluation
     if evaluation is None:
@@ -165,7 +165,7 @@ def _limits(facts: ModelFacts) -> str:
     images = "" if data.images is None else f"{count_text(data.images)} images of "
     limits.append(
         f"It was tested on {images}{markdown.escape(last_part(data.path)) or 'one data set'} only; "
-        "how well it does on other cameras, places and light is not known."
+        "its accuracy with other cameras, places and lighting is not known."
     )
     small = evaluation.result.coco_figure("ap_small")
     large = evaluation.result.coco_figure("ap_large")

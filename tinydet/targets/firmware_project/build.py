@@ -171,7 +171,7 @@ def _too_large(
 ) -> BoardFitError:
     missing = " and ".join(
         f"{-use.spare_bytes} bytes of {_kind(use.name)} are missing "
-        f"({use.used_bytes} needed, {use.size_bytes} there)"
+        f"({use.used_bytes} needed, {use.size_bytes} available)"
         for use in uses
         if use.spare_bytes < 0
     )

@@ -82,7 +82,7 @@ def place(board: Board, needs: Needs) -> MemoryMap:
             raise UnsupportedError(
                 board.name,
                 f"external {kind}",
-                "what the board has, memory-mapped",
+                "the memory-mapped memories of the board",
                 "Choose another board, or use the memory inside of the chip.",
             )
     memory = _find_place(board, needs)

@@ -90,7 +90,7 @@ class GdbClient(Session):
                 raise BoardError(
                     self.where,
                     f"memory at {begin:#x} cannot be read",
-                    "Look whether the board is powered, and is the one the program is for.",
+                    "Check that the board is powered and that the program was built for it.",
                 )
             content += part
         return content
@@ -153,7 +153,7 @@ class GdbClient(Session):
                     self.where,
                     f"the memory at {begin + index:#x} holds {found[index]:#04x} after "
                     f"{expected[index]:#04x} was written",
-                    "Take away the write or read-out protection of the flash, or build for the "
+                    "Remove the write or read-out protection of the flash, or build for the "
                     "memories of this board.",
                 )
 
@@ -166,7 +166,7 @@ class GdbClient(Session):
             content = decode_hexadecimal(self.ask(b"g"))[4 * number :][:4]
         if len(content) < 4:
             raise BoardError(
-                self.where, f"register {number} cannot be read", "Look whether the core is halted."
+                self.where, f"register {number} cannot be read", "Check that the core is halted."
             )
         return int.from_bytes(content[:4], "little")
 
@@ -196,7 +196,7 @@ class GdbClient(Session):
         raise BoardError(
             self.where,
             f"no breakpoint can be set at {address:#x}",
-            "Take away the breakpoints of other debuggers, or restart the GDB server.",
+            "Remove the breakpoints of other debuggers, or restart the GDB server.",
         )
 
     def remove_breakpoints(self) -> None:
@@ -251,7 +251,7 @@ class GdbClient(Session):
         raise BoardError(
             self.where,
             f"the memory at {address:#x} could not be {done}",
-            "Take away its write protection, or build for the memories of this board.",
+            "Remove its write protection, or build for the memories of this board.",
         )
 
 

@@ -31,12 +31,12 @@ PARTS = {
 # Bits of the fault status register, gravest first.
 FAULTS = {
     16: "an instruction that this core does not have",
-    17: "a jump to code that is no Thumb code",
+    17: "a jump to code that is not Thumb code",
     19: "a floating-point instruction while the FPU is off or absent",
     24: "an access to an address that is not aligned",
     25: "a division by zero",
-    0: "a jump to where no code may run",
-    1: "an access to memory that is not its own",
+    0: "a jump to an address that is not executable",
+    1: "an access to protected memory",
     8: "a jump to memory that does not answer",
     9: "an access to memory that does not answer",
     10: "a write to memory that does not answer",
@@ -91,10 +91,12 @@ def identify(client: GdbClient) -> tuple[str, Registers]:
     """
     architecture, is_m_profile, numbers = _read_description(client)
     if architecture and not architecture.startswith("arm"):
-        raise BoardError(client.where, f"the core is no Cortex-M but {architecture}", CHOOSE_PORT)
+        raise BoardError(
+            client.where, f"the core is not a Cortex-M but {architecture}", CHOOSE_PORT
+        )
     name = _read_core_name(client)
     if name is None and not is_m_profile:
-        raise BoardError(client.where, "the core is no Cortex-M", CHOOSE_PORT)
+        raise BoardError(client.where, "the core is not a Cortex-M", CHOOSE_PORT)
     is_m_profile = is_m_profile or "cpsr" not in numbers
     registers = Registers(
         numbers.get("sp", SP),

@@ -113,7 +113,7 @@ class Connection:
             self._send(packet)
             if not self.acknowledges or self._acknowledged():
                 return
-        raise BoardError(self.where, "refuses every packet", SERVER_REMEDY)
+        raise BoardError(self.where, "rejects every packet", SERVER_REMEDY)
 
     def receive(self, deadline: float) -> bytes:
         """The next packet.
@@ -204,7 +204,7 @@ class Connection:
         return BoardError(
             self.where,
             f"the connection was lost ({reason or 'unknown reason'})",
-            "Look at the messages of the GDB server, and at the cable of the board.",
+            "Check the messages of the GDB server and the cable of the board.",
         )
 
 

@@ -58,16 +58,18 @@ def read_self_test_image(path: Path) -> Image:
     except OSError as error:
         raise BoardError(path, f"cannot be read ({error.strerror})", BUILD_REMEDY) from None
     if len(header) < HEADER_BYTES or header[:4] != ELF_MAGIC:
-        raise BoardError(path, "is no ELF file", BUILD_REMEDY)
+        raise BoardError(path, "is not an ELF file", BUILD_REMEDY)
     machine = int.from_bytes(header[MACHINE_OFFSET:HEADER_BYTES], "little")
     if header[4:6] != bytes([CLASS_32, LITTLE_ENDIAN]) or machine != MACHINE_ARM:
-        raise BoardError(path, "is a program for another processor than a Cortex-M", BUILD_REMEDY)
+        raise BoardError(path, "is not a program for a Cortex-M", BUILD_REMEDY)
     image = _read(path)
     missing = [name for name in (RESULT_SYMBOL, END_SYMBOL) if name not in image.symbols]
     if not missing and image.symbols[RESULT_SYMBOL].size_bytes < RESULT.size:
         missing = [f"{RESULT_SYMBOL} of this version"]
     if missing:
-        raise BoardError(path, f"is no self-test firmware (no {missing[0]})", BUILD_REMEDY)
+        raise BoardError(
+            path, f"is not a self-test firmware (it has no {missing[0]})", BUILD_REMEDY
+        )
     return image
 
 

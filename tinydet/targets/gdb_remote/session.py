@@ -111,7 +111,7 @@ class Session:
         if "QStartNoAckMode" in features and self.ask(b"QStartNoAckMode") == b"OK":
             self.connection.acknowledges = False
         if not self.ask(b"?"):  # a running board is halted by the server for this question
-            raise BoardError(self.where, "does not say why the board stands", NO_ANSWER_REMEDY)
+            raise BoardError(self.where, "does not say why the board stopped", NO_ANSWER_REMEDY)
         return features
 
 

@@ -37,7 +37,7 @@ from tinydet.targets.gdb_remote.semihosting import ENDED, handle, handle_file_re
 
 DEFAULT_TIMEOUT_S = 60.0
 RESET_COMMANDS = ("reset halt", "reset")  # OpenOCD and pyOCD; J-Link and ST-LINK
-REPORT_REMEDY = "Run it once more; if it stays, please report it with the model."
+REPORT_REMEDY = "Run it again; if the problem persists, please report it with the model."
 
 
 @dataclass(frozen=True)
@@ -204,7 +204,7 @@ def _run(client: GdbClient, image: Image, registers: Registers, timeout_s: float
             client.output.append(printed)
             client.resume()
         else:
-            found = f"the program ended with {stop.kind} {stop.number} in front of its end"
+            found = f"the program ended with {stop.kind} {stop.number} before it finished"
             raise BoardError(client.where, found, REPORT_REMEDY)
 
 
@@ -231,13 +231,13 @@ def _at_stop(client: GdbClient, image: Image, registers: Registers, signal: int)
 def _still_running(
     client: GdbClient, image: Image, registers: Registers, timeout_s: float
 ) -> BoardError:
-    found = f"the program was not done after {timeout_s:g} s"
+    found = f"the program did not finish within {timeout_s:g} s"
     remedy = "Give it more time (slow cores and external memories need it)."
     try:
         client.halt()
         place = client.read_register(registers.program_counter)
     except (AnswerTimeout, BoardError):
-        remedy = "The core does not obey: switch the board off and on."
+        remedy = "The core does not respond: switch the board off and on."
         return BoardError(client.where, f"{found} and cannot be halted", remedy)
     return BoardError(client.where, f"{found}; it is in {image.function_at(place)}", remedy)
 
@@ -250,5 +250,5 @@ def _check(client: GdbClient, result: SelfTestResult | None) -> SelfTestResult:
     name = f"operator number {result.first_bad_operator}"
     if result.first_bad_name:
         name = f"operator {read_text(client, result.first_bad_name)!r}"
-    found = f"the self-test failed: {name} gives another output than on the PC"
+    found = f"the self-test failed: {name} differs from its output on the PC"
     raise BoardError(client.where, found, REPORT_REMEDY)

@@ -35,8 +35,8 @@ class Comparison:
         """One line for the user."""
         parts = [f"{self.num_same} images: same boxes as on this machine"]
         for names, what in (
-            (self.different, "OTHER BOXES from the same pixels"),
-            (self.other_pixels, "not compared, the board decodes them to other pixels"),
+            (self.different, "DIFFERENT BOXES from the same pixels"),
+            (self.other_pixels, "not compared, the board decodes them to different pixels"),
             (self.not_compared, "not compared, unreadable"),
         ):
             if names:

@@ -259,8 +259,7 @@ def check_end(host: SshHost, program: str, answer: Answer) -> None:
     if answer.status > SIGNAL_BASE:
         raise RemoteError(
             host.address,
-            f"{program} was ended by signal {answer.status - SIGNAL_BASE}",
-            "Illegal instruction (4): choose the --board that it is. Killed (9): too little "
-            "memory.",
+            f"{program} was terminated by signal {answer.status - SIGNAL_BASE}",
+            "Illegal instruction (4): choose the right --board. Killed (9): not enough memory.",
         )
     raise RuntimeError(f"{program} ended with status {answer.status}: {said}")

@@ -33,9 +33,9 @@ chmod 755 {part} && sync && [ ! -d {name} ] && mv -f {part} {name} || exit 94; e
 _INSTALL_FAULTS = {
     90: "the folder {folder} cannot be made",
     91: "the program cannot be written to {folder}",
-    92: "the copy broke off",
+    92: "the copy was interrupted",
     93: "the copy differs from the original",
-    94: "the copied program cannot get its name in {folder}",
+    94: "the copied program cannot be renamed in {folder}",
 }
 
 
@@ -127,7 +127,7 @@ def _install_error(host: SshHost, folder: PurePosixPath, answer: Answer) -> Remo
 
 def _no_space(host: SshHost, folder: PurePosixPath, found: str) -> RemoteError:
     return RemoteError(
-        f"{host.address}:{folder}", found, "Free some there, or choose another --folder."
+        f"{host.address}:{folder}", found, "Free some space there, or choose another --folder."
     )
 
 

@@ -44,14 +44,14 @@ class SshHost:
         # A leading dash would be an option of ssh, blanks and quotes are in no name.
         if not re.fullmatch(r"[\w.+%@:\[\]][\w.+%@:\[\]-]*", self.address):
             raise UnsupportedError(
-                "--host", repr(self.address), "user@address", "Name the board's address."
+                "--host", repr(self.address), "user@address", "Give the address of the board."
             )
         if self.port is not None and not 0 < self.port < 1 << 16:
             raise UnsupportedError("--port", str(self.port), "1 to 65535", "Correct the number.")
         if self.identity is not None and not self.identity.is_file():
             raise UnsupportedError(
                 "--identity",
-                f"{str(self.identity)!r}, which is no file,",
+                f"{str(self.identity)!r}, which is not a file,",
                 "a private key file",
                 "Make one with ssh-keygen, or leave the option out to use the agent.",
             )
@@ -84,14 +84,14 @@ def connection_error(host: SshHost, complaint: str) -> RemoteError:
             return RemoteError(host.address, found, remedy.format(by_hand=host.by_hand()))
     lines = complaint.splitlines()
     found = f"the connection failed ({lines[-1] if lines else 'ssh gave no reason'})"
-    return RemoteError(host.address, found, f"See what this says: {host.by_hand()} -v")
+    return RemoteError(host.address, found, f"Look at the output of: {host.by_hand()} -v")
 
 
 # What the client says -> what it means, what to do. The first that fits counts.
 _FAULTS: Sequence[tuple[Sequence[str], str, str]] = (
     (
         ("REMOTE HOST IDENTIFICATION HAS CHANGED", "host key for .* has changed"),
-        "its host key is another than the known one",
+        "its host key differs from the known one",
         "Make sure that it is your board (it has a new key after a new installation), remove the "
         "old key with ssh-keygen -R, then connect once by hand: {by_hand}",
     ),
@@ -109,13 +109,13 @@ _FAULTS: Sequence[tuple[Sequence[str], str, str]] = (
     ),
     (
         ("Permission denied", "Too many authentication failures"),
-        "it lets nobody in with your keys",
-        "Put your public key there (ssh-copy-id), load it into the agent (ssh-add) or name it "
+        "it does not accept your keys",
+        "Copy your public key to it (ssh-copy-id), load it into the agent (ssh-add) or name it "
         "with --identity. Passwords are not used.",
     ),
     (
         ("Could not resolve hostname",),
-        "there is no host of this name",
+        "there is no host with this name",
         "Correct the address; the board's own shows it with: ip addr",
     ),
     (
@@ -130,7 +130,7 @@ _FAULTS: Sequence[tuple[Sequence[str], str, str]] = (
     ),
     (
         ("Connection closed", "Connection reset", "Broken pipe", "not responding", "lost"),
-        "the connection broke off",
+        "the connection was interrupted",
         "Check power and network of the board, then try again; nothing half-copied is left "
         "under its final name.",
     ),

@@ -36,7 +36,7 @@ def format_estimate(result: TimingEstimate) -> str:
         f"{result.milliseconds:.1f} ms, {result.cycles / 1e6:.1f} M cycles "
         f"({result.cold_cycles / 1e6:.1f} M with empty caches)",
         f"An {result.error.text()}. {result.unknown_accesses:.0%} of the loads and stores in the "
-        "code are taken to wait for nothing, their addresses are not known.",
+        "code are assumed not to wait, because their addresses are unknown.",
     ]
     return "\n".join(lines)
 

@@ -70,7 +70,7 @@ def find_cluster(environment: Mapping[str, str]) -> Cluster | None:
 
 
 def _of_tf_config(text: str) -> Cluster:
-    remedy = f"Correct it, as {TF_CONFIG_FORM}, or unset it."
+    remedy = f"Correct it, for example {TF_CONFIG_FORM}, or unset it."
     try:
         given = json.loads(text)
         workers, index = tuple(given["cluster"]["worker"]), int(given["task"]["index"])

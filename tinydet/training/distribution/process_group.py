@@ -172,7 +172,7 @@ def told_of_lost_processes(group: ProcessGroup) -> Iterator[None]:
         raise ProcessGroupError(
             f"process {group.index} of {group.size}",
             f"has lost another process ({type(error).__name__})",
-            "See what that one says; then resume all of them with tinydet run --resume.",
+            "See the messages of that process, then resume all of them with tinydet run --resume.",
         ) from error
 
 

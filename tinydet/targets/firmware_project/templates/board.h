@@ -1,5 +1,5 @@
-/* What you can add. Define any of these in a C file of the folder user/: yours takes the place of
- * the default, which does nothing else than said here. */
+/* Functions that you can define in a C file in the folder user/. Each replaces a default, which does
+ * only what is described here. */
 #ifndef TD_BOARD_H
 #define TD_BOARD_H
 
@@ -7,8 +7,8 @@
 
 #include "td_preprocess.h"
 
-/* First of all: supply, clocks, flash wait states, external memory, UART, camera. Default: nothing;
- * the chip runs as it does after reset. */
+/* Called first: set up supply, clocks, flash wait states, external memory, UART, camera. Default:
+ * does nothing; the chip runs as it does after reset. */
 void td_board_init(void);
 
 /* The camera. Fill in *frame and return 1, or return 0 for the built-in test image (the default).
@@ -21,15 +21,16 @@ void td_board_init(void);
  *         return 1;
  *     }
  *
- * The other formats: td_preprocess.h. The buffer must not lie in the arena. The data cache of a
+ * For other formats, see td_preprocess.h. The buffer must not lie in the arena. The data cache of a
  * Cortex-M7 or M55 is on: invalidate the buffer's lines, or have the MPU keep it uncached. */
 int32_t td_camera_frame(td_image *frame);
 
-/* Where text goes, a line or less at a time. Default: semihosting, the console of the debugger or
- * emulator; without one the text is dropped. Yours may write to a UART. */
+/* Writes text, a line or less at a time. Default: semihosting, that is, the console of the debugger
+ * or emulator; without one the text is dropped. Your function may write to a UART. */
 void td_write(const char *text);
 
-/* An interrupt, by its number in the reference manual (SysTick: -1). Default: stop in td_fault. */
+/* Handles an interrupt, given its number in the reference manual (SysTick: -1). Default: stops in
+ * td_fault. */
 void td_interrupt(int32_t number);
 
 #endif

@@ -1,5 +1,5 @@
-/* Finds objects in what the camera sees, or once in the built-in test image, and prints them.
- * What you can add (clocks, camera, UART) is in board.h. */
+/* Finds objects in the frames of the camera, or once in the built-in test image, and prints them.
+ * board.h lists what you can add (clocks, camera, UART). */
 #include "board.h"
 #include "output.h"
 #include "@NAME@.h"

@@ -26,7 +26,7 @@ typedef struct {
 
 extern volatile td_self_test_report td_self_test_result;
 
-/* Run it and print the outcome. Returns 1 if all is as on the PC, else 0. */
+/* Runs the self-test and prints the result. Returns 1 if everything is as on the PC, else 0. */
 int32_t td_self_test(void *arena, td_detection *detections);
 
 #endif

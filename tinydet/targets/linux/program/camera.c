@@ -52,12 +52,12 @@ static int check_device(const td_camera *camera)
 {
     struct v4l2_capability facts = {0};
     if (request(camera, VIDIOC_QUERYCAP, &facts) < 0) {
-        return complain(camera, "is no camera", strerror(errno));
+        return complain(camera, "is not a camera", strerror(errno));
     }
     const uint32_t can =
         facts.capabilities & V4L2_CAP_DEVICE_CAPS ? facts.device_caps : facts.capabilities;
     if (!(can & V4L2_CAP_VIDEO_CAPTURE) || !(can & V4L2_CAP_STREAMING)) {
-        return complain(camera, "is no camera", "it cannot stream single-plane video");
+        return complain(camera, "is not a camera", "it cannot stream single-plane video");
     }
     return 0;
 }
@@ -113,19 +113,19 @@ static int start(td_camera *camera)
     struct v4l2_requestbuffers wish = {
         .count = MAX_BUFFERS, .type = V4L2_BUF_TYPE_VIDEO_CAPTURE, .memory = V4L2_MEMORY_MMAP};
     if (request(camera, VIDIOC_REQBUFS, &wish) < 0 || wish.count < 1) {
-        return complain(camera, "gives no buffers", strerror(errno));
+        return complain(camera, "provides no buffers", strerror(errno));
     }
     const uint32_t count = wish.count < MAX_BUFFERS ? wish.count : MAX_BUFFERS;
     for (uint32_t i = 0; i < count; i++) {
         struct v4l2_buffer buffer = {
             .index = i, .type = V4L2_BUF_TYPE_VIDEO_CAPTURE, .memory = V4L2_MEMORY_MMAP};
         if (request(camera, VIDIOC_QUERYBUF, &buffer) < 0) {
-            return complain(camera, "gives no buffers", strerror(errno));
+            return complain(camera, "provides no buffers", strerror(errno));
         }
         void *memory = mmap(NULL, buffer.length, PROT_READ | PROT_WRITE, MAP_SHARED, camera->file,
                             (off_t)buffer.m.offset);
         if (memory == MAP_FAILED || request(camera, VIDIOC_QBUF, &buffer) < 0) {
-            return complain(camera, "gives no buffers", strerror(errno));
+            return complain(camera, "provides no buffers", strerror(errno));
         }
         camera->buffers[i] = memory;
         camera->buffer_bytes[i] = buffer.length;
@@ -148,7 +148,7 @@ static int take_frame(const td_camera *camera, struct v4l2_buffer *newest)
         return 0;
     }
     if (status <= 0) {
-        return complain(camera, "gives no frames", status ? strerror(errno) : "waited 5 s");
+        return complain(camera, "delivers no frames", status ? strerror(errno) : "waited 5 s");
     }
     int taken = 0;
     for (;;) {
@@ -161,7 +161,7 @@ static int take_frame(const td_camera *camera, struct v4l2_buffer *newest)
             return complain(camera, "stopped", strerror(errno));
         }
         if (buffer.index >= (uint32_t)camera->num_buffers) {
-            return complain(camera, "stopped", "its driver names a buffer that is none");
+            return complain(camera, "stopped", "its driver returned an invalid buffer");
         }
         const size_t needed = (size_t)camera->image.row_step_bytes * (size_t)camera->image.height;
         const int whole = !(buffer.flags & V4L2_BUF_FLAG_ERROR) &&
@@ -191,7 +191,7 @@ static int report_frames(td_camera *camera, td_detector *detector, int64_t max_f
         camera->image.pixels = camera->buffers[buffer.index];
         const td_origin origin = {camera->device, frame, -1, -1};
         if (td_detector_report(detector, &camera->image, &origin) != 0) {
-            return complain(camera, "gives frames of a size that cannot be used", "choose --size");
+            return complain(camera, "delivers frames of an unusable size", "choose --size");
         }
         if (request(camera, VIDIOC_QBUF, &buffer) < 0) {
             return complain(camera, "stopped", strerror(errno));

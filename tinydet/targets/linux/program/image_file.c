@@ -20,7 +20,7 @@ static const char *const SUFFIXES[] = {".jpg", ".jpeg", ".png", ".bmp", ".ppm", 
 static const char *decode_fault(const char *reason)
 {
     if (reason == NULL || strcmp(reason, "unknown image type") == 0) {
-        return "is no JPEG, PNG, BMP or PNM image";
+        return "is not a JPEG, PNG, BMP or PNM image";
     }
     for (const char *c = reason; *c != '\0'; c++) {
         if (*c < ' ' || *c > '~') {
@@ -65,7 +65,7 @@ const char *td_read_file(const char *path, uint8_t **content, size_t *bytes)
     const char *fault = NULL;
     *content = NULL;
     if (fstat(fileno(file), &facts) != 0 || !S_ISREG(facts.st_mode)) {
-        fault = "is no file";
+        fault = "is not a file";
     } else if (facts.st_size <= 0) {
         fault = "is an empty file";
     } else if (facts.st_size > (off_t)MAX_FILE_BYTES) {
@@ -162,7 +162,7 @@ static int report_folder(td_detector *detector, const char *path, int with_check
     struct dirent **entries = NULL;
     const int count = scandir(path, &entries, is_image, by_name);
     if (count <= 0) {
-        td_report_error(path, count < 0 ? strerror(errno) : "holds no image file");
+        td_report_error(path, count < 0 ? strerror(errno) : "contains no image file");
         free(entries);
         return 1;
     }

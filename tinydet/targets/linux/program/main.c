@@ -105,7 +105,7 @@ static int work(td_detector *detector, const td_options *options, int count, cha
     if (options->stream) {
         failed = td_report_stream(detector, stdin, options->checksum);
         if (failed < 0) {
-            (void)fputs("standard input: is no stream of images, or broke off\n", stderr);
+            (void)fputs("standard input: is not a stream of images, or ended early\n", stderr);
             return STOPPED;
         }
     }
