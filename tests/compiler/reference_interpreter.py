@@ -122,7 +122,14 @@ def weighted_factors(graph, op):
     return [fixed_point(scale_in * w / scale_out) for w in weights.quantization.scale]
 
 
-def finish_weighted(graph, op, sums, bias):
+def rescale_once(values: np.ndarray, factors: list[tuple[int, int]]) -> np.ndarray:
+    """As ``rescale``, but rounded once, halves upwards; in Python's integers."""
+    multiplier, shift = (np.array(column, object) for column in zip(*factors, strict=True))
+    doubled = 2 * values.astype(object) * multiplier + 2 ** (31 - shift)
+    return (doubled // 2 ** (32 - shift)).astype(np.int64)
+
+
+def finish_weighted(graph, op, sums, bias, rescale=rescale):
     total = sums if bias is None else sums + bias.reshape(-1).astype(np.int64)
     output = graph.output(op)
     scaled = rescale(total, weighted_factors(graph, op)) + output.zero_point
@@ -149,7 +156,7 @@ def depthwise(graph, op, values, weights, bias=None):
 def fully_connected(graph, op, values, weights, bias=None):
     centred = values.astype(np.int64) - graph.required_input(op, 0).zero_point
     sums = centred.reshape(-1, weights.shape[1]) @ weights.T.astype(np.int64)
-    return finish_weighted(graph, op, sums, bias).reshape(graph.output(op).shape)
+    return finish_weighted(graph, op, sums, bias, rescale_once).reshape(graph.output(op).shape)
 
 
 def add(graph, op, a, b):

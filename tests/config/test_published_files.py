@@ -161,7 +161,7 @@ def test_benchmarking_needs_a_board_and_an_int8_model(tmp_path: Path) -> None:
         "user_config.yaml:1 benchmarking.board: is missing (expected: the name of a board). "
         "Add it: operation_mode benchmarking needs it.",
         "user_config.yaml:1 general.model_path: 'm.keras' (.keras) is not supported (supported: "
-        ".tflite). Give a model of this kind for operation_mode benchmarking.",
+        ".tflite, .lite). Give a model of this kind for operation_mode benchmarking.",
     ]
     mended = text.replace("m.keras", "m.tflite") + "benchmarking: {board: NUCLEO-H743ZI2}\n"
     assert load(tmp_path, mended + "operation_mode: benchmarking\n").config.benchmarks

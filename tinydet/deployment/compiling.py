@@ -4,7 +4,12 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tinydet.config.detector_spec import DetectorSpec, PostprocessSpec, PreprocessSpec
+from tinydet.config.detector_spec import (
+    TFLITE_SUFFIXES,
+    DetectorSpec,
+    PostprocessSpec,
+    PreprocessSpec,
+)
 from tinydet.config.files import write_text_atomically
 from tinydet.errors import DataError, ModelFileError, UnsupportedError, near_name
 from tinydet.pretrained import INT8, LISTED, NAMES, model_path
@@ -46,11 +51,11 @@ def int8_model(model: str | Path) -> Path:
             "Give an int8 .tflite file, the folder of a run, or a bundled detector "
             f"({LISTED}).{near_name(str(path), NAMES)}",
         )
-    if path.suffix.lower() != INT8:
+    if path.suffix.lower() not in TFLITE_SUFFIXES:
         raise UnsupportedError(
             str(path),
             f"compiling a model file with suffix {path.suffix!r}",
-            INT8,
+            ", ".join(TFLITE_SUFFIXES),
             "Quantize a float model first: tinydet quantize.",
         )
     if not path.is_file():

@@ -30,7 +30,13 @@ def rescaled(value, requant):
     return halves_away(high_product(value, multiplier), 2 ** max(-shift, 0))
 
 
-def outputs(sums, requants, offset, low, high):
+def rescaled_once(value, requant):
+    """value times the factor to the nearest integer, halves upwards."""
+    multiplier, shift = (int(v) for v in requant)
+    return wrapped((2 * int(value) * multiplier + 2 ** (31 - shift)) // 2 ** (32 - shift))
+
+
+def outputs(sums, requants, offset, low, high, rescaled=rescaled):
     """Sums [..., channels] rescaled by one factor per channel, moved and clamped."""
     flat = sums.reshape(-1, sums.shape[-1])
     values = [

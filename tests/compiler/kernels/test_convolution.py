@@ -198,6 +198,7 @@ def test_fully_connected(kernels, data):
         quantization["output_offset"],
         quantization["output_min"],
         quantization["output_max"],
+        oracle.rescaled_once,
     )
     np.testing.assert_array_equal(got, expected.astype(np.int8))
 

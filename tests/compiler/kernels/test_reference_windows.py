@@ -89,38 +89,39 @@ def test_convolutions(kernels, case, kind, out_scale):
 
 @pytest.mark.parametrize("per_channel", [False, True])
 def test_fully_connected(kernels, per_channel):
+    """So many outputs that rounding once or twice makes a difference."""
     rng = np.random.default_rng(2)
-    values = int8_values(rng, 3, 20).astype(np.int8)
-    weights = int8_values(rng, 7, 20).astype(np.int8)
-    scales = rng.uniform(0.001, 0.02, 7 if per_channel else 1).astype(np.float32)
-    bias = rng.integers(-5000, 5000, 7).astype(np.int32)
+    values = int8_values(rng, 100, 20).astype(np.int8)
+    weights = int8_values(rng, 70, 20).astype(np.int8)
+    scales = rng.uniform(0.001, 0.02, 70 if per_channel else 1).astype(np.float32)
+    bias = rng.integers(-5000, 5000, 70).astype(np.int32)
     in_scale, out_scale = np.float32(0.05), np.float32(0.07)
     content = build(
         "FULLY_CONNECTED",
         [
-            Operand((3, 20), float(in_scale), 5),
+            Operand((100, 20), float(in_scale), 5),
             constant(weights, tuple(map(float, scales))),
             constant(bias, tuple(float(in_scale * s) for s in scales)),
         ],
-        Operand((3, 7), float(out_scale), -20),
+        Operand((100, 70), float(out_scale), -20),
         fusedActivationFunction=ACTIVATIONS["RELU"],
     )
     params = {
         **clamp_fields("RELU", out_scale, -20),
         "input_count": 20,
-        "output_count": 7,
+        "output_count": 70,
         "input_offset": -5,
         "output_offset": -20,
         "weights": weights,
         "bias": bias,
-        "requant": requant_array(requant.convolution_multipliers(in_scale, scales, out_scale, 7)),
+        "requant": requant_array(requant.convolution_multipliers(in_scale, scales, out_scale, 70)),
     }
     got = kernels.run(
         "td_fully_connected_s8",
         ("td_fully_connected_params", params),
         [values],
-        ((3, 7), np.int8),
-        [(0, 3)],
+        ((100, 70), np.int8),
+        [(0, 40), (40, 100)],
     )
     np.testing.assert_array_equal(got, run_reference(content, values))
 

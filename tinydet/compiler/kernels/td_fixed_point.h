@@ -53,6 +53,13 @@ TD_INLINE int32_t td_rescale(int32_t value, td_requant requant) {
     return td_divide_by_power(td_high_product_by_positive(value, requant.multiplier), -requant.shift);
 }
 
+/* value times the real factor, rounded once, halves upwards, as the reference kernel of FULLY_CONNECTED does.
+ * requant.shift in [-31, 29]. */
+TD_INLINE int32_t td_rescale_once(int32_t value, td_requant requant) {
+    const int32_t exponent = 31 - requant.shift;
+    return (int32_t)(((int64_t)value * requant.multiplier + (INT64_C(1) << (exponent - 1))) >> exponent);
+}
+
 TD_INLINE int32_t td_clamp(int32_t value, int32_t low, int32_t high) {
     return value < low ? low : value > high ? high : value;
 }

@@ -12,7 +12,7 @@ void td_fully_connected_s8(const td_fully_connected_params *p, const int8_t *inp
             for (int32_t i = 0; i < p->input_count; i++) {
                 sum += (values[i] + p->input_offset) * *weights++;
             }
-            const int32_t value = td_rescale(sum, p->requant[o]) + p->output_offset;
+            const int32_t value = td_rescale_once(sum, p->requant[o]) + p->output_offset;
             results[o] = (int8_t)td_clamp(value, p->output_min, p->output_max);
         }
     }
