@@ -50,6 +50,7 @@ SPECIAL = {
 BOARD, LINUX = ("--board", "STM32H747I-DISCO"), ("--board", "STM32MP157F-DK2")
 HOST, PLANNED = ("--host", "me@box"), {"unlimited"}
 CASES = [
+    (["run", "--config", "user_config.yaml"], set()),
     (["train", "data"], set()),
     (["tune", "--config", "user_config.yaml"], set()),
     (["quantize", "m.keras", "--images", "data"], set()),

@@ -75,11 +75,11 @@ def joined(seed, **other):
     [
         ("scores", np.full((1, ROWS, 4), 37.0), "from 0 to 37 instead of 0 to 1"),
         ("scores", np.full((1, ROWS, 4), -0.1), "from -0.1 to 0 instead of 0 to 1"),
-        ("scores", np.full((1, ROWS, 4), np.nan), "no numbers"),
+        ("scores", np.full((1, ROWS, 4), np.nan), "not numbers"),
         ("scores", np.full((1, ROWS, 4), 0.1), "do not sum to 1"),  # sigmoid, no background
-        ("anchors", np.full((1, ROWS, 4), 0.5), "are no boxes"),
-        ("anchors", np.tile([0.5, 0.5, 0.2, 0.2], (1, ROWS, 1)), "are no boxes"),
-        ("anchors", np.tile([0, 0, 320, 320], (1, ROWS, 1)), "are no boxes"),
+        ("anchors", np.full((1, ROWS, 4), 0.5), "are not boxes"),
+        ("anchors", np.tile([0.5, 0.5, 0.2, 0.2], (1, ROWS, 1)), "are not boxes"),
+        ("anchors", np.tile([0, 0, 320, 320], (1, ROWS, 1)), "are not boxes"),
     ],
 )
 def test_the_columns_of_a_joined_output_prove_nothing(name, other, why):
@@ -90,7 +90,7 @@ def test_the_columns_of_a_joined_output_prove_nothing(name, other, why):
 
 def test_joined_anchors_that_depend_on_the_image_are_refused():
     anchors = outputs(3, 1)[2]
-    with pytest.raises(NoDetectorError, match="anchors depends on the image"):
+    with pytest.raises(NoDetectorError, match="anchors depend on the image"):
         find_roles(joined(1), joined(2, anchors=anchors + np.float32(0.01)))
 
 

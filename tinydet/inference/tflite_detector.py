@@ -52,7 +52,7 @@ def open_tflite(path: Path, *, num_threads: int = 1, engine: Engine = "litert") 
     if OPERATOR.encode() in content:
         from tinydet.inference.tflite_rewriting import cut_post_processing
 
-        TfliteNetwork(content, path)  # LiteRT checks the file before Python walks through it
+        # Before LiteRT sees it: damaged options of the operator end the whole program there.
         content, post_processing = cut_post_processing(content, path)
     network = _network(content, path, num_threads, engine)
     if not network.takes_images:

@@ -13,6 +13,7 @@ from tinydet.errors import ModelFileError, UnsupportedError, first_line
 from tinydet.inference.detector import Engine
 from tinydet.native_log import captured_native_log
 from tinydet.tensor_code import AnyArray, TensorCode
+from tinydet.tflite_format import MalformedError, check_structure
 
 TYPES = (np.float32, np.int8, np.uint8)
 IDENTIFIER = slice(4, 8)
@@ -43,9 +44,17 @@ class TfliteNetwork:
         self._num_threads, self._engine = num_threads, engine
         self._of_thread = threading.local()
         interpreter = self._interpreter()
-        self._inputs = interpreter.get_input_details()
+        try:
+            self._inputs, outputs = (
+                interpreter.get_input_details(),
+                interpreter.get_output_details(),
+            )
+        except UnicodeDecodeError:
+            raise ModelFileError(
+                path, "is damaged (the name of a tensor is no text)", "Copy or convert it again."
+            ) from None
         self._input_codes = [_code(details, path, is_input=True) for details in self._inputs]
-        self._output_codes = [_code(d, path) for d in interpreter.get_output_details()]
+        self._output_codes = [_code(d, path) for d in outputs]
 
     @property
     def input_shapes(self) -> list[tuple[int, ...]]:
@@ -141,6 +150,12 @@ def read_content(path: Path) -> bytes:
             "is not a .tflite file (the identifier TFL3 is not at byte 4)",
             "Give a file that the TFLite converter or tinydet quantize wrote.",
         )
+    try:
+        check_structure(content)
+    except MalformedError as error:
+        raise ModelFileError(
+            path, f"is damaged ({error})", "Copy or convert the file again."
+        ) from None
     return content
 
 

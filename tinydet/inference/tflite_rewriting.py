@@ -70,7 +70,7 @@ def fold_constants(content: bytes, path: Path) -> bytes:
     """
     model = _parsed(content, path)
     graph = only_graph(model, path)
-    folded, known = [], {i for i, t in enumerate(graph.tensors) if constant(model, t) is not None}
+    folded, known = [], {i for i, t in enumerate(graph.tensors) if _is_constant(model, t)}
     for operator in graph.operators:
         read = [int(i) for i in operator.inputs if i >= 0]
         if operator_name(model, operator) == "SHAPE" or (read and known.issuperset(read)):
@@ -100,6 +100,11 @@ def _packed(model: Any, graph: Any) -> bytes:
     return pack_model(model)
 
 
+def _is_constant(model: Any, tensor: Any) -> bool:
+    data = model.buffers[tensor.buffer].data
+    return data is not None and len(data) > 0
+
+
 def _parsed(content: bytes, path: Path) -> Any:
     try:
         return parse_model(content)
@@ -116,7 +121,12 @@ def _custom_name(model: Any, operator: Any) -> str | None:
 
 def _described(model: Any, graph: Any, operator: Any, path: Path) -> PostProcessing:
     options = _options(operator, path)
-    anchors = _real_values(model, graph.tensors[operator.inputs[2]])
+    try:
+        anchors = _real_values(model, graph.tensors[operator.inputs[2]])
+    except ValueError:
+        raise ModelFileError(
+            path, "is damaged (its anchors do not have the size stated)", REMEDY
+        ) from None
     if anchors is None or anchors.ndim != 2 or anchors.shape[1] != len(SCALES):
         raise UnsupportedError(
             str(path),

@@ -23,8 +23,8 @@ from tinydet.compiler.ir import (
     StridedSliceOptions,
     Tensor,
 )
-from tinydet.compiler.tflite_reader import schema
-from tinydet.compiler.tflite_reader.flatbuffer import MalformedError, Table
+from tinydet.tflite_format import schema
+from tinydet.tflite_format.flatbuffer import MalformedError, Table
 
 MAX_ARGUMENT_VALUES = 16  # paddings of eight dimensions
 _ACTIVATIONS: dict[str, Activation] = {

@@ -17,10 +17,10 @@ from tinydet.compiler.ir import (
     without_unused_tensors,
 )
 from tinydet.compiler.ir.verify import tensor_problems
-from tinydet.compiler.tflite_reader import schema
-from tinydet.compiler.tflite_reader.flatbuffer import MalformedError, Table, root_table
 from tinydet.compiler.tflite_reader.options import KINDS, OperatorContent, UnreadableOptionError
 from tinydet.errors import CompilerError, ModelFileError, UnsupportedOpsError
+from tinydet.tflite_format import schema
+from tinydet.tflite_format.flatbuffer import MalformedError, Table, root_table
 
 MAX_INPUTS = 1024  # of one operator; CONCATENATION has the most
 MAX_CHANNELS = 2**16  # scales of one tensor

@@ -1,0 +1,84 @@
+"""A damaged file is refused before LiteRT, which it would end, sees it."""
+
+from contextlib import suppress
+
+import flatbuffers
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.inference.conftest import TinyDetector
+from tinydet.errors import ModelFileError
+from tinydet.inference import read_facts
+from tinydet.pretrained import pretrained_model
+from tinydet.tflite_format import MalformedError, check_structure
+
+
+def damaged(content, change):
+    """The content with a change to the model that it holds."""
+    model = schema.ModelT.InitFromPackedBuf(content)
+    change(model, model.subgraphs[0])
+    builder = flatbuffers.Builder(1 << 20)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def set_code(_, graph):
+    graph.operators[0].opcodeIndex = 58888
+
+
+def set_input(_, graph):
+    graph.operators[0].inputs = np.array([999], np.int32)
+
+
+def set_output(_, graph):
+    graph.outputs = np.array([-1], np.int32)
+
+
+def set_buffer(_, graph):
+    graph.tensors[0].buffer = 4000
+
+
+def shorten(model, _):
+    longest = max(model.buffers, key=lambda buffer: 0 if buffer.data is None else len(buffer.data))
+    longest.data = longest.data[:-4]
+
+
+def set_shape(_, graph):
+    graph.tensors[0].shape = np.array([2**30, 2**30], np.int32)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (set_code, "operator code 58888 of"),
+        (set_input, "tensor 999 of"),
+        (set_output, "tensor -1 of"),
+        (set_buffer, "buffer 4000 of"),
+        (shorten, "for a tensor that needs"),
+        (set_shape, "elements"),
+    ],
+)
+def test_what_refers_to_nothing_is_refused(tmp_path, change, said):
+    path = TinyDetector().save(tmp_path / "tiny.tflite")
+    check_structure(path.read_bytes())
+    path.write_bytes(damaged(path.read_bytes(), change))
+    with pytest.raises(ModelFileError, match=f"is damaged .*{said}"):
+        read_facts(path)
+
+
+def test_a_sound_file_passes():
+    check_structure(pretrained_model("person_192").read_bytes())
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 2**32 - 1))
+def test_any_bytes_are_judged_without_another_error(tmp_path, seed):
+    content = bytearray(TinyDetector().save(tmp_path / "tiny.tflite").read_bytes())
+    rng = np.random.default_rng(seed)
+    for place in rng.integers(-3000, 3000, 4):
+        content[place] = rng.integers(0, 256)
+    with suppress(MalformedError):
+        check_structure(bytes(content))
