@@ -85,17 +85,18 @@ def _external(rows: list[Row], table: Table) -> str:
         return ""
     heads = ["board", "model", "ms, internal flash", "ms, external flash", "ratio", "goal"]
     note = (
-        "\nBytes of weights: those that the data cache misses, with repeats. The caches do the same"
-        " in both rows, so that the cycles between them tell the number of lines; the goal is 6 MB.\n"
+        "\nWeights from flash: bytes of the lines that the data cache misses, with repeats (goal:"
+        " 6 MB). The caches do the same in both rows, so the cycles between them tell the lines.\n"
     )
     title = "\n### Weights in external flash\n\n"
     return title + table([*heads, "weights from flash"], lines) + note
 
 
 def _missed_bytes(external: Row, internal: Row) -> float:
-    """Bytes of the lines that cost the wait of the external flash in place of the internal one's."""
+    """Bytes of the lines that wait for the external flash in place of the internal one."""
     timing = board_timing(find_board(external["board"]))
-    waits = [timing.waits[row["places"]["weights"]]["data_wait"] for row in (external, internal)]
+    places = (row["places"]["weights"] for row in (external, internal))
+    slow, fast = (float(timing.waits[place]["data_wait"]) for place in places)
     cache = next(cache for cache in timing.caches if cache.name == "D")
-    cycles = external["memory_cycles"] - internal["memory_cycles"]
-    return cycles / (waits[0] - waits[1]) * cache.line_bytes
+    cycles = int(external["memory_cycles"]) - int(internal["memory_cycles"])
+    return cycles / (slow - fast) * cache.line_bytes
