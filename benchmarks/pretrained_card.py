@@ -114,8 +114,9 @@ def _accuracy(own: dict[str, Any]) -> str:
         "Percent; all-point interpolation, NMS IoU 0.5, score threshold 0.001.\n\n"
         + markdown.table(["", *AP], rows, [False, *[True] * len(AP)])
         + "\nThese images also come from COCO val2017 and were used to choose the recipe, not the "
-        "epoch: the weights are those of the last one. None of the figures is an AP on COCO val. The published file, the model zoo's "
-        "for the same network and input size, was trained on all of COCO train.\n\n"
+        "epoch: the weights are those of the last one. None of the figures is an AP on COCO val. "
+        "The published file, the model zoo's for the same network and input size, was trained on "
+        "all of COCO train.\n\n"
         f"At its default score threshold, {int8['score_of_best_f1']:g} (the best F1 on these "
         f"images at IoU 0.4), the int8 file finds {_percent(int8['recall'])} % of the people, and "
         f"{_percent(int8['precision'])} % of its boxes are people.\n"
