@@ -79,7 +79,7 @@ def earlier_figures() -> dict[str, Any]:
 def make(name: str, runs: list[Path], data: Path) -> dict[str, Any]:
     """Write the files of one detector and measure them."""
     run = runs[-1]
-    trained = run / "saved_models" / "best_model.keras"
+    trained = run / "saved_models" / "last_model.keras"  # no epoch is chosen by the images
     quantized = run / "quantized_models" / "quantized_model.tflite"
     spec = without_paths(load_detector_spec(quantized.with_name(DETECTOR_FILE)))
     if spec.input_size != (INPUT_SIDES_PX[name],) * 2:
