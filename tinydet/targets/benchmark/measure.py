@@ -37,11 +37,6 @@ class StepCount:
     macs: int = 0
     weights_bytes: int = 0
 
-    @property
-    def num_calls(self) -> int:
-        """Kernel calls."""
-        return sum(self.kernels.values())
-
 
 @dataclass(frozen=True)
 class Benchmark:
