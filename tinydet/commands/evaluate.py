@@ -11,7 +11,6 @@ from tinydet.commands.data import SPLITS
 from tinydet.commands.init import DATA_HELP
 from tinydet.commands.options import Command, Option, output_option
 from tinydet.commands.predict import CLASSES
-from tinydet.config.detector_spec import TFLITE_SUFFIXES
 from tinydet.errors import OptionError, UnsupportedError
 from tinydet.pretrained import LISTED
 from tinydet.pretrained import model_path as path_of
@@ -192,6 +191,7 @@ def _detector(
     labelled: "tuple[Dataset | str | Path, str | None]",
 ) -> "tuple[Detector, str | Path]":
     """The detector and the path that it is known by."""
+    from tinydet.config.detector_spec import TFLITE_SUFFIXES
     from tinydet.inference import load_detector
     from tinydet.pipeline.detector_of import is_described, spec_for
 
