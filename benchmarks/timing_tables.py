@@ -32,7 +32,8 @@ def timing_tables(figures: dict[str, Any], table: Table) -> str:
         " derived from manuals. One inference with warm caches, without boxes; empty caches add"
         " less than 0.1 %. Random: random weights in the published layout, alpha 0.35, all"
         " channels kept. Weights loaded: by the processor, with repeats, from a cache or not."
-        " Vendor's card: measured with STM32Cube.AI on this board, the same layout.\n"
+        " Goal: what this project set itself. Vendor's card: measured with STM32Cube.AI on this"
+        " board, the same layout.\n"
     )
     return "## Estimated time on boards\n\n" + table(heads, lines) + note + _external(rows, table)
 
