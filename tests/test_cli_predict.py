@@ -10,7 +10,6 @@ from PIL import Image
 
 from tests.command_line import tinydet
 from tinydet.commands import predict as command
-from tinydet.config.detector_spec import KERAS_SUFFIXES, OTHER_MODEL_SUFFIXES, TFLITE_SUFFIXES
 from tinydet.deployment.compiling import int8_model
 from tinydet.pretrained import DEFAULT, INT8, model_path, pretrained_model
 
@@ -138,11 +137,6 @@ def test_mistakes_are_one_line(capsys, words, complaint):
 def test_every_command_takes_the_names():
     assert model_path("person_192") == pretrained_model("person_192", INT8)
     assert int8_model("person_192") == pretrained_model("person_192", INT8)
-
-
-def test_the_suffixes_of_models_are_those_that_can_be_loaded():
-    assert set(command.MODEL_SUFFIXES) == {*KERAS_SUFFIXES, *TFLITE_SUFFIXES}
-    assert command.OTHER_MODEL_SUFFIXES == OTHER_MODEL_SUFFIXES
 
 
 @pytest.mark.usefixtures("photos")

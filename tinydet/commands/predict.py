@@ -16,10 +16,6 @@ if TYPE_CHECKING:
     from tinydet.inference import Detector
     from tinydet.prediction import Prediction, Source
 
-# Repeated here so that the words are told apart without loading a stage; a test compares the two.
-MODEL_SUFFIXES = (".keras", ".h5", ".hdf5", ".tflite", ".lite")
-# Read by other tools only; a word that ends so is a model all the same, and refused as one.
-OTHER_MODEL_SUFFIXES = (".onnx", ".pt", ".pth", ".espdl", ".pb", ".mlmodel", ".engine")
 CLASSES = Option(
     "--classes",
     "class names of a model without detector.json, separated by commas",
@@ -213,7 +209,10 @@ def is_model(text: str) -> bool:
     >>> is_model("mine.LITE"), is_model("person"), is_model("photo.jpg")
     (True, True, False)
     """
-    suffixes = MODEL_SUFFIXES + OTHER_MODEL_SUFFIXES
+    from tinydet.config.detector_spec import KERAS_SUFFIXES, OTHER_MODEL_SUFFIXES, TFLITE_SUFFIXES
+
+    # A word that ends as a model of another tool does is a model too, and refused as one.
+    suffixes = KERAS_SUFFIXES + TFLITE_SUFFIXES + OTHER_MODEL_SUFFIXES
     return text.lower().endswith(suffixes) or model_path(text) != Path(text)
 
 

@@ -173,7 +173,7 @@ def _read_part(place: VocPart, boxes: NamedBoxes) -> list[Path]:
     images = _by_stem(files, place.images)
     _count_shared(files, images, place, boxes)
     labels = _by_stem(sorted(_xml_files(place.labels)), place.labels)
-    _adopt_by_filename(labels, images)
+    _match_by_filename(labels, images)
     chosen = _listed(place, images, boxes) if place.lists else list(images)
     for stem in track(chosen, "reading labels") if len(chosen) > LONG else chosen:
         if stem in labels:
@@ -194,7 +194,7 @@ def _count_shared(
             boxes.findings.add("unlisted_images", path)
 
 
-def _adopt_by_filename(labels: dict[str, Path], images: dict[str, Path]) -> None:
+def _match_by_filename(labels: dict[str, Path], images: dict[str, Path]) -> None:
     """An xml whose name is not the image's is that of the image in its ``filename``."""
     by_name = {path.name: stem for stem, path in images.items() if stem not in labels}
     for stem in sorted(labels.keys() - images.keys()) if by_name else ():
