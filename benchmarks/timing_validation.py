@@ -25,9 +25,10 @@ from record import write_result
 from timing_firmware import FirmwareBoard
 
 from tinydet.targets.boards import find_board
+from tinydet.targets.emulator import build_hook
 from tinydet.targets.timing.board_memories import board_timing, memories
 from tinydet.targets.timing.cost import CostModel
-from tinydet.targets.timing.recorder import FRACTION, Recorder, build_recorder
+from tinydet.targets.timing.recorder import FRACTION, RECORDER, Recorder
 
 FLASH = (0x0800_0000, 0x0840_0000)
 
@@ -89,7 +90,7 @@ def estimated(program: dict[str, Any], folder: Path) -> Cycles:
     places = {FLASH: "flash"} | {(b, e): name for b, e, name in program["places"]}
     cost = CostModel(program["core"], memories(timing, places), device.read)
     recorder = Recorder(
-        device.engine, build_recorder(folder.resolve()), cost.memories,
+        device.engine, build_hook(RECORDER, folder.resolve()), cost.memories,
         cost.pipeline.unaligned_cycles,
     )  # fmt: skip
     device.infer(2)

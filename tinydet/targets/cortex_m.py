@@ -18,13 +18,14 @@ from tinydet.targets.base import (
 )
 from tinydet.targets.elf import Image, read_image
 from tinydet.targets.emulator import (
+    BLOCK_COUNTER,
     FLASH_BEGIN,
     FLASH_BYTES,
     RAM_BEGIN,
     RAM_BYTES,
     Call,
     Machine,
-    build_block_counter,
+    build_hook,
 )
 from tinydet.targets.linker_script import MemoryMap, MemoryRegion, linker_script
 from tinydet.targets.toolchain import (
@@ -105,7 +106,7 @@ class CortexMProgram:
         self._name = detector.name
         self._arena = image.symbols["td_arena"].address
         self._found = image.symbols["td_detections"].address
-        self._hook = build_block_counter(folder.resolve())
+        self._hook = build_hook(BLOCK_COUNTER, folder.resolve())
         self._of_thread = threading.local()
 
     def run(self, image_u8: ImageArray) -> RawOutputs:

@@ -29,6 +29,7 @@ RETURN_SYMBOL = "td_halt"  # where called functions return to: the emulator stop
 TRACE_FUNCTION = "td_trace"  # firmware.c has it in builds with -DTD_TRACE
 MAX_PIECES = 1 << 16
 MAX_TEXT = 4096
+BLOCK_COUNTER = "block_counter"  # the hook in C that counts instructions
 
 
 class BlockCounter(ctypes.Structure):
@@ -92,11 +93,19 @@ class Call:
     pieces: tuple[Piece, ...]
 
 
-def build_block_counter(folder: Path) -> Path:
-    """Compile the counting hook for this machine; returns the shared library."""
-    library = folder / "block_counter.so"
+def build_hook(name: str, folder: Path) -> Path:
+    """Compile a hook on the emulator for this machine.
+
+    Args:
+        name: ``BLOCK_COUNTER``, or another C file of ``targets/firmware``, without suffix.
+        folder: Gets the library.
+
+    Returns:
+        The shared library.
+    """
+    library = folder / f"{name}.so"
     toolchain = Toolchain("zig cc", zig_cc(), ("-O2", "-fPIC"), shared_library_flags())
-    return toolchain.build([FIRMWARE / "block_counter.c"], library, [])
+    return toolchain.build([FIRMWARE / f"{name}.c"], library, [])
 
 
 class Machine:
@@ -105,7 +114,7 @@ class Machine:
     Args:
         image: The linked program.
         core: ``cortex-m4``, ``cortex-m7`` or ``cortex-m33``.
-        block_counter: Library of ``build_block_counter``.
+        block_counter: Library of the hook ``BLOCK_COUNTER``.
 
     Raises:
         MissingToolError: unicorn is not installed.

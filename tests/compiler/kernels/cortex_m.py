@@ -19,7 +19,7 @@ from tests.compiler.kernels.native import (
 )
 from tinydet.targets.cortex_m import MEMORY
 from tinydet.targets.elf import read_image
-from tinydet.targets.emulator import Machine, build_block_counter
+from tinydet.targets.emulator import BLOCK_COUNTER, Machine, build_hook
 from tinydet.targets.linker_script import linker_script
 from tinydet.targets.toolchain import CORES, FIRMWARE, cortex_m_toolchain
 
@@ -61,7 +61,7 @@ class EmulatedKernels:
 
     def __init__(self, image, core, folder):
         self._image = read_image(image)
-        self._machine = Machine(self._image, core, build_block_counter(folder))
+        self._machine = Machine(self._image, core, build_hook(BLOCK_COUNTER, folder))
         for slot in range(NUM_SLOTS):
             self._machine._uc.mem_map(SLOTS_BEGIN + 2 * slot * SLOT_BYTES, SLOT_BYTES)
         self._structures = structures(pointer=ctypes.c_uint32)

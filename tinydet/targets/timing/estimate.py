@@ -16,11 +16,12 @@ from tinydet.targets.emulator import (
     RAM_BEGIN,
     RAM_BYTES,
     Piece,
+    build_hook,
 )
 from tinydet.targets.footprint import WEIGHTS
 from tinydet.targets.timing.board_memories import FLASH, board_timing, memories
 from tinydet.targets.timing.cost import CostModel
-from tinydet.targets.timing.recorder import FRACTION, Recorder, Totals, build_recorder
+from tinydet.targets.timing.recorder import FRACTION, RECORDER, Recorder, Totals
 from tinydet.targets.timing.validation import MODEL_ERROR, ModelError
 
 
@@ -183,7 +184,7 @@ def _run(
     machine = program.machine()
     recorder = Recorder(
         machine.engine,
-        build_recorder(folder.resolve()),
+        build_hook(RECORDER, folder.resolve()),
         cost.memories,
         cost.pipeline.unaligned_cycles,
         num_groups=MAX_PIECES,

@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from tinydet.targets.timing.addresses import Access
 from tinydet.targets.timing.memory import Memories
-from tinydet.targets.toolchain import FIRMWARE, Toolchain, shared_library_flags, zig_cc
 
+RECORDER = "timing_recorder"  # the hook in C
 FRACTION = 16  # costs are counted in sixteenths of a cycle
 NONE = 0xFFFFFFFF
 MAX_BLOCKS, MAX_TRANSITIONS = 1 << 15, 1 << 16  # powers of two
@@ -76,19 +76,12 @@ class Totals:
     misses: dict[str, tuple[int, int]]
 
 
-def build_recorder(folder: Path) -> Path:
-    """Compile the recording hook for this machine; returns the shared library."""
-    library = folder / "timing_recorder.so"
-    toolchain = Toolchain("zig cc", zig_cc(), ("-O2", "-fPIC"), shared_library_flags())
-    return toolchain.build([FIRMWARE / "timing_recorder.c"], library, [])
-
-
 class Recorder:
     """Hooks on an emulator.
 
     Args:
         uc: The emulator.
-        library: Of ``build_recorder``.
+        library: Of the hook ``RECORDER``.
         memories: What the processor sees.
         unaligned_cycles: Longer that an access takes across its own size.
         num_groups: How many pieces of the program to tell apart.
