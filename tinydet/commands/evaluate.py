@@ -168,13 +168,16 @@ def _path(detector: "Detector | str | Path") -> Path:
 
 
 def labels_of(first: "Detector | str | Path", second: "Detector | str | Path") -> tuple[str, str]:
-    """What two models are called: their names, with the folders where the names are the same.
+    """What two models are called: their names, with as many folders as tell them apart.
 
     >>> labels_of("a/model.tflite", "b/model.tflite"), labels_of("one.keras", "two.tflite")
     (('a/model.tflite', 'b/model.tflite'), ('one.keras', 'two.tflite'))
     """
     one, two = _path(first), _path(second)
-    return (one.name, two.name) if one.name != two.name else (str(one), str(two))
+    depth = 1
+    while one.parts[-depth:] == two.parts[-depth:] and depth < max(len(one.parts), len(two.parts)):
+        depth += 1
+    return "/".join(one.parts[-depth:]), "/".join(two.parts[-depth:])
 
 
 def _check_ious(iou_thresholds: Sequence[float]) -> None:
