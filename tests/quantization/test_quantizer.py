@@ -162,7 +162,7 @@ def test_broken_contracts_are_named(tmp_path, save_float_model, calibration_imag
     def dynamic(_model, graph):
         graph.tensors[graph.inputs[0]].shapeSignature = np.array([-1, 64, 96, 3], np.int32)
 
-    assert "anchors in it are not those" in complaint(moved_anchor)
+    assert "its anchors are not those" in complaint(moved_anchor)
     assert "zero point 3, which is not the rescaling" in complaint(other_zero_point)
     assert "is FLOAT32, not int8" in complaint(float_inside)
     assert "is dynamic" in complaint(dynamic)

@@ -143,7 +143,7 @@ def test_going_on_needs_the_same_settings(model, path):
     assert start_or_resume(path, "other").epochs_done == 0
     save_weights(model, path, STATE)
     assert start_or_resume(path, "ab12").epochs_done == 2
-    with pytest.raises(ModelFileError, match="other settings"):
+    with pytest.raises(ModelFileError, match="different settings"):
         start_or_resume(path, "other")
 
 

@@ -193,7 +193,7 @@ def test_a_finished_run_finishes_again_at_once(run, build_small, tmp_path, unbro
 
 
 def test_another_configuration_does_not_go_on(run, finished):
-    with pytest.raises(ModelFileError, match="other settings"):
+    with pytest.raises(ModelFileError, match="different settings"):
         run(finished, options=dataclasses.replace(OPTIONS, epochs=9))
 
 

@@ -65,7 +65,7 @@ def config(workers, index, **others):
 @pytest.mark.parametrize(
     ("environment", "told"),
     [
-        ({"TF_CONFIG": "{"}, "Correct it, as"),
+        ({"TF_CONFIG": "{"}, "Correct it, for example"),
         ({"TF_CONFIG": '{"task": {"index": 0}}'}, "a task"),
         ({"TF_CONFIG": config(["a:1", "a:1"], 0)}, "distinct"),
         ({"TF_CONFIG": config(["a", "b:1"], 0)}, "host:port"),

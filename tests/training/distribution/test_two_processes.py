@@ -24,7 +24,8 @@ from pathlib import Path
 import keras
 from tinydet.errors import TinydetError
 from tinydet.training import loop, seed_everything, train
-from tinydet.training.distribution import find_cluster, join, told_of_lost_processes
+from tinydet.training.distribution import join, told_of_lost_processes
+from tinydet.training.distribution.cluster import find_cluster
 cluster = find_cluster(os.environ)
 group = join(cluster)
 arguments = pickle.loads(open(sys.argv[1], "rb").read())
@@ -78,24 +79,27 @@ def arguments(make_samples, spec):
     }
 
 
+SHARED = {}  # what both tests start from, and what they compare with
+
+
 @pytest.fixture
-def first_model(tmp_path, build_small):
-    build_small(5, dropout=0.0).save(tmp_path / "start.keras")
-    return tmp_path / "start.keras"
-
-
-ALONE = {}  # what both tests compare with
+def first_model(tmp_path_factory, build_small):
+    """One file for both tests: Keras names the layers of a second model otherwise."""
+    if "start" not in SHARED:
+        SHARED["start"] = tmp_path_factory.mktemp("start") / "start.keras"
+        build_small(5, dropout=0.0).save(SHARED["start"])
+    return SHARED["start"]
 
 
 @pytest.fixture
 def alone(arguments, first_model, tmp_path_factory):
     """Folder of the run of one process, this one, with the whole batch."""
-    if not ALONE:
+    if "alone" not in SHARED:
         folder = tmp_path_factory.mktemp("alone")
         seed_everything(5)
         train(keras.models.load_model(first_model), **arguments, run_folder=folder)
-        ALONE["folder"] = folder
-    return ALONE["folder"]
+        SHARED["alone"] = folder
+    return SHARED["alone"]
 
 
 @pytest.fixture
