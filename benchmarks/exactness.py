@@ -28,7 +28,8 @@ from tinydet.config.detector_spec import (
     PreprocessSpec,
     load_detector_spec,
 )
-from tinydet.data.images import list_images, read_image
+from tinydet.data.image_files import list_images
+from tinydet.data.images import read_image
 from tinydet.data.preprocess import preprocess
 from tinydet.deployment.compiling import compiled_detector
 from tinydet.inference import load_detector

@@ -26,7 +26,8 @@ from tests.targets.web.chromium import BROWSER, Chromium
 from tinydet.boxes import Detections
 from tinydet.compiler import CompileOptions, compile_detector
 from tinydet.config.detector_spec import DETECTOR_FILE, DetectorSpec, load_detector_spec
-from tinydet.data.images import list_images, read_image
+from tinydet.data.image_files import list_images
+from tinydet.data.images import read_image
 from tinydet.data.preprocess import preprocess
 from tinydet.inference import detect, load_detector
 from tinydet.targets import CortexMTarget, HostTarget
