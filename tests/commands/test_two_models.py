@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from tests.compiler.small_detector import small_detector
 from tests.prediction.test_predict import BOX, BrightDetector, lamp_image, save
 from tinydet.commands.evaluate import evaluate
 from tinydet.data.dataset import load_dataset
@@ -53,3 +54,22 @@ def test_a_model_and_itself_cannot_be_told_apart(lamps, tmp_path):
     assert folders == ["other", "out"]
     draws = [np.array(each.ap["0.40"].draws) for each in (result, result.other)]
     assert (draws[0] == draws[1]).all()
+
+
+def test_the_c_of_two_models_lies_apart(monkeypatch, lamps, tmp_path):
+    """A second library in the place of the first could be taken for it."""
+    folders = []
+
+    def build(*what):
+        folders.append(what[-1])
+        return BrightDetector()
+
+    monkeypatch.setattr("tinydet.deployment.compiling.compiled_detector", build)
+    monkeypatch.setattr("tinydet.pipeline.detector_of.spec_for", lambda *_: BrightDetector.spec)
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / f"{name}.tflite").write_bytes(small_detector())
+        BrightDetector.spec.save(tmp_path / name / "detector.json")
+    models = [tmp_path / name / f"{name}.tflite" for name in ("one", "two")]
+    evaluate(models[0], lamps, other=models[1], engine="c", output=tmp_path / "out")
+    assert len(set(folders)) == 2

@@ -89,7 +89,7 @@ def evaluate(
         other: A second model, evaluated in the same way and compared with the first.
         output: Folder for ``evaluation/<model stem>/`` and ``report.html``, and for two models also
             ``comparison.json`` and ``comparison.png``; None writes nothing. If the second model has
-            the name of the first, its files go to ``other/``.
+            the name of the first, or is compiled, its files go to ``other/``.
         split: ``train``, ``val`` or ``test`` of a data set given by path; None uses ``val``, or
             everything if there are no parts.
         class_names: For a model file without ``detector.json``: class names in the order of its
@@ -158,7 +158,9 @@ def _second(
     other: "Detector | str | Path", first: str | Path, folder: Path | None, **same: Any
 ) -> "EvaluateResult":
     """The second model, evaluated as the first was; its files stay apart from the first's."""
-    if folder is not None and _path(other).stem == Path(first).stem:
+    if folder is not None and (
+        _path(other).stem == Path(first).stem or same["engine"] in C_ENGINES
+    ):
         folder = folder / "other"
     return evaluate(other, output=folder, **same)
 
