@@ -147,7 +147,6 @@ class Machine:
 
     def _add_counter(self, library: Path) -> None:
         """Hand the C hook to the emulator: a Python one costs 0.4 us a block."""
-        unicorn: Any = importlib.import_module("unicorn")
         uclib: Any = importlib.import_module("unicorn.unicorn_py3.unicorn").uclib
         self._known = np.zeros((2, FLASH_BYTES // 2), np.uint32)
         self._pieces = np.zeros(MAX_PIECES, PIECE)
@@ -163,18 +162,9 @@ class Machine:
             argument_register=self._registers.UC_ARM_REG_R0,
         )
         self._hook_library = ctypes.CDLL(str(library))
-        self._hook_handle = ctypes.c_size_t()
-        status = uclib.uc_hook_add(
-            self._uc._uch,
-            ctypes.byref(self._hook_handle),
-            unicorn.UC_HOOK_BLOCK,
-            ctypes.cast(self._hook_library.td_count_block, ctypes.c_void_p),
-            ctypes.cast(ctypes.byref(self._counter), ctypes.c_void_p),
-            ctypes.c_uint64(1),  # begin above end: everywhere
-            ctypes.c_uint64(0),
+        self._hook_handle = add_block_hook(
+            self._uc, self._hook_library.td_count_block, self._counter
         )
-        if status:
-            raise RuntimeError(f"uc_hook_add failed with status {status}")
 
     def _boot(self) -> None:
         """Start as the core does: stack pointer and first instruction from the vectors."""
@@ -284,3 +274,34 @@ class Machine:
 
 def _constant_name(core: str) -> str:
     return core.upper().replace("-", "_")
+
+
+def add_block_hook(uc: Any, function: Any, state: ctypes.Structure) -> ctypes.c_size_t:
+    """Let an emulator call a C function before each block of code.
+
+    Args:
+        uc: The emulator, of unicorn.
+        function: Of a loaded library; it must stay loaded as long as the hook is there.
+        state: What the function is given; must live as long.
+
+    Returns:
+        The handle, to remove the hook with.
+
+    Raises:
+        RuntimeError: The emulator does not take it.
+    """
+    unicorn: Any = importlib.import_module("unicorn")
+    uclib: Any = importlib.import_module("unicorn.unicorn_py3.unicorn").uclib
+    handle = ctypes.c_size_t()
+    status = uclib.uc_hook_add(
+        uc._uch,
+        ctypes.byref(handle),
+        unicorn.UC_HOOK_BLOCK,
+        ctypes.cast(function, ctypes.c_void_p),
+        ctypes.cast(ctypes.byref(state), ctypes.c_void_p),
+        ctypes.c_uint64(1),  # begin above end: everywhere
+        ctypes.c_uint64(0),
+    )
+    if status:
+        raise RuntimeError(f"uc_hook_add failed with status {status}")
+    return handle

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tinydet.targets.emulator import add_block_hook
 from tinydet.targets.timing.addresses import Access
 from tinydet.targets.timing.memory import Memories
 
@@ -142,22 +143,10 @@ class Recorder:
         self._uc.ctl_flush_tb()
 
     def _attach(self, uc: Any, library: Path) -> None:
-        unicorn: Any = importlib.import_module("unicorn")
         uclib: Any = importlib.import_module("unicorn.unicorn_py3.unicorn").uclib
         self._state.read_register = ctypes.cast(uclib.uc_reg_read, ctypes.c_void_p).value
         self._library = ctypes.CDLL(str(library))
-        self._handle = ctypes.c_size_t()
-        status = uclib.uc_hook_add(
-            uc._uch,
-            ctypes.byref(self._handle),
-            unicorn.UC_HOOK_BLOCK,
-            ctypes.cast(self._library.td_time_block, ctypes.c_void_p),
-            ctypes.cast(ctypes.byref(self._state), ctypes.c_void_p),
-            ctypes.c_uint64(1),  # begin above end: everywhere
-            ctypes.c_uint64(0),
-        )
-        if status:
-            raise RuntimeError(f"uc_hook_add failed with status {status}")
+        self._handle = add_block_hook(uc, self._library.td_time_block, self._state)
         uc.ctl_flush_tb()  # code that was translated before would not call the hook
 
     def reset(self, *, empty_caches: bool = False) -> None:
