@@ -70,3 +70,14 @@ def test_unreadable_images_are_told_and_left_out(photos):
 def test_a_folder_without_images_is_an_error(tmp_path):
     with pytest.raises(DataError):
         label_images(TwoBoxes(), tmp_path)
+
+
+def test_the_text_counts_everything(photos):
+    for index in range(7):
+        (photos / f"broken{index}.jpg").write_bytes(b"no image")
+    labels = label_images(TwoBoxes(), photos, object_score=0.7, ignore_score=0.3)
+    assert labels.exit_status == 2
+    text = str(labels)
+    assert "2 images: 2 objects, 2 unsure boxes" in text
+    assert "7 could not be read:" in text
+    assert text.endswith("and 2 more")

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from tinydet.prediction.labels import TeacherLabels
 
 SPLITS = ("train", "val", "test")
-LISTED_UNREADABLE = 5
 CHECK = Command(
     "data check",
     "check a data set: counts, pictures, problems",
@@ -137,34 +136,6 @@ def generate_data(output: str | Path, *, images: int = 600, seed: int = 0) -> Fi
     return FileResult(generate_dataset(Path(output), images=images, seed=seed))
 
 
-@dataclass(frozen=True)
-class LabelResult(Result):
-    """Images labelled by a teacher.
-
-    Attributes:
-        labels: Counts, and the path of the file.
-    """
-
-    labels: "TeacherLabels"
-
-    @property
-    def exit_status(self) -> int:
-        """2 where an image could not be read."""
-        return UNREADABLE if self.labels.unreadable else 0
-
-    def __str__(self) -> str:
-        found = self.labels
-        lines = [
-            f"{found.images} images: {found.objects} objects, {found.ignored} unsure boxes that "
-            f"are ignored, {found.without_objects} images without a sure object",
-            "Interrupted: nothing was written." if found.file is None else f"Wrote {found.file}",
-        ]
-        if found.unreadable:
-            lines.append(f"{len(found.unreadable)} images could not be read and are left out:")
-            lines += [f"  {line}" for line in found.unreadable[:LISTED_UNREADABLE]]
-        return "\n".join(lines)
-
-
 def label_data(
     folder: str | Path,
     model: "Detector | str | Path",
@@ -173,7 +144,7 @@ def label_data(
     ignore_score: float = 0.2,
     class_names: Sequence[str] | None = None,
     output: str | Path | None = None,
-) -> LabelResult:
+) -> "TeacherLabels":
     """Label the images of a folder with the detections of a model.
 
     Args:
@@ -199,12 +170,10 @@ def label_data(
         teacher = load_detector(path, spec_for(path, class_names))
     else:
         LABEL.check((), class_names=class_names)
-    return LabelResult(
-        label_images(
-            teacher,
-            Path(folder),
-            None if output is None else Path(output),
-            object_score=object_score,
-            ignore_score=ignore_score,
-        )
+    return label_images(
+        teacher,
+        Path(folder),
+        None if output is None else Path(output),
+        object_score=object_score,
+        ignore_score=ignore_score,
     )

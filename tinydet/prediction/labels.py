@@ -14,13 +14,15 @@ from tinydet.config.files import make_folder, write_text_atomically
 from tinydet.errors import UnsupportedError
 from tinydet.inference import Detector
 from tinydet.prediction import Prediction, predict
+from tinydet.prediction.outputs import unreadable_lines
+from tinydet.result import UNREADABLE, Result
 
 OBJECT_SCORE, IGNORE_SCORE = 0.5, 0.2
 LABELS_FILE = Path("annotations") / "instances_default.json"  # where the COCO reader looks
 
 
 @dataclass(frozen=True)
-class TeacherLabels:
+class TeacherLabels(Result):
     """What was labelled.
 
     Attributes:
@@ -38,6 +40,21 @@ class TeacherLabels:
     ignored: int
     without_objects: int
     unreadable: tuple[str, ...]
+
+    @property
+    def exit_status(self) -> int:
+        """2 where an image could not be read."""
+        return UNREADABLE if self.unreadable else 0
+
+    def __str__(self) -> str:
+        return "\n".join(
+            [
+                f"{self.images} images: {self.objects} objects, {self.ignored} unsure boxes that "
+                f"are ignored, {self.without_objects} images without a sure object",
+                "Interrupted: nothing was written." if self.file is None else f"Wrote {self.file}",
+                *unreadable_lines(self.unreadable),
+            ]
+        )
 
 
 def label_images(

@@ -77,12 +77,19 @@ class PredictionReport:
             lines[0] = f"stopped after {self.num_images} images: {self.num_detections} detections"
         if self.output is not None:
             lines[0] += f", in {self.output / RECORDS_FILE}"
-        if self.unreadable:
-            lines.append(f"{len(self.unreadable)} could not be read:")
-            lines += [f"  {finding}" for finding in self.unreadable[:LISTED_UNREADABLE]]
-            more = len(self.unreadable) - LISTED_UNREADABLE
-            lines += [f"  and {more} more"] if more > 0 else []
-        return "\n".join(lines)
+        return "\n".join([*lines, *unreadable_lines(self.unreadable)])
+
+
+def unreadable_lines(unreadable: Sequence[str]) -> list[str]:
+    """How many files could not be read, the first of them, and how many more there are."""
+    if not unreadable:
+        return []
+    more = len(unreadable) - LISTED_UNREADABLE
+    return [
+        f"{len(unreadable)} could not be read:",
+        *(f"  {finding}" for finding in unreadable[:LISTED_UNREADABLE]),
+        *([f"  and {more} more"] if more > 0 else []),
+    ]
 
 
 Image = npt.NDArray[np.uint8]
