@@ -170,6 +170,9 @@ TD_INLINE void conv_tile_sums(const int8_t *in, const tile_weights *tile, int32_
  * hold sums. */
 #if defined(__aarch64__)
 #define TD_CONV_CHANNELS_AT_ONCE 4
+/* Two pixels after the other: compilers that mix them run out of registers. */
+#define TD_CONV_IN_ORDER(a, k) \
+    __asm__ volatile("" : "+w"((a)[0][k]), "+w"((a)[1][k]), "+w"((a)[2][k]), "+w"((a)[3][k]) : : "memory")
 TD_INLINE int16x8_t conv_product_high(int8x16_t a, int8x16_t b) {
     return vmull_high_s8(a, b);
 }
@@ -178,6 +181,7 @@ TD_INLINE int16x8_t conv_product(int8x16_t a, int8x16_t b) {
 }
 #else
 #define TD_CONV_CHANNELS_AT_ONCE 2
+#define TD_CONV_IN_ORDER(a, k) __asm__ volatile("" : "+w"((a)[0][k]), "+w"((a)[1][k]) : : "memory")
 TD_INLINE int16x8_t conv_product_high(int8x16_t a, int8x16_t b) {
     return vmull_s8(vget_high_s8(a), vget_high_s8(b));
 }
@@ -185,9 +189,6 @@ TD_INLINE int16x8_t conv_product(int8x16_t a, int8x16_t b) {
     return vmlal_s8(vmull_s8(vget_low_s8(a), vget_low_s8(b)), vget_high_s8(a), vget_high_s8(b));
 }
 #endif
-
-/* Channel by channel: compilers that load the weights of the next ones ahead run out of registers. */
-#define TD_CONV_IN_ORDER(v) __asm__ volatile("" : "+w"((v)[0]), "+w"((v)[1]), "+w"((v)[2]), "+w"((v)[3]) : : "memory")
 
 TD_INLINE int32x4_t conv_joined(int32x4_t a, int32x4_t b) {
 #if defined(__aarch64__)
@@ -201,26 +202,32 @@ TD_INLINE int32x4_t conv_joined(int32x4_t a, int32x4_t b) {
 TD_INLINE void conv_some_sums(const int8_t *in, const int8_t *weights, int32_t fours, int has_lowest,
                               tile_sums sums[TD_CONV_CHANNELS_AT_ONCE]) {
     int32x4_t parts[TD_CONV_CHANNELS_AT_ONCE][4];
+    TD_UNROLL
     for (int c = 0; c < TD_CONV_CHANNELS_AT_ONCE; c++) {
         parts[c][0] = parts[c][1] = parts[c][2] = parts[c][3] = vdupq_n_s32(0);
     }
     for (int32_t f = 0; f < fours; f += 2, in += 2 * TILE_FOUR_BYTES, weights += 2 * TILE_WEIGHT_BYTES) {
-        const int8x16_t v[4] = {vld1q_s8(in), vld1q_s8(in + 16), vld1q_s8(in + 32), vld1q_s8(in + 48)};
+        int8x16_t w[TD_CONV_CHANNELS_AT_ONCE];
         TD_UNROLL
         for (int c = 0; c < TD_CONV_CHANNELS_AT_ONCE; c++) {
-            const int8x16_t w = vld1q_s8(weights + 16 * c);
+            w[c] = vld1q_s8(weights + 16 * c);
+        }
+        TD_UNROLL
+        for (int k = 0; k < 4; k++) {
+            const int8x16_t v = vld1q_s8(in + 16 * k);
             TD_UNROLL
-            for (int k = 0; k < 4; k++) {
+            for (int c = 0; c < TD_CONV_CHANNELS_AT_ONCE; c++) {
                 if (has_lowest) {
-                    parts[c][k] = vpadalq_s16(parts[c][k], vmull_s8(vget_low_s8(v[k]), vget_low_s8(w)));
-                    parts[c][k] = vpadalq_s16(parts[c][k], conv_product_high(v[k], w));
+                    parts[c][k] = vpadalq_s16(parts[c][k], vmull_s8(vget_low_s8(v), vget_low_s8(w[c])));
+                    parts[c][k] = vpadalq_s16(parts[c][k], conv_product_high(v, w[c]));
                 } else {
-                    parts[c][k] = vpadalq_s16(parts[c][k], conv_product(v[k], w));
+                    parts[c][k] = vpadalq_s16(parts[c][k], conv_product(v, w[c]));
                 }
             }
-            TD_CONV_IN_ORDER(parts[c]);
+            TD_CONV_IN_ORDER(parts, k);
         }
     }
+    TD_UNROLL
     for (int c = 0; c < TD_CONV_CHANNELS_AT_ONCE; c++) {
         sums[c].low = conv_joined(parts[c][0], parts[c][1]);
         sums[c].high = conv_joined(parts[c][2], parts[c][3]);

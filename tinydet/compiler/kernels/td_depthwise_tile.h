@@ -23,7 +23,8 @@ enum {
 typedef struct {
     int8x16_t rows; /* lanes 1 to 3: three weights and a zero */
     uint8x16_t windows, next_windows;
-    int32_t bias, next;
+    int32_t bias;
+    int has_lowest; /* of no meaning here */
 } planar_weights;
 
 TD_INLINE planar_weights planar_weights_of(const td_depthwise_channel *channel, int32_t stride) {
@@ -32,12 +33,14 @@ TD_INLINE planar_weights planar_weights_of(const td_depthwise_channel *channel, 
         {{0, 1, 2, 3, 2, 3, 4, 5, 4, 5, 6, 7, 6, 7, 8, 9}, {0, 1, 2, 3, 2, 3, 4, 5, 4, 5, 6, 7, 6, 7, 8, 9}}};
     const int32x4_t words = vld1q_s32(&channel->multiplier), three = vdupq_n_s32(0x00FFFFFF);
     const planar_weights weights = {vreinterpretq_s8_s32(vandq_s32(words, three)), vld1q_u8(places[stride - 1][0]),
-                                    vld1q_u8(places[stride - 1][1]), channel->bias, stride == 2 ? 8 : 0};
+                                    vld1q_u8(places[stride - 1][1]), channel->bias, 0};
     return weights;
 }
 
-TD_INLINE tile_sums planar_tile_sums(const int8_t *const in[3], const planar_weights *w, int32_t stride) {
+TD_INLINE tile_sums planar_tile_sums(const int8_t *const in[3], const planar_weights *w, int32_t stride,
+                                     int has_lowest) {
     tile_sums sums = {vdupq_n_s32(w->bias), vdupq_n_s32(w->bias)};
+    (void)has_lowest;
 #define TD_PLANAR_DOT(i)                                                                                   \
     do {                                                                                                   \
         const int8x16_t a = vld1q_s8(in[i]), b = stride == 2 ? vld1q_s8(in[i] + 8) : a;                    \
@@ -77,6 +80,10 @@ TD_INLINE planar_weights planar_weights_of(const td_depthwise_channel *channel, 
     weights.taps[6] = vdup_lane_s8(high, 4);
     weights.taps[7] = vdup_lane_s8(high, 5);
     weights.taps[8] = vdup_lane_s8(high, 6);
+    TD_UNROLL
+    for (int i = 0; i < 9; i++) { /* kept in registers: compilers would spread them anew for each use */
+        __asm__("" : "+w"(weights.taps[i]));
+    }
     return weights;
 }
 
@@ -85,9 +92,11 @@ TD_INLINE void planar_add(tile_sums *sums, int16x8_t products) {
     sums->high = vaddw_s16(sums->high, vget_high_s16(products));
 }
 
-TD_INLINE tile_sums planar_tile_sums(const int8_t *const in[3], const planar_weights *w, int32_t stride) {
+TD_INLINE tile_sums planar_tile_sums(const int8_t *const in[3], const planar_weights *w, int32_t stride,
+                                     int has_lowest) {
     tile_sums sums = {vdupq_n_s32(w->bias), vdupq_n_s32(w->bias)};
     int8x8_t v[9];
+    TD_UNROLL
     for (int i = 0; i < 3; i++) {
         if (stride == 1) {
             v[3 * i] = vld1_s8(in[i]);
@@ -100,13 +109,14 @@ TD_INLINE tile_sums planar_tile_sums(const int8_t *const in[3], const planar_wei
             v[3 * i + 2] = vld2_s8(in[i] + 2).val[0];
         }
     }
-    if (w->has_lowest) {
+    if (has_lowest) {
         for (int i = 0; i < 9; i++) {
             sums = tile_add_products(sums, v[i], w->taps[i]);
         }
         return sums;
     }
     sums = tile_add_products(sums, v[8], w->taps[8]);
+    TD_UNROLL
     for (int i = 0; i < 8; i += 2) {
         planar_add(&sums, vmlal_s8(vmull_s8(v[i], w->taps[i]), v[i + 1], w->taps[i + 1]));
     }
@@ -117,6 +127,7 @@ TD_INLINE tile_sums planar_tile_sums(const int8_t *const in[3], const planar_wei
 
 typedef struct {
     __m256i rows[3], windows, bias;
+    int has_lowest; /* of no meaning here */
 } planar_weights;
 
 /* 16 bytes twice, or for a stride of 2 those from 8 on the second time: the windows of four pixels each. */
@@ -136,6 +147,7 @@ TD_INLINE planar_weights planar_weights_of(const td_depthwise_channel *channel, 
     w.rows[1] = _mm256_set1_epi32(channel->row_1);
     w.rows[2] = _mm256_set1_epi32(channel->row_2);
     w.bias = _mm256_set1_epi32(channel->bias);
+    w.has_lowest = 0;
 #if defined(TD_TILE_VNNI)
     /* The instruction takes values + 128: what these add is taken away. */
     __m256i more = _mm256_setzero_si256();
@@ -151,7 +163,9 @@ TD_INLINE planar_weights planar_weights_of(const td_depthwise_channel *channel, 
     return w;
 }
 
-TD_INLINE tile_sums planar_tile_sums(const int8_t *const in[3], const planar_weights *w, int32_t stride) {
+TD_INLINE tile_sums planar_tile_sums(const int8_t *const in[3], const planar_weights *w, int32_t stride,
+                                     int has_lowest) {
+    (void)has_lowest;
 #if defined(TD_TILE_VNNI)
     __m256i sums = w->bias;
     for (int i = 0; i < 3; i++) {
@@ -185,19 +199,36 @@ static void planar_tile_copies(const planar_rows *rows, int32_t there, int8_t co
     }
 }
 
+/* What becomes of the sums of a channel. */
+typedef struct {
+    planar_weights weights;
+    tile_factor factor;
+} planar_channel_numbers;
+
+TD_INLINE void planar_tile_pixels(const planar_channel_numbers *numbers, const int8_t *const rows[3], int32_t stride,
+                                  int has_lowest, int32_t count, int8_t *output) {
+    const int8_t *in[3] = {rows[0], rows[1], rows[2]};
+    for (int32_t x = 0; x < count; x += TD_TILE_PIXELS) {
+        const tile_sums sums = planar_tile_sums(in, &numbers->weights, stride, has_lowest);
+        tile_store(output + x, tile_rescale(sums, numbers->factor));
+        TD_UNROLL
+        for (int i = 0; i < 3; i++) {
+            in[i] += TD_TILE_PIXELS * stride;
+        }
+    }
+}
+
 /* One channel of up to PLANAR_PIXELS pixels. */
 TD_INLINE void planar_tile_channel(const td_depthwise_planar_params *p, const td_depthwise_channel *channel,
                                    const int8_t *const rows[3], int32_t stride, int is_positive, int32_t count,
                                    int8_t *output) {
-    const planar_weights weights = planar_weights_of(channel, stride);
     const int32_t offset = is_positive ? -128 : p->output_offset;
     const tile_factor factor = {channel->multiplier, channel->row_0 >> 24, offset, is_positive};
-    const int8_t *in[3] = {rows[0], rows[1], rows[2]};
-    for (int32_t x = 0; x < count; x += TD_TILE_PIXELS, output += TD_TILE_PIXELS) {
-        tile_store(output, tile_rescale(planar_tile_sums(in, &weights, stride), factor));
-        for (int i = 0; i < 3; i++) {
-            in[i] += TD_TILE_PIXELS * stride;
-        }
+    const planar_channel_numbers numbers = {planar_weights_of(channel, stride), factor};
+    if (numbers.weights.has_lowest) {
+        planar_tile_pixels(&numbers, rows, stride, 1, count, output);
+    } else {
+        planar_tile_pixels(&numbers, rows, stride, 0, count, output);
     }
 }
 

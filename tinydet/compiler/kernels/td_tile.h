@@ -117,9 +117,11 @@ TD_INLINE tile_values tile_load(const int8_t *from) {
 TD_INLINE void tile_store_pixels(const tile_values v[TD_TILE_CHANNELS], int8_t *const to[TD_TILE_PIXELS]) {
     const int8x8x2_t a = vtrn_s8(v[0], v[1]), b = vtrn_s8(v[2], v[3]);
     const int8x8x2_t c = vtrn_s8(v[4], v[5]), d = vtrn_s8(v[6], v[7]);
+    TD_UNROLL
     for (int odd = 0; odd < 2; odd++) {
         const int16x4x2_t ab = vtrn_s16(vreinterpret_s16_s8(a.val[odd]), vreinterpret_s16_s8(b.val[odd]));
         const int16x4x2_t cd = vtrn_s16(vreinterpret_s16_s8(c.val[odd]), vreinterpret_s16_s8(d.val[odd]));
+        TD_UNROLL
         for (int two = 0; two < 2; two++) {
             const int32x2x2_t all =
                 vtrn_s32(vreinterpret_s32_s16(ab.val[two]), vreinterpret_s32_s16(cd.val[two]));
