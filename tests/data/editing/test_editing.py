@@ -163,5 +163,5 @@ def test_labels_of_unturned_pixels_are_written_on_unturned_pixels(tmp_path):
 
 def test_what_is_only_read_is_named(tmp_path):
     cvat(tmp_path, {"train": [("a", (8, 8), [(0, 0, 0, 4, 4)])]})
-    with pytest.raises(UnsupportedError, match="CVAT.*only be looked at"):
+    with pytest.raises(UnsupportedError, match=r"CVAT.*only be looked at"):
         open_editor(tmp_path, load_dataset(tmp_path))

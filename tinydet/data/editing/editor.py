@@ -2,10 +2,9 @@
 
 import hashlib
 import math
-import os
 import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -65,7 +64,7 @@ class Backups:
             make_folder(target.parent)
             shutil.copy2(file, target)
         except OSError as error:
-            raise OutputError(target, error, "Make room or give write permission.") from None
+            raise OutputError(target, str(error), "Make room or give write permission.") from None
         self._kept.add(file)
 
 
@@ -119,8 +118,8 @@ class LabelEditor(ABC):
         keys = [box.key for box in kept if box.key is not None]
         if len(set(keys)) < len(keys):
             raise DataError(image, "an object is there twice", "Load the image again.")
-        changed = {box.key: box for box in kept if box.key is not None and box != known[box.key]}
-        deleted = known.keys() - set(keys)
+        changed = {b.key: b for b in kept if b.key is not None and b != known[b.key]}
+        deleted = {b.key for b in before if b.key is not None} - set(keys)
         new = [box for box in kept if box.key is None]
         if changed or deleted or new:
             self._write(image, Changes(changed, frozenset(deleted), new))
@@ -159,8 +158,8 @@ class Changes:
         new: Objects to add.
     """
 
-    changed: dict[int | None, EditableBox]
-    deleted: frozenset[int | None]
+    changed: Mapping[int, EditableBox]
+    deleted: frozenset[int]
     new: Sequence[EditableBox]
 
 
@@ -176,8 +175,3 @@ def _clipped(image: Path, box: Box) -> Box:
     if x1 - x0 < SMALLEST_SIDE or y1 - y0 < SMALLEST_SIDE:
         raise DataError(image, "a box has no area in the image", "Draw it again or delete it.")
     return x0, y0, x1, y1
-
-
-def stem_of(path: Path) -> str:
-    """The path without its suffix."""
-    return os.path.splitext(path)[0]

@@ -119,14 +119,14 @@ class CocoEditor(JsonEditor):
         ids = {coco.name_of(c): c["id"] for c in content["categories"]}
         own = self._annotations(image)
         for key, after in changes.changed.items():
-            annotation = own[key or 0]
+            annotation = own[key]
             annotation["category_id"] = ids[after.class_name]
             if after.ignored != before[key].ignored:
                 annotation["iscrowd"] = int(after.ignored)
                 annotation.pop("ignore", None)
             if after.box != before[key].box:
                 annotation.update(_coco_box(after.box, frame), segmentation=[])
-        gone = {id(own[key or 0]) for key in changes.deleted}
+        gone = {id(own[key]) for key in changes.deleted}
         annotations = content.setdefault("annotations", [])
         annotations[:] = [a for a in annotations if id(a) not in gone]
         taken = [a["id"] for a in annotations if isinstance(a.get("id"), int)]

@@ -54,9 +54,9 @@ class VocEditor(LabelEditor):
         items = list(root.iter("object"))
         parents = {child: parent for parent in root.iter() for child in parent}
         for key, after in changes.changed.items():
-            _change(items[key or 0], before[key], after, frame)
+            _change(items[key], before[key], after, frame)
         for key in changes.deleted:
-            parents[items[key or 0]].remove(items[key or 0])
+            parents[items[key]].remove(items[key])
         for box in changes.new:
             item = ET.SubElement(root, "object")
             ET.SubElement(item, "name")

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
 from typing import NamedTuple
 
+from tinydet.data.findings import Findings
 from tinydet.data.image_files import is_image_name, list_images
 from tinydet.data.input_files import read_lines, read_xml, text_number
-from tinydet.data.findings import Findings
 from tinydet.data.readers.annotations import Annotations
 from tinydet.data.readers.named_boxes import Box, NamedBoxes, turned
 from tinydet.data.readers.parts import (
