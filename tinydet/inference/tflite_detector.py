@@ -54,7 +54,7 @@ def open_tflite(path: Path, *, num_threads: int = 1, engine: Engine = "litert") 
 
         # Before LiteRT sees it: damaged options of the operator end the whole program there.
         content, post_processing = cut_post_processing(content, path)
-    network = _network(content, path, num_threads, engine)
+    network = runnable_network(content, path, num_threads=num_threads, engine=engine)
     if not network.takes_images:
         raise _no_detector(network, [], f"its input is {shapes_text(network.input_shapes)}")
     black, colours = network.probe()
@@ -175,7 +175,15 @@ class PostProcessedDetector:
         return self._operator.select(class_scores, boxes, postprocess)
 
 
-def _network(content: bytes, path: Path, num_threads: int, engine: Engine) -> TfliteNetwork:
+def runnable_network(
+    content: bytes, path: Path, *, num_threads: int = 1, engine: Engine = "litert"
+) -> TfliteNetwork:
+    """What runs a file; constants are folded where only that lets the engine run it.
+
+    Raises:
+        ModelFileError: The content is broken, or a tensor of it states no scale.
+        UnsupportedError: It uses an operator or a type the engine does not have.
+    """
     try:
         return TfliteNetwork(content, path, num_threads=num_threads, engine=engine)
     except UnsupportedError as error:

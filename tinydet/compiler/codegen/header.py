@@ -3,6 +3,7 @@
 from tinydet.compiler.codegen import c_text
 from tinydet.compiler.codegen.model import C_TYPES, GeneratedModel
 from tinydet.compiler.codegen.places import dimensions
+from tinydet.compiler.ir import Tensor
 
 ARENA_ALIGNMENT = 16
 
@@ -133,18 +134,34 @@ def header_text(model: GeneratedModel) -> str:
     head = "\n".join(lines) + "\n"
     body = (_ARENA + _RUN[model.input_mode]).format(**names)
     if model.detector is None:
-        body += "".join(
-            f"/* After {model.name}_run: output {dimensions(tensor)}. */\n"
-            f"const {C_TYPES[tensor.dtype]} *{model.name}_{output}(const void *arena);\n\n"
-            for output, tensor in model.outputs()
-        )
-        macros = "\n"
+        macros = _code_macros(model)
+        body += "".join(_output_function(model, *output) for output in model.outputs())
     else:
-        body += _detector_functions(model)
         macros = _DETECTOR_MACROS.format(**names)
+        body += _detector_functions(model)
     opening = '#ifdef __cplusplus\nextern "C" {\n#endif\n\n'
     closing = "#ifdef __cplusplus\n}\n#endif\n\n"
     return f"{head}{macros}{opening}{body}{_TRACE}{closing}#endif\n"
+
+
+def _code_macros(model: GeneratedModel) -> str:
+    """Bytes and codes of the input and of all outputs."""
+    lines = ["", "/* real value = SCALE * (code - ZERO_POINT) */"]
+    for what, tensor in (("input", model.input), *model.outputs()):
+        macros: list[tuple[str, object]] = [("BYTES", tensor.size_bytes)]
+        if tensor.quantization is not None:
+            scale = c_text.float32(tensor.scale)
+            macros += [("SCALE", scale), ("ZERO_POINT", f"({tensor.zero_point})")]
+        lines += [f"#define {model.macro}_{what.upper()}_{name} {value}" for name, value in macros]
+    return "\n".join(lines) + "\n\n"
+
+
+def _output_function(model: GeneratedModel, output: str, tensor: Tensor) -> str:
+    what = f"After {model.name}_run: output {dimensions(tensor)}, {tensor.name!r} in the model."
+    return (
+        f"{c_text.comment(what)}\n"
+        f"const {C_TYPES[tensor.dtype]} *{model.name}_{output}(const void *arena);\n\n"
+    )
 
 
 def _includes(model: GeneratedModel) -> list[str]:
@@ -194,10 +211,6 @@ def _names(model: GeneratedModel) -> dict[str, str | int]:
 
 def _size_macros(model: GeneratedModel) -> list[str]:
     shape = model.input.shape
-    sizes = (
-        [("INPUT_HEIGHT", shape[1]), ("INPUT_WIDTH", shape[2])]
-        if len(shape) == 4
-        else [("INPUT_BYTES", model.input.size_bytes)]
-    )
+    sizes = [("INPUT_HEIGHT", shape[1]), ("INPUT_WIDTH", shape[2])] if len(shape) == 4 else []
     sizes += [("ARENA_BYTES", model.plan.arena_bytes), ("ARENA_ALIGNMENT", ARENA_ALIGNMENT)]
     return [f"#define {model.macro}_{what} {value}" for what, value in sizes]

@@ -37,12 +37,14 @@ class GeneratedModel:
         name: Start of its C functions.
         origin: What it was made from, for the first comment of each file.
         detector: None for a network that finds no boxes.
+        self_test_crcs: CRC-32 of each output for the input of the self-test; empty: without one.
     """
 
     plan: Plan
     name: str
     origin: str = "a network"
     detector: DetectorPart | None = None
+    self_test_crcs: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if not is_c_name(self.name):

@@ -9,6 +9,7 @@ from tinydet.compiler.passes.cleanup import fold_input_type, remove_no_ops
 from tinydet.compiler.passes.constant_channels import eliminate_constant_channels
 from tinydet.compiler.passes.constant_folding import fold_constants
 from tinydet.compiler.passes.detector_head import DetectorHead, cut_detector_head
+from tinydet.compiler.passes.network_ends import cut_float_ends
 from tinydet.compiler.passes.padding import fold_padding
 from tinydet.errors import UnsupportedOpsError
 
@@ -48,8 +49,29 @@ def lower(
         UnsupportedOpsError: Something is left that cannot be translated: a value that depends on
             the image where it must not, or float32 inside of the network.
     """
-    graph = run_passes(graph, (fold_constants,))
-    graph, head = cut_detector_head(graph, where)
+    graph, head = cut_detector_head(run_passes(graph, (fold_constants,)), where)
+    graph = _integer_network(graph, where, remove_channels=remove_channels)
+    scores, deltas = (graph.tensors[index] for index in graph.outputs)
+    return graph, replace(head, scores=scores, deltas=deltas)
+
+
+def lower_network(graph: Graph, where: object, *, remove_channels: bool = True) -> Graph:
+    """Turn any network as it was read into an integer network with the same outputs.
+
+    Args:
+        graph: As ``read_tflite`` gives it.
+        where: Path of the model, for messages.
+        remove_channels: Whether constant channels are eliminated.
+
+    Raises:
+        ModelFileError: It has several inputs, or an output that does not depend on the input.
+        UnsupportedOpsError: As ``lower``.
+    """
+    graph = cut_float_ends(run_passes(graph, (fold_constants,)), where)
+    return _integer_network(graph, where, remove_channels=remove_channels)
+
+
+def _integer_network(graph: Graph, where: object, *, remove_channels: bool) -> Graph:
     verify(graph)
     findings = [*_left_over(graph), *findings_of(graph)]
     if findings:
@@ -57,9 +79,7 @@ def lower(
     passes = INTEGER_PASSES
     if remove_channels:
         passes = (*passes, eliminate_constant_channels)
-    graph = run_passes(graph, passes)
-    scores, deltas = (graph.tensors[index] for index in graph.outputs)
-    return graph, replace(head, scores=scores, deltas=deltas)
+    return run_passes(graph, passes)
 
 
 def _left_over(graph: Graph) -> list[Finding]:
