@@ -1,6 +1,7 @@
 """A network without boxes: its C beside what LiteRT's reference kernels compute of the file."""
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,7 +35,7 @@ class ReferenceComparison:
     def __str__(self) -> str:
         outcome = "no value differs" if not self.differing else f"{self.differing} differ"
         return (
-            f"Compared with LiteRT's reference kernels: {self.inputs} inputs of noise, "
+            f"Compared with LiteRT's reference kernels: {self.inputs} inputs, "
             f"{self.values} values, {outcome}"
         )
 
@@ -72,19 +73,27 @@ class Reference:
         return tuple(zlib.crc32(v.tobytes()) for v in self.outputs(self._self_test()).values())
 
     def compare(
-        self, program: "NetworkProgram", inputs: int = COMPARED_INPUTS
+        self, program: "NetworkProgram", inputs: "Sequence[CodeArray]" = ()
     ) -> ReferenceComparison:
-        """Run both on inputs of noise, the first one that of the self-test."""
+        """Run both on the same inputs.
+
+        Args:
+            program: The C, where it runs.
+            inputs: As ``NetworkProgram.outputs`` takes them; none: that of the self-test and some
+                noise.
+        """
         from tinydet.targets.footprint import noise
 
+        if not inputs:
+            seeds = range(1, COMPARED_INPUTS)
+            inputs = [self._self_test(), *(noise(self._network, seed) for seed in seeds)]
         values = differing = 0
-        for seed in range(inputs):
-            codes = noise(self._network, seed) if seed else self._self_test()
+        for codes in inputs:
             found = program.outputs(codes)
             for name, expected in self.outputs(codes).items():
                 values += expected.size
                 differing += int((found[name] != expected).sum())
-        return ReferenceComparison(inputs, values, differing)
+        return ReferenceComparison(len(inputs), values, differing)
 
     def _self_test(self) -> "CodeArray":
         from tinydet.compiler.codegen import self_test_input
