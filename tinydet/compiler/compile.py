@@ -29,12 +29,19 @@ from tinydet.compiler.memory import (
     plan_memory,
     with_output_scratch,
 )
-from tinydet.compiler.passes import DetectorHead, lower, lower_network, without_float_input
+from tinydet.compiler.passes import (
+    DetectorHead,
+    dequantized,
+    lower,
+    lower_network,
+    without_float_input,
+)
 from tinydet.compiler.ram_limit import arena_limit_error
-from tinydet.compiler.tflite_reader import read_tflite
+from tinydet.compiler.tflite_reader import PostProcessOperator, read_detector, read_tflite
 from tinydet.config.detector_spec import DETECTOR_FILE, DetectorSpec, load_detector_spec
-from tinydet.errors import ModelFileError
+from tinydet.errors import ModelFileError, UnsupportedError
 from tinydet.inference.decoding import matching_anchors
+from tinydet.inference.post_processing import OPERATOR, PostProcessing, read_post_processing
 from tinydet.tensor_code import TensorCode, takes_pixels
 
 # Boxes that suppression sorts at a time. More save passes over the scores, fewer save time where
@@ -97,8 +104,10 @@ def compile_detector(
     content, where = _content(model, where)
     if spec is None:
         raise ValueError("the content of a file does not say what it detects: give spec")
-    read = with_uint8_input(without_float_input(read_tflite(content, where)))
-    graph, head = lower(read, where, remove_channels=options.remove_channels)
+    read, operator = read_detector(content, where)
+    post_processing = None if operator is None else _post_processing(operator, where)
+    read = with_uint8_input(without_float_input(read))
+    graph, head = lower(read, where, post_processing, remove_channels=options.remove_channels)
     _check_pixels(read, spec, where)  # not before it is known that this is a detector
     anchors = head.anchors
     if anchors is None:
@@ -113,6 +122,7 @@ def compile_detector(
         deltas=deltas,
         anchors=read_only(anchors.astype(np.float32)),
         max_candidates=max_candidates,
+        post_processing=post_processing,
         macs=_macs(graph),
         where=where,
         model_sha256=hashlib.sha256(content).hexdigest(),
@@ -150,6 +160,26 @@ def compile_network(
         where=where,
         model_sha256=hashlib.sha256(content).hexdigest(),
     ).with_sources()
+
+
+def _post_processing(operator: PostProcessOperator, where: str) -> PostProcessing:
+    """What the operator is told.
+
+    Raises:
+        UnsupportedError: It keeps several classes of a box.
+    """
+    constant = operator.anchors.data is not None
+    anchors = dequantized(operator.anchors) if constant else None
+    told = read_post_processing(operator.options, anchors, where)
+    most = min(told.classes_per_box, told.num_classes)
+    if not told.each_class and most > 1:
+        raise UnsupportedError(
+            where,
+            f"{OPERATOR} with max_classes_per_detection {told.classes_per_box}",
+            "1, or use_regular_nms",
+            "Export the model again with one of them; evaluate and predict take it as it is.",
+        )
+    return told
 
 
 def _content(model: Path | bytes, where: str) -> tuple[bytes, str]:

@@ -10,7 +10,9 @@ from tinydet.boxes import FloatArray
 from tinydet.compiler.codegen import AnchorTable, DetectorPart, GeneratedModel
 from tinydet.compiler.compiled_network import CompiledNetwork
 from tinydet.config.detector_spec import DETECTOR_FILE, DetectorSpec
-from tinydet.tensor_code import TensorCode
+from tinydet.inference.decoding import decode_batch
+from tinydet.inference.post_processing import PostProcessing
+from tinydet.tensor_code import AnyArray, TensorCode
 
 DETECTION_BYTES = 24  # of td_detection
 
@@ -25,6 +27,8 @@ class CompiledDetector(CompiledNetwork):
         deltas: Code of the box deltas ``[NA, 4]`` that it leaves.
         anchors: ``[NA, 4]`` float32 corners that the C decodes with.
         max_candidates: Boxes that suppression looks at in one pass; only its time depends on it.
+        post_processing: What the file's own operator is told that finds the boxes; its anchors are
+            ``anchors``, its box code is that of ``deltas``. None for all other detectors.
     """
 
     spec: DetectorSpec
@@ -32,21 +36,28 @@ class CompiledDetector(CompiledNetwork):
     deltas: TensorCode
     anchors: FloatArray
     max_candidates: int
+    post_processing: PostProcessing | None = None
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
         """``(height, width, 3)`` of the image that the network takes."""
         return (*self.spec.input_size, 3)
 
-    @property
-    def scores_shape(self) -> tuple[int, int]:
-        """``(NA, 1 + num_classes)``, background first."""
-        return len(self.anchors), 1 + self.spec.num_classes
+    def decode(self, scores: AnyArray, deltas: AnyArray) -> tuple[FloatArray, FloatArray]:
+        """What the codes that the network leaves for some images stand for.
 
-    @property
-    def deltas_shape(self) -> tuple[int, int]:
-        """``(NA, 4)``."""
-        return len(self.anchors), 4
+        Args:
+            scores: ``[B, NA, NC]``.
+            deltas: ``[B, NA, 4]``.
+
+        Returns:
+            Class scores ``[B, NA, 1 + num_classes]``, background first, and boxes ``[B, NA, 4]``,
+            not clipped.
+        """
+        class_scores, box_deltas = self.scores.decode(scores), self.deltas.decode(deltas)
+        if self.post_processing is None:
+            return class_scores, decode_batch(box_deltas, self.anchors)
+        return self.post_processing.decode_outputs(box_deltas, class_scores)
 
     @property
     def max_detections(self) -> int:
@@ -62,10 +73,13 @@ class CompiledDetector(CompiledNetwork):
     def model(self) -> GeneratedModel:
         """The network and the boxes as the C files are written from them."""
         levels = tuple(feature_map_sizes(*self.spec.input_size))
-        anchors = AnchorTable(self.anchors, levels)
-        return replace(
-            super().model, detector=DetectorPart(self.spec, anchors, self.max_candidates)
+        part = DetectorPart(
+            spec=self.spec,
+            anchors=AnchorTable(self.anchors, levels),
+            max_candidates=self.max_candidates,
+            post_processing=self.post_processing,
         )
+        return replace(super().model, detector=part)
 
     def with_score_threshold(self, score_threshold: float) -> Self:
         """The same detector with another score threshold compiled in, in [0, 1]."""

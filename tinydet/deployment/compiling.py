@@ -150,11 +150,11 @@ def compiled_detector(
         folder: Where the builds go.
     """
     from tinydet.compiler import compile_detector
-    from tinydet.targets import ProgramDetector
+    from tinydet.targets import program_detector
 
     detector = compile_detector(int8_model(model), spec=spec)
     target = "host" if engine == "c" else engine
-    return ProgramDetector(build(detector, target, folder / engine))
+    return program_detector(build(detector, target, folder / engine))
 
 
 def network_image(path: str | Path | None, preprocess_spec: PreprocessSpec) -> Any:

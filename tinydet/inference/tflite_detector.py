@@ -161,11 +161,9 @@ class PostProcessedDetector:
         """See ``Detector.outputs``; scores may be sigmoid values, and do not sum to 1 then."""
         scores, boxes = [], []
         for inputs, count in pixel_blocks(images_u8, self._codes, self._network.batch):
-            box_codes, class_scores = self._network.run(inputs)
-            if class_scores.shape[-1] == self._operator.num_classes:  # it has no background
-                class_scores = np.pad(class_scores, ((0, 0), (0, 0), (1, 0)))
+            class_scores, decoded = self._operator.decode_outputs(*self._network.run(inputs))
             scores.append(class_scores[:count])
-            boxes.append(self._operator.decode(box_codes[:count]))
+            boxes.append(decoded[:count])
         return np.concatenate(scores), np.concatenate(boxes)
 
     def select(

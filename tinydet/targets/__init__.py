@@ -1,6 +1,13 @@
 """Building the generated C for a machine, running it there, measuring it."""
 
-from tinydet.targets.base import NetworkProgram, Program, ProgramDetector, RawOutputs, Target
+from tinydet.targets.base import (
+    NetworkProgram,
+    Program,
+    ProgramDetector,
+    RawOutputs,
+    Target,
+    program_detector,
+)
 from tinydet.targets.benchmark import (
     Benchmark,
     Builds,
@@ -44,4 +51,5 @@ __all__ = [
     "format_footprint",
     "load_boards",
     "measure_footprint",
+    "program_detector",
 ]

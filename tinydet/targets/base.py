@@ -9,9 +9,8 @@ import numpy.typing as npt
 
 from tinydet.boxes import Detections, FloatArray
 from tinydet.compiler import CompiledDetector, CompiledNetwork
-from tinydet.config.detector_spec import DetectorSpec
+from tinydet.config.detector_spec import DetectorSpec, PostprocessSpec
 from tinydet.errors import UnsupportedError
-from tinydet.inference.decoding import decode_batch
 
 CodeArray = npt.NDArray[Any]  # int8 or uint8
 Int8Array = npt.NDArray[np.int8]
@@ -127,17 +126,28 @@ class ProgramDetector:
 
     def outputs(self, images_u8: ImageArray) -> tuple[FloatArray, FloatArray]:
         """See ``tinydet.inference.Detector.outputs``; each image is one run of the C."""
-        compiled = self._detector
         runs = [self.program.run(image) for image in images_u8]
-        scores = np.array([raw.scores for raw in runs], np.int8)
-        deltas = np.array([raw.deltas for raw in runs], np.int8)
-        return (
-            compiled.scores.decode(scores.reshape(-1, *compiled.scores_shape)),
-            decode_batch(
-                compiled.deltas.decode(deltas.reshape(-1, *compiled.deltas_shape)),
-                compiled.anchors,
-            ),
+        return self._detector.decode(
+            np.array([raw.scores for raw in runs], np.int8),
+            np.array([raw.deltas for raw in runs], np.int8),
         )
+
+
+class PostProcessedProgram(ProgramDetector):
+    """The same where the model ends in a post-processing operator, which selects the boxes."""
+
+    def select(
+        self, class_scores: FloatArray, boxes: FloatArray, postprocess: PostprocessSpec
+    ) -> Detections:
+        """See ``PostProcessing.select``."""
+        assert self._detector.post_processing is not None
+        return self._detector.post_processing.select(class_scores, boxes, postprocess)
+
+
+def program_detector(program: Program) -> ProgramDetector:
+    """A program as a detector that selects its boxes as its model says."""
+    own = program.detector.post_processing is not None
+    return PostProcessedProgram(program) if own else ProgramDetector(program)
 
 
 def to_detections(records: npt.NDArray[np.void]) -> Detections:

@@ -8,6 +8,7 @@ from tinydet.compiler.ir import Tensor
 ARENA_ALIGNMENT = 16
 
 DETECTOR_INCLUDES = ('#include "td_boxes.h"',)
+SSD_INCLUDES = ('#include "td_ssd_boxes.h"',)
 CAMERA_INCLUDES = ('#include "td_placement.h"', '#include "td_preprocess.h"')
 _DETECTOR_MACROS = """\
 #define {macro}_NUM_CLASSES {num_classes} /* without the background */
@@ -58,8 +59,8 @@ void {name}_run(const {input_type} *input, void *arena);
 """
 _RUN = {"image": _RUN_IMAGE, "caller": _RUN_CALLER, "rows": _RUN_ROWS}
 _OUTPUTS = """\
-/* After {name}_run: scores [NUM_ANCHORS][1 + NUM_CLASSES], background first, and box deltas
- * [NUM_ANCHORS][4], both int8. */
+/* After {name}_run: scores [NUM_ANCHORS]{scores_row}, and
+ * {deltas_row}, both int8. */
 const int8_t *{name}_scores(const void *arena);
 const int8_t *{name}_deltas(const void *arena);
 
@@ -168,7 +169,8 @@ def _includes(model: GeneratedModel) -> list[str]:
     if model.detector is None:
         return []
     camera = CAMERA_INCLUDES if model.input_mode == "image" else ()
-    return [*DETECTOR_INCLUDES, *camera, ""]
+    boxes = DETECTOR_INCLUDES if model.detector.post_processing is None else SSD_INCLUDES
+    return [*boxes, *camera, ""]
 
 
 def _detector_functions(model: GeneratedModel) -> str:
@@ -198,6 +200,10 @@ def _names(model: GeneratedModel) -> dict[str, str | int]:
     if model.detector is not None:
         scores, deltas = model.output_tensor(0), model.output_tensor(1)
         names |= {
+            "scores_row": _scores_row(model.background),
+            "deltas_row": "box deltas [NUM_ANCHORS][4]"
+            if model.detector.post_processing is None
+            else "box codes [NUM_ANCHORS][4] (y, x, h, w)",
             "num_classes": model.detector.spec.num_classes,
             "num_anchors": len(model.detector.anchors),
             "max_detections": model.detector.spec.postprocess.max_detections,
@@ -207,6 +213,10 @@ def _names(model: GeneratedModel) -> dict[str, str | int]:
             "deltas_zero_point": deltas.zero_point,
         }
     return names
+
+
+def _scores_row(background: int) -> str:
+    return "[1 + NUM_CLASSES], background first" if background else "[NUM_CLASSES]"
 
 
 def _size_macros(model: GeneratedModel) -> list[str]:

@@ -1,5 +1,6 @@
 """Changes of the graph that keep its outputs, bit for bit."""
 
+from tinydet.compiler.passes.constant_folding import dequantized as dequantized
 from tinydet.compiler.passes.detector_head import DetectorHead as DetectorHead
 from tinydet.compiler.passes.lowering import lower as lower
 from tinydet.compiler.passes.lowering import lower_network as lower_network
