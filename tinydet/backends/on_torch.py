@@ -80,9 +80,10 @@ class Torch(Backend):
     def step_in_parts(self, model: Any, loss: Any, parts: int) -> Callable[..., Any]:
         """See ``Backend``."""
         import torch
+        from keras import ops
 
         def train_step(data: Any) -> Any:
-            images, rows = data[0], data[1]
+            images, rows = map(ops.convert_to_tensor, data[:2])
             count = loss.count(rows)
             total = 0.0
             model.zero_grad()

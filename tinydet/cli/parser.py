@@ -46,6 +46,7 @@ COMMANDS: tuple[Command, ...] = (
     data.CHECK,
     data.GENERATE,
     data.LABEL,
+    data.PACK,
     report.COMMAND,
     demo.COMMAND,
     doctor.COMMAND,
