@@ -43,7 +43,7 @@ def test_the_pack_is_read_as_the_data_set(data, tmp_path, split):
         assert max(after) == min(45, max(before))
 
 
-def test_ignored_boxes_stay_ignored(tmp_path, monkeypatch, data):
+def test_ignored_boxes_stay_ignored(data, tmp_path):
     annotations = data / "annotations/instances_val2017.json"
     content = annotations.read_text().replace('"image_id": 0', '"iscrowd": 1, "image_id": 0')
     annotations.write_text(content)

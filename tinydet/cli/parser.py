@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 EXIT_USER_ERROR = 2
 OVERRIDES_HELP = "Arguments of the form key.sub=value override the configuration."
-GROUPS = {"data": "check, generate or label a data set"}
+GROUPS = {"data": "check, generate, label or pack a data set"}
 COMMANDS: tuple[Command, ...] = (
     init.COMMAND,
     run.COMMAND,

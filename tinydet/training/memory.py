@@ -50,7 +50,8 @@ def refuse_batch_size(
 
 
 def _fits(model: keras.Model, options: TrainingOptions, batch: Batch, prepare: Prepare) -> bool:
-    copy = keras.models.clone_model(model)
+    # Without its loss, which Keras cannot copy.
+    copy = keras.models.clone_model(keras.Model(model.inputs[0], model.outputs[0]))
     prepare(copy, replace(options, batch_size=len(batch[0]), accumulate=1, frozen_layers=None))
     try:
         copy.train_on_batch(*batch)
