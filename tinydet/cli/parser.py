@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 EXIT_USER_ERROR = 2
 OVERRIDES_HELP = "Arguments of the form key.sub=value override the configuration."
-GROUPS = {"data": "check, generate, label or view a data set"}
+GROUPS = {"data": "check, generate, label, view or pack a data set"}
 COMMANDS: tuple[Command, ...] = (
     init.COMMAND,
     run.COMMAND,
@@ -48,6 +48,7 @@ COMMANDS: tuple[Command, ...] = (
     data.GENERATE,
     data.LABEL,
     data_view.COMMAND,
+    data.PACK,
     report.COMMAND,
     demo.COMMAND,
     doctor.COMMAND,

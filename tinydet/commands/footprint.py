@@ -170,9 +170,9 @@ def _untrained(
 ) -> Path:
     """The int8 file of the network with random weights, in a folder."""
     from tinydet.commands.run import checked
-    from tinydet.pipeline.network import require_training_tools, untrained_int8
+    from tinydet.pipeline.network import CONVERTER, require_training_tools, untrained_int8
 
-    require_training_tools("a footprint before training")
+    require_training_tools("a footprint before training", CONVERTER)
     values = {
         "training.model.alpha": alpha,
         "training.model.input_shape": input_size and (*input_size, 3),
