@@ -50,7 +50,7 @@ def setup(app: Sphinx) -> None:
     app.connect("doctree-read", add_dark_pictures, priority=400)
 
 
-def add_dark_pictures(app: Sphinx, doctree: nodes.document) -> None:
+def add_dark_pictures(_app: Sphinx, doctree: nodes.document) -> None:
     """``name.png`` gives way to ``name-dark.png`` on a dark page, where there is one."""
     folder = Path(doctree["source"]).parent
     for light in list(doctree.findall(nodes.image)):

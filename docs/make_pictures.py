@@ -7,17 +7,20 @@ The scene takes the first images with three objects or more, mistakes included.
 """
 
 import io
+import json
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
 from PIL import Image
 
 import tinydet
 from tinydet.compiler import CompileOptions, compile_detector
-from tinydet.compiler.memory import Plan
 from tinydet.data.images import read_image
 from tinydet.pretrained import pretrained_model
 
@@ -26,6 +29,7 @@ STYLES = {"": "default", "-dark": "dark_background"}  # end of the file name, st
 COLOURS = 96  # of a saved picture: flat areas need few
 KIB = 1024
 # One segment of the person detector, its second: expand, depthwise with stride 2, project.
+SEGMENT = slice(3, 7)  # in the list of tensors
 NAMES = ("input", "expanded, 1 x 1", "depthwise, 3 x 3", "output, 1 x 1")
 TONES = ("#4878a8", "#e08030", "#50a060", "#9060b0")
 SCENE_IMAGES, SCENE_COLUMNS, TILE_PX, GAP_PX, SCENE_SCORE = 8, 4, 300, 8, 0.5
@@ -36,11 +40,12 @@ def main(arguments: list[str]) -> None:
     PICTURES.mkdir(exist_ok=True)
     detector = compile_detector(pretrained_model("person_192"), CompileOptions(name="person"))
     for ending, style in STYLES.items():
-        with plt.style.context(style):
-            draw_row_streaming(detector.plan, PICTURES / f"row_streaming{ending}.png")
-            with tempfile.TemporaryDirectory() as folder:
-                detector.draw_arena(Path(folder) / "arena.png")
-                save_small(Path(folder) / "arena.png", PICTURES / f"arena{ending}.png")
+        with plt.style.context(style), tempfile.TemporaryDirectory() as folder:
+            detector.save(Path(folder))
+            plan = json.loads((Path(folder) / "plan.json").read_text(encoding="utf-8"))
+            segment = plan["tensors"][SEGMENT]
+            draw_row_streaming(segment, PICTURES / f"row_streaming{ending}.png")
+            save_small(Path(folder) / "arena.png", PICTURES / f"arena{ending}.png")
     if arguments:
         draw_scene(*map(Path, arguments), PICTURES / "scene.webp")
 
@@ -65,32 +70,42 @@ def draw_scene(run: Path, data: Path, path: Path) -> None:
     sheet.save(path, quality=80, method=6)
 
 
-def draw_row_streaming(plan: Plan, path: Path) -> None:
-    """A segment with whole tensors, and in the middle of its work row by row; areas are bytes."""
-    figure, (whole, rows) = plt.subplots(1, 2, figsize=(12, 4.2), sharey=True, layout="constrained")
-    tensors = [(96, 768, 96), (96, 4800, 3), (48, 2304, 1), (48, 384, 48)]
-    total, held = 0.0, 0.0
-    for axes in (whole, rows):
-        left = 0
-        for name, tone, (height, row_bytes, ring) in zip(NAMES, TONES, tensors, strict=True):
-            frame = {"edgecolor": tone, "linewidth": 1.2}
-            axes.add_patch(plt.Rectangle((left, 0), row_bytes, height, facecolor="none", **frame))
-            first, last = held_rows(name, height, ring) if axes is rows else (0, height)
-            axes.add_patch(
-                plt.Rectangle((left, first), row_bytes, last - first, facecolor=tone, **frame)
-            )
-            size = (last - first) * row_bytes / KIB
-            middle = left + row_bytes / 2
-            axes.text(middle, height + 5, name, ha="center", va="top", fontsize=9)
-            axes.text(middle, -2, f"{size:.3g} KiB", ha="center", va="bottom", fontsize=9)
-            total, held = (total, held + size) if axes is rows else (total + size, held)
-            left += row_bytes + 1500
-        axes.set_xlim(-600, left - 900)
-        axes.axis("off")
+def draw_row_streaming(tensors: list[dict[str, int]], path: Path) -> None:
+    """A segment with whole tensors, and in the middle of its work row by row; areas are bytes.
+
+    Args:
+        tensors: Its input, what lies between its operators, its output, as in plan.json.
+        path: File to write.
+    """
+    figure, (whole, rows) = plt.subplots(
+        1, 2, figsize=(9.6, 3.8), sharey=True, layout="constrained"
+    )
+    held = {
+        axes: sum(draw_tensors(axes, tensors, is_whole=axes is whole)) for axes in (whole, rows)
+    }
     whole.set_ylim(106, -12)
-    whole.set_title(f"every tensor whole: {total:.0f} KiB in four tensors")
-    rows.set_title(f"row by row, half way: {held:.0f} KiB")
+    whole.set_title(f"every tensor whole: {held[whole]:.0f} KiB in four tensors")
+    rows.set_title(f"row by row, half way: {held[rows]:.0f} KiB")
     save_figure(figure, path)
+
+
+def draw_tensors(axes: Axes, tensors: list[dict[str, int]], *, is_whole: bool) -> Iterator[float]:
+    """Draw the tensors side by side; yields the KiB of each that are in memory."""
+    left = 0
+    for name, tone, tensor in zip(NAMES, TONES, tensors, strict=True):
+        height, row_bytes = tensor["rows"], tensor["row_bytes"]
+        first, last = (0, height) if is_whole else held_rows(name, height, tensor["ring_rows"])
+        frame = {"edgecolor": tone, "linewidth": 1.2}
+        axes.add_patch(Rectangle((left, 0), row_bytes, height, facecolor="none", **frame))
+        axes.add_patch(Rectangle((left, first), row_bytes, last - first, facecolor=tone, **frame))
+        size = (last - first) * row_bytes / KIB
+        middle = left + row_bytes / 2
+        axes.text(middle, height + 5, name, ha="center", va="top", fontsize=9)
+        axes.text(middle, -2, f"{size:.3g} KiB", ha="center", va="bottom", fontsize=9)
+        left += row_bytes + 1700
+        yield size
+    axes.set_xlim(-900, left - 700)
+    axes.axis("off")
 
 
 def held_rows(name: str, height: int, ring: int) -> tuple[int, int]:
@@ -104,7 +119,7 @@ def held_rows(name: str, height: int, ring: int) -> tuple[int, int]:
 def save_figure(figure: plt.Figure, path: Path) -> None:
     """As a picture of few colours."""
     drawn = io.BytesIO()
-    figure.savefig(drawn, dpi=110)
+    figure.savefig(drawn, dpi=130)
     plt.close(figure)
     save_small(drawn, path)
 
