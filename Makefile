@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup demo test lint clean
+.PHONY: setup demo test lint package lock clean
 
 setup: $(VENV)/.done
 
@@ -25,6 +25,18 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The wheel and the sdist, and the wheel at work in an empty environment.
+package: setup
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/python .ci/check_package.py dist
+
+# constraints.txt from the versions installed here: for all Pythons and systems, changed only where
+# it must be (needs uv).
+lock: setup
+	$(BIN)/python -m pip freeze --exclude-editable > constraints.txt
+	uv pip compile --quiet --universal --python-version 3.10 --all-extras --no-annotate --no-header pyproject.toml -o constraints.txt
 
 clean:
 	rm -rf $(VENV)

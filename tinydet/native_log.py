@@ -21,7 +21,11 @@ def captured_native_log() -> Iterator[Callable[[], str]]:
     Yields:
         A function that gives the text collected so far.
     """
-    with _ONE_AT_A_TIME, tempfile.TemporaryFile() as log, contextlib.ExitStack() as stack:
+    with (
+        _ONE_AT_A_TIME,
+        tempfile.TemporaryFile(buffering=0) as log,
+        contextlib.ExitStack() as stack,
+    ):
         sys.stderr.flush()
         terminal = os.dup(STDERR)
         stack.callback(os.close, terminal)
@@ -32,9 +36,8 @@ def captured_native_log() -> Iterator[Callable[[], str]]:
         stack.callback(os.dup2, terminal, STDERR)
 
         def text() -> str:
-            return os.pread(log.fileno(), os.fstat(log.fileno()).st_size, 0).decode(
-                "utf-8", "replace"
-            )
+            log.seek(0)  # not os.pread, which Windows does not have; reading ends at the end
+            return log.read().decode("utf-8", "replace")
 
         yield text
 

@@ -141,7 +141,8 @@ def footprint(
     given = dict(locals())
     from tinydet.deployment.compiling import footprint_of
 
-    with tempfile.TemporaryDirectory() as name:
+    # Windows does not delete the library of a hook while it is loaded.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name)
         untrained = model is None
         contexts = {"untrained"} if untrained else set()

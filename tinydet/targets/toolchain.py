@@ -102,7 +102,13 @@ class Toolchain:
         return output
 
     def _execute(self, arguments: Sequence[str], output: Path) -> None:
-        result = subprocess.run([*self.command, *arguments], capture_output=True, text=True)
+        result = subprocess.run(
+            [*self.command, *arguments],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+        )
         if result.returncode:
             lines = [line for line in result.stderr.splitlines() if "error" in line.lower()]
             shown = "; ".join((lines or result.stderr.splitlines())[:MAX_MESSAGE_LINES])
