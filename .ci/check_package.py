@@ -28,7 +28,7 @@ NOT_IN_SDIST = ("tests", "docs", "benchmarks", "configs", ".ci", ".github")
 # Words of a command -> what its output contains. PICTURE is a generated image.
 COMMANDS = (
     ("--version", r"^tinydet \d+\.\d+\.\d+$"),
-    ("--version --verbose", r"^numpy \d"),
+    ("--versions", r"^numpy \d"),
     ("data generate data --images 8", r"data\.yaml"),
     ("predict person_192 PICTURE", r"1 image"),
     ("compile person_192 --output c", r"C files: c "),

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinydet.commands.compile import (
+    COMPILING,
     CORE,
     CORES,
     INPUT_MODE,
@@ -17,6 +18,7 @@ from tinydet.commands.compile import (
 from tinydet.commands.options import Command, Option, output_option
 from tinydet.commands.predict import CLASSES
 from tinydet.errors import UnsupportedError
+from tinydet.progress import work
 
 if TYPE_CHECKING:
     from tinydet.compiler.memory import InputMode, Objective
@@ -80,6 +82,14 @@ COMMAND = Command(
 )
 
 
+@work(
+    "benchmark",
+    *COMPILING,
+    ("build the program", 6),
+    ("build the program", 6),
+    ("count instructions", 9),
+    ("estimate the time", 10),
+)
 def benchmark(
     model: str | Path,
     output: str | Path = "benchmark",

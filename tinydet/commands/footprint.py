@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tinydet.commands.compile import (
+    COMPILING,
     CORE,
     CORES,
     INPUT_MODE,
@@ -18,6 +19,7 @@ from tinydet.commands.compile import (
 )
 from tinydet.commands.options import Command, Option
 from tinydet.commands.train import INPUT
+from tinydet.progress import work
 from tinydet.result import Result
 
 if TYPE_CHECKING:
@@ -101,6 +103,13 @@ class FootprintResult(Result):
         return {**self.footprint.to_record(), "untrained": self.untrained, "fits": fits}
 
 
+@work(
+    "footprint",
+    ("make the network", 25),
+    *COMPILING[:-1],
+    ("build the program", 6),
+    ("run on an emulated core", 3),
+)
 def footprint(
     model: str | Path | None = None,
     *,

@@ -34,6 +34,7 @@ from tinydet.compiler.tflite_reader import read_tflite
 from tinydet.config.detector_spec import DETECTOR_FILE, DetectorSpec, load_detector_spec
 from tinydet.errors import ModelFileError
 from tinydet.inference.decoding import matching_anchors
+from tinydet.progress import stage
 from tinydet.tensor_code import TensorCode, takes_pixels
 
 # Boxes that suppression sorts at a time. More save passes over the scores, fewer save time where
@@ -173,6 +174,7 @@ def _check_pixels(graph: Graph, spec: DetectorSpec, where: str) -> None:
         )
 
 
+@stage("plan the memory")
 def _plan(
     graph: Graph, spec: DetectorSpec, head: DetectorHead, options: CompileOptions, where: str
 ) -> tuple[Plan, int]:

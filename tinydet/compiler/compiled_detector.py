@@ -12,6 +12,7 @@ from tinydet.compiler.codegen import AnchorTable, DetectorPart, GeneratedModel, 
 from tinydet.compiler.memory import InputMode, Plan, plan_record
 from tinydet.config.detector_spec import DETECTOR_FILE, DetectorSpec
 from tinydet.config.files import make_folder, write_text_atomically
+from tinydet.progress import stage
 from tinydet.tensor_code import TensorCode
 
 PLAN_FILE = "plan.json"
@@ -103,6 +104,7 @@ class CompiledDetector:
             ),
         )
 
+    @stage("write the C")
     def with_sources(self) -> "CompiledDetector":
         """The same with the C files of what it says."""
         code = generate(self.model)
@@ -134,6 +136,7 @@ class CompiledDetector:
         if picture:
             self.draw_arena(folder / ARENA_PICTURE_FILE)
 
+    @stage("draw the memory")
     def draw_arena(self, path: Path) -> None:
         """Draw the memory plan, as PNG or SVG; see ``tinydet.compiler.arena_picture``."""
         from tinydet.compiler.arena_picture import draw_arena

@@ -7,6 +7,7 @@ from typing import Any
 from tinydet.config.detector_spec import DETECTOR_FILE, DetectorSpec, load_detector_spec
 from tinydet.config.schema import UserConfig
 from tinydet.errors import MissingToolError
+from tinydet.progress import stage
 
 NUM_NOISE_IMAGES = 4  # calibrate random weights; no byte of arena or code depends on them
 
@@ -82,6 +83,7 @@ def _class_names_of(model_path: Path) -> tuple[str, ...] | None:
     return load_detector_spec(beside).class_names if beside.is_file() else None
 
 
+@stage("make the network")
 def untrained_int8(config: UserConfig, class_names: tuple[str, ...], folder: Path) -> Path:
     """Build the network of a configuration with random weights and quantize it on noise.
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinydet.compiler.memory import InputMode
+from tinydet.progress import stage
 from tinydet.targets.base import DETECTION, ImageArray
 from tinydet.targets.cortex_m import CortexMProgram
 from tinydet.targets.elf import Image
@@ -89,6 +90,7 @@ class Footprint:
         return asdict(self) | {name: getattr(self, name) for name in sums}
 
 
+@stage("run on an emulated core")
 def measure_footprint(program: CortexMProgram, images_u8: Sequence[ImageArray] = ()) -> Footprint:
     """Measure a linked model: flash by its sections, stack by running it on a painted one.
 

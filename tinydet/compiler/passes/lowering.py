@@ -11,6 +11,7 @@ from tinydet.compiler.passes.constant_folding import fold_constants
 from tinydet.compiler.passes.detector_head import DetectorHead, cut_detector_head
 from tinydet.compiler.passes.padding import fold_padding
 from tinydet.errors import UnsupportedOpsError
+from tinydet.progress import stage
 
 Pass = Callable[[Graph], Graph]
 
@@ -30,6 +31,7 @@ def run_passes(graph: Graph, passes: tuple[Pass, ...]) -> Graph:
     return graph
 
 
+@stage("simplify the network")
 def lower(
     graph: Graph, where: object, *, remove_channels: bool = True
 ) -> tuple[Graph, DetectorHead]:

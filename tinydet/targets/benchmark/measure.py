@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tinydet.compiler import CompiledDetector
+from tinydet.progress import stage
 from tinydet.targets.base import ImageArray
 from tinydet.targets.cortex_m import CortexMProgram, CortexMTarget
 from tinydet.targets.emulator import TRACE_FUNCTION, Piece
@@ -128,6 +129,7 @@ class Builds:
         )
 
 
+@stage("count instructions")
 def benchmark(builds: Builds, image_u8: ImageArray) -> Benchmark:
     """Count the instructions of one inference, and measure the memory of the same program.
 
