@@ -25,6 +25,12 @@ def pytest_runtest_makereport(item):
     return report
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """On a busy machine, work would say how far it is where a test expects no word."""
+    monkeypatch.setattr("tinydet.progress.LINE_EVERY_S", float("inf"))
+
+
 @pytest.fixture
 def without_graphs(monkeypatch):
     """Keras models run step by step: to make a graph takes longer than the few steps of a test."""

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from tinydet.commands.options import Command, Option, choice, output_option
 from tinydet.errors import DataError, ModelFileError, UnsupportedError, near_name
 from tinydet.pretrained import FLOAT, LISTED, NAMES, model_path
-from tinydet.result import Result
+from tinydet.progress import work
+from tinydet.result import Result, shown_path
 
 if TYPE_CHECKING:
     from tinydet.config.detector_spec import DetectorSpec
@@ -95,13 +96,19 @@ class QuantizeResult(Result):
             return text
         from tinydet.evaluation import format_comparison
 
-        return f"{text}\n{format_comparison(self.comparison)}\nReport: {self.report.resolve()}"
+        return f"{text}\n{format_comparison(self.comparison)}\nReport: {shown_path(self.report)}"
 
     def __fspath__(self) -> str:
         """The model file: a result can be used as its path."""
         return str(self.path)
 
 
+@work(
+    "quantize",
+    ("fold the network", 5),
+    ("convert to int8", 4),
+    ("check the file", 3),
+)
 def quantize(
     model: str | Path,
     images: str | Path | Sequence[Path],

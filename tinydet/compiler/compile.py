@@ -42,6 +42,7 @@ from tinydet.config.detector_spec import DETECTOR_FILE, DetectorSpec, load_detec
 from tinydet.errors import ModelFileError, UnsupportedError
 from tinydet.inference.decoding import matching_anchors
 from tinydet.inference.post_processing import OPERATOR, PostProcessing, read_post_processing
+from tinydet.progress import stage
 from tinydet.tensor_code import TensorCode, takes_pixels
 
 # Boxes that suppression sorts at a time. More save passes over the scores, fewer save time where
@@ -253,6 +254,7 @@ def _request(options: CompileOptions) -> PlanRequest:
     )
 
 
+@stage("plan the memory")
 def _plan(graph: Graph, request: PlanRequest, where: str) -> Plan:
     plan = plan_memory(graph, request)
     limit = request.ram_limit_bytes
@@ -261,6 +263,7 @@ def _plan(graph: Graph, request: PlanRequest, where: str) -> Plan:
     return plan
 
 
+@stage("plan the memory")
 def _detector_plan(
     graph: Graph, spec: DetectorSpec, head: DetectorHead, options: CompileOptions, where: str
 ) -> tuple[Plan, int]:

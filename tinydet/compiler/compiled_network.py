@@ -11,6 +11,7 @@ from tinydet.compiler.codegen import GeneratedModel, generate
 from tinydet.compiler.ir import Tensor
 from tinydet.compiler.memory import InputMode, Plan, plan_record
 from tinydet.config.files import make_folder, write_text_atomically
+from tinydet.progress import stage
 
 PLAN_FILE = "plan.json"
 ARENA_PICTURE_FILE = "arena.png"
@@ -92,6 +93,7 @@ class CompiledNetwork:
             self_test_crcs=self.self_test_crcs,
         )
 
+    @stage("write the C")
     def with_sources(self) -> Self:
         """The same with the C files of what it says."""
         code = generate(self.model)
@@ -124,6 +126,7 @@ class CompiledNetwork:
         if picture:
             self.draw_arena(folder / ARENA_PICTURE_FILE)
 
+    @stage("draw the memory")
     def draw_arena(self, path: Path) -> None:
         """Draw the memory plan, as PNG or SVG; see ``tinydet.compiler.arena_picture``."""
         from tinydet.compiler.arena_picture import draw_arena

@@ -24,7 +24,7 @@ from tinydet.pipeline.network import require_conversion_tools
 from tinydet.pipeline.run_folder import CONFIG_FILE, SUMMARY_FILE, Run, RunLog
 from tinydet.pipeline.stages import compare_stage, evaluate_stage, predict_stage, quantize_stage
 from tinydet.pipeline.train_stage import train_stage
-from tinydet.result import Result
+from tinydet.result import Result, shown_path
 from tinydet.tracking import tracked
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class RunResult(Result):
     evaluation: "tuple[EvaluationResult, ...]" = ()
 
     def __str__(self) -> str:
-        return f"\nReport: {self.report.resolve()}" if self.report else ""
+        return f"\nReport: {shown_path(self.report)}" if self.report else ""
 
     def __fspath__(self) -> str:
         """The report, or the folder where there is none: a result can be opened as a path."""

@@ -19,6 +19,7 @@ from tinydet.search.memory import ArenaSizes
 from tinydet.search.report import best_trial, draw_trials, write_table
 from tinydet.search.space import SearchSpace, fitted_schedule
 from tinydet.search.trial_run import run_trial
+from tinydet.verbosity import is_quiet
 
 if TYPE_CHECKING:
     import optuna
@@ -259,4 +260,5 @@ def _name(values: dict[str, Any]) -> str:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr)  # noqa: T201 - the progress of a search
+    if not is_quiet():
+        print(text, file=sys.stderr)  # noqa: T201 - the progress of a search

@@ -12,6 +12,7 @@ from typing import Literal
 from tinydet.compiler import CompiledNetwork
 from tinydet.config.files import make_folder, write_text_atomically
 from tinydet.errors import FaultError, MissingToolError
+from tinydet.progress import stage
 
 FIRMWARE = Path(__file__).parent / "firmware"
 INSTALL_REMEDY = "Install it with: pip install 'tinydet[compile]'."
@@ -77,6 +78,7 @@ class Toolchain:
     link_flags: tuple[str, ...]
     keeps_names: bool = True
 
+    @stage("build the program")
     def build(self, sources: Sequence[Path], output: Path, macros: Sequence[str]) -> Path:
         """Compile each file and link them.
 
@@ -102,7 +104,13 @@ class Toolchain:
         return output
 
     def _execute(self, arguments: Sequence[str], output: Path) -> None:
-        result = subprocess.run([*self.command, *arguments], capture_output=True, text=True)
+        result = subprocess.run(
+            [*self.command, *arguments],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+        )
         if result.returncode:
             lines = [line for line in result.stderr.splitlines() if "error" in line.lower()]
             shown = "; ".join((lines or result.stderr.splitlines())[:MAX_MESSAGE_LINES])

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from tinydet.progress import stage
 from tinydet.targets.base import CodeArray
 from tinydet.targets.benchmark.measure import Builds, assign
 from tinydet.targets.boards import Board
@@ -117,6 +118,7 @@ class TimingEstimate:
         return {"estimate": True} | asdict(self) | {name: getattr(self, name) for name in names}
 
 
+@stage("estimate the time")
 def estimate(
     builds: Builds,
     codes: CodeArray,
