@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from tinydet.commands.quantize import quantize
-from tinydet.config.detector_spec import DetectorSpec
+from tinydet.config.detector_spec import AnchorSpec, DetectorSpec, PreprocessSpec
 from tinydet.data.generate import CLASS_NAMES, generate_dataset
 
 pytestmark = pytest.mark.slow
+SIDE = 96
 
 
 @pytest.fixture
@@ -23,14 +24,20 @@ def float_model(tmp_path):
     path = tmp_path / "float" / "best_model.keras"
     path.parent.mkdir()
     keras.utils.set_random_seed(0)
-    model = build_detector(192, 192, len(CLASS_NAMES))
-    noise = np.random.default_rng(0).uniform(-1, 1, (2, 4, 192, 192, 3)).astype(np.float32)
+    model = build_detector(SIDE, SIDE, len(CLASS_NAMES))
+    noise = np.random.default_rng(0).uniform(-1, 1, (2, 4, SIDE, SIDE, 3)).astype(np.float32)
     reestimate_batch_norm(model, noise)
     model.save(path)
-    DetectorSpec(class_names=CLASS_NAMES).save(path.with_name("detector.json"))
+    spec = DetectorSpec(
+        class_names=CLASS_NAMES,
+        preprocess=PreprocessSpec(height=SIDE, width=SIDE),
+        anchors=AnchorSpec(smallest=(0.2, 0.3)),
+    )
+    spec.save(path.with_name("detector.json"))
     return path
 
 
+@pytest.mark.usefixtures("without_graphs")
 def test_training_on(tmp_path, float_model):
     data = generate_dataset(tmp_path / "data", images=20, seed=3)
     output = tmp_path / "int8"
