@@ -2,35 +2,24 @@
 
 import json
 
-import numpy as np
 import pytest
 
+from tests.quantization.small_float_network import HEIGHT, WIDTH, small_float_network
 from tinydet.commands.quantize import quantize
 from tinydet.config.detector_spec import AnchorSpec, DetectorSpec, PreprocessSpec
 from tinydet.data.generate import CLASS_NAMES, generate_dataset
 
 pytestmark = pytest.mark.slow
-SIDE = 96
 
 
 @pytest.fixture
 def float_model(tmp_path):
-    """Random weights, with the statistics of its own activations: else they fade to nothing."""
-    import keras
-
-    from tinydet.model import build_detector
-    from tinydet.training.batch_norm import reestimate_batch_norm
-
     path = tmp_path / "float" / "best_model.keras"
     path.parent.mkdir()
-    keras.utils.set_random_seed(0)
-    model = build_detector(SIDE, SIDE, len(CLASS_NAMES))
-    noise = np.random.default_rng(0).uniform(-1, 1, (2, 4, SIDE, SIDE, 3)).astype(np.float32)
-    reestimate_batch_norm(model, noise)
-    model.save(path)
+    small_float_network(len(CLASS_NAMES)).save(path)
     spec = DetectorSpec(
         class_names=CLASS_NAMES,
-        preprocess=PreprocessSpec(height=SIDE, width=SIDE),
+        preprocess=PreprocessSpec(height=HEIGHT, width=WIDTH),
         anchors=AnchorSpec(smallest=(0.2, 0.3)),
     )
     spec.save(path.with_name("detector.json"))
@@ -39,6 +28,7 @@ def float_model(tmp_path):
 
 @pytest.mark.usefixtures("without_graphs")
 def test_training_on(tmp_path, float_model):
+    """The operators of the real network are those of quantization/test_simulation.py."""
     data = generate_dataset(tmp_path / "data", images=20, seed=3)
     output = tmp_path / "int8"
     result = quantize(
