@@ -1,6 +1,5 @@
 """``tinydet quantize``: a float model to an int8 ``.tflite``."""
 
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tinydet.commands.options import Command, Option, choice, output_option
 from tinydet.errors import DataError, ModelFileError, UnsupportedError, near_name
+from tinydet.notes import tell
 from tinydet.pretrained import FLOAT, LISTED, NAMES, model_path
 from tinydet.progress import work
 from tinydet.result import Result, shown_path
@@ -192,7 +192,7 @@ def quantize(
     output = Path(output)
     with tempfile.TemporaryDirectory() as folder:
         folders = output, Path(folder)
-        int8_path = quantize_configured(config, path, spec, folders, _say, images=files)
+        int8_path = quantize_configured(config, path, spec, folders, tell, images=files)
     size_bytes = int8_path.stat().st_size
     if data is None:
         return QuantizeResult(int8_path, size_bytes)
@@ -256,7 +256,3 @@ def _measured(
     check_drop(float_result, int8_result, max_drop, output / LAYER_REPORT_FILE)
     size_bytes = int8_path.stat().st_size
     return QuantizeResult(int8_path, size_bytes, float_result, int8_result, comparison, report)
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr)  # noqa: T201 - a note to the user

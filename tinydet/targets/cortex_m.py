@@ -19,15 +19,14 @@ from tinydet.targets.base import (
 )
 from tinydet.targets.elf import Image, read_image
 from tinydet.targets.emulator import (
-    BLOCK_COUNTER,
     FLASH_BEGIN,
     FLASH_BYTES,
     RAM_BEGIN,
     RAM_BYTES,
     Call,
     Machine,
-    build_hook,
 )
+from tinydet.targets.emulator_hooks import BLOCK_COUNTER, build_hook
 from tinydet.targets.linker_script import MemoryMap, MemoryRegion, linker_script
 from tinydet.targets.toolchain import (
     CORES,

@@ -17,8 +17,8 @@ from tinydet.targets.emulator import (
     RAM_BEGIN,
     RAM_BYTES,
     Piece,
-    build_hook,
 )
+from tinydet.targets.emulator_hooks import build_hook
 from tinydet.targets.footprint import WEIGHTS
 from tinydet.targets.timing.board_memories import FLASH, board_timing, memories
 from tinydet.targets.timing.cost import CostModel
