@@ -28,7 +28,6 @@ _Static_assert(offsetof(td_conv_channels, first_multiplier) == 8 &&
  * steps these four hold multiplier and shift of both channels. */
 #define TD_CONV_FIRST_WEIGHTS "sxtb16 " TD_V ", " TD_W "\n"
 #define TD_CONV_SPLIT_WEIGHTS "sxtb16 " TD_W ", " TD_W ", ror #8\n"
-#define TD_CONV_JOIN_BIASES "add.w " TD_T0 ", " TD_S0 ", " TD_T0 ", lsl #8\n"
 #define TD_CONV_PRODUCT(sum, values, weights) "smlad " sum ", " values ", " weights ", " sum "\n"
 
 /* What is done with them depends on the pipeline of the core. */
@@ -41,40 +40,20 @@ _Static_assert(offsetof(td_conv_channels, first_multiplier) == 8 &&
 /* The second sums of joined weights: less the first ones, and a byte lower. */
 #define TD_CONV_DIFFERENCE(second, first) "sub.w " second ", " second ", " first "\n"
 #define TD_CONV_LOWER(sum) "asr.w " sum ", " sum ", #8\n"
-#define TD_CONV_PART                                                    \
-    TD_CONV_DIFFERENCE(TD_T0, TD_S0) TD_CONV_DIFFERENCE(TD_T1, TD_S1)   \
-    TD_CONV_DIFFERENCE(TD_T2, TD_S2) TD_CONV_DIFFERENCE(TD_T3, TD_S3)   \
-    TD_CONV_LOWER(TD_T0) TD_CONV_LOWER(TD_T1) TD_CONV_LOWER(TD_T2) TD_CONV_LOWER(TD_T3)
+#define TD_CONV_NO_DIFFERENCE(second, first) ""
+#define TD_CONV_NOT_LOWER(sum) ""
 
-/* Sums to output values, by X and Y in the first channel, V and W in the second; see conv_rescale_down. The clamp is
- * that of int8. What depends on each other lies some instructions apart. */
+/* Sums to output values; see conv_rescale_down. The clamp is that of int8. */
 #define TD_CONV_SCALE(sum, multiplier) "smmlar " sum ", " sum ", " multiplier ", " sum "\n"
 #define TD_CONV_SIGN(sum) "add.w " sum ", " sum ", " sum ", asr #31\n"
 #define TD_CONV_SHIFT(sum, shift) "asr.w " sum ", " sum ", " shift "\n"
 #define TD_CONV_OFFSET(sum) "add.w " sum ", " sum ", r0\n"
 #define TD_CONV_CLAMP(sum) "ssat " sum ", #8, " sum ", asr #1\n"
-#define TD_CONV_RESCALE                                                                             \
-    TD_CONV_SCALE(TD_S0, TD_X)                                                                      \
-    TD_CONV_SCALE(TD_S1, TD_X)                                                                      \
-    TD_CONV_SCALE(TD_S2, TD_X) TD_CONV_SIGN(TD_S0)                                                  \
-    TD_CONV_SCALE(TD_S3, TD_X) TD_CONV_SIGN(TD_S1) TD_CONV_SHIFT(TD_S0, TD_Y)                       \
-    TD_CONV_SCALE(TD_T0, TD_V) TD_CONV_SIGN(TD_S2) TD_CONV_SHIFT(TD_S1, TD_Y) TD_CONV_OFFSET(TD_S0) \
-    TD_CONV_SCALE(TD_T1, TD_V) TD_CONV_SIGN(TD_S3) TD_CONV_CLAMP(TD_S0)                             \
-    TD_CONV_OFFSET(TD_S1) TD_CONV_SHIFT(TD_S2, TD_Y)                                                \
-    TD_CONV_SCALE(TD_T2, TD_V) TD_CONV_SIGN(TD_T0) TD_CONV_CLAMP(TD_S1)                             \
-    TD_CONV_OFFSET(TD_S2) TD_CONV_SHIFT(TD_S3, TD_Y)                                                \
-    TD_CONV_SCALE(TD_T3, TD_V) TD_CONV_SIGN(TD_T1) TD_CONV_CLAMP(TD_S2)                             \
-    TD_CONV_OFFSET(TD_S3) TD_CONV_SHIFT(TD_T0, TD_W)                                                \
-    TD_CONV_SIGN(TD_T2) TD_CONV_CLAMP(TD_S3) TD_CONV_OFFSET(TD_T0) TD_CONV_SHIFT(TD_T1, TD_W)       \
-    TD_CONV_SIGN(TD_T3) TD_CONV_CLAMP(TD_T0) TD_CONV_OFFSET(TD_T1) TD_CONV_SHIFT(TD_T2, TD_W)       \
-    TD_CONV_CLAMP(TD_T1) TD_CONV_OFFSET(TD_T2) TD_CONV_SHIFT(TD_T3, TD_W)                           \
-    TD_CONV_CLAMP(TD_T2) TD_CONV_OFFSET(TD_T3)                                                      \
-    TD_CONV_CLAMP(TD_T3)
 
 /* All channels of a block. Its fields go onto the stack: pixels 0, first 16, rounded_offset 20, channels 24,
  * gathered 28, gathered_end 32, weights 36, channel_stride 40, channels_end 44; two words more. 36 becomes the address
  * at which the row of steps is entered the first time, so that it ends with the last step but what TD_CONV_END does. */
-#define TD_CONV_BLOCK(step_bytes, start, split, products, part)     \
+#define TD_CONV_BLOCK(step_bytes, start, split, products, difference, lower)     \
     __asm__ volatile(".syntax unified\n"                            \
                      "push {r4-r11, lr}\n"                          \
                      "ldm r0, {r1-r12}\n"                           \
@@ -95,14 +74,13 @@ _Static_assert(offsetof(td_conv_channels, first_multiplier) == 8 &&
                      "orr r2, r2, #1\n" /* Thumb */                 \
                      "str r2, [sp, #36]\n"                          \
                      "1:\n" /* two channels */                      \
-                     TD_CONV_BEGIN start TD_CONV_FIRST_STEP(split)  \
-                     TD_CONV_JUMP                                   \
+                     TD_CONV_BEGIN(start, split)                    \
                      ".p2align 2\n"                                 \
                      "2:\n"                                         \
                      TD_CONV_ROW_OF_STEPS(products)                 \
                      "bne.w 2b\n"                                   \
-                     TD_CONV_END(products) part TD_CONV_RESCALE     \
-                     TD_CONV_STORE                                  \
+                     TD_CONV_END(products)                          \
+                     TD_CONV_FINISH(difference, lower)              \
                      "bne.w 1b\n"                                   \
                      "add sp, sp, #56\n"                            \
                      "pop {r4-r11, pc}\n")
@@ -110,11 +88,13 @@ _Static_assert(offsetof(td_conv_channels, first_multiplier) == 8 &&
 #define TD_CONV_NAKED __attribute__((naked, noinline, used)) static void
 
 TD_CONV_NAKED conv_block_dsp(__attribute__((unused)) const td_conv_block *block) {
-    TD_CONV_BLOCK(TD_CONV_STEP_BYTES_SPLIT, "", TD_CONV_SPLIT_WEIGHTS, TD_CONV_PRODUCTS_SPLIT, "");
+    TD_CONV_BLOCK(TD_CONV_STEP_BYTES_SPLIT, "", TD_CONV_SPLIT_WEIGHTS, TD_CONV_PRODUCTS_SPLIT,
+                  TD_CONV_NO_DIFFERENCE, TD_CONV_NOT_LOWER);
 }
 
 TD_CONV_NAKED conv_block_joined_dsp(__attribute__((unused)) const td_conv_block *block) {
-    TD_CONV_BLOCK(TD_CONV_STEP_BYTES, TD_CONV_JOIN_BIASES, "", TD_CONV_PRODUCTS_JOINED, TD_CONV_PART);
+    TD_CONV_BLOCK(TD_CONV_STEP_BYTES, TD_CONV_JOIN_BIASES, "", TD_CONV_PRODUCTS_JOINED, TD_CONV_DIFFERENCE,
+                  TD_CONV_LOWER);
 }
 
 /* Whether the two above can do a block: where the last step is apart, there must be two. */
