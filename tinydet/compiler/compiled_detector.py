@@ -33,6 +33,7 @@ class CompiledDetector:
         macs: Operator -> multiply-accumulate operations, of those that have weights.
         where: The model file, for messages.
         model_sha256: Of that file.
+        vectors: See ``CompileOptions``.
         sources: File name -> text: all ``.c`` and ``.h`` files.
         tables: Parameters of a kernel -> the constant tables that they point at, all by their
             names in C.
@@ -48,6 +49,7 @@ class CompiledDetector:
     macs: Mapping[str, int]
     where: str
     model_sha256: str
+    vectors: bool = False
     sources: Mapping[str, str] = field(default_factory=dict)
     tables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -101,6 +103,7 @@ class CompiledDetector:
             detector=DetectorPart(
                 self.spec, AnchorTable(self.anchors, levels), self.max_candidates
             ),
+            vectors=self.vectors,
         )
 
     def with_sources(self) -> "CompiledDetector":

@@ -1,6 +1,7 @@
 """The targets ``cortex-m4``, ``cortex-m7`` and ``cortex-m33``: linked images, emulated here."""
 
 import threading
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -28,9 +29,11 @@ from tinydet.targets.emulator import (
     build_hook,
 )
 from tinydet.targets.linker_script import MemoryMap, MemoryRegion, linker_script
+from tinydet.targets.qemu import QEMU_MEMORY, QemuMachine, build_plugin
 from tinydet.targets.toolchain import (
     CORES,
     FIRMWARE,
+    VECTOR_CORES,
     Compiler,
     cortex_m_toolchain,
     model_macros,
@@ -44,6 +47,11 @@ IMAGE_FILE = "image.elf"
 _FLASH = MemoryRegion("FLASH", FLASH_BEGIN, FLASH_BYTES)
 _RAM = MemoryRegion("RAM", RAM_BEGIN, RAM_BYTES)
 MEMORY = MemoryMap(program=_FLASH, weights=_FLASH, data=_RAM, arena=_RAM)
+
+
+def memory_of(core: str) -> MemoryMap:
+    """The memories of the emulator of a core."""
+    return QEMU_MEMORY if core in VECTOR_CORES else MEMORY
 
 
 class CortexMTarget:
@@ -84,7 +92,7 @@ class CortexMTarget:
         """
         sources = write_sources(detector, make_folder(folder).resolve())
         script = folder.resolve() / "cortex_m.ld"
-        write_text_atomically(script, linker_script(MEMORY, detector.name, STACK_BYTES))
+        write_text_atomically(script, linker_script(memory_of(self.name), detector.name, STACK_BYTES))
         own = [FIRMWARE / name for name in ("startup.c", "firmware.c", "runtime.c")]
         macros = [*model_macros(detector, folder.resolve()), *options]
         toolchain = cortex_m_toolchain(self._core, self._compiler, self._optimization, script)
@@ -106,7 +114,9 @@ class CortexMProgram:
         self._name = detector.name
         self._arena = image.symbols["td_arena"].address
         self._found = image.symbols["td_detections"].address
-        self._hook = build_hook(BLOCK_COUNTER, folder.resolve())
+        build_counter = build_plugin if core in VECTOR_CORES else partial(build_hook, BLOCK_COUNTER)
+        self._hook = build_counter(folder.resolve())
+        self._path = folder.resolve() / IMAGE_FILE
         self._of_thread = threading.local()
 
     def run(self, image_u8: ImageArray) -> RawOutputs:
@@ -155,11 +165,17 @@ class CortexMProgram:
         return () if self.detector.input_mode == "image" else (address,)
 
     def machine(self) -> Machine:
-        """The emulated core of this thread."""
-        return self._machine()
+        """The emulated core of this thread, where that is one of Unicorn."""
+        machine = self._machine()
+        assert isinstance(machine, Machine)
+        return machine
 
-    def _machine(self) -> Machine:
+    def _machine(self) -> Machine | QemuMachine:
         if not hasattr(self._of_thread, "machine"):
-            self._of_thread.machine = Machine(self.image, self.core, self._hook)
-        machine: Machine = self._of_thread.machine
+            self._of_thread.machine = (
+                QemuMachine(self.image, self._path, self._hook)
+                if self.core in VECTOR_CORES
+                else Machine(self.image, self.core, self._hook)
+            )
+        machine: Machine | QemuMachine = self._of_thread.machine
         return machine

@@ -37,12 +37,14 @@ class GeneratedModel:
         name: Start of its C functions.
         origin: What it was made from, for the first comment of each file.
         detector: None for a network that finds no boxes.
+        vectors: See ``CompileOptions``.
     """
 
     plan: Plan
     name: str
     origin: str = "a network"
     detector: DetectorPart | None = None
+    vectors: bool = False
 
     def __post_init__(self) -> None:
         if not is_c_name(self.name):

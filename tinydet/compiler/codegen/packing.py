@@ -11,7 +11,7 @@ from tinydet.compiler.requant import Multiplier
 
 # The kernel splits a word of four values into its even and its odd bytes.
 _ORDER_OF_FOUR = (0, 2, 1, 3)
-_FULL_CLAMP = (-128, 127)
+FULL_CLAMP = (-128, 127)
 _SHIFTS = range(-22, 0)  # of TD_ROUND_SHIFTED
 ROUND_ANY = "TD_ROUND_ANY"
 # Sums below this stay inside 32 bits through the shorter way of rescaling.
@@ -74,9 +74,9 @@ def pack_convolution(
     """
     flat = weights.reshape(len(weights), -1)
     reach = max(map(abs, quantization.input_range))
-    starts, largest = _folded(flat, bias, quantization.input_zero_point, reach)
+    starts, largest = folded(flat, bias, quantization.input_zero_point, reach)
     is_plain = (
-        quantization.clamp == _FULL_CLAMP
+        quantization.clamp == FULL_CLAMP
         and all(factor.shift < 0 < factor.multiplier for factor in factors)
         and int(largest.max()) < _PLAIN_SUM_LIMIT
     )
@@ -159,7 +159,7 @@ def channel_factors(
     (((18, -2147483648, 4),), 2313)
     """
     taps = weights.reshape(-1, weights.shape[-1]).T
-    starts, largest = _folded(taps, bias, zero_point, 255)
+    starts, largest = folded(taps, bias, zero_point, 255)
     records = tuple(_factor_record(*both) for both in zip(starts, factors, strict=True))
     return records, int(largest.max())
 
@@ -188,7 +188,7 @@ def planar_channels(
     """
     channels = weights.shape[-1]
     by_channel = weights.reshape(3, 3, channels).transpose(2, 0, 1)
-    starts, largest = _folded(by_channel.reshape(channels, -1), bias, zero_point, 128)
+    starts, largest = folded(by_channel.reshape(channels, -1), bias, zero_point, 128)
     rows = np.zeros((channels, 3, 4), np.int8)
     rows[:, :, :3] = by_channel
     # A factor of 0 has no shift; any will do.
@@ -216,12 +216,12 @@ def rounding(
     'TD_ROUND_POSITIVE'
     """
     in_range = all(factor.shift in _SHIFTS for factor in factors if factor.multiplier)
-    if clamp != _FULL_CLAMP or largest_sum >= _PLAIN_SUM_LIMIT or not in_range:
+    if clamp != FULL_CLAMP or largest_sum >= _PLAIN_SUM_LIMIT or not in_range:
         return ROUND_ANY
-    return "TD_ROUND_POSITIVE" if zero_point == _FULL_CLAMP[0] else "TD_ROUND_SHIFTED"
+    return "TD_ROUND_POSITIVE" if zero_point == FULL_CLAMP[0] else "TD_ROUND_SHIFTED"
 
 
-def _folded(
+def folded(
     weights: npt.NDArray[np.int8], bias: npt.NDArray[np.int32] | None, zero_point: int, reach: int
 ) -> tuple[list[int], npt.NDArray[np.int64]]:
     """What the sum of each channel starts from, and a bound of its magnitude.
