@@ -88,10 +88,10 @@ _Static_assert(sizeof(td_conv_vector_channels) == 24, "the assembler code reads 
                      "ldr r5, [r11, #4]\n"                                                   \
                      "cmp r1, r5\n"                                                          \
                      "bne.w 2b\n"                                                            \
-                     "vmov q0[2], q0[0], r8, r0\n"                                           \
-                     "vmov q0[3], q0[1], r12, r4\n"                                          \
-                     "vmov q1[2], q1[0], r10, r2\n"                                          \
-                     "vmov q1[3], q1[1], lr, r6\n"                                           \
+                     "vmov q0[2], q0[0], r0, r8\n"                                           \
+                     "vmov q0[3], q0[1], r4, r12\n"                                          \
+                     "vmov q1[2], q1[0], r2, r10\n"                                          \
+                     "vmov q1[3], q1[1], r6, lr\n"                                           \
                      "ldm r7!, {r0, r2, r4, r6, r8, r10}\n"                                  \
                      "vadd.i32 q0, q0, r0\n"                                                 \
                      "vadd.i32 q1, q1, r2\n"                                                 \
