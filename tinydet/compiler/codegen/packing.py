@@ -12,6 +12,7 @@ from tinydet.compiler.requant import Multiplier
 # The kernel splits a word of four values into its even and its odd bytes.
 _ORDER_OF_FOUR = (0, 2, 1, 3)
 FULL_CLAMP = (-128, 127)
+_NARROW_ROW = 255
 _SHIFTS = range(-22, 0)  # of TD_ROUND_SHIFTED
 ROUND_ANY = "TD_ROUND_ANY"
 # Sums below this stay inside 32 bits through the shorter way of rescaling.
@@ -184,7 +185,7 @@ def planar_channels(
     >>> weights = np.arange(1, 10, dtype=np.int8).reshape(1, 3, 3, 1)
     >>> records, largest = planar_channels(weights, None, -2, [Multiplier(2**30, -5)])
     >>> [hex(number) for number in records[0]], largest
-    (['0x5a', '0x40000000', '0x5030201', '0x60504', '0x90807'], 5850)
+    (['0x5a', '0x40000000', '0x5030201', '0x1060504', '0x90807'], 5850)
     """
     channels = weights.shape[-1]
     by_channel = weights.reshape(3, 3, channels).transpose(2, 0, 1)
@@ -193,6 +194,8 @@ def planar_channels(
     rows[:, :, :3] = by_channel
     # A factor of 0 has no shift; any will do.
     rows[:, 0, 3] = [-factor.shift if factor.multiplier else 1 for factor in factors]
+    # The products of such rows fit into 16 bits.
+    rows[:, 1, 3] = np.abs(by_channel.astype(np.int16)).sum(axis=2).max(axis=1) <= _NARROW_ROW
     words = rows.view("<i4").reshape(channels, 3)
     records = tuple(
         (start, factor.multiplier, *map(int, word))

@@ -177,7 +177,8 @@ void td_depthwise_u8(const td_depthwise_params *p, const uint8_t *input, int8_t 
 typedef struct {
     int32_t bias;                /* with minus the input's zero point * sum of weights folded in */
     int32_t multiplier;          /* of td_requant */
-    int32_t row_0, row_1, row_2; /* three int8 weights from the lowest byte on; fourth of row 0: -shift of td_requant */
+    int32_t row_0, row_1, row_2; /* three int8 weights from the lowest byte on; fourth of row 0: -shift of td_requant;
+                                  * of row 1: 1 where the magnitudes of no row sum to more than 255, else 0 */
 } td_depthwise_channel;
 
 typedef struct {
