@@ -63,6 +63,8 @@ class CompileOptions:
         input_mode: ``image`` for an image in the arena, which is overwritten; ``caller`` for one
             that stays where the caller has it; ``rows`` for one that comes row by row.
         remove_channels: Whether channels that can take one value only are eliminated.
+        vectors: Whether the weights of convolutions are laid out for processors that sum sixteen
+            products at a time (Helium: Cortex-M55, M85). The C runs everywhere all the same.
     """
 
     name: str = "detector"
@@ -70,6 +72,7 @@ class CompileOptions:
     ram_limit_bytes: int | None = None
     input_mode: InputMode = "image"
     remove_channels: bool = True
+    vectors: bool = False
 
 
 DEFAULT_OPTIONS = CompileOptions()
@@ -127,6 +130,7 @@ def compile_detector(
         macs=_macs(graph),
         where=where,
         model_sha256=hashlib.sha256(content).hexdigest(),
+        vectors=options.vectors,
     ).with_sources()
 
 

@@ -29,6 +29,7 @@ class CompiledNetwork:
         model_sha256: Of that file.
         self_test_crcs: CRC-32 of each output for the input of the self-test in C; empty: the C
             has no self-test.
+        vectors: See ``CompileOptions``.
         sources: File name -> text: all ``.c`` and ``.h`` files.
         tables: Parameters of a kernel -> the constant tables that they point at, all by their
             names in C.
@@ -40,6 +41,7 @@ class CompiledNetwork:
     where: str
     model_sha256: str
     self_test_crcs: tuple[int, ...] = ()
+    vectors: bool = False
     sources: Mapping[str, str] = field(default_factory=dict)
     tables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -91,6 +93,7 @@ class CompiledNetwork:
             name=self.name,
             origin=f"a .tflite file with SHA-256 {self.model_sha256[:16]}...",
             self_test_crcs=self.self_test_crcs,
+            vectors=self.vectors,
         )
 
     @stage("write the C")

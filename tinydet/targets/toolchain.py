@@ -52,7 +52,11 @@ CORES = {
     "cortex-m4": _core("cortex_m4+vfp4d16sp", "cortex-m4", "fpv4-sp-d16"),
     "cortex-m7": _core("cortex_m7+fp_armv8d16sp", "cortex-m7", "fpv5-sp-d16", "TD_CORTEX_M7"),
     "cortex-m33": _core("cortex_m33+dsp+fp_armv8d16sp", "cortex-m33", "fpv5-sp-d16"),
+    "cortex-m55": _core("cortex_m55+dsp+mve+fp_armv8d16sp", "cortex-m55", "auto"),
+    "cortex-m85": _core("cortex_m85+dsp+mve+fp_armv8d16sp", "cortex-m85", "auto"),
 }
+# With Helium: they run in QEMU, and take weights for vectors (``CompileOptions.vectors``).
+VECTOR_CORES = ("cortex-m55", "cortex-m85")
 
 
 class BuildError(FaultError):
