@@ -16,7 +16,12 @@ from tinydet.data.augment import validate_augmentation
 from tinydet.data.dataset import DataPaths, data_paths
 from tinydet.errors import ConfigError, DataError, ProcessGroupError, TinydetError
 from tinydet.pipeline import datasets
-from tinydet.pipeline.board_stages import benchmark_stage, board_findings, deploy_stage
+from tinydet.pipeline.board_stages import (
+    benchmark_stage,
+    board_findings,
+    deploy_stage,
+    unused_board_keys,
+)
 from tinydet.pipeline.detector_of import trained_otherwise
 from tinydet.pipeline.devices import cluster_of
 from tinydet.pipeline.linked_folders import link_folders
@@ -94,8 +99,9 @@ def execute(config: UserConfig, *, run_folder: Path | None = None) -> RunResult:
     link_folders(config, folder)
     log = RunLog(folder)
     config = _with_seed(config, log)
-    if (otherwise := trained_otherwise(config)) is not None:
-        log.say(otherwise)
+    for note in (trained_otherwise(config), unused_board_keys(config)):
+        if note is not None:
+            log.say(note)
     write_text_atomically(folder / CONFIG_FILE, resolved_yaml(config))
     try:
         project, values = config.general.project_name, written_values(config)
