@@ -10,6 +10,7 @@ from tinydet.commands import (
     benchmark,
     compile,  # noqa: A004 - the name of the command
     data,
+    data_view,
     demo,
     deploy,
     doctor,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 EXIT_USER_ERROR = 2
 OVERRIDES_HELP = "Arguments of the form key.sub=value override the configuration."
-GROUPS = {"data": "check, generate or label a data set"}
+GROUPS = {"data": "check, generate, label, view or pack a data set"}
 COMMANDS: tuple[Command, ...] = (
     init.COMMAND,
     run.COMMAND,
@@ -46,6 +47,8 @@ COMMANDS: tuple[Command, ...] = (
     data.CHECK,
     data.GENERATE,
     data.LABEL,
+    data_view.COMMAND,
+    data.PACK,
     report.COMMAND,
     demo.COMMAND,
     doctor.COMMAND,

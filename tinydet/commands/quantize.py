@@ -146,7 +146,7 @@ def quantize(
         TinydetError: Whatever else the user can correct.
     """
     from tinydet.config.detector_spec import DETECTOR_FILE, load_detector_spec
-    from tinydet.pipeline.network import require_training_tools
+    from tinydet.pipeline.network import require_conversion_tools
     from tinydet.pipeline.quantization import quantize_configured
 
     contexts = {"qat"} if quantization_type == "QAT" else set()
@@ -161,7 +161,7 @@ def quantize(
         epochs=epochs,
         max_drop=max_drop,
     )
-    require_training_tools("quantization")
+    require_conversion_tools("quantization")
     files = _files(images, stratified or quantization_type == "QAT")
     path = model_path(model, FLOAT)
     if not path.is_file():
