@@ -10,6 +10,11 @@
 #define TD_DSP 1
 #endif
 
+/* Whether the forms in Helium, the integer vectors of Armv8.1-M, are compiled: Cortex-M55, M85. */
+#if defined(__ARM_FEATURE_MVE) && defined(__GNUC__) && !defined(TD_PORTABLE)
+#define TD_MVE 1
+#endif
+
 /* Whether code is arranged for the two instructions that a Cortex-M7 begins in a cycle. Compilers tell it from a
  * Cortex-M4 by its double-precision FPU only: without one, give -DTD_CORTEX_M7. */
 #if defined(__ARM_ARCH_7EM__) && defined(__ARM_FP) && !defined(TD_CORTEX_M7)
