@@ -7,6 +7,7 @@ the contexts that it is in; every option of the command is added to it in turn.
 import inspect
 from importlib import import_module
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from PIL import Image
@@ -40,6 +41,10 @@ SPECIAL = {
     ("train", "--pretrained"): "None",
     ("evaluate", "--split"): "train",
     ("data check", "--split"): "train",
+    ("data pack", "--split"): "train",
+    ("data pack", "--side"): "97",
+    ("data view", "--split"): "train",
+    ("data view", "--model"): "m.tflite",
     ("benchmark", "--board"): "STM32F746G-DISCO",
     ("benchmark", "--identity"): "m.keras",
     ("deploy", "--identity"): "m.keras",
@@ -110,6 +115,8 @@ CASES = [
         ["data", "label", "elsewhere", "--model", "bare/m.tflite", "--classes", "box"],
         {"undescribed"},
     ),
+    (["data", "view", "data"], set()),
+    (["data", "pack", "data", "new.zip"], set()),
     (["demo"], set()),
 ]
 # Tested where they need more than one command: they allow something, or leave a choice.
@@ -181,6 +188,8 @@ def library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tinydet.evaluation.evaluate", asked())
     monkeypatch.setattr("tinydet.prediction.predict", asked())
     monkeypatch.setattr("tinydet.prediction.labels.label_images", asked())
+    monkeypatch.setattr("tinydet.workbench.view", view)
+    monkeypatch.setattr("tinydet.data.pack.pack_dataset", asked())
     monkeypatch.setattr("tinydet.compiler.compile_detector", compile_detector)
     monkeypatch.setattr("tinydet.compiler.compile_network", FakeDetector)
     monkeypatch.setattr("tinydet.deployment.raw_network.with_self_test", lambda network: network)
@@ -216,6 +225,13 @@ def quantize(config: object, path: Path, spec: object, folders: tuple[Path, Path
 def untrained_int8(config: object, names: tuple[str, ...], _: Path) -> Path:
     RECORD.append((_shown(config), names))
     return Path("m.tflite")
+
+
+def view(*what: object, on_ready: object, **named: object) -> None:
+    pages: list[str] = []
+    with patch("webbrowser.open", pages.append):
+        on_ready("http://127.0.0.1:1/", "")
+    raise Asked(repr((what, named, pages)))
 
 
 def compile_detector(path: Path, options: object, *, spec: object) -> FakeDetector:

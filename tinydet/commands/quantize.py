@@ -1,6 +1,5 @@
 """``tinydet quantize``: a float model to an int8 ``.tflite``."""
 
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 from tinydet.commands.options import Command, Option, choice, output_option
 from tinydet.commands.predict import CLASSES
 from tinydet.errors import DataError, ModelFileError, UnsupportedError, near_name
+from tinydet.notes import tell
 from tinydet.pretrained import FLOAT, LISTED, NAMES, model_path
-from tinydet.result import Result
+from tinydet.progress import work
+from tinydet.result import Result, shown_path
 
 if TYPE_CHECKING:
     from tinydet.config.detector_spec import DetectorSpec
@@ -97,13 +98,19 @@ class QuantizeResult(Result):
             return text
         from tinydet.evaluation import format_comparison
 
-        return f"{text}\n{format_comparison(self.comparison)}\nReport: {self.report.resolve()}"
+        return f"{text}\n{format_comparison(self.comparison)}\nReport: {shown_path(self.report)}"
 
     def __fspath__(self) -> str:
         """The model file: a result can be used as its path."""
         return str(self.path)
 
 
+@work(
+    "quantize",
+    ("fold the network", 5),
+    ("convert to int8", 4),
+    ("check the file", 3),
+)
 def quantize(
     model: str | Path,
     images: str | Path | Sequence[Path],
@@ -152,7 +159,7 @@ def quantize(
         TinydetError: Whatever else the user can correct.
     """
     from tinydet.pipeline.detector_of import is_described, spec_for
-    from tinydet.pipeline.network import require_training_tools
+    from tinydet.pipeline.network import require_conversion_tools
     from tinydet.pipeline.quantization import quantize_configured
 
     contexts = {"qat"} if quantization_type == "QAT" else set()
@@ -170,7 +177,7 @@ def quantize(
         epochs=epochs,
         max_drop=max_drop,
     )
-    require_training_tools("quantization")
+    require_conversion_tools("quantization")
     files = _files(images, stratified or quantization_type == "QAT")
     if not path.is_file():
         remedy = f"Give a .keras file, a float .tflite file, or a bundled detector ({LISTED})."
@@ -179,7 +186,7 @@ def quantize(
     spec = spec_for(path, class_names)
     if not is_described(path):
         scale, offset = spec.preprocess.scale, spec.preprocess.offset
-        _say(f"{path}: pixels are taken as {scale:.6g} * pixel + {offset:g}; its file says nothing")
+        tell(f"{path}: pixels are taken as {scale:.6g} * pixel + {offset:g}; its file says nothing")
     values = {
         "quantization_type": quantization_type,
         "granularity": granularity,
@@ -196,7 +203,7 @@ def quantize(
     output = Path(output)
     with tempfile.TemporaryDirectory() as folder:
         folders = output, Path(folder)
-        int8_path = quantize_configured(config, path, spec, folders, _say, images=files)
+        int8_path = quantize_configured(config, path, spec, folders, tell, images=files)
     size_bytes = int8_path.stat().st_size
     if data is None:
         return QuantizeResult(int8_path, size_bytes)
@@ -260,7 +267,3 @@ def _measured(
     check_drop(float_result, int8_result, max_drop, output / LAYER_REPORT_FILE)
     size_bytes = int8_path.stat().st_size
     return QuantizeResult(int8_path, size_bytes, float_result, int8_result, comparison, report)
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr)  # noqa: T201 - a note to the user

@@ -42,6 +42,7 @@ from tinydet.config.detector_spec import DETECTOR_FILE, DetectorSpec, load_detec
 from tinydet.errors import ModelFileError, UnsupportedError
 from tinydet.inference.decoding import matching_anchors
 from tinydet.inference.post_processing import OPERATOR, PostProcessing, read_post_processing
+from tinydet.progress import stage
 from tinydet.tensor_code import TensorCode, takes_pixels
 
 # Boxes that suppression sorts at a time. More save passes over the scores, fewer save time where
@@ -62,6 +63,8 @@ class CompileOptions:
         input_mode: ``image`` for an image in the arena, which is overwritten; ``caller`` for one
             that stays where the caller has it; ``rows`` for one that comes row by row.
         remove_channels: Whether channels that can take one value only are eliminated.
+        vectors: Whether the weights of convolutions are laid out for processors that sum sixteen
+            products at a time (Helium: Cortex-M55, M85). The C runs everywhere all the same.
     """
 
     name: str = "detector"
@@ -69,6 +72,7 @@ class CompileOptions:
     ram_limit_bytes: int | None = None
     input_mode: InputMode = "image"
     remove_channels: bool = True
+    vectors: bool = False
 
 
 DEFAULT_OPTIONS = CompileOptions()
@@ -126,6 +130,7 @@ def compile_detector(
         macs=_macs(graph),
         where=where,
         model_sha256=hashlib.sha256(content).hexdigest(),
+        vectors=options.vectors,
     ).with_sources()
 
 
@@ -253,6 +258,7 @@ def _request(options: CompileOptions) -> PlanRequest:
     )
 
 
+@stage("plan the memory")
 def _plan(graph: Graph, request: PlanRequest, where: str) -> Plan:
     plan = plan_memory(graph, request)
     limit = request.ram_limit_bytes
@@ -261,6 +267,7 @@ def _plan(graph: Graph, request: PlanRequest, where: str) -> Plan:
     return plan
 
 
+@stage("plan the memory")
 def _detector_plan(
     graph: Graph, spec: DetectorSpec, head: DetectorHead, options: CompileOptions, where: str
 ) -> tuple[Plan, int]:

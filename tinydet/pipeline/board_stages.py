@@ -9,6 +9,7 @@ from tinydet.deployment.compiling import write_record
 from tinydet.errors import ConfigError, UnsupportedError
 from tinydet.pipeline.detector_of import spec_of
 from tinydet.pipeline.run_folder import Run
+from tinydet.result import shown_path
 
 if TYPE_CHECKING:
     from tinydet.compiler import CompiledDetector
@@ -90,7 +91,7 @@ def benchmark_stage(run: Run, model_path: Path) -> None:
     _ask_stedgeai(run, model_path, board, "analyze", folder)
     results = [*folder.glob("*.json"), *run.folder.glob("evaluation/*/result.json")]
     report = write_benchmark_report(read_benchmark_files(results), folder)
-    run.log.say(f"Tables: {report.resolve()}")
+    run.log.say(f"Tables: {shown_path(report)}")
 
 
 def _measured(run: Run, model_path: Path, board: "Board | LinuxBoard", folder: Path) -> object:

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from tinydet.progress import stage
 from tinydet.targets.base import CodeArray
 from tinydet.targets.benchmark.measure import Builds, assign
 from tinydet.targets.boards import Board
@@ -16,8 +17,8 @@ from tinydet.targets.emulator import (
     RAM_BEGIN,
     RAM_BYTES,
     Piece,
-    build_hook,
 )
+from tinydet.targets.emulator_hooks import build_hook
 from tinydet.targets.footprint import WEIGHTS
 from tinydet.targets.timing.board_memories import FLASH, board_timing, memories
 from tinydet.targets.timing.cost import CostModel
@@ -117,6 +118,7 @@ class TimingEstimate:
         return {"estimate": True} | asdict(self) | {name: getattr(self, name) for name in names}
 
 
+@stage("estimate the time")
 def estimate(
     builds: Builds,
     codes: CodeArray,
