@@ -92,17 +92,25 @@ TD_INLINE void vector_four_mve(const uint8_t *from, int32_t from_step, int32_t c
                                int32_t to_step) {
     const mve_pred16_t these = vctp8q((uint32_t)count);
     const uint8x16_t flips = vdupq_n_u8(flip);
-    vst1q_u8(to, veorq_u8(vldrbq_z_u8(from, these), flips));
-    vst1q_u8(to + to_step, veorq_u8(vldrbq_z_u8(from + from_step, these), flips));
-    vst1q_u8(to + 2 * to_step, veorq_u8(vldrbq_z_u8(from + 2 * from_step, these), flips));
-    vst1q_u8(to + 3 * to_step, veorq_u8(vldrbq_z_u8(from + 3 * from_step, these), flips));
+    for (int32_t k = 0; k < PIXELS; k++) {
+        const uint8x16_t values = vldrbq_z_u8(from + k * from_step, these);
+        vst1q_u8(to + k * to_step, flip ? veorq_u8(values, flips) : values);
+    }
 }
 
 /* All channels of four pixels. */
 TD_INLINE void vector_gather_points(const td_conv_vector_params *p, const uint8_t *from, uint8_t flip,
                                     int8_t *gathered) {
     const int32_t step = p->stride_width * p->input_channels;
-    for (int32_t left = p->input_channels; left > 0; left -= STEP, from += STEP, gathered += PIXELS * STEP) {
+    int32_t left = p->input_channels;
+    for (; left >= STEP; left -= STEP, from += STEP, gathered += PIXELS * STEP) {
+        const uint8x16_t flips = vdupq_n_u8(flip);
+        for (int32_t k = 0; k < PIXELS; k++) {
+            const uint8x16_t values = vld1q_u8(from + k * step);
+            vst1q_u8((uint8_t *)gathered + STEP * k, flip ? veorq_u8(values, flips) : values);
+        }
+    }
+    if (left > 0) {
         vector_four_mve(from, step, left, flip, (uint8_t *)gathered, STEP);
     }
 }
@@ -316,43 +324,62 @@ static void vector_channels(const td_conv_vector_params *p, const int8_t *gather
 }
 
 #ifdef TD_MVE
-/* Rows of a filter of one pixel whose groups of four each lie in one row, one group at a time; 0: they are others. */
-static int vector_points_in_mve(const td_conv_vector_params *p, const uint8_t *input, uint8_t flip, int8_t *output,
-                                int8_t *gathered, int32_t y_begin, int32_t y_end) {
+/* All channels of groups of four pixels in one row each. */
+static void vector_points_channels(const td_conv_vector_params *p, const int8_t *gathered, int8_t *const *places,
+                                   int32_t count) {
+    const int32_t whole_pairs = p->output_channels / 2, all_pairs = (p->output_channels + 1) / 2;
+    const int32_t at_once = count > 1 ? 1 + CACHED_BYTES / (2 * STEP * p->steps) : whole_pairs;
+    const ptrdiff_t group_bytes = PIXELS * STEP * (ptrdiff_t)p->steps;
+    uint16_t offsets[2 * PIXELS];
+    for (int32_t begin = 0, end = 0; begin < all_pairs; begin = end) {
+        const int is_single = begin == whole_pairs;
+        end = is_single ? all_pairs : whole_pairs - begin > at_once ? begin + at_once : whole_pairs;
+        if (begin == 0 || is_single) {
+            for (int32_t i = 0; i < 2 * PIXELS; i++) {
+                offsets[i] = (uint16_t)(i / 2 * p->pixel_stride + (is_single ? 0 : i % 2 * p->channel_stride));
+            }
+        }
+        conv_vector_block block = vector_block_of(p, gathered, begin, end);
+        block.offsets = offsets;
+        for (int32_t i = 0; i < count; i++, block.gathered += group_bytes, block.gathered_end += group_bytes) {
+            block.output = places[i] + 2 * (ptrdiff_t)begin * p->channel_stride;
+            vector_run_mve(p, &block);
+        }
+    }
+}
+
+/* Rows of a filter of one pixel whose groups of four each lie in one row; 0: they are others. */
+TD_INLINE int vector_points_in_mve(const td_conv_vector_params *p, const uint8_t *input, uint8_t flip, int8_t *output,
+                                   int8_t *gathered, int32_t y_begin, int32_t y_end) {
     const int is_point = p->filter_height == 1 && p->filter_width == 1 && p->pad_top == 0 && p->pad_left == 0 &&
                          (p->output_height - 1) * p->stride_height < p->input_height &&
                          (p->output_width - 1) * p->stride_width < p->input_width;
-    const int32_t reach = (PIXELS - 1) * p->pixel_stride + p->channel_stride, whole_pairs = p->output_channels / 2;
-    if (!p->is_plain || !is_point || p->output_width % PIXELS != 0 || p->groups_at_once != 1 || reach > UINT16_MAX) {
+    const int32_t reach = (PIXELS - 1) * p->pixel_stride + p->channel_stride;
+    if (!p->is_plain || !is_point || p->output_width % PIXELS != 0 || reach > UINT16_MAX) {
         return 0;
     }
-    uint16_t offsets[2][2 * PIXELS];
-    conv_vector_block pairs = vector_block_of(p, gathered, 0, whole_pairs);
-    conv_vector_block last = vector_block_of(p, gathered, whole_pairs, (p->output_channels + 1) / 2);
-    pairs.offsets = offsets[0];
-    last.offsets = offsets[1];
-    for (int32_t i = 0; i < 2 * PIXELS; i++) {
-        offsets[0][i] = (uint16_t)(i / 2 * p->pixel_stride + i % 2 * p->channel_stride);
-        offsets[1][i] = (uint16_t)(i / 2 * p->pixel_stride);
-    }
-    for (int32_t y = y_begin; y < y_end; y++) {
-        const uint8_t *from = vector_input_row(p, input, y * p->stride_height);
-        int8_t *row = output + (ptrdiff_t)(y % p->output_ring) * p->output_row_bytes;
-        if (p->output_pad_left + p->output_pad_right > 0) {
-            vector_fill_pads(p, row);
+    const ptrdiff_t group_bytes = PIXELS * STEP * (ptrdiff_t)p->steps;
+    const ptrdiff_t from_step = (ptrdiff_t)PIXELS * p->stride_width * p->input_channels;
+    int8_t *places[TD_CONV_MAX_GROUPS], *row = NULL;
+    const uint8_t *from = NULL;
+    int32_t count = 0, x = p->output_width, y = y_begin - 1;
+    for (int32_t left = (y_end - y_begin) * (p->output_width / PIXELS); left > 0; left--, x += PIXELS) {
+        if (x == p->output_width) {
+            x = 0;
+            y++;
+            from = vector_input_row(p, input, y * p->stride_height);
+            row = output + (ptrdiff_t)(y % p->output_ring) * p->output_row_bytes + p->output_pad_left;
+            if (p->output_pad_left + p->output_pad_right > 0) {
+                vector_fill_pads(p, row - p->output_pad_left);
+            }
         }
-        row += p->output_pad_left;
-        for (int32_t x = 0; x < p->output_width; x += PIXELS, row += PIXELS * p->pixel_stride) {
-            vector_gather_points(p, from, flip, gathered);
-            from += (ptrdiff_t)PIXELS * p->stride_width * p->input_channels;
-            if (whole_pairs > 0) {
-                pairs.output = row;
-                vector_run_mve(p, &pairs);
-            }
-            if (2 * whole_pairs < p->output_channels) {
-                last.output = row + 2 * (ptrdiff_t)whole_pairs * p->channel_stride;
-                vector_run_mve(p, &last);
-            }
+        vector_gather_points(p, from, flip, gathered + count * group_bytes);
+        places[count++] = row;
+        from += from_step;
+        row += PIXELS * p->pixel_stride;
+        if (count == p->groups_at_once || left == 1) {
+            vector_points_channels(p, gathered, places, count);
+            count = 0;
         }
     }
     return 1;
