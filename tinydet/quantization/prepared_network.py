@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tinydet.backends import choose_backend
 from tinydet.boxes import FloatArray
 from tinydet.config.detector_spec import (
     DETECTOR_FILE,
@@ -49,6 +50,7 @@ def load_float_model(model_path: Path, spec: DetectorSpec) -> tuple[Any, FloatAr
             ", ".join(KERAS_SUFFIXES),
             "Give the float model it was made from.",
         )
+    choose_backend("tensorflow", "quantization")
     model = load_keras_model(model_path)
     num_anchors = check_shapes(model, spec, model_path)
     from tinydet.model.network import OUTPUT_LAYER, split_outputs

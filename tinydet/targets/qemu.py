@@ -177,9 +177,7 @@ class QemuMachine:
         self._run(function)
         # QEMU begins the block of the breakpoint before it stops there.
         instructions = int(counter.instructions)
-        return Call(
-            self._client.read_register(0), instructions, self._stack_bytes(), self._split()
-        )
+        return Call(self._client.read_register(0), instructions, self._stack_bytes(), self._split())
 
     def _run(self, what: str) -> None:
         """Let the core run to a breakpoint."""

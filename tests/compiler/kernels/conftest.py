@@ -11,8 +11,8 @@ import shutil
 import pytest
 
 from tests.compiler.kernels.cortex_m import EmulatedKernels, link_kernels
-from tinydet.targets.qemu import QEMU
 from tests.compiler.kernels.native import ASAN, SANITIZE, Native, compile_library
+from tinydet.targets.qemu import QEMU
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +44,9 @@ def helium_kernels(folder, compiler):
     for program in (QEMU, *([compiler] if compiler != "zig" else [])):
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not installed")
-    return EmulatedKernels(link_kernels(folder, "cortex-m55", compiler=compiler), "cortex-m55", folder)
+    return EmulatedKernels(
+        link_kernels(folder, "cortex-m55", compiler=compiler), "cortex-m55", folder
+    )
 
 
 @pytest.fixture(scope="session")

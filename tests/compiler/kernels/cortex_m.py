@@ -19,7 +19,8 @@ from tests.compiler.kernels.native import (
 )
 from tinydet.targets.cortex_m import memory_of
 from tinydet.targets.elf import read_image
-from tinydet.targets.emulator import BLOCK_COUNTER, Machine, build_hook
+from tinydet.targets.emulator import Machine
+from tinydet.targets.emulator_hooks import BLOCK_COUNTER, build_hook
 from tinydet.targets.linker_script import linker_script
 from tinydet.targets.qemu import QemuMachine, build_plugin
 from tinydet.targets.toolchain import CORES, FIRMWARE, VECTOR_CORES, cortex_m_toolchain

@@ -45,7 +45,9 @@ def cases(draw, rounding):
     output_zero = -128 if rounding == ROUND_POSITIVE else draw(zero_points)
     image = int8_values(rng, height, width, channels).astype(np.int8)
     weights = int8_values(rng, 3, 3, channels).astype(np.int8)
-    weights //= np.array(draw(st.lists(st.sampled_from([1, 2, 3]), min_size=channels, max_size=channels)), np.int8)
+    weights //= np.array(
+        draw(st.lists(st.sampled_from([1, 2, 3]), min_size=channels, max_size=channels)), np.int8
+    )
     factors = draw_factors(data, rounding, channels)
     bound = 2 ** int(rng.integers(1, 29))
     bias = rng.integers(-bound, bound, channels)

@@ -13,7 +13,12 @@ from tinydet.compiler.codegen.packing import (
     planar_channels,
     rounding,
 )
-from tinydet.compiler.codegen.vector_packing import VALUES_AT_ONCE, pack_vectors, vector_group_bytes, vector_steps
+from tinydet.compiler.codegen.vector_packing import (
+    VALUES_AT_ONCE,
+    pack_vectors,
+    vector_group_bytes,
+    vector_steps,
+)
 from tinydet.compiler.ir import ConvOptions, DepthwiseOptions, FullyConnectedOptions, PoolOptions
 from tinydet.compiler.kernel_scratch import MAX_GROUPS, convolution_groups
 from tinydet.compiler.layouts import PlanarRow
@@ -76,7 +81,10 @@ def _vector_convolution(
         ("groups_at_once", min(MAX_GROUPS, groups)),
         ("steps", vector_steps(weights[0].size)),
         ("weights", constants.table(packed.weights, name("weights"), alignment=VALUES_AT_ONCE)),
-        ("channels", constants.records("td_conv_vector_channels", packed.channels, name("channels"))),
+        (
+            "channels",
+            constants.records("td_conv_vector_channels", packed.channels, name("channels")),
+        ),
     )
     kernel = f"td_conv_vector_{short_type(site.input())}"
     return [site.call(kernel, Struct("td_conv_vector_params", fields), takes_scratch=True)]

@@ -1,4 +1,5 @@
 /* DEPTHWISE_CONV_2D by 3x3 filters on planar rows, portable form: loops along the row of one channel. */
+#include "td_depthwise_tile.h"
 #include "td_depthwise_planar_mve.h"
 
 enum { PIXELS_AT_ONCE = 32 };
@@ -117,6 +118,11 @@ void td_depthwise_planar_s8(const td_depthwise_planar_params *p, const int8_t *i
 #elif defined(TD_DSP)
         if (p->rounding != TD_ROUND_ANY) {
             planar_row_in_dsp(p, &in, out);
+            continue;
+        }
+#elif defined(TD_TILE)
+        if (p->rounding != TD_ROUND_ANY) {
+            planar_row_in_tiles(p, &in, out);
             continue;
         }
 #endif

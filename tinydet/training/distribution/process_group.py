@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from tinydet.errors import ProcessGroupError, first_line
+from tinydet.errors import ProcessGroupError, UnsupportedError, first_line
 from tinydet.native_log import captured_native_log
 from tinydet.training.distribution.cluster import TF_CONFIG, Cluster
 
@@ -131,11 +131,16 @@ class ProcessGroup:
                     "Give every process the same configuration and the same images.",
                 )
 
-    def share_of(self, batch_size: int) -> slice:
+    def share_of(self, batch_size: int, parts: int = 1) -> slice:
         """Which samples of a batch this process works on.
+
+        Args:
+            batch_size: Of all processes together.
+            parts: In which a process takes its share, one after another.
 
         Raises:
             ProcessGroupError: The batch cannot be divided.
+            UnsupportedError: The share cannot be divided.
         """
         share, rest = divmod(batch_size, self.size)
         if rest:
@@ -143,6 +148,13 @@ class ProcessGroup:
                 "training.batch_size",
                 f"{batch_size} images cannot be divided among {self.size} processes",
                 f"Give a multiple of {self.size}: it is the size of the batch of all together.",
+            )
+        if share % parts:
+            raise UnsupportedError(
+                "training.accumulate",
+                f"{parts} parts of {share} images",
+                f"a divisor of {share}",
+                "Correct it, or training.batch_size.",
             )
         return slice(self.index * share, (self.index + 1) * share)
 
