@@ -71,7 +71,10 @@ def steps(parsed: argparse.Namespace, pythons: dict[str, str]) -> dict[str, Any]
     with tempfile.TemporaryDirectory() as folder:
         parsed.work = Path(folder)
         run_worker("start", parsed, "tensorflow", pythons["tensorflow"])
-        rows = {name: run_worker("train", parsed, name, pythons[name]) for name in pythons}
+        rows = {}
+        for name, python in pythons.items():
+            rows[name] = run_worker("train", parsed, name, python)
+            print(name, rows[name], flush=True)
     expected = rows["tensorflow"]["losses"]
     for row in rows.values():
         apart = [abs(a - b) / b for a, b in zip(row["losses"], expected, strict=True)]

@@ -46,6 +46,12 @@ class Torch(Backend):
         """See ``Backend``."""
         _compute_on("cpu")
 
+    def use_cores(self, count: int) -> None:
+        """See ``Backend``."""
+        import torch
+
+        torch.set_num_threads(count)
+
     def be_deterministic(self) -> None:
         """See ``Backend``."""
         import torch

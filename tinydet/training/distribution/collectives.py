@@ -6,6 +6,7 @@ from typing import Any
 
 from tinydet.training.distribution.cluster import TF_CONFIG, Cluster
 
+SIGNS_OF_LOSS = ("gloo", "nccl", "connection", "peer")  # in what torch.distributed raises
 GROUP_KEY = 0x7D  # tells the group apart from those that TensorFlow makes for itself
 
 
@@ -14,7 +15,7 @@ class Collectives(ABC):
 
     @abstractmethod
     def meet(self, cluster: Cluster) -> None:
-        """Wait until all processes are there; raises one of ``errors`` where they do not come."""
+        """Wait until all processes are there; raises whatever where they do not come."""
 
     @abstractmethod
     def total(self, tensor: Any) -> Any:
@@ -25,8 +26,8 @@ class Collectives(ABC):
         """The same; its gradient is the sum of the processes' gradients."""
 
     @abstractmethod
-    def errors(self) -> tuple[type[Exception], ...]:
-        """What is raised where a process is gone."""
+    def is_lost(self, error: Exception) -> bool:
+        """Whether an error says that a process is gone or has not come."""
 
 
 class TensorFlowCollectives(Collectives):
@@ -77,17 +78,18 @@ class TensorFlowCollectives(Collectives):
 
         return summed(tf.convert_to_tensor(value))
 
-    def errors(self) -> tuple[type[Exception], ...]:
+    def is_lost(self, error: Exception) -> bool:
         """See ``Collectives``."""
         import tensorflow as tf
 
-        return (
+        lost = (
             tf.errors.UnavailableError,
             tf.errors.AbortedError,
             tf.errors.CancelledError,
             tf.errors.DeadlineExceededError,
             tf.errors.InternalError,
         )
+        return isinstance(error, lost)
 
 
 class TorchCollectives(Collectives):
@@ -128,9 +130,10 @@ class TorchCollectives(Collectives):
 
         return Summed.apply(torch.as_tensor(value, device=self._device()))
 
-    def errors(self) -> tuple[type[Exception], ...]:
+    def is_lost(self, error: Exception) -> bool:
         """See ``Collectives``; Gloo has no class of its own for a connection that is closed."""
-        return (RuntimeError,)
+        said = str(error).lower()
+        return isinstance(error, RuntimeError) and any(word in said for word in SIGNS_OF_LOSS)
 
     @staticmethod
     def _device() -> str:

@@ -41,10 +41,9 @@ class ProcessGroup:
         self.is_first = index == 0
         self._collectives = collectives
 
-    @property
-    def errors(self) -> tuple[type[Exception], ...]:
-        """What a sum raises where a process is gone."""
-        return () if self._collectives is None else self._collectives.errors()
+    def is_lost(self, error: Exception) -> bool:
+        """Whether a sum raised an error because a process is gone."""
+        return self._collectives is not None and self._collectives.is_lost(error)
 
     def total(self, value: Any) -> Any:
         """Sum of a tensor over the processes.
@@ -157,7 +156,9 @@ def told_of_lost_processes(group: ProcessGroup) -> Iterator[None]:
         return
     try:
         yield
-    except group.errors as error:
+    except Exception as error:
+        if not group.is_lost(error):
+            raise
         raise ProcessGroupError(
             f"process {group.index} of {group.size}",
             f"has lost another process ({type(error).__name__})",
@@ -195,7 +196,7 @@ def join(cluster: Cluster) -> ProcessGroup:
     try:
         with captured_native_log():
             collectives.meet(cluster)
-    except (RuntimeError, ValueError, OSError, *collectives.errors()) as error:
+    except Exception as error:  # whatever the backend makes of an address or a network
         _refuse(cluster, error)
     _current = ProcessGroup(cluster.index, len(cluster.addresses), collectives)
     return _current
