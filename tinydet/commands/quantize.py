@@ -1,6 +1,5 @@
 """``tinydet quantize``: a float model to an int8 ``.tflite``."""
 
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from tinydet.commands.options import Command, Option, choice, output_option
 from tinydet.errors import DataError, ModelFileError, UnsupportedError, near_name
+from tinydet.notes import tell
 from tinydet.pretrained import FLOAT, LISTED, NAMES, model_path
-from tinydet.result import Result
+from tinydet.progress import work
+from tinydet.result import Result, shown_path
 
 if TYPE_CHECKING:
     from tinydet.config.detector_spec import DetectorSpec
@@ -95,13 +96,19 @@ class QuantizeResult(Result):
             return text
         from tinydet.evaluation import format_comparison
 
-        return f"{text}\n{format_comparison(self.comparison)}\nReport: {self.report.resolve()}"
+        return f"{text}\n{format_comparison(self.comparison)}\nReport: {shown_path(self.report)}"
 
     def __fspath__(self) -> str:
         """The model file: a result can be used as its path."""
         return str(self.path)
 
 
+@work(
+    "quantize",
+    ("fold the network", 5),
+    ("convert to int8", 4),
+    ("check the file", 3),
+)
 def quantize(
     model: str | Path,
     images: str | Path | Sequence[Path],
@@ -185,7 +192,7 @@ def quantize(
     output = Path(output)
     with tempfile.TemporaryDirectory() as folder:
         folders = output, Path(folder)
-        int8_path = quantize_configured(config, path, spec, folders, _say, images=files)
+        int8_path = quantize_configured(config, path, spec, folders, tell, images=files)
     size_bytes = int8_path.stat().st_size
     if data is None:
         return QuantizeResult(int8_path, size_bytes)
@@ -249,7 +256,3 @@ def _measured(
     check_drop(float_result, int8_result, max_drop, output / LAYER_REPORT_FILE)
     size_bytes = int8_path.stat().st_size
     return QuantizeResult(int8_path, size_bytes, float_result, int8_result, comparison, report)
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr)  # noqa: T201 - a note to the user

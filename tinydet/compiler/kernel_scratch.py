@@ -7,7 +7,7 @@ from tinydet.compiler.ir import ConvOptions, Graph, Op
 SCRATCH_ALIGNMENT = 16
 _PIXELS_AT_ONCE = 4  # whose inputs a convolution gathers as one group
 _BYTES_PER_VALUE = 2
-_MAX_GROUPS = 8  # TD_CONV_MAX_GROUPS
+MAX_GROUPS = 8  # TD_CONVMAX_GROUPS
 # Up to so many bytes of weights stay in the cache anyway; TD_CONV_CACHED_BYTES.
 _CACHED_WEIGHT_BYTES = 2048
 _MAX_GATHERED_BYTES = 8192  # of more groups than one
@@ -34,14 +34,14 @@ def scratch_bytes(graph: Graph, op: Op, most: int = 0) -> int:
     weight_bytes = group_bytes * channels // (_PIXELS_AT_ONCE * _BYTES_PER_VALUE)
     groups = 1
     if weight_bytes > _CACHED_WEIGHT_BYTES:
-        useful = min(_MAX_GROUPS, -(-height * width // _PIXELS_AT_ONCE))
+        useful = min(MAX_GROUPS, -(-height * width // _PIXELS_AT_ONCE))
         groups = max(1, min(useful, min(most, _MAX_GATHERED_BYTES) // group_bytes))
     return -(-groups * group_bytes // SCRATCH_ALIGNMENT) * SCRATCH_ALIGNMENT
 
 
 def convolution_groups(graph: Graph, op: Op, size_bytes: int) -> int:
     """Groups of four output pixels that scratch memory of a CONV_2D has room for, at most 8."""
-    return min(_MAX_GROUPS, size_bytes // _group_bytes(graph, op))
+    return min(MAX_GROUPS, size_bytes // _group_bytes(graph, op))
 
 
 def _group_bytes(graph: Graph, op: Op) -> int:

@@ -16,7 +16,12 @@ from tinydet.data.augment import validate_augmentation
 from tinydet.data.dataset import DataPaths, data_paths
 from tinydet.errors import ConfigError, DataError, ProcessGroupError, TinydetError
 from tinydet.pipeline import datasets
-from tinydet.pipeline.board_stages import benchmark_stage, board_findings, deploy_stage
+from tinydet.pipeline.board_stages import (
+    benchmark_stage,
+    board_findings,
+    deploy_stage,
+    unused_board_keys,
+)
 from tinydet.pipeline.detector_of import trained_otherwise
 from tinydet.pipeline.devices import cluster_of
 from tinydet.pipeline.linked_folders import link_folders
@@ -24,7 +29,7 @@ from tinydet.pipeline.network import require_conversion_tools, require_training_
 from tinydet.pipeline.run_folder import CONFIG_FILE, SUMMARY_FILE, Run, RunLog
 from tinydet.pipeline.stages import compare_stage, evaluate_stage, predict_stage, quantize_stage
 from tinydet.pipeline.train_stage import train_stage
-from tinydet.result import Result
+from tinydet.result import Result, shown_path
 from tinydet.tracking import tracked
 
 if TYPE_CHECKING:
@@ -52,7 +57,7 @@ class RunResult(Result):
     evaluation: "tuple[EvaluationResult, ...]" = ()
 
     def __str__(self) -> str:
-        return f"\nReport: {self.report.resolve()}" if self.report else ""
+        return f"\nReport: {shown_path(self.report)}" if self.report else ""
 
     def __fspath__(self) -> str:
         """The report, or the folder where there is none: a result can be opened as a path."""
@@ -93,8 +98,9 @@ def execute(config: UserConfig, *, run_folder: Path | None = None) -> RunResult:
     link_folders(config, folder)
     log = RunLog(folder)
     config = _with_seed(config, log)
-    if (otherwise := trained_otherwise(config)) is not None:
-        log.say(otherwise)
+    for note in (trained_otherwise(config), unused_board_keys(config)):
+        if note is not None:
+            log.say(note)
     write_text_atomically(folder / CONFIG_FILE, resolved_yaml(config))
     try:
         project, values = config.general.project_name, written_values(config)

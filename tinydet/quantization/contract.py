@@ -23,6 +23,7 @@ from tinydet.inference.tflite_file import (
     tensor_name,
     type_name,
 )
+from tinydet.progress import stage
 from tinydet.quantization.options import QuantizationOptions, TensorType
 from tinydet.tensor_code import TensorCode, takes_pixels
 
@@ -33,6 +34,7 @@ FORBIDDEN_OPERATORS = ("TILE", "SHAPE", "STRIDED_SLICE", "PACK", "BROADCAST_TO",
 INPUT_SCALE_TOLERANCE = 1e-3  # relative; a pixel of 255 then moves by a quarter of a step
 
 
+@stage("check the file")
 def verify_quantized(
     path: Path,
     spec: DetectorSpec,
