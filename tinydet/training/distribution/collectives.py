@@ -119,7 +119,7 @@ class TorchCollectives(Collectives):
         """See ``Collectives``."""
         import torch
 
-        class Summed(torch.autograd.Function):
+        class Summed(torch.autograd.Function):  # type: ignore[misc]  # of a package that may lack
             @staticmethod
             def forward(_: Any, tensor: Any) -> Any:
                 return self.total(tensor)
