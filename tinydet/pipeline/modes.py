@@ -16,7 +16,12 @@ from tinydet.data.augment import validate_augmentation
 from tinydet.data.dataset import DataPaths, data_paths
 from tinydet.errors import ConfigError, DataError, ProcessGroupError, TinydetError
 from tinydet.pipeline import datasets
-from tinydet.pipeline.board_stages import benchmark_stage, board_findings, deploy_stage
+from tinydet.pipeline.board_stages import (
+    benchmark_stage,
+    board_findings,
+    deploy_stage,
+    footprint_stage,
+)
 from tinydet.pipeline.detector_of import trained_otherwise
 from tinydet.pipeline.devices import cluster_of
 from tinydet.pipeline.linked_folders import link_folders
@@ -194,6 +199,8 @@ def _stages(current: Run) -> RunResult:
             compare_stage(current, *results)
     if config.benchmarks:
         benchmark_stage(current, model_path)
+    elif config.quantizes:
+        footprint_stage(current, model_path)
     if config.deploys:
         deploy_stage(current, model_path)
     return RunResult(mode, folder, model=model_path, evaluation=tuple(results))
