@@ -92,16 +92,13 @@
   window.addEventListener("hashchange", followAddress);
   window.addEventListener("resize", draw);
   stages.forEach(function (stage) {
+    const figure = stage.parentElement, button = figure.querySelector("button");
     function enlarge() {
-      stage.setAttribute("aria-expanded", String(stage.parentElement.classList.toggle("large")));
+      button.setAttribute("aria-expanded", String(figure.classList.toggle("large")));
       draw();
     }
     stage.addEventListener("click", enlarge);
-    stage.addEventListener("keydown", function (event) {
-      if (event.key !== "Enter" && event.key !== " ") return;
-      event.preventDefault();
-      enlarge();
-    });
+    button.addEventListener("click", enlarge);
   });
   draw();
   followAddress();
