@@ -20,6 +20,7 @@ from tinydet.pipeline.board_stages import (
     benchmark_stage,
     board_findings,
     deploy_stage,
+    footprint_stage,
     unused_board_keys,
 )
 from tinydet.pipeline.detector_of import trained_otherwise
@@ -209,6 +210,8 @@ def _stages(current: Run) -> RunResult:
             compare_stage(current, *results)
     if config.benchmarks:
         benchmark_stage(current, model_path)
+    elif config.quantizes:
+        footprint_stage(current, model_path)
     if config.deploys:
         deploy_stage(current, model_path)
     return RunResult(mode, folder, model=model_path, evaluation=tuple(results))
