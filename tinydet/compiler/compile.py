@@ -47,13 +47,15 @@ class CompileOptions:
 
     Attributes:
         name: Start of the names of files, functions and macros.
-        optimize: ``ram`` for the smallest arena, ``speed`` for the fewest instructions,
-            ``balanced`` for the smallest arena that costs at most 1 % of the instructions.
-        ram_limit_bytes: Instead the plan with the fewest instructions whose arena has at most so
-            many bytes.
+        optimize: ``ram`` for the smallest arena, ``speed`` for the fewest estimated cycles,
+            ``balanced`` for the smallest arena that costs at most 1 % of the cycles.
+        ram_limit_bytes: Instead the plan with the fewest cycles whose arena has at most so many
+            bytes.
         input_mode: ``image`` for an image in the arena, which is overwritten; ``caller`` for one
             that stays where the caller has it; ``rows`` for one that comes row by row.
         remove_channels: Whether channels that can take one value only are eliminated.
+        core: Processor whose cycles count, as ``cortex-m4``. None, and those whose cycles are not
+            estimated: the Cortex-M7.
     """
 
     name: str = "detector"
@@ -61,6 +63,7 @@ class CompileOptions:
     ram_limit_bytes: int | None = None
     input_mode: InputMode = "image"
     remove_channels: bool = True
+    core: str | None = None
 
 
 DEFAULT_OPTIONS = CompileOptions()
@@ -189,6 +192,7 @@ def _plan(
         input_mode=options.input_mode,
         input_scratch_bytes=preprocess_scratch_bytes(spec.preprocess) if image else 0,
         output_scratch_bytes=candidate_scratch_bytes(least),
+        core=options.core,
     )
     plan = plan_memory(graph, request)
     if options.ram_limit_bytes is not None and plan.arena_bytes > options.ram_limit_bytes:
