@@ -105,7 +105,7 @@ def footprint_stage(run: Run, model_path: Path) -> None:
 
     Some seconds. A missing tool, or a model that cannot be compiled, ends no run: the log says so.
     """
-    from tinydet.compiler.compiled_detector import ARENA_PICTURE_FILE
+    from tinydet.compiler.compiled_network import ARENA_PICTURE_FILE
     from tinydet.targets import fit, load_boards
 
     folder = make_folder(run.folder / BENCHMARK_FOLDER)
@@ -151,7 +151,7 @@ def _measured(run: Run, model_path: Path, board: "Board | LinuxBoard", folder: P
     from tinydet.targets.linux import SshHost
 
     section, setup = run.config.benchmarking, run.config.deployment.hardware_setup
-    detector = _compiled(run, model_path)
+    detector = _compiled(run, model_path, board)
     if isinstance(board, Board):
         if section.via is None:
             return benchmark.count_on_core(detector, folder, board=board)
@@ -176,7 +176,7 @@ def deploy_stage(run: Run, model_path: Path) -> None:
     if setup is None or setup.board is None:
         raise ConfigError(["deployment.hardware_setup.board: no board. Name one."])
     board = deploy.board_of(setup.board, "deployment.hardware_setup.board")
-    detector = _compiled(run, model_path)
+    detector = _compiled(run, model_path, board)
     result: object
     if isinstance(board, Board):
         result = deploy.deploy_firmware(detector, board, folder, external=section.external)
@@ -192,13 +192,19 @@ def deploy_stage(run: Run, model_path: Path) -> None:
     _ask_stedgeai(run, model_path, board, "generate", folder)
 
 
-def _compiled(run: Run, model_path: Path) -> "CompiledDetector":
+def _compiled(
+    run: Run, model_path: Path, board: "Board | LinuxBoard | None" = None
+) -> "CompiledDetector":
     from tinydet.compiler import CompileOptions, compile_detector
+    from tinydet.targets import Board
 
     config = run.config
     postprocess = {"postprocess": config.postprocess_spec()}
     spec = spec_of(config, model_path).model_copy(update=postprocess)
-    options = CompileOptions(optimize=OBJECTIVES[config.tools.optimization])
+    options = CompileOptions(
+        optimize=OBJECTIVES[config.tools.optimization],
+        core=board.core if isinstance(board, Board) else None,
+    )
     return compile_detector(model_path, options, spec=spec)
 
 
