@@ -29,8 +29,7 @@ def timing_tables(figures: dict[str, Any], table: Table) -> str:
         " derived from manuals. One inference with warm caches, without boxes; empty caches add"
         " less than 0.1 %. Random: random weights in the published layout, alpha 0.35, all"
         " channels kept. Weights loaded: by the processor, with repeats, from a cache or not."
-        " Vendor's card: measured with STM32Cube.AI on this"
-        " board, the same layout.\n"
+        " Vendor's card: measured with STM32Cube.AI on this board, the same layout.\n"
     )
     return "## Estimated time on boards\n\n" + table(heads, lines) + note + _external(rows, table)
 
@@ -76,8 +75,8 @@ def _external(rows: list[Row], table: Table) -> str:
         return ""
     heads = ["board", "model", "ms, internal flash", "ms, external flash", "ratio"]
     note = (
-        "\nWeights from flash: bytes of the lines that the data cache misses, with repeats."
-        " The caches do the same in both rows, so the cycles between them tell the lines.\n"
+        "\nWeights from flash: bytes of the lines that the data cache misses, with repeats. The"
+        " caches do the same in both rows, so the cycles between them tell the lines.\n"
     )
     title = "\n### Weights in external flash\n\n"
     return title + table([*heads, "weights from flash"], lines) + note

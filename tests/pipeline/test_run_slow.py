@@ -142,7 +142,7 @@ def test_the_resumed_run_goes_on_where_it_stopped(shared: Shared) -> None:
     assert f" of {EPOCHS} done in ein lauf: resuming at epoch " in out
     assert f"epoch   1/{EPOCHS}" not in err
     assert f"epoch {EPOCHS:3d}/{EPOCHS}" in err
-    assert out.splitlines()[-2] == f"Report: {(shared.folder / 'report.html').resolve()}"
+    assert out.splitlines()[-2] == f"Report: {Path('ein lauf', 'report.html')}"
 
 
 def test_nothing_of_a_library_reaches_the_terminal(shared: Shared) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tinydet.progress import stage
 from tinydet.targets.boards import Board
 from tinydet.targets.elf import THUMB_BIT, read_image
 from tinydet.targets.toolchain import require_package
@@ -39,6 +40,7 @@ class FirmwareRun:
     objects: Mapping[str, bytes] = field(default_factory=dict)
 
 
+@stage("run the self-test")
 def run_firmware(
     elf: Path, board: Board, *, timeout_s: float = LONGEST_RUN_S, variables: Sequence[str] = ()
 ) -> FirmwareRun:
