@@ -99,9 +99,8 @@ def execute(config: UserConfig, *, run_folder: Path | None = None) -> RunResult:
     link_folders(config, folder)
     log = RunLog(folder)
     config = _with_seed(config, log)
-    for note in (trained_otherwise(config), unused_board_keys(config)):
-        if note is not None:
-            log.say(note)
+    for note in filter(None, (trained_otherwise(config), unused_board_keys(config))):
+        log.say(note)
     write_text_atomically(folder / CONFIG_FILE, resolved_yaml(config))
     try:
         project, values = config.general.project_name, written_values(config)
