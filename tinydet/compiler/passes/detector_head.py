@@ -18,7 +18,8 @@ PROBABILITIES = ("SOFTMAX", "LOGISTIC")
 # What may stand between the probabilities and the output: none of them changes a value.
 CARRIERS = ("QUANTIZE", "DEQUANTIZE", "RESHAPE", "CONCATENATION")
 REMEDY = (
-    "Give a detector: int8 scores, box deltas and constant anchors, joined or as separate outputs."
+    "Give a detector: int8 scores, box deltas and constant anchors, joined or as separate outputs; "
+    "or compile it without boxes (--raw-outputs)."
 )
 
 
