@@ -1,10 +1,11 @@
 # make demo: from nothing to a trained, quantized, evaluated detector and its report.
 # make test: from nothing to a green test run.
+# make docs: the documentation as a site, for any browser, without a network.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup demo test lint clean
+.PHONY: setup demo test lint docs package lock clean
 
 setup: $(VENV)/.done
 
@@ -25,6 +26,21 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: setup
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -c docs . build/site
+	@echo "Open build/site/docs/index.html"
+# The wheel and the sdist, and the wheel at work in an empty environment.
+package: setup
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/python .ci/check_package.py dist
+
+# constraints.txt from the versions installed here: for all Pythons and systems, changed only where
+# it must be (needs uv).
+lock: setup
+	$(BIN)/python -m pip freeze --exclude-editable > constraints.txt
+	uv pip compile --quiet --universal --python-version 3.10 --all-extras --no-annotate --no-header pyproject.toml -o constraints.txt
 
 clean:
 	rm -rf $(VENV)

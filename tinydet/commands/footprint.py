@@ -7,17 +7,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tinydet.commands.compile import (
+    COMPILING,
     CORE,
     CORES,
     INPUT_MODE,
     MAX_DETECTIONS,
     MODEL,
     PLAN_OPTIONS,
+    RAW_OUTPUTS,
     compiled,
+    compiled_raw,
     compiler_option,
 )
 from tinydet.commands.options import Command, Option
 from tinydet.commands.train import INPUT
+from tinydet.progress import work
 from tinydet.result import Result
 
 if TYPE_CHECKING:
@@ -58,6 +62,7 @@ COMMAND = Command(
         ),
         INPUT_MODE,
         *PLAN_OPTIONS,
+        replace(RAW_OUTPUTS, only=("counted",)),
         Option(
             "--class-names",
             "class names of a model without detector.json, separated by commas",
@@ -65,7 +70,7 @@ COMMAND = Command(
             metavar="NAMES",
             only=("undescribed",),
         ),
-        MAX_DETECTIONS,
+        replace(MAX_DETECTIONS, only=("boxes",)),
         compiler_option(),
     ),
 )
@@ -101,6 +106,13 @@ class FootprintResult(Result):
         return {**self.footprint.to_record(), "untrained": self.untrained, "fits": fits}
 
 
+@work(
+    "footprint",
+    ("make the network", 25),
+    *COMPILING[:-1],
+    ("build the program", 6),
+    ("run on an emulated core", 3),
+)
 def footprint(
     model: str | Path | None = None,
     *,
@@ -112,6 +124,7 @@ def footprint(
     input_mode: "InputMode" = "image",
     optimize: "Objective | None" = None,
     ram_limit_bytes: int | None = None,
+    raw_outputs: bool = False,
     class_names: Sequence[str] | None = None,
     max_detections: int | None = None,
     compiler: "Compiler | None" = None,
@@ -129,6 +142,7 @@ def footprint(
         input_mode: This option and the following: see ``tinydet.compile``.
         optimize: See there.
         ram_limit_bytes: See there.
+        raw_outputs: See there.
         class_names: See there.
         max_detections: See there.
         compiler: See there.
@@ -141,17 +155,19 @@ def footprint(
     given = dict(locals())
     from tinydet.deployment.compiling import footprint_of
 
-    with tempfile.TemporaryDirectory() as name:
+    # Windows does not delete the library of a hook while it is loaded.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name)
         untrained = model is None
-        contexts = {"untrained"} if untrained else set()
+        contexts = {"untrained"} if untrained else {"counted"}
         if model is None:
             unlimited = {"unlimited"} if ram_limit_bytes is None else set()
-            COMMAND.check(contexts | unlimited, **given)
+            COMMAND.check({"boxes"} | contexts | unlimited, **given)
             built = _untrained(config, alpha, input_size, num_classes, folder)
             given = {**given, "model": built}
-        detector = compiled(COMMAND, contexts, given)
-        measured = footprint_of(detector, target, folder / "build", compiler or "zig")
+        make = compiled_raw if raw_outputs else compiled
+        network = make(COMMAND, contexts, given)
+        measured = footprint_of(network, target, folder / "build", compiler or "zig")
     return FootprintResult(measured, untrained)
 
 
@@ -164,9 +180,9 @@ def _untrained(
 ) -> Path:
     """The int8 file of the network with random weights, in a folder."""
     from tinydet.commands.run import checked
-    from tinydet.pipeline.network import require_training_tools, untrained_int8
+    from tinydet.pipeline.network import CONVERTER, require_training_tools, untrained_int8
 
-    require_training_tools("a footprint before training")
+    require_training_tools("a footprint before training", CONVERTER)
     values = {
         "training.model.alpha": alpha,
         "training.model.input_shape": input_size and (*input_size, 3),

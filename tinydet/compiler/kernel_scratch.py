@@ -7,7 +7,7 @@ from tinydet.compiler.ir import ConvOptions, Graph, Op
 SCRATCH_ALIGNMENT = 16
 _PIXELS_AT_ONCE = 4  # whose inputs a convolution gathers as one group
 _BYTES_PER_VALUE = 2
-_MAX_GROUPS = 8  # TD_CONV_MAX_GROUPS
+MAX_GROUPS = 8  # TD_CONV_MAX_GROUPS
 _CACHED_WEIGHT_BYTES = 2048  # stay in the smallest data cache (4 KiB) anyway
 # Of more groups than one. Where the arena lies behind a cache, what was gathered must stay in it;
 # arenas of up to the size of the data TCM of most boards lie there.
@@ -37,7 +37,7 @@ def scratch_bytes(graph: Graph, op: Op, most: int = 0, arena_bytes: int = 0) -> 
     weight_bytes = group_bytes * channels // (_PIXELS_AT_ONCE * _BYTES_PER_VALUE)
     groups = 1
     if weight_bytes > _CACHED_WEIGHT_BYTES:
-        useful = min(_MAX_GROUPS, -(-height * width // _PIXELS_AT_ONCE))
+        useful = min(MAX_GROUPS, -(-height * width // _PIXELS_AT_ONCE))
         fast = arena_bytes <= _TCM_BYTES
         limit_bytes = _MAX_GATHERED_BYTES_IN_TCM if fast else _MAX_GATHERED_BYTES
         groups = max(1, min(useful, min(most, limit_bytes) // group_bytes))
@@ -46,7 +46,7 @@ def scratch_bytes(graph: Graph, op: Op, most: int = 0, arena_bytes: int = 0) -> 
 
 def convolution_groups(graph: Graph, op: Op, size_bytes: int) -> int:
     """Groups of four output pixels that scratch memory of a CONV_2D has room for, at most 8."""
-    return min(_MAX_GROUPS, size_bytes // _group_bytes(graph, op))
+    return min(MAX_GROUPS, size_bytes // _group_bytes(graph, op))
 
 
 def _group_bytes(graph: Graph, op: Op) -> int:
