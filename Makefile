@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup demo test lint docs clean
+.PHONY: setup demo test lint docs package lock clean
 
 setup: $(VENV)/.done
 
@@ -30,6 +30,17 @@ lint: setup
 docs: setup
 	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -c docs . build/site
 	@echo "Open build/site/docs/index.html"
+# The wheel and the sdist, and the wheel at work in an empty environment.
+package: setup
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/python .ci/check_package.py dist
+
+# constraints.txt from the versions installed here: for all Pythons and systems, changed only where
+# it must be (needs uv).
+lock: setup
+	$(BIN)/python -m pip freeze --exclude-editable > constraints.txt
+	uv pip compile --quiet --universal --python-version 3.10 --all-extras --no-annotate --no-header pyproject.toml -o constraints.txt
 
 clean:
 	rm -rf $(VENV)

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tinydet.cli import build_parser
+from tinydet.cli.examples import EXAMPLES
+from tinydet.cli.parser import OVERRIDES_HELP
 
 CLI_FILE = Path(__file__).parent / "cli.md"
 HEAD = """\
@@ -31,6 +33,14 @@ names its `report.html`. Progress goes to standard error, results to standard ou
 Every command takes `--json`: standard output then contains only the result, as JSON. Each
 command is also a Python function of the same name (`tinydet.compile`, ...) with the same
 options, which returns that result.
+
+With `--quiet` a command says nothing while it works but warnings and errors; with `--verbose` it
+also tells the time of each stage, what libraries say, and where in tinydet an error arose. Colours
+and bars appear on terminals only, and no colours where the variable `NO_COLOR` is set. Paths in
+messages are relative to the working folder where they lie in it; in JSON they are as given.
+
+Completion with the Tab key: `eval "$(register-python-argcomplete tinydet)"` in the start file of
+bash or zsh (`register-python-argcomplete --shell fish tinydet | source` in that of fish).
 
 An option that would have no effect is refused by name, with a note on what it applies to.
 
@@ -61,11 +71,13 @@ def _sections(parser: argparse.ArgumentParser, help_text: str = "") -> Iterator[
 
 
 def _section(parser: argparse.ArgumentParser, help_text: str) -> str:
-    hidden = ("-h", "--json")  # every command has these two
+    hidden = ("-h", "--json", "--quiet", "--verbose")  # every command has these
     options = [a for a in parser._actions if not set(hidden) & set(a.option_strings)]
     lines = [f"## {parser.prog}", "", f"{help_text[:1].upper()}{help_text[1:]}."]
-    if parser.epilog:
-        lines += ["", parser.epilog]
+    command = parser.get_default("command")
+    lines += ["", "```sh", *EXAMPLES[command.name], "```"]
+    if command.overrides:
+        lines += ["", OVERRIDES_HELP]
     if options:
         lines += ["", "| argument | |", "|---|---|"]
         lines += [f"| {_words(option)} | {_meaning(option)} |" for option in options]

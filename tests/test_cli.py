@@ -17,7 +17,7 @@ from tinydet.errors import ConfigError, TinydetError
 
 REFERENCE = Path(__file__).parents[1] / "docs" / "make_cli_reference.py"
 HELP = """\
-usage: tinydet [-h] [--version] COMMAND ...
+usage: tinydet [-h] [--version] [--versions] COMMAND ...
 
 SSD MobileNetV2 FPN-lite detectors for microcontrollers: train, quantize to int8, evaluate, predict,
 compile to C, deploy.
@@ -39,12 +39,14 @@ positional arguments:
     deploy    make a firmware project, a Linux program or a web page
     data      check, generate, label, view or pack a data set
     report    write the report.html of a run folder again
+    open      open the report of a run in the browser
     demo      generate a data set, train, quantize, evaluate, predict, report
     doctor    show versions, backend and tools found
 
 options:
   -h, --help  show this help message and exit
   --version   print the version and exit
+  --versions  also those of Python and of the packages that matter
 
 Start with 'tinydet init DATA', edit user_config.yaml, then run 'tinydet run --config
 user_config.yaml'; or try everything with 'tinydet demo'.

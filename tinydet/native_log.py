@@ -7,6 +7,8 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 
+from tinydet.verbosity import is_verbose
+
 _ONE_AT_A_TIME = threading.RLock()  # the file descriptor belongs to the whole process
 STDERR = 2
 
@@ -17,14 +19,19 @@ def captured_native_log() -> Iterator[Callable[[], str]]:
 
     TensorFlow and LiteRT log from C++, where no Python setting reaches them once they are loaded.
     ``sys.stderr`` is moved to the real terminal for the time, so that progress bars stay visible.
+    With ``--verbose`` the text goes to the terminal at the end.
 
     Yields:
         A function that gives the text collected so far.
     """
-    with _ONE_AT_A_TIME, tempfile.TemporaryFile() as log, contextlib.ExitStack() as stack:
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_ONE_AT_A_TIME)
+        log = stack.enter_context(tempfile.TemporaryFile(buffering=0))
         sys.stderr.flush()
         terminal = os.dup(STDERR)
         stack.callback(os.close, terminal)
+        if is_verbose():
+            stack.callback(lambda: os.write(STDERR, text().encode()))
         if _writes_to_native_stderr():
             python_stderr = stack.enter_context(os.fdopen(os.dup(terminal), "w", buffering=1))
             stack.enter_context(contextlib.redirect_stderr(python_stderr))
@@ -32,9 +39,8 @@ def captured_native_log() -> Iterator[Callable[[], str]]:
         stack.callback(os.dup2, terminal, STDERR)
 
         def text() -> str:
-            return os.pread(log.fileno(), os.fstat(log.fileno()).st_size, 0).decode(
-                "utf-8", "replace"
-            )
+            log.seek(0)  # not os.pread, which Windows does not have; reading ends at the end
+            return log.read().decode("utf-8", "replace")
 
         yield text
 

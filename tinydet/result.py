@@ -12,6 +12,15 @@ from tinydet.notebook import result_html
 UNREADABLE = 2  # exit status: the work is done, but some files could not be read
 
 
+def shown_path(path: str | Path) -> str:
+    """A path as a message shows it: from the working folder where it lies in it, else whole."""
+    whole = Path(path).resolve()
+    try:
+        return str(whole.relative_to(Path.cwd()))
+    except (ValueError, OSError):  # elsewhere, or the working folder is gone
+        return str(whole)
+
+
 class Result:
     """Base of the results: a frozen dataclass that can be read by people and by machines.
 

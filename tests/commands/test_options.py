@@ -41,6 +41,8 @@ SPECIAL = {
     ("train", "--pretrained"): "None",
     ("evaluate", "--split"): "train",
     ("data check", "--split"): "train",
+    ("data pack", "--split"): "train",
+    ("data pack", "--side"): "97",
     ("data view", "--split"): "train",
     ("data view", "--model"): "m.tflite",
     ("benchmark", "--board"): "STM32F746G-DISCO",
@@ -59,6 +61,7 @@ CASES = [
     (["quantize", "m.keras", "--images", "data"], set()),
     (["quantize", "m.keras", "--images", "data", "--type", "QAT"], {"qat"}),
     (["quantize", "m.keras", "--images", "data", "--data", "data"], {"measured"}),
+    (["quantize", "bare/m.tflite", "--images", "data", "--classes", "box"], {"undescribed"}),
     (["evaluate", "m.tflite", "--data", "data"], {"tflite"}),
     (["evaluate", "m.keras", "--data", "data"], set()),
     (
@@ -113,6 +116,7 @@ CASES = [
         {"undescribed"},
     ),
     (["data", "view", "data"], set()),
+    (["data", "pack", "data", "new.zip"], set()),
     (["demo"], set()),
 ]
 # Tested where they need more than one command: they allow something, or leave a choice.
@@ -185,6 +189,7 @@ def library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tinydet.prediction.predict", asked())
     monkeypatch.setattr("tinydet.prediction.labels.label_images", asked())
     monkeypatch.setattr("tinydet.workbench.view", view)
+    monkeypatch.setattr("tinydet.data.pack.pack_dataset", asked())
     monkeypatch.setattr("tinydet.compiler.compile_detector", compile_detector)
     monkeypatch.setattr("tinydet.compiler.compile_network", FakeDetector)
     monkeypatch.setattr("tinydet.deployment.raw_network.with_self_test", lambda network: network)

@@ -25,13 +25,13 @@ from tinydet.inference import read_facts
 
 pytestmark = pytest.mark.slow
 
-EPOCHS, IMAGES = 10, 40
+EPOCHS, IMAGES = 4, 40  # what an epoch costs are its files and pictures, not its steps
 TIMEOUT_S = 1500  # only a run that hangs takes longer
 # Anything of this on the terminal comes from a library.
 NOISE = ("WARNING", "oneDNN", "cuda", "I0000", "W0000", "E0000", "Warning", "Traceback", "INFO:")
 OVERRIDES = (
     f"training.epochs={EPOCHS}",
-    "training.batch_size=8",
+    "training.batch_size=4",
     "training.model.pretrained_weights=None",
     "training.optimizer={Adam: {learning_rate: 0.004, global_clipnorm: 10.0}}",
     "training.callbacks={}",
@@ -143,7 +143,7 @@ def test_the_resumed_run_goes_on_where_it_stopped(shared: Shared) -> None:
     assert f" of {EPOCHS} done in ein lauf: resuming at epoch " in out
     assert f"epoch   1/{EPOCHS}" not in err
     assert f"epoch {EPOCHS:3d}/{EPOCHS}" in err
-    assert out.splitlines()[-2] == f"Report: {(shared.folder / 'report.html').resolve()}"
+    assert out.splitlines()[-2] == f"Report: {Path('ein lauf', 'report.html')}"
 
 
 def test_nothing_of_a_library_reaches_the_terminal(shared: Shared) -> None:

@@ -31,7 +31,8 @@ def test_a_box_is_drawn_and_saved_by_going_on(tmp_path):
         browser.wait_for("document.querySelectorAll('.box').length === 1")
         browser.wait_for("byId('picture').clientWidth > 100")
         left, top, width, height = browser.run(
-            "(({x, y, width, height}) => [x, y, width, height])(byId('boxes').getBoundingClientRect())"
+            "(({x, y, width, height}) => [x, y, width, height])"
+            "(byId('boxes').getBoundingClientRect())"
         )
         mouse(browser, "mousePressed", left + 0.75 * width, top + 0.1 * height)
         for share in (0.8, 0.9):

@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """The command line: parse, call the function of the command, print its result; no logic."""
 
 import argparse
@@ -5,6 +6,7 @@ import errno
 import os
 import signal
 import sys
+import traceback
 import warnings
 from collections.abc import Sequence
 from contextlib import redirect_stdout, suppress
@@ -12,6 +14,7 @@ from importlib import import_module
 
 from tinydet.cli.parser import EXIT_USER_ERROR, build_parser, parse
 from tinydet.errors import TinydetError, readable
+from tinydet.verbosity import Verbosity, is_verbose, set_verbosity
 
 __all__ = ["build_parser", "execute", "main", "parse"]
 
@@ -30,16 +33,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         Exit status: 0, 2 for an error that the user can correct, 130 after Ctrl-C.
     """
-    _prepare_terminal()
     arguments = sys.argv[1:] if arguments is None else arguments
-    if not arguments:
+    if not arguments and "_ARGCOMPLETE" not in os.environ:
         build_parser().print_help(sys.stderr)
         return EXIT_USER_ERROR
     try:
         parsed = parse(arguments)
+        _prepare_terminal(parsed.verbosity or "normal")
         status = execute(parsed)
         sys.stdout.flush()
     except TinydetError as error:
+        if is_verbose():
+            traceback.print_exc()
         return _complain(str(error))
     except KeyboardInterrupt as stop:
         with suppress(ValueError):  # not in the main thread
@@ -77,12 +82,13 @@ def execute(parsed: argparse.Namespace) -> int:
     return status
 
 
-def _prepare_terminal() -> None:
+def _prepare_terminal(verbosity: Verbosity) -> None:
     """Print any name on any terminal, and no warning of a library that the user cannot change."""
+    set_verbosity(verbosity)
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError, ValueError, OSError):  # replaced by a notebook or a test
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    if not sys.warnoptions:
+    if not sys.warnoptions and not is_verbose():
         warnings.simplefilter("ignore")
 
 

@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """``python -m tinydet.cli``: the command line where the program ``tinydet`` is not on the path."""
 
 import sys

@@ -1,10 +1,13 @@
 """The parser of all commands, built from what each command says that it takes."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from tinydet.cli.examples import EXAMPLES
 from tinydet.cli.words import KINDS
 from tinydet.commands import (
     benchmark,
@@ -17,6 +20,7 @@ from tinydet.commands import (
     evaluate,
     footprint,
     init,
+    open,  # noqa: A004 - the name of the command
     predict,
     quantize,
     report,
@@ -31,6 +35,10 @@ if TYPE_CHECKING:
 
 EXIT_USER_ERROR = 2
 OVERRIDES_HELP = "Arguments of the form key.sub=value override the configuration."
+VERBOSITY = {
+    "quiet": "no progress: only warnings, errors and the result",
+    "verbose": "also the time of each stage, messages of libraries, tracebacks of errors",
+}
 GROUPS = {"data": "check, generate, label, view or pack a data set"}
 COMMANDS: tuple[Command, ...] = (
     init.COMMAND,
@@ -50,6 +58,7 @@ COMMANDS: tuple[Command, ...] = (
     data_view.COMMAND,
     data.PACK,
     report.COMMAND,
+    open.COMMAND,
     demo.COMMAND,
     doctor.COMMAND,
 )
@@ -70,13 +79,16 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         arguments: Without the program name.
 
     Returns:
-        ``command``, ``json``, and ``given``: parameter of the command's function -> value, of
-        what was given.
+        ``command``, ``json``, ``verbosity`` (None: normal), and ``given``: parameter of the
+        function of the command -> value, of what was given.
 
     Raises:
         SystemExit: The words are wrong (status 2), or help was asked for (0).
     """
-    parsed, rest = build_parser().parse_known_args(arguments)
+    parser = build_parser()
+    if "_ARGCOMPLETE" in os.environ:  # the shell asks how the line goes on, and gets its answer
+        import_module("argcomplete").autocomplete(parser)
+    parsed, rest = parser.parse_known_args(arguments)
     command: Command = parsed.command
     if command.words_for:  # further words of a list, after an option
         getattr(parsed, command.words_for).extend(w for w in rest if not w.startswith("-"))
@@ -102,6 +114,9 @@ def build_parser() -> Parser:
         "'tinydet run --config user_config.yaml'; or try everything with 'tinydet demo'.",
     )
     parser.add_argument("--version", action=_Version, help="print the version and exit")
+    parser.add_argument(
+        "--versions", action=_Versions, help="also those of Python and of the packages that matter"
+    )
     parsers = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
     below: dict[str, Parsers] = {}
     for command in COMMANDS:
@@ -116,15 +131,22 @@ def build_parser() -> Parser:
 
 
 def _add_command(parsers: "Parsers", name: str, command: Command) -> None:
-    parser = parsers.add_parser(name, help=command.help)
+    parser = parsers.add_parser(
+        name, help=command.help, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     groups: dict[str, Any] = {"": parser}
     for option in command.options:
         if option.group not in groups:
             groups[option.group] = parser.add_mutually_exclusive_group(required=True)
         _add_option(groups[option.group], option)
     parser.add_argument("--json", action="store_true", help="print only the result, as JSON")
-    if command.overrides:
-        parser.epilog = OVERRIDES_HELP
+    said = parser.add_mutually_exclusive_group()
+    for word, what in VERBOSITY.items():
+        said.add_argument(
+            f"--{word}", dest="verbosity", action="store_const", const=word, help=what
+        )
+    examples = "\n".join(["examples:", *(f"  {line}" for line in EXAMPLES[command.name])])
+    parser.epilog = f"{examples}\n\n{OVERRIDES_HELP}" if command.overrides else examples
     parser.set_defaults(command=command, parser=parser)
 
 
@@ -158,7 +180,18 @@ class _Version(argparse.Action):
         super().__init__(option_strings, dest, nargs=0, help=help)
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        sys.stdout.write(self.text())
+        parser.exit()
+
+    def text(self) -> str:
         from importlib.metadata import version
 
-        sys.stdout.write(f"tinydet {version('tinydet')}\n")
-        parser.exit()
+        return f"tinydet {version('tinydet')}\n"
+
+
+class _Versions(_Version):
+    def text(self) -> str:
+        from tinydet.versions import package_versions
+
+        found = package_versions().items()
+        return "".join(f"{name} {version or 'not installed'}\n" for name, version in found)

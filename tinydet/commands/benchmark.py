@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tinydet.commands.compile import (
     BOX_OPTIONS,
+    COMPILING,
     CORE,
     CORES,
     INPUT_MODE,
@@ -20,6 +21,7 @@ from tinydet.commands.compile import (
 from tinydet.commands.options import Command, Option, output_option
 from tinydet.commands.predict import CLASSES
 from tinydet.errors import UnsupportedError
+from tinydet.progress import work
 
 if TYPE_CHECKING:
     from tinydet.compiler.memory import InputMode, Objective
@@ -84,6 +86,14 @@ COMMAND = Command(
 )
 
 
+@work(
+    "benchmark",
+    *COMPILING,
+    ("build the program", 6),
+    ("build the program", 6),
+    ("count instructions", 9),
+    ("estimate the time", 10),
+)
 def benchmark(
     model: str | Path,
     output: str | Path = "benchmark",

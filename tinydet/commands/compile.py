@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from tinydet.commands.options import Command, Option, choice, output_option
 from tinydet.commands.predict import CLASSES, SCORE
 from tinydet.pretrained import LISTED
-from tinydet.result import Result
+from tinydet.progress import work
+from tinydet.result import Result, shown_path
 
 if TYPE_CHECKING:
     from tinydet.compiler import CompiledDetector, CompiledNetwork, CompileOptions
@@ -20,6 +21,13 @@ if TYPE_CHECKING:
 # Repeated here so that ``tinydet --help`` imports no stage; a test compares the two.
 CORES = ("cortex-m4", "cortex-m7", "cortex-m33")
 CORE = "cortex-m7"
+# The stages of translating a model, with the seconds that each usually takes, for the bars.
+COMPILING = (
+    ("simplify the network", 3),
+    ("plan the memory", 6),
+    ("write the C", 1),
+    ("draw the memory", 2),
+)
 MODEL = Option(
     "model",
     "int8 .tflite file (also a published one), folder of a run, or one of " + LISTED,
@@ -129,16 +137,17 @@ class CompileResult(Result):
 
     def __str__(self) -> str:
         header = f"{self.function} in {self.name}.h"
-        made = f"C files: {self.folder.resolve()} ({len(self.files)} files, {header})"
+        made = f"C files: {shown_path(self.folder)} ({len(self.files)} files, {header})"
         if self.comparison is not None:
             made += f"\n{self.comparison}"
         if self.footprint is None:
-            return f"{made}\nBuilt for this machine: {self.build_folder.resolve()}"
+            return f"{made}\nBuilt for this machine: {shown_path(self.build_folder)}"
         from tinydet.deployment.compiling import footprint_text
 
         return f"{made}\n{footprint_text(self.footprint)}"
 
 
+@work("compile", *COMPILING, ("build the program", 6), ("run on an emulated core", 3))
 def compile(  # noqa: A001 - the name of the command
     model: str | Path,
     output: str | Path = "compiled",
@@ -262,4 +271,14 @@ def _options(given: Mapping[str, Any]) -> "CompileOptions":
         optimize=given["optimize"] or "balanced",
         ram_limit_bytes=given["ram_limit_bytes"],
         input_mode=given.get("input_mode", "image"),
+        core=_core(given),
     )
+
+
+def _core(given: Mapping[str, Any]) -> str | None:
+    """Processor whose cycles count: that of the board, else the target."""
+    from tinydet.deployment.deploy import board_of
+    from tinydet.targets import Board
+
+    board = board_of(given["board"]) if given.get("board") else None
+    return board.core if isinstance(board, Board) else given.get("target")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 SPLITS = ("train", "val", "test")
 SMALLEST_SIDE, BEST_QUALITY = 32, 95  # of packed images; beyond 95 JPEGs only grow
+OBJECT_SCORE, IGNORE_SCORE = 0.5, 0.2  # of a teacher
 CHECK = Command(
     "data check",
     "check a data set: counts, pictures, problems",
@@ -56,8 +57,8 @@ LABEL = Command(
             "the teacher: .keras or .tflite file, or a bundled detector",
             required=True,
         ),
-        Option("--object-score", "minimum score of an object", "number", default=0.5),
-        Option("--ignore-score", "minimum score of an ignored box", "number", default=0.2),
+        Option("--object-score", "minimum score of an object", "number", default=OBJECT_SCORE),
+        Option("--ignore-score", "minimum score of an ignored box", "number", default=IGNORE_SCORE),
         CLASSES,
         Option(
             "--output",
@@ -75,7 +76,7 @@ PACK = Command(
         Option("data", DATA_HELP, "path", required=True),
         Option("output", "zip file to write", "path", required=True),
         Option("--side", "longest side of an image, px", "count", default=256),
-        Option("--quality", "quality of the JPEGs, 1 to 95", "count", default=80),
+        Option("--quality", "quality of the JPEGs, 1 to 95", "count", default=75),
         Option("--split", "part of the data set", choices=SPLITS, default_text="all"),
         NAMES,
     ),
@@ -155,8 +156,8 @@ def label_data(
     folder: str | Path,
     model: "Detector | str | Path",
     *,
-    object_score: float = 0.5,
-    ignore_score: float = 0.2,
+    object_score: float = OBJECT_SCORE,
+    ignore_score: float = IGNORE_SCORE,
     class_names: Sequence[str] | None = None,
     output: str | Path | None = None,
 ) -> "TeacherLabels":
@@ -199,7 +200,7 @@ def pack_data(
     output: str | Path,
     *,
     side: int = 256,
-    quality: int = 80,
+    quality: int = 75,
     split: str | None = None,
     class_names: Sequence[str] | None = None,
 ) -> "Pack":

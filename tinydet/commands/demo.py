@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tinydet.commands.options import Command, output_option
 from tinydet.commands.predict import predict
 from tinydet.commands.train import train_with
-from tinydet.result import Result
+from tinydet.result import Result, shown_path
 
 if TYPE_CHECKING:
     from tinydet.commands.predict import PredictResult
@@ -61,7 +61,7 @@ class DemoResult(Result):
     report: Path
 
     def __str__(self) -> str:
-        return f"{self.predictions}\n\nDone. Open {self.report.resolve()}"
+        return f"{self.predictions}\n\nDone. Open {shown_path(self.report)}"
 
 
 def demo(output: str | Path = "demo") -> DemoResult:

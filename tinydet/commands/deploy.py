@@ -5,10 +5,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinydet.commands.benchmark import HOST, SSH_OPTIONS
-from tinydet.commands.compile import MODEL, PLAN_OPTIONS, THRESHOLDS, compiled, compiler_option
+from tinydet.commands.compile import (
+    COMPILING,
+    MODEL,
+    PLAN_OPTIONS,
+    THRESHOLDS,
+    compiled,
+    compiler_option,
+)
 from tinydet.commands.options import Command, Option, output_option
 from tinydet.commands.predict import CLASSES
 from tinydet.errors import UnsupportedError
+from tinydet.progress import work
 
 if TYPE_CHECKING:
     from tinydet.compiler.memory import Objective
@@ -57,6 +65,13 @@ COMMAND = Command(
 )
 
 
+@work(
+    "deploy",
+    *COMPILING,
+    ("build the program", 6),
+    ("build the program", 6),
+    ("run the self-test", 5),
+)
 def deploy(
     model: str | Path,
     output: str | Path = "deployed",

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tinydet.commands.compile import (
+    COMPILING,
     CORE,
     CORES,
     INPUT_MODE,
@@ -20,6 +21,7 @@ from tinydet.commands.compile import (
 )
 from tinydet.commands.options import Command, Option
 from tinydet.commands.train import INPUT
+from tinydet.progress import work
 from tinydet.result import Result
 
 if TYPE_CHECKING:
@@ -104,6 +106,13 @@ class FootprintResult(Result):
         return {**self.footprint.to_record(), "untrained": self.untrained, "fits": fits}
 
 
+@work(
+    "footprint",
+    ("make the network", 25),
+    *COMPILING[:-1],
+    ("build the program", 6),
+    ("run on an emulated core", 3),
+)
 def footprint(
     model: str | Path | None = None,
     *,
@@ -146,7 +155,8 @@ def footprint(
     given = dict(locals())
     from tinydet.deployment.compiling import footprint_of
 
-    with tempfile.TemporaryDirectory() as name:
+    # Windows does not delete the library of a hook while it is loaded.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name)
         untrained = model is None
         contexts = {"untrained"} if untrained else {"counted"}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tinydet.commands.options import Command, Option
 from tinydet.errors import DataError
-from tinydet.result import Result
+from tinydet.result import Result, shown_path
 
 COMMAND = Command(
     "report",
@@ -27,7 +27,7 @@ class ReportResult(Result):
     path: Path
 
     def __str__(self) -> str:
-        return f"Report: {self.path.resolve()}"
+        return f"Report: {shown_path(self.path)}"
 
 
 def report(run_folder: str | Path) -> ReportResult:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tinydet.commands.options import Command, Option, output_option
-from tinydet.result import Result
+from tinydet.result import Result, shown_path
 
 if TYPE_CHECKING:
     from tinydet.config.overrides import Change
@@ -70,7 +70,7 @@ class TuneResult(Result):
         lines += [f"  {key}: {_short(value)}" for key, value in self.best_values.items()]
         if self.best_arena_bytes is not None:
             lines.append(f"  activation RAM: {self.best_arena_bytes / 1024:.1f} KiB")
-        lines += [f"Picture: {self.picture.resolve()}", f"tinydet run --config {self.best_file}"]
+        lines += [f"Picture: {shown_path(self.picture)}", f"tinydet run --config {self.best_file}"]
         return "\n".join(lines)
 
 

@@ -42,6 +42,7 @@ from tinydet.config.detector_spec import DETECTOR_FILE, DetectorSpec, load_detec
 from tinydet.errors import ModelFileError, UnsupportedError
 from tinydet.inference.decoding import matching_anchors
 from tinydet.inference.post_processing import OPERATOR, PostProcessing, read_post_processing
+from tinydet.progress import stage
 from tinydet.tensor_code import TensorCode, takes_pixels
 
 # Boxes that suppression sorts at a time. More save passes over the scores, fewer save time where
@@ -55,13 +56,17 @@ class CompileOptions:
 
     Attributes:
         name: Start of the names of files, functions and macros.
-        optimize: ``ram`` for the smallest arena, ``speed`` for the fewest instructions,
-            ``balanced`` for the smallest arena that costs at most 1 % of the instructions.
-        ram_limit_bytes: Instead the plan with the fewest instructions whose arena has at most so
-            many bytes.
+        optimize: ``ram`` for the smallest arena, ``speed`` for the fewest estimated cycles,
+            ``balanced`` for the smallest arena that costs at most 1 % of the cycles.
+        ram_limit_bytes: Instead the plan with the fewest cycles whose arena has at most so many
+            bytes.
         input_mode: ``image`` for an image in the arena, which is overwritten; ``caller`` for one
             that stays where the caller has it; ``rows`` for one that comes row by row.
         remove_channels: Whether channels that can take one value only are eliminated.
+        vectors: Whether the weights of convolutions are laid out for processors that sum sixteen
+            products at a time (Helium: Cortex-M55, M85). The C runs everywhere all the same.
+        core: Processor whose cycles count, as ``cortex-m4``. None, and those whose cycles are not
+            estimated: the Cortex-M7.
     """
 
     name: str = "detector"
@@ -69,6 +74,8 @@ class CompileOptions:
     ram_limit_bytes: int | None = None
     input_mode: InputMode = "image"
     remove_channels: bool = True
+    vectors: bool = False
+    core: str | None = None
 
 
 DEFAULT_OPTIONS = CompileOptions()
@@ -126,6 +133,7 @@ def compile_detector(
         macs=_macs(graph),
         where=where,
         model_sha256=hashlib.sha256(content).hexdigest(),
+        vectors=options.vectors,
     ).with_sources()
 
 
@@ -250,9 +258,11 @@ def _request(options: CompileOptions) -> PlanRequest:
         objective=options.optimize,
         ram_limit_bytes=options.ram_limit_bytes,
         input_mode=options.input_mode,
+        core=options.core,
     )
 
 
+@stage("plan the memory")
 def _plan(graph: Graph, request: PlanRequest, where: str) -> Plan:
     plan = plan_memory(graph, request)
     limit = request.ram_limit_bytes
@@ -261,6 +271,7 @@ def _plan(graph: Graph, request: PlanRequest, where: str) -> Plan:
     return plan
 
 
+@stage("plan the memory")
 def _detector_plan(
     graph: Graph, spec: DetectorSpec, head: DetectorHead, options: CompileOptions, where: str
 ) -> tuple[Plan, int]:

@@ -11,6 +11,7 @@ from tinydet.compiler.codegen import GeneratedModel, generate
 from tinydet.compiler.ir import Tensor
 from tinydet.compiler.memory import InputMode, Plan, plan_record
 from tinydet.config.files import make_folder, write_text_atomically
+from tinydet.progress import stage
 
 PLAN_FILE = "plan.json"
 ARENA_PICTURE_FILE = "arena.png"
@@ -28,6 +29,7 @@ class CompiledNetwork:
         model_sha256: Of that file.
         self_test_crcs: CRC-32 of each output for the input of the self-test in C; empty: the C
             has no self-test.
+        vectors: See ``CompileOptions``.
         sources: File name -> text: all ``.c`` and ``.h`` files.
         tables: Parameters of a kernel -> the constant tables that they point at, all by their
             names in C.
@@ -39,6 +41,7 @@ class CompiledNetwork:
     where: str
     model_sha256: str
     self_test_crcs: tuple[int, ...] = ()
+    vectors: bool = False
     sources: Mapping[str, str] = field(default_factory=dict)
     tables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -90,8 +93,10 @@ class CompiledNetwork:
             name=self.name,
             origin=f"a .tflite file with SHA-256 {self.model_sha256[:16]}...",
             self_test_crcs=self.self_test_crcs,
+            vectors=self.vectors,
         )
 
+    @stage("write the C")
     def with_sources(self) -> Self:
         """The same with the C files of what it says."""
         code = generate(self.model)
@@ -124,6 +129,7 @@ class CompiledNetwork:
         if picture:
             self.draw_arena(folder / ARENA_PICTURE_FILE)
 
+    @stage("draw the memory")
     def draw_arena(self, path: Path) -> None:
         """Draw the memory plan, as PNG or SVG; see ``tinydet.compiler.arena_picture``."""
         from tinydet.compiler.arena_picture import draw_arena

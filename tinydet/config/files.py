@@ -45,7 +45,8 @@ def write_text_atomically(path: Path, text: str) -> None:
     A file name that is no UTF-8 is written with escapes, as JSON has them.
     """
     with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
+        # Lines end alike everywhere: the same content gives the same bytes.
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
 
 
 def write_bytes_atomically(path: Path, content: bytes) -> None:

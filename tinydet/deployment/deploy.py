@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tinydet.config.files import write_text_atomically
 from tinydet.deployment.compiling import network_image
-from tinydet.result import Result
+from tinydet.result import Result, shown_path
 
 if TYPE_CHECKING:
     from tinydet.compiler import CompiledDetector
@@ -48,7 +48,7 @@ class FirmwareResult(Result):
 
         return "\n".join(
             [
-                f"Firmware project for {self.board}: {self.folder.resolve()} (see its README.md)",
+                f"Firmware project for {self.board}: {shown_path(self.folder)} (see its README.md)",
                 f"Program: {self.program}",
                 f"Self-test: {self.self_test}",
                 "",
@@ -95,7 +95,7 @@ class LinuxResult(Result):
         how = "was already there" if self.was_there else "copied"
         lines = [f"{self.program} on {self.host} ({self.kernel}): {how}"]
         if self.results and self.results_file:
-            lines.append(f"{len(self.results)} results: {self.results_file.resolve()}")
+            lines.append(f"{len(self.results)} results: {shown_path(self.results_file)}")
         if self.comparison is not None:
             lines.append(str(self.comparison))
         return "\n".join(lines)
@@ -120,7 +120,9 @@ class PageResult(Result):
             f"{self.page_bytes / 1024:.0f} KiB, "
             f"{self.bytes_without_weights / 1024:.0f} without weights"
         )
-        return f"Page: {self.page.resolve()} ({size}). Open it in any browser; it needs no server."
+        return (
+            f"Page: {shown_path(self.page)} ({size}). Open it in any browser; it needs no server."
+        )
 
 
 def deploy_firmware(

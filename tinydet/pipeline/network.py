@@ -8,6 +8,7 @@ from tinydet.backends import BACKENDS, choose_backend
 from tinydet.config.detector_spec import DETECTOR_FILE, DetectorSpec, load_detector_spec
 from tinydet.config.schema import UserConfig
 from tinydet.errors import MissingToolError
+from tinydet.progress import stage
 
 CONVERTER = "tensorflow"  # the backend that can also write .tflite files
 NUM_NOISE_IMAGES = 4  # calibrate random weights; no byte of arena or code depends on them
@@ -101,6 +102,7 @@ def _class_names_of(model_path: Path) -> tuple[str, ...] | None:
     return load_detector_spec(beside).class_names if beside.is_file() else None
 
 
+@stage("make the network")
 def untrained_int8(config: UserConfig, class_names: tuple[str, ...], folder: Path) -> Path:
     """Build the network of a configuration with random weights and quantize it on noise.
 

@@ -7,6 +7,7 @@ from typing import Any
 from tinydet.config.files import REMEDY
 from tinydet.config.schema import UserConfig
 from tinydet.errors import OutputError
+from tinydet.verbosity import is_quiet
 
 CONFIG_FILE, SUMMARY_FILE, LOG_FILE = "config.yaml", "run.json", "tinydet.log"
 
@@ -29,7 +30,7 @@ class RunLog:
         Raises:
             OutputError: The log cannot be written.
         """
-        if self.prints:
+        if self.prints and not is_quiet():
             print(text, flush=True)  # noqa: T201 - this is the place where a run speaks
         self.note(text)
 

@@ -7,6 +7,7 @@ from typing import Any
 from tinydet.config.detector_spec import DetectorSpec
 from tinydet.errors import ModelFileError
 from tinydet.native_log import captured_native_log
+from tinydet.progress import stage
 from tinydet.quantization.folded_network import FoldedNetwork
 from tinydet.quantization.options import QuantizationOptions
 
@@ -15,6 +16,7 @@ NAMELESS_LAYERS = ("BatchNormalization", "ReLU", "ZeroPadding2D", "Activation", 
 REMEDY = "Give a detector that tinydet train made."
 
 
+@stage("fold the network")
 def fold(model: Any, spec: DetectorSpec, where: object) -> FoldedNetwork:
     """Convert a float detector to a float network, batch size 1, batch norm folded.
 
@@ -34,6 +36,7 @@ def fold(model: Any, spec: DetectorSpec, where: object) -> FoldedNetwork:
     return FoldedNetwork(_convert(lambda: _to_float(model, spec), where), names, where)
 
 
+@stage("convert to int8")
 def to_int8(network: FoldedNetwork, options: QuantizationOptions, where: object) -> bytes:
     """Quantize a network whose tensors have ranges.
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tinydet.progress import stage
 from tinydet.targets.boards import Board
 from tinydet.targets.elf import THUMB_BIT, read_image
 from tinydet.targets.toolchain import require_package
@@ -21,6 +22,7 @@ SEMIHOSTING = bytes.fromhex("abbe")  # bkpt 0xAB
 WRITE_CHARACTER, WRITE_TEXT, EXIT = 0x03, 0x04, 0x18
 EXIT_SUCCESS = 0x20026
 MAX_TEXT_BYTES = 4096
+LONGEST_RUN_S = 1200.0  # ends what hangs: a network takes seconds, minutes on a busy machine
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,9 @@ class FirmwareRun:
     objects: Mapping[str, bytes] = field(default_factory=dict)
 
 
+@stage("run the self-test")
 def run_firmware(
-    elf: Path, board: Board, *, timeout_s: float = 120.0, variables: Sequence[str] = ()
+    elf: Path, board: Board, *, timeout_s: float = LONGEST_RUN_S, variables: Sequence[str] = ()
 ) -> FirmwareRun:
     """Boot a firmware and let it run to its end.
 

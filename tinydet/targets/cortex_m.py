@@ -1,6 +1,7 @@
 """The targets ``cortex-m4``, ``cortex-m7`` and ``cortex-m33``: linked images, emulated here."""
 
 import threading
+from functools import partial
 from pathlib import Path
 from typing import overload
 
@@ -19,19 +20,20 @@ from tinydet.targets.base import (
 )
 from tinydet.targets.elf import Image, read_image
 from tinydet.targets.emulator import (
-    BLOCK_COUNTER,
     FLASH_BEGIN,
     FLASH_BYTES,
     RAM_BEGIN,
     RAM_BYTES,
     Call,
     Machine,
-    build_hook,
 )
+from tinydet.targets.emulator_hooks import BLOCK_COUNTER, build_hook
 from tinydet.targets.linker_script import MemoryMap, MemoryRegion, linker_script
+from tinydet.targets.qemu import QEMU_MEMORY, QemuMachine, build_plugin
 from tinydet.targets.toolchain import (
     CORES,
     FIRMWARE,
+    VECTOR_CORES,
     Compiler,
     cortex_m_toolchain,
     model_macros,
@@ -45,6 +47,11 @@ IMAGE_FILE = "image.elf"
 _FLASH = MemoryRegion("FLASH", FLASH_BEGIN, FLASH_BYTES)
 _RAM = MemoryRegion("RAM", RAM_BEGIN, RAM_BYTES)
 MEMORY = MemoryMap(program=_FLASH, weights=_FLASH, data=_RAM, arena=_RAM)
+
+
+def memory_of(core: str) -> MemoryMap:
+    """The memories of the emulator of a core."""
+    return QEMU_MEMORY if core in VECTOR_CORES else MEMORY
 
 
 class CortexMTarget:
@@ -93,7 +100,8 @@ class CortexMTarget:
         """
         sources = write_sources(network, make_folder(folder).resolve())
         script = folder.resolve() / "cortex_m.ld"
-        write_text_atomically(script, linker_script(MEMORY, network.name, STACK_BYTES))
+        memory = memory_of(self.name)
+        write_text_atomically(script, linker_script(memory, network.name, STACK_BYTES))
         main = "detect.c" if isinstance(network, CompiledDetector) else "run.c"
         own = [FIRMWARE / name for name in ("startup.c", "firmware.c", main, "runtime.c")]
         macros = [*model_macros(network, folder.resolve()), *options]
@@ -114,7 +122,9 @@ class CortexMNetwork:
     def __init__(self, image: Image, core: str, network: CompiledNetwork, folder: Path) -> None:
         self.image, self.core, self.network = image, core, network
         self._arena = image.symbols["td_arena"].address
-        self._hook = build_hook(BLOCK_COUNTER, folder.resolve())
+        build_counter = build_plugin if core in VECTOR_CORES else partial(build_hook, BLOCK_COUNTER)
+        self._hook = build_counter(folder.resolve())
+        self._path = folder.resolve() / IMAGE_FILE
         self._of_thread = threading.local()
 
     def outputs(self, codes: CodeArray) -> dict[str, CodeArray]:
@@ -147,8 +157,10 @@ class CortexMNetwork:
         return self._call("input", self._arena).result
 
     def machine(self) -> Machine:
-        """The emulated core of this thread."""
-        return self._machine()
+        """The emulated core of this thread, where that is one of Unicorn."""
+        machine = self._machine()
+        assert isinstance(machine, Machine)
+        return machine
 
     def _place_input(self, codes: CodeArray) -> tuple[int, ...]:
         """Write the input to its place; returns the argument by which functions find it, if any."""
@@ -159,10 +171,14 @@ class CortexMNetwork:
     def _call(self, member: str, *arguments: int, split: bool = False) -> Call:
         return self._machine().call(f"{self.network.name}_{member}", *arguments, split=split)
 
-    def _machine(self) -> Machine:
+    def _machine(self) -> Machine | QemuMachine:
         if not hasattr(self._of_thread, "machine"):
-            self._of_thread.machine = Machine(self.image, self.core, self._hook)
-        machine: Machine = self._of_thread.machine
+            self._of_thread.machine = (
+                QemuMachine(self.image, self._path, self._hook)
+                if self.core in VECTOR_CORES
+                else Machine(self.image, self.core, self._hook)
+            )
+        machine: Machine | QemuMachine = self._of_thread.machine
         return machine
 
 

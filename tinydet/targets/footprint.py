@@ -8,6 +8,7 @@ import numpy as np
 
 from tinydet.compiler import CompiledNetwork
 from tinydet.compiler.memory import InputMode
+from tinydet.progress import stage
 from tinydet.targets.base import CodeArray
 from tinydet.targets.cortex_m import CortexMNetwork
 from tinydet.targets.elf import Image
@@ -90,6 +91,7 @@ class Footprint:
         return asdict(self) | {name: getattr(self, name) for name in sums}
 
 
+@stage("run on an emulated core")
 def measure_footprint(program: CortexMNetwork, inputs: Sequence[CodeArray] = ()) -> Footprint:
     """Measure a linked model: flash by its sections, stack by running it on a painted one.
 

@@ -12,6 +12,7 @@ from typing import Literal
 from tinydet.compiler import CompiledNetwork
 from tinydet.config.files import make_folder, write_text_atomically
 from tinydet.errors import FaultError, MissingToolError
+from tinydet.progress import stage
 
 FIRMWARE = Path(__file__).parent / "firmware"
 INSTALL_REMEDY = "Install it with: pip install 'tinydet[compile]'."
@@ -51,7 +52,11 @@ CORES = {
     "cortex-m4": _core("cortex_m4+vfp4d16sp", "cortex-m4", "fpv4-sp-d16"),
     "cortex-m7": _core("cortex_m7+fp_armv8d16sp", "cortex-m7", "fpv5-sp-d16", "TD_CORTEX_M7"),
     "cortex-m33": _core("cortex_m33+dsp+fp_armv8d16sp", "cortex-m33", "fpv5-sp-d16"),
+    "cortex-m55": _core("cortex_m55+dsp+mve+fp_armv8d16sp", "cortex-m55", "auto"),
+    "cortex-m85": _core("cortex_m85+dsp+mve+fp_armv8d16sp", "cortex-m85", "auto"),
 }
+# With Helium: they run in QEMU, and take weights for vectors (``CompileOptions.vectors``).
+VECTOR_CORES = ("cortex-m55", "cortex-m85")
 
 
 class BuildError(FaultError):
@@ -77,6 +82,7 @@ class Toolchain:
     link_flags: tuple[str, ...]
     keeps_names: bool = True
 
+    @stage("build the program")
     def build(self, sources: Sequence[Path], output: Path, macros: Sequence[str]) -> Path:
         """Compile each file and link them.
 
@@ -102,7 +108,13 @@ class Toolchain:
         return output
 
     def _execute(self, arguments: Sequence[str], output: Path) -> None:
-        result = subprocess.run([*self.command, *arguments], capture_output=True, text=True)
+        result = subprocess.run(
+            [*self.command, *arguments],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+        )
         if result.returncode:
             lines = [line for line in result.stderr.splitlines() if "error" in line.lower()]
             shown = "; ".join((lines or result.stderr.splitlines())[:MAX_MESSAGE_LINES])

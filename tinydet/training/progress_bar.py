@@ -6,6 +6,8 @@ from typing import Any
 
 import keras
 
+from tinydet.verbosity import is_quiet
+
 
 class ProgressBar(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships no types
     """Shows the whole training as one bar with the time left, and one line per epoch.
@@ -41,7 +43,7 @@ class ProgressBar(keras.callbacks.Callback):  # type: ignore[misc]  # keras ship
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002 - Keras' signature
         """Open the bar, where there is a terminal."""
-        if not (self.visible and sys.stderr.isatty()):
+        if is_quiet() or not (self.visible and sys.stderr.isatty()):
             return
         from tinydet.progress import make_bar
 
@@ -84,7 +86,7 @@ class ProgressBar(keras.callbacks.Callback):  # type: ignore[misc]  # keras ship
         )
         if self._bar:
             self._bar.console.print(line, highlight=False)
-        elif self.visible:
+        elif self.visible and not is_quiet():
             print(line, file=sys.stderr)  # noqa: T201 - the progress of a run without a terminal
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002

@@ -49,7 +49,7 @@ def generate(model: GeneratedModel) -> GeneratedCode:
         CompilerError: Something has no kernel. All of it is named.
     """
     places, constants = Places(model.plan), Constants(model.name)
-    network = NetworkCode(model.plan, places, constants)
+    network = NetworkCode(model.plan, places, constants, vectors=model.vectors)
     source, kernels = source_text(model, network, places, constants)
     operators = ["input", *(op.name for op in model.graph.ops)]
     files = {

@@ -41,6 +41,7 @@ class GeneratedModel:
         origin: What it was made from, for the first comment of each file.
         detector: None for a network that finds no boxes.
         self_test_crcs: CRC-32 of each output for the input of the self-test; empty: without one.
+        vectors: See ``CompileOptions``.
     """
 
     plan: Plan
@@ -48,6 +49,7 @@ class GeneratedModel:
     origin: str = "a network"
     detector: DetectorPart | None = None
     self_test_crcs: tuple[int, ...] = ()
+    vectors: bool = False
 
     def __post_init__(self) -> None:
         if not is_c_name(self.name):

@@ -18,6 +18,7 @@ from tinydet.compiler.passes.padding import fold_padding
 from tinydet.compiler.passes.upsampling import recognise_upsampling
 from tinydet.errors import UnsupportedOpsError
 from tinydet.inference.post_processing import PostProcessing
+from tinydet.progress import stage
 
 Pass = Callable[[Graph], Graph]
 
@@ -38,6 +39,7 @@ def run_passes(graph: Graph, passes: tuple[Pass, ...]) -> Graph:
     return graph
 
 
+@stage("simplify the network")
 def lower(
     graph: Graph,
     where: object,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tinydet.compiler import CompiledNetwork
+from tinydet.progress import stage
 from tinydet.targets.base import CodeArray
 from tinydet.targets.cortex_m import CortexMNetwork, CortexMTarget
 from tinydet.targets.emulator import TRACE_FUNCTION, Piece
@@ -129,6 +130,7 @@ class Builds:
         )
 
 
+@stage("count instructions")
 def benchmark(builds: Builds, codes: CodeArray) -> Benchmark:
     """Count the instructions of one inference, and measure the memory of the same program.
 

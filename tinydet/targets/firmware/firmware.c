@@ -34,6 +34,9 @@ void td_trace(const char *op, const void *output, int32_t output_bytes);
 __attribute__((noinline, section(".td_startup"), used)) void
 td_trace(const char *op, const void *output, int32_t output_bytes)
 {
+#ifdef __ARM_FEATURE_MVE
+    (void)*(const volatile char *)op; /* QEMU's plugin sees what is read, not the registers */
+#endif
     __asm__ volatile("" ::"r"(op), "r"(output), "r"(output_bytes) : "memory");
 }
 #endif

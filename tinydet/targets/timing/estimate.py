@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from tinydet.progress import stage
 from tinydet.targets.base import CodeArray
 from tinydet.targets.benchmark.measure import Builds, assign
 from tinydet.targets.boards import Board
@@ -16,8 +17,8 @@ from tinydet.targets.emulator import (
     RAM_BEGIN,
     RAM_BYTES,
     Piece,
-    build_hook,
 )
+from tinydet.targets.emulator_hooks import build_hook
 from tinydet.targets.footprint import WEIGHTS
 from tinydet.targets.timing.board_memories import FLASH, board_timing, memories
 from tinydet.targets.timing.cost import CostModel
@@ -69,6 +70,8 @@ class TimingEstimate:
             know, and which it takes to cost nothing.
         error: How far the model was from boards that others measured.
         waits: Where the waits of this board's memories are from: derived or fitted.
+        weights_bytes_per_cycle: What the memory of the weights brings at most; None: as much as the
+            core asks for.
     """
 
     board: str
@@ -80,6 +83,7 @@ class TimingEstimate:
     unknown_accesses: float
     error: ModelError
     waits: str
+    weights_bytes_per_cycle: float | None
 
     @property
     def cycles(self) -> int:
@@ -117,6 +121,7 @@ class TimingEstimate:
         return {"estimate": True} | asdict(self) | {name: getattr(self, name) for name in names}
 
 
+@stage("estimate the time")
 def estimate(
     builds: Builds,
     codes: CodeArray,
@@ -160,6 +165,7 @@ def estimate(
         unknown_accesses=cost.unknown / max(cost.known + cost.unknown, 1),
         error=MODEL_ERROR,
         waits=timing.source,
+        weights_bytes_per_cycle=timing.bytes_per_cycle(weights),
     )
 
 
