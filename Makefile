@@ -1,10 +1,11 @@
 # make demo: from nothing to a trained, quantized, evaluated detector and its report.
 # make test: from nothing to a green test run.
+# make docs: the documentation as a site, for any browser, without a network.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup demo test lint package lock clean
+.PHONY: setup demo test lint docs package lock clean
 
 setup: $(VENV)/.done
 
@@ -26,6 +27,9 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+docs: setup
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -c docs . build/site
+	@echo "Open build/site/docs/index.html"
 # The wheel and the sdist, and the wheel at work in an empty environment.
 package: setup
 	rm -rf dist

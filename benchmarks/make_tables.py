@@ -4,9 +4,12 @@ python benchmarks/make_tables.py
 """
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ap_per_cost import cost_table
+from backends_table import backends_table
 from embedded_tables import boards_table, embedded_table, host_table
 from pretrained_card import pretrained_table
 from quantization_table import quantization_table
@@ -34,10 +37,9 @@ def main() -> None:
     results = {k: r for k, r in results.items() if "figures" in r}  # not the fuzz of all readers
     accuracy = {k: r for k, r in results.items() if "int8_per_channel" in r["figures"]}
     parts = [HEAD, accuracy_table(accuracy), training_table(accuracy)]
-    if "pretrained" in results:
-        parts.append(pretrained_table(results["pretrained"]["figures"], table))
-    if "training_throughput" in results:
-        parts.append(training_throughput(results["training_throughput"]))
+    for name, section in BEFORE.items():
+        if name in results:
+            parts.append(section(results[name]["figures"]))
     ablations = [r["figures"] for k, r in results.items() if "ablation" in k]
     parts.extend(ablation_table(figures) for figures in ablations if len(recipes(figures)) > 1)
     parts.extend(
@@ -52,29 +54,25 @@ def main() -> None:
     )
     parts.extend(scaling_tables(results, table))
     parts.append(evaluation_throughput(accuracy))
-    if "embedded" in results:
-        figures = results["embedded"]["figures"]
-        parts += [embedded_table(figures), boards_table(figures)]
-    if "timing" in results:
-        parts.append(timing_tables(results["timing"]["figures"], table))
-    if "host_time" in results:
-        parts.append(host_table(results["host_time"]["figures"]))
-    if "same_boxes" in results:
-        parts.append(same_boxes_table(results["same_boxes"]["figures"]))
-    if "deploy" in results:
-        parts.append(deploy_table(results["deploy"]["figures"]))
+    for name, section in AFTER.items():
+        if name in results:
+            parts.append(section(results[name]["figures"]))
     exactness = [r["figures"] for k, r in results.items() if k.startswith("exactness")]
     if exactness:
         parts.append(exactness_table([model for f in exactness for model in f["models"]]))
     if "fuzz" in results:
-        fuzz = results["fuzz"]["figures"]
-        parts.append(
-            f"## Hostile files\n\n{fuzz['mutated_files']:,} mutated `.tflite` files: each read or "
-            f"refused with an error of tinydet, {fuzz['neither_read_nor_refused']} otherwise.\n"
-        )
+        parts.append(fuzz_section(results["fuzz"]["figures"]))
     parts.append(how_taken(results))
     write_text_atomically(DOC, "\n".join(parts))
     print(f"Wrote {DOC}")
+
+
+def fuzz_section(figures: dict[str, Any]) -> str:
+    """What mutated model files did."""
+    return (
+        f"## Hostile files\n\n{figures['mutated_files']:,} mutated `.tflite` files: each read or "
+        f"refused with an error of tinydet, {figures['neither_read_nor_refused']} otherwise.\n"
+    )
 
 
 def accuracy_table(results: dict[str, Any]) -> str:
@@ -288,6 +286,22 @@ def table(heads: list[str], rows: list[list[str]]) -> str:
     """A Markdown table."""
     lines = [heads, ["---"] * len(heads), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+# Result file -> its section, in the order of the page: before and after the trainings of recipes.
+BEFORE: dict[str, Callable[[dict[str, Any]], str]] = {
+    "pretrained": lambda figures: pretrained_table(figures, table),
+    "ap_per_cost": lambda figures: cost_table(figures, table),
+    "training_throughput": lambda figures: training_throughput({"figures": figures}),
+    "backends_steps": lambda figures: backends_table(figures, table),
+}
+AFTER: dict[str, Callable[[dict[str, Any]], str]] = {
+    "embedded": lambda figures: embedded_table(figures) + "\n" + boards_table(figures),
+    "timing": lambda figures: timing_tables(figures, table),
+    "host_time": host_table,
+    "same_boxes": lambda figures: same_boxes_table(figures),
+    "deploy": lambda figures: deploy_table(figures),
+}
 
 
 if __name__ == "__main__":

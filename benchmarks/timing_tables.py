@@ -11,10 +11,7 @@ KIB, MILLION = 1024, 1e6
 # The publisher's model card, COCO person, alpha 0.35, int8, STM32Cube.AI on the STM32H747I-DISCO at
 # 400 MHz: millions of cycles, measured, by input size.
 MODEL_CARD_CYCLES = {192: 204, 224: 269, 256: 359, 416: 1074}
-CARD_BOARD, LAYOUT_GOAL = "STM32H747I-DISCO", 0.92  # the goal is of cycles per MAC at 192 pixels
-CYCLES_GOALS = {192: 112, 224: 153, 256: 198, 416: 520}  # millions, same network and board
-PER_MAC_GOALS = {"cortex-m4": 1.45, "cortex-m33": 1.30}
-EXTERNAL_GOAL = 1.35  # times the cycles from internal flash
+CARD_BOARD = "STM32H747I-DISCO"
 Row = dict[str, Any]
 Table = Callable[[list[str], list[list[str]]], str]
 
@@ -23,7 +20,7 @@ def timing_tables(figures: dict[str, Any], table: Table) -> str:
     """Estimates on all boards, then what external flash costs."""
     rows = figures["rows"]
     heads = ["board", "model", "arena", "weights", "cycles", "per MAC", "ms"]
-    heads += ["issue, stalls, memory", "weights loaded", "goal", "vendor's card"]
+    heads += ["issue, stalls, memory", "weights loaded", "vendor's card"]
     lines = [_line(row) for row in rows]
     error = ModelError(**rows[0]["error"])
     note = (
@@ -32,19 +29,13 @@ def timing_tables(figures: dict[str, Any], table: Table) -> str:
         " derived from manuals. One inference with warm caches, without boxes; empty caches add"
         " less than 0.1 %. Random: random weights in the published layout, alpha 0.35, all"
         " channels kept. Weights loaded: by the processor, with repeats, from a cache or not."
-        " Goal: what this project set itself. Vendor's card: measured with STM32Cube.AI on this"
-        " board, the same layout.\n"
+        " Vendor's card: measured with STM32Cube.AI on this board, the same layout.\n"
     )
     return "## Estimated time on boards\n\n" + table(heads, lines) + note + _external(rows, table)
 
 
 def _line(row: Row) -> list[str]:
     card = row["all_channels"] and row["board"] == CARD_BOARD
-    goal = PER_MAC_GOALS.get(row["core"])
-    wish = "" if goal is None else f"{goal:.2f} per MAC"
-    if card:
-        wish = f"{CYCLES_GOALS[row['input']]} M"
-        wish += f", {LAYOUT_GOAL} per MAC" if row["input"] == min(CYCLES_GOALS) else ""
     parts = ("issue_cycles", "stall_cycles", "memory_cycles")
     shares = (row[part] / row["cycles"] for part in parts)
     return [
@@ -58,7 +49,6 @@ def _line(row: Row) -> list[str]:
         f"{row['milliseconds']:.0f}",
         ", ".join(f"{share:.0%}" for share in shares),
         f"{row['weight_bytes'] / MILLION:.1f} MB",
-        wish,
         f"{MODEL_CARD_CYCLES[row['input']]} M" if card else "",
     ]
 
@@ -78,16 +68,15 @@ def _external(rows: list[Row], table: Table) -> str:
                 f"{other['milliseconds']:.0f}",
                 f"{row['milliseconds']:.0f}",
                 f"{row['cycles'] / other['cycles']:.2f}",
-                f"{EXTERNAL_GOAL}",
                 f"{_missed_bytes(row, other) / MILLION:.1f} MB",
             ]
         )
     if not lines:
         return ""
-    heads = ["board", "model", "ms, internal flash", "ms, external flash", "ratio", "goal"]
+    heads = ["board", "model", "ms, internal flash", "ms, external flash", "ratio"]
     note = (
-        "\nWeights from flash: bytes of the lines that the data cache misses, with repeats (goal:"
-        " 6 MB). The caches do the same in both rows, so the cycles between them tell the lines.\n"
+        "\nWeights from flash: bytes of the lines that the data cache misses, with repeats. The"
+        " caches do the same in both rows, so the cycles between them tell the lines.\n"
     )
     title = "\n### Weights in external flash\n\n"
     return title + table([*heads, "weights from flash"], lines) + note

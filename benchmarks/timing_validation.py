@@ -25,7 +25,7 @@ from record import write_result
 from timing_firmware import FirmwareBoard
 
 from tinydet.targets.boards import find_board
-from tinydet.targets.emulator import build_hook
+from tinydet.targets.emulator_hooks import build_hook
 from tinydet.targets.timing.board_memories import board_timing, memories
 from tinydet.targets.timing.cost import CostModel
 from tinydet.targets.timing.recorder import FRACTION, RECORDER, Recorder

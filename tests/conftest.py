@@ -6,6 +6,7 @@ import pytest
 from hypothesis import settings
 
 from tests.fuzz_seed import SAY
+from tests.shared_kernels import share_kernels
 
 # Machines that run the tests may be busy with something else: a slow example is no failure.
 settings.register_profile("tinydet", deadline=None)
@@ -29,6 +30,14 @@ def pytest_runtest_makereport(item):
 def patient(monkeypatch):
     """On a busy machine, work would say how far it is where a test expects no word."""
     monkeypatch.setattr("tinydet.progress.LINE_EVERY_S", float("inf"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shared_kernels():
+    """See ``tests/shared_kernels.py``."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        share_kernels(monkeypatch)
+        yield
 
 
 @pytest.fixture

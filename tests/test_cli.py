@@ -37,7 +37,7 @@ positional arguments:
     benchmark
               count instructions and estimate the time per operator, or measure it on a board
     deploy    make a firmware project, a Linux program or a web page
-    data      check, generate or label a data set
+    data      check, generate, label, view or pack a data set
     report    write the report.html of a run folder again
     open      open the report of a run in the browser
     demo      generate a data set, train, quantize, evaluate, predict, report

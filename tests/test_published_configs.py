@@ -135,6 +135,7 @@ def test_crowds_are_ignored(coco):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_graphs")
 def test_one_runs_from_training_to_the_report(coco, tmp_path):
     """Training, int8 and both evaluations, on a handful of images; the recipe is that of all."""
     from tinydet.pipeline import execute

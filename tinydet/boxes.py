@@ -68,14 +68,25 @@ class Detections:
         Returns:
             ``[H, W, 3]`` uint8 RGB.
         """
-        from tinydet.drawing import class_colour, draw_boxes
+        from tinydet.drawing import draw_boxes
 
         labels = [
             f"{class_names[class_id]} {score:.2f}"
             for class_id, score in zip(self.class_ids, self.scores, strict=True)
         ]
-        colours = [class_colour(int(class_id)) for class_id in self.class_ids]
-        return draw_boxes(image, self.boxes, labels, colours)
+        return draw_boxes(image, self.boxes, labels, self._colours())
+
+    def _colours(self) -> list[tuple[int, int, int]]:
+        from tinydet.drawing import class_colour
+
+        return [class_colour(int(class_id)) for class_id in self.class_ids]
+
+    def _repr_html_(self) -> str:
+        """How a notebook shows it: a table, and a sketch of where the boxes lie."""
+        from tinydet.notebook import boxes_html
+
+        found = (self.boxes.tolist(), self.scores.tolist(), self.class_ids.tolist())
+        return boxes_html(*found, self._colours())
 
     def to_records(self, class_names: tuple[str, ...]) -> list[dict[str, Any]]:
         """One JSON-ready mapping per detection: class, score and box (fractions of the image)."""

@@ -7,6 +7,8 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
+from tinydet.notebook import result_html
+
 UNREADABLE = 2  # exit status: the work is done, but some files could not be read
 
 
@@ -22,7 +24,7 @@ def shown_path(path: str | Path) -> str:
 class Result:
     """Base of the results: a frozen dataclass that can be read by people and by machines.
 
-    ``str(result)`` is the text that the command prints.
+    ``str(result)`` is the text that the command prints; a notebook shows it with all figures.
     """
 
     @property
@@ -39,6 +41,10 @@ class Result:
     def to_json(self) -> str:
         """The same as JSON text."""
         return json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
+
+    def _repr_html_(self) -> str:
+        """How a notebook shows it."""
+        return result_html(str(self), plain(self.to_dict()))
 
 
 def plain(value: Any) -> Any:

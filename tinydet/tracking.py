@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tinydet.config.files import write_text_atomically
+from tinydet.notes import tell
 
 RUN_FILE = "mlflow_run.txt"  # id of the MLflow run, so that a resumed run goes on in it
 LONGEST_PARAMETER = 500  # characters, what every server takes
@@ -76,7 +77,7 @@ def log_metrics(metrics: Mapping[str, Any], step: int | None = None) -> None:
     if mlflow is None:
         return
     numbers = {name: float(value) for name, value in metrics.items() if math.isfinite(value)}
-    with _never_in_the_way(lambda line: print(line, file=sys.stderr)):  # noqa: T201 - no log here
+    with _never_in_the_way(tell):
         mlflow.log_metrics(numbers, step=step)
 
 

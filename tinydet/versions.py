@@ -24,6 +24,8 @@ PACKAGES = (
     "tinydet",
     "keras",
     "tensorflow",
+    "jax",
+    "torch",
     "numpy",
     "ai-edge-litert",
     "opencv-python-headless",

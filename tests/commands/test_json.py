@@ -58,6 +58,7 @@ def test_what_each_command_tells(capsys, place, monkeypatch):
     assert measured["report"] == str(place / "evaluation_run" / "report.html")
     assert told(capsys, "report", "evaluation_run")["path"] == "evaluation_run/report.html"
     monkeypatch.setattr("tinydet.commands.doctor._backend", lambda: "none")
+    monkeypatch.setattr("tinydet.commands.doctor._gpus_seen_by", lambda _: "CPU only")
     assert told(capsys, "doctor")["backend"] == "none"
 
 

@@ -7,6 +7,7 @@ the contexts that it is in; every option of the command is added to it in turn.
 import inspect
 from importlib import import_module
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from PIL import Image
@@ -40,6 +41,10 @@ SPECIAL = {
     ("train", "--pretrained"): "None",
     ("evaluate", "--split"): "train",
     ("data check", "--split"): "train",
+    ("data pack", "--split"): "train",
+    ("data pack", "--side"): "97",
+    ("data view", "--split"): "train",
+    ("data view", "--model"): "m.tflite",
     ("benchmark", "--board"): "STM32F746G-DISCO",
     ("benchmark", "--identity"): "m.keras",
     ("deploy", "--identity"): "m.keras",
@@ -48,7 +53,7 @@ SPECIAL = {
     ("deploy", "--images"): "photo.png",
 }
 BOARD, LINUX = ("--board", "STM32H747I-DISCO"), ("--board", "STM32MP157F-DK2")
-HOST, PLANNED = ("--host", "me@box"), {"unlimited"}
+HOST, PLANNED = ("--host", "me@box"), {"boxes", "unlimited"}
 CASES = [
     (["run", "--config", "user_config.yaml"], set()),
     (["train", "data"], set()),
@@ -56,6 +61,7 @@ CASES = [
     (["quantize", "m.keras", "--images", "data"], set()),
     (["quantize", "m.keras", "--images", "data", "--type", "QAT"], {"qat"}),
     (["quantize", "m.keras", "--images", "data", "--data", "data"], {"measured"}),
+    (["quantize", "bare/m.tflite", "--images", "data", "--classes", "box"], {"undescribed"}),
     (["evaluate", "m.tflite", "--data", "data"], {"tflite"}),
     (["evaluate", "m.keras", "--data", "data"], set()),
     (
@@ -66,17 +72,26 @@ CASES = [
     (["predict", "m.tflite", "film.mp4"], {"frames"}),
     (["predict", "bare/m.tflite", "photo.png", "--classes", "box"], {"undescribed"}),
     (["compile", "m.tflite"], {"cortex-m", *PLANNED}),
+    (["compile", "m.tflite", "--raw-outputs"], {"cortex-m", "unlimited"}),
     (["compile", "m.tflite", "--target", "host"], PLANNED),
-    (["compile", "m.tflite", "--ram-limit", "1M"], {"cortex-m"}),
+    (["compile", "m.tflite", "--ram-limit", "1M"], {"boxes", "cortex-m"}),
     (["compile", "bare/m.tflite", "--classes", "box"], {"cortex-m", "undescribed", *PLANNED}),
-    (["footprint", "m.tflite"], PLANNED),
-    (["footprint", "bare/m.tflite", "--class-names", "box"], {"undescribed", *PLANNED}),
+    (["footprint", "m.tflite"], {"counted", *PLANNED}),
+    (["footprint", "m.tflite", "--raw-outputs"], {"counted", "unlimited"}),
+    (
+        ["footprint", "bare/m.tflite", "--class-names", "box"],
+        {"counted", "undescribed", *PLANNED},
+    ),
     (["footprint"], {"untrained", *PLANNED}),
-    (["benchmark", "m.tflite"], {"core", *PLANNED}),
-    (["benchmark", "m.tflite", *BOARD], {"firmware", *PLANNED}),
+    (["benchmark", "m.tflite"], {"core", "counted", *PLANNED}),
+    (["benchmark", "m.tflite", "--raw-outputs"], {"core", "counted", "unlimited"}),
+    (["benchmark", "m.tflite", *BOARD], {"firmware", "counted", *PLANNED}),
     (["benchmark", "m.tflite", *BOARD, "--via", "gdb://h:1"], {"firmware", "gdb", *PLANNED}),
     (["benchmark", "m.tflite", *LINUX, *HOST], {"on-linux", "linux", *PLANNED}),
-    (["benchmark", "bare/m.tflite", "--classes", "box"], {"core", "undescribed", *PLANNED}),
+    (
+        ["benchmark", "bare/m.tflite", "--classes", "box"],
+        {"core", "counted", "undescribed", *PLANNED},
+    ),
     (["deploy", "m.tflite", "--target", "web"], PLANNED),
     (
         ["deploy", "bare/m.tflite", "--target", "web", "--classes", "box"],
@@ -100,6 +115,8 @@ CASES = [
         ["data", "label", "elsewhere", "--model", "bare/m.tflite", "--classes", "box"],
         {"undescribed"},
     ),
+    (["data", "view", "data"], set()),
+    (["data", "pack", "data", "new.zip"], set()),
     (["demo"], set()),
 ]
 # Tested where they need more than one command: they allow something, or leave a choice.
@@ -171,7 +188,11 @@ def library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tinydet.evaluation.evaluate", asked())
     monkeypatch.setattr("tinydet.prediction.predict", asked())
     monkeypatch.setattr("tinydet.prediction.labels.label_images", asked())
+    monkeypatch.setattr("tinydet.workbench.view", view)
+    monkeypatch.setattr("tinydet.data.pack.pack_dataset", asked())
     monkeypatch.setattr("tinydet.compiler.compile_detector", compile_detector)
+    monkeypatch.setattr("tinydet.compiler.compile_network", FakeDetector)
+    monkeypatch.setattr("tinydet.deployment.raw_network.with_self_test", lambda network: network)
     monkeypatch.setattr("tinydet.pipeline.network.untrained_int8", untrained_int8)
     loaded = lambda path, spec, **options: FakeLoaded(path, spec, options)  # noqa: E731
     monkeypatch.setattr("tinydet.inference.load_detector", loaded)
@@ -204,6 +225,13 @@ def quantize(config: object, path: Path, spec: object, folders: tuple[Path, Path
 def untrained_int8(config: object, names: tuple[str, ...], _: Path) -> Path:
     RECORD.append((_shown(config), names))
     return Path("m.tflite")
+
+
+def view(*what: object, on_ready: object, **named: object) -> None:
+    pages: list[str] = []
+    with patch("webbrowser.open", pages.append):
+        on_ready("http://127.0.0.1:1/", "")
+    raise Asked(repr((what, named, pages)))
 
 
 def compile_detector(path: Path, options: object, *, spec: object) -> FakeDetector:

@@ -1,18 +1,13 @@
 """Generated C as a library of this machine, and what each of its steps writes."""
 
-import atexit
 import ctypes
 import subprocess
 import sys
-import tempfile
-from functools import cache
-from pathlib import Path
 
 import numpy as np
 
-import tinydet.compiler
-
-KERNELS = Path(tinydet.compiler.__file__).parent / "kernels"
+from tests.shared_kernels import kernel_object
+from tinydet.targets.toolchain import shared_library_flags
 
 ZIG_CC = (sys.executable, "-m", "ziglang", "cc")
 STRICT = ("-std=c11", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-ffp-contract=off")
@@ -36,28 +31,10 @@ def compile_files(files, folder, *flags, compiler=ZIG_CC, output="library.so"):
     for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8")
     sources = [str(folder / name) for name in files if name.endswith((".c", ".cpp"))]
-    _run([*compiler, *flags, *sources, "-o", str(folder / output)])
-    return folder / output
-
-
-def _run(command):
+    command = [*compiler, *flags, *sources, "-o", str(folder / output)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-
-
-@cache
-def _object_folder():
-    folder = tempfile.TemporaryDirectory(prefix="tinydet-kernels-")
-    atexit.register(folder.cleanup)
-    return Path(folder.name)
-
-
-@cache
-def _kernel_object(name, flags):
-    """A kernel as it stands in the package, compiled once for all networks of the session."""
-    place = _object_folder() / f"{name}.{abs(hash(flags))}.o"
-    _run([*ZIG_CC, *flags, "-c", str(KERNELS / name), "-o", str(place)])
-    return place
+    return folder / output
 
 
 class GeneratedLibrary:
@@ -66,9 +43,10 @@ class GeneratedLibrary:
     def __init__(self, model, files, folder, *flags):
         flags = ("-fPIC", "-DTD_TRACE", *STRICT, *(flags or TRAPS))
         kernels = [name for name in files if name.startswith("td_") and name.endswith(".c")]
-        objects = [str(_kernel_object(name, flags)) for name in kernels]
+        objects = [str(kernel_object(name, (*ZIG_CC, *flags))) for name in kernels]
         rest = {name: text for name, text in files.items() if name not in kernels}
-        path = compile_files({**rest, "trace.c": TRACE_FILE}, folder, "-shared", *flags, *objects)
+        rest["trace.c"] = TRACE_FILE
+        path = compile_files(rest, folder, *shared_library_flags(), *flags, *objects)
         self.library, self.model = ctypes.CDLL(str(path)), model
         size = model.plan.arena_bytes
         self._memory = np.full(size + 2 * GUARD_BYTES + 16, GUARD, np.uint8)

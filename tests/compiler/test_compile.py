@@ -303,8 +303,8 @@ def test_files_of_a_compiled_model(tmp_path):
     with Image.open(tmp_path / "out" / "arena.png") as picture:
         assert picture.width > 800
     assert files.spec == spec
-    assert files.scores_shape == (170, 3)
-    assert files.anchors.shape == files.deltas_shape == (170, 4)
+    assert files.outputs["scores"].shape == (1, 170, 3)
+    assert files.anchors.shape == files.outputs["deltas"].shape[1:] == (170, 4)
     assert files.model_sha256 == hashlib.sha256(model.read_bytes()).hexdigest()
 
 

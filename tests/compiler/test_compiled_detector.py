@@ -40,7 +40,8 @@ def test_the_header_says_the_same_numbers(input_mode):
     height, width, _ = detector.input_shape
     assert (int(said["INPUT_HEIGHT"]), int(said["INPUT_WIDTH"])) == (height, width)
     assert int(said["ARENA_BYTES"]) == detector.arena_bytes
-    assert (int(said["NUM_ANCHORS"]), 1 + int(said["NUM_CLASSES"])) == detector.scores_shape
+    rows = int(said["NUM_ANCHORS"]), 1 + int(said["NUM_CLASSES"])
+    assert rows == detector.outputs["scores"].shape[1:]
     assert int(said["MAX_DETECTIONS"]) == detector.max_detections
     for code, name in ((detector.scores, "SCORES"), (detector.deltas, "DELTAS")):
         assert np.float32(said[f"{name}_SCALE"].rstrip("f")) == np.float32(code.scale)

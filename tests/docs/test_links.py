@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import json
 import re
 import shlex
 from pathlib import Path
@@ -12,13 +13,25 @@ import tinydet
 from tinydet import cli
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
-FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+PATTERNS = ("*.md", "docs/**/*.md", "docs/**/*.ipynb", "examples/**/*.md")
+DOCUMENTS = sorted(path for pattern in PATTERNS for path in ROOT.glob(pattern))
+FENCE = re.compile(r"^```([\w{}-]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
 def blocks(text: str, *languages: str) -> list[str]:
     return [body for language, body in FENCE.findall(text) if language in languages]
+
+
+def text_of(document: Path) -> str:
+    """The text; of a notebook its cells, with code in fences."""
+    text = document.read_text(encoding="utf-8")
+    if document.suffix != ".ipynb":
+        return text
+    cells = [(cell["cell_type"], "".join(cell["source"])) for cell in json.loads(text)["cells"]]
+    return "\n\n".join(
+        f"```python\n{source}\n```" if kind == "code" else source for kind, source in cells
+    )
 
 
 def anchor(heading: str) -> str:
@@ -31,10 +44,10 @@ def anchors(text: str) -> set[str]:
     return {anchor(h) for h in re.findall(r"^#+ (.+)$", FENCE.sub("", text), re.MULTILINE)}
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_relative_links_lead_somewhere(document: Path) -> None:
     """Every relative link names a file that exists, and a heading in it."""
-    text = document.read_text(encoding="utf-8")
+    text = text_of(document)
     for link in LINK.findall(FENCE.sub("", text)):
         if re.match(r"[a-z]+:", link):
             continue
@@ -45,10 +58,10 @@ def test_relative_links_lead_somewhere(document: Path) -> None:
             assert heading in anchors(target.read_text(encoding="utf-8")), link
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_commands_parse(document: Path) -> None:
     """A line that begins with ``tinydet`` in a shell block is a command of today."""
-    text = document.read_text(encoding="utf-8")
+    text = text_of(document)
     for block in blocks(text, "", "sh", "bash", "shell", "console"):
         for line in block.replace("\\\n", " ").splitlines():
             words = shlex.split(line.removeprefix("$ "), comments=True)
@@ -57,10 +70,10 @@ def test_commands_parse(document: Path) -> None:
                 assert cli.parse(words[1:]).command, line
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_python_examples_name_what_exists(document: Path) -> None:
     """Python blocks are Python; what they import of the package, or take from it, is there."""
-    for block in blocks(document.read_text(encoding="utf-8"), "python"):
+    for block in blocks(text_of(document), "python"):
         for node in ast.walk(ast.parse(block)):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tinydet"):
                 module = importlib.import_module(str(node.module))
@@ -73,7 +86,7 @@ def test_make_targets_exist() -> None:
     """The make commands of the documentation are targets of the Makefile."""
     targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
     for document in DOCUMENTS:
-        text = document.read_text(encoding="utf-8")
+        text = text_of(document)
         for block in blocks(text, "", "sh", "bash", "shell"):
-            named = {w for w in re.findall(r"^make (\w+)", block, re.MULTILINE)}
+            named = {w for w in re.findall(r"^make ([a-z]+)", block, re.MULTILINE)}
             assert named <= targets, document.name

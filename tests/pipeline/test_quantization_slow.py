@@ -2,11 +2,11 @@
 
 import json
 
-import numpy as np
 import pytest
 
+from tests.quantization.small_float_network import HEIGHT, WIDTH, small_float_network
 from tinydet.commands.quantize import quantize
-from tinydet.config.detector_spec import DetectorSpec
+from tinydet.config.detector_spec import AnchorSpec, DetectorSpec, PreprocessSpec
 from tinydet.data.generate import CLASS_NAMES, generate_dataset
 
 pytestmark = pytest.mark.slow
@@ -14,24 +14,21 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def float_model(tmp_path):
-    """Random weights, with the statistics of its own activations: else they fade to nothing."""
-    import keras
-
-    from tinydet.model import build_detector
-    from tinydet.training.batch_norm import reestimate_batch_norm
-
     path = tmp_path / "float" / "best_model.keras"
     path.parent.mkdir()
-    keras.utils.set_random_seed(0)
-    model = build_detector(192, 192, len(CLASS_NAMES))
-    noise = np.random.default_rng(0).uniform(-1, 1, (2, 4, 192, 192, 3)).astype(np.float32)
-    reestimate_batch_norm(model, noise)
-    model.save(path)
-    DetectorSpec(class_names=CLASS_NAMES).save(path.with_name("detector.json"))
+    small_float_network(len(CLASS_NAMES)).save(path)
+    spec = DetectorSpec(
+        class_names=CLASS_NAMES,
+        preprocess=PreprocessSpec(height=HEIGHT, width=WIDTH),
+        anchors=AnchorSpec(smallest=(0.2, 0.3)),
+    )
+    spec.save(path.with_name("detector.json"))
     return path
 
 
+@pytest.mark.usefixtures("without_graphs")
 def test_training_on(tmp_path, float_model):
+    """The operators of the real network are those of quantization/test_simulation.py."""
     data = generate_dataset(tmp_path / "data", images=20, seed=3)
     output = tmp_path / "int8"
     result = quantize(

@@ -24,13 +24,13 @@ from tinydet.inference import read_facts
 
 pytestmark = pytest.mark.slow
 
-EPOCHS, IMAGES = 10, 40
+EPOCHS, IMAGES = 4, 40  # what an epoch costs are its files and pictures, not its steps
 TIMEOUT_S = 1500  # only a run that hangs takes longer
 # Anything of this on the terminal comes from a library.
 NOISE = ("WARNING", "oneDNN", "cuda", "I0000", "W0000", "E0000", "Warning", "Traceback", "INFO:")
 OVERRIDES = (
     f"training.epochs={EPOCHS}",
-    "training.batch_size=8",
+    "training.batch_size=4",
     "training.model.pretrained_weights=None",
     "training.optimizer={Adam: {learning_rate: 0.004, global_clipnorm: 10.0}}",
     "training.callbacks={}",

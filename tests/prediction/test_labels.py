@@ -10,6 +10,8 @@ from tinydet.data.dataset import load_dataset
 from tinydet.errors import DataError, UnsupportedError
 from tinydet.prediction.labels import label_images
 
+SCORES = {"object_score": 0.7, "ignore_score": 0.3}
+
 
 class TwoBoxes(BrightDetector):
     """Per image one sure and one unsure box, and one below both thresholds."""
@@ -33,7 +35,7 @@ def photos(tmp_path):
 
 
 def test_sure_boxes_are_objects_and_unsure_ones_are_ignored(photos):
-    labels = label_images(TwoBoxes(), photos, object_score=0.7, ignore_score=0.3)
+    labels = label_images(TwoBoxes(), photos, **SCORES)
     assert (labels.images, labels.objects, labels.ignored, labels.without_objects) == (2, 2, 2, 0)
     dataset = load_dataset(photos)
     assert dataset.class_names == ("none", "lämp")
@@ -48,9 +50,9 @@ def test_sure_boxes_are_objects_and_unsure_ones_are_ignored(photos):
 
 
 def test_labels_are_never_overwritten(photos):
-    first = label_images(TwoBoxes(), photos).file.read_bytes()
+    first = label_images(TwoBoxes(), photos, **SCORES).file.read_bytes()
     with pytest.raises(UnsupportedError, match="existing file"):
-        label_images(TwoBoxes(), photos)
+        label_images(TwoBoxes(), photos, **SCORES)
     assert (photos / "annotations" / "instances_default.json").read_bytes() == first
 
 
@@ -62,20 +64,20 @@ def test_scores_in_the_wrong_order_are_refused(photos, scores):
 
 def test_unreadable_images_are_told_and_left_out(photos):
     (photos / "broken.jpg").write_bytes(b"no image")
-    labels = label_images(TwoBoxes(), photos)
+    labels = label_images(TwoBoxes(), photos, **SCORES)
     assert labels.images == 2
     assert "broken.jpg" in labels.unreadable[0]
 
 
 def test_a_folder_without_images_is_an_error(tmp_path):
     with pytest.raises(DataError):
-        label_images(TwoBoxes(), tmp_path)
+        label_images(TwoBoxes(), tmp_path, **SCORES)
 
 
 def test_the_text_counts_everything(photos):
     for index in range(7):
         (photos / f"broken{index}.jpg").write_bytes(b"no image")
-    labels = label_images(TwoBoxes(), photos, object_score=0.7, ignore_score=0.3)
+    labels = label_images(TwoBoxes(), photos, **SCORES)
     assert labels.exit_status == 2
     text = str(labels)
     assert "2 images: 2 objects, 2 unsure boxes" in text

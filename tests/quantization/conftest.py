@@ -4,10 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.quantization.small_float_network import HEIGHT, WIDTH, small_float_network
 from tinydet.config.detector_spec import AnchorSpec, DetectorSpec, PreprocessSpec
-
-HEIGHT, WIDTH = 64, 96
-ANCHORS_PER_CELL = 5
 
 
 @pytest.fixture(scope="session")
@@ -40,32 +38,9 @@ def save_float_model(tmp_path_factory, make_spec):
     """Write a random stand-in network and its detector.json; gives path and specification."""
 
     def save(num_classes, seed=5, **preprocess):
-        import keras
-        from keras import layers
-
-        keras.utils.set_random_seed(seed)
-        lively = keras.initializers.RandomNormal(0.1, 0.3)  # activations that do not die out
-        inputs = keras.Input((HEIGHT, WIDTH, 3))
-        x = inputs
-        for _ in range(3):  # stride 8
-            x = layers.Conv2D(
-                12, 3, strides=2, padding="same", activation="relu6", kernel_initializer=lively
-            )(x)
-        logits, deltas = [], []
-        for level in range(5):
-            if level:
-                x = layers.DepthwiseConv2D(
-                    3, strides=2, padding="same", activation="relu6", depthwise_initializer=lively
-                )(x)
-            for columns, levels in ((4, deltas), (num_classes + 1, logits)):
-                spread = keras.initializers.RandomNormal(stddev=0.25 if levels is logits else 0.03)
-                head = layers.Conv2D(ANCHORS_PER_CELL * columns, 1, kernel_initializer=spread)(x)
-                levels.append(layers.Reshape((-1, columns))(head))
-        parts = [layers.Concatenate(axis=1)(levels) for levels in (logits, deltas)]
-        joined = layers.Concatenate(axis=2, name="class_logits_and_box_deltas")(parts)
         spec = make_spec(num_classes, **preprocess)
         path = tmp_path_factory.mktemp("model") / "best_model.keras"
-        keras.Model(inputs, joined).save(path)
+        small_float_network(num_classes, seed).save(path)
         spec.save(path.with_name("detector.json"))
         return path, spec
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from tinydet.boxes import Detections
 from tinydet.compiler import CompiledDetector
+from tinydet.compiler.ir import Graph, Tensor
 from tinydet.config.detector_spec import (
     AnchorSpec,
     DetectorSpec,
@@ -32,6 +33,16 @@ SPEC = DetectorSpec(
     postprocess=PostprocessSpec(max_detections=CAPACITY),
 )
 NUM_ANCHORS = len(spec_anchors(SPEC))
+GRAPH = Graph(  # what targets ask of the plan: the ends of the network
+    (
+        Tensor("image", (1, HEIGHT, WIDTH, 3), "uint8"),
+        Tensor("scores", (1, NUM_ANCHORS, 3), "int8"),
+        Tensor("deltas", (1, NUM_ANCHORS, 4), "int8"),
+    ),
+    ops=(),
+    inputs=(0,),
+    outputs=(1, 2),
+)
 NUM_CELLS = HEIGHT // 8 * (WIDTH // 8)
 ARENA_BYTES = HEIGHT * WIDTH * 3 + NUM_CELLS + NUM_ANCHORS * 7
 
@@ -162,7 +173,9 @@ def model(body=MODEL, **files):
         name="tiny",
         sources=sources | files,
         spec=SPEC,
-        plan=SimpleNamespace(arena_bytes=ARENA_BYTES, input_mode="image"),
+        plan=SimpleNamespace(
+            arena_bytes=ARENA_BYTES, input_mode="image", schedule=SimpleNamespace(graph=GRAPH)
+        ),
         scores=SCORES,
         deltas=DELTAS,
         anchors=spec_anchors(SPEC),

@@ -26,7 +26,7 @@ def test_steps_add_up_to_the_program_without_marks(stand_in, m7_program, result)
     ]
     network = m7_program.measure_run(image).instructions
     assert sum(s.instructions for s in result.steps) == result.network_instructions == network
-    assert result.total_instructions == m7_program.measure_detect(image).instructions
+    assert result.total_instructions == m7_program.measure_inference(image).instructions
 
 
 def test_work_in_one_kernel_is_counted_for_its_operator(stand_in, result, tmp_path):

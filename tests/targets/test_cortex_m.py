@@ -40,10 +40,10 @@ def test_threads_have_cores_of_their_own(stand_in, m7_program):
 def test_counts_are_the_same_every_time(stand_in, m7_program):
     """A core that ran before and a fresh one count the same, to the instruction."""
     image = stand_in.random_images(1)[0]
-    first = m7_program.measure_detect(image)
+    first = m7_program.measure_inference(image)
     m7_program.run(stand_in.random_images(3)[2])
     fresh = Machine(m7_program.image, m7_program.core, m7_program._hook)
-    assert m7_program.measure_detect(image) == first
+    assert m7_program.measure_inference(image) == first
     arena = m7_program.image.symbols["td_arena"].address
     fresh.write(arena, image.tobytes())
     found = m7_program.image.symbols["td_detections"].address

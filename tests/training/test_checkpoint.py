@@ -1,6 +1,8 @@
 """A checkpoint is whole or not there, and gives back what it was given."""
 
+import dataclasses
 import errno
+import json
 import resource
 
 import h5py
@@ -125,7 +127,7 @@ def test_a_damaged_checkpoint_is_named_in_one_line(model, path, damage):
     elif damage != "no state":
         path.write_bytes(b"" if damage == "empty" else b"no weights")
     with pytest.raises(ModelFileError) as caught:
-        start_or_resume(path, "ab12")
+        start_or_resume(path, "ab12", "tensorflow")
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -140,11 +142,27 @@ def test_weights_that_do_not_fit_are_named_in_one_line(model, path):
 
 
 def test_going_on_needs_the_same_settings(model, path):
-    assert start_or_resume(path, "other").epochs_done == 0
+    assert start_or_resume(path, "other", "tensorflow").epochs_done == 0
     save_weights(model, path, STATE)
-    assert start_or_resume(path, "ab12").epochs_done == 2
+    assert start_or_resume(path, "ab12", "tensorflow").epochs_done == 2
     with pytest.raises(ModelFileError, match="different settings"):
-        start_or_resume(path, "other")
+        start_or_resume(path, "other", "tensorflow")
+
+
+def test_going_on_needs_the_same_backend(model, path):
+    save_weights(model, path, dataclasses.replace(STATE, backend="jax"))
+    assert start_or_resume(path, "ab12", "jax").epochs_done == 2
+    with pytest.raises(ModelFileError, match=r"backend jax.*torch.*general\.backend=jax"):
+        start_or_resume(path, "ab12", "torch")
+
+
+def test_a_run_from_before_there_was_a_choice_used_tensorflow(model, path):
+    save_weights(model, path, STATE)
+    with h5py.File(path, "r+") as file:
+        state = json.loads(file["tinydet_training_state"][()])
+        del state["backend"], file["tinydet_training_state"]
+        file["tinydet_training_state"] = json.dumps(state)
+    assert start_or_resume(path, "ab12", "tensorflow").epochs_done == 2
 
 
 def test_callbacks_get_their_counters_back():

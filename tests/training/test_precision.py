@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from tinydet.backends import Gpu, choose_backend
 from tinydet.training.batch_norm import use_fused_batch_norm
 from tinydet.training.precision import (
     choose_precision,
@@ -68,9 +69,7 @@ def test_mixed_steps_follow_the_exact_ones(build_small, images):
 
 
 def test_auto_on_a_machine_without_a_gpu(monkeypatch):
-    import tensorflow as tf
-
-    monkeypatch.setattr(tf.config, "get_visible_devices", lambda _: [])
+    monkeypatch.setattr(type(choose_backend()), "gpus", lambda _: [])
     assert choose_precision("auto") == "none"
     assert [choose_precision(name) for name in ("none", *MIXED)] == ["none", *MIXED]
 
@@ -85,10 +84,7 @@ def test_auto_on_a_machine_without_a_gpu(monkeypatch):
     ],
 )
 def test_auto_takes_what_the_slowest_gpu_is_fast_at(monkeypatch, capabilities, chosen):
-    import tensorflow as tf
-
-    monkeypatch.setattr(tf.config, "get_visible_devices", lambda _: capabilities)
-    monkeypatch.setattr(
-        tf.config.experimental, "get_device_details", lambda gpu: {"compute_capability": gpu}
-    )
+    seen = [Gpu(str(capability), capability) for capability in capabilities]
+    monkeypatch.setattr(type(choose_backend()), "gpus", lambda _: seen)
     assert choose_precision("auto") == chosen
+    assert choose_precision("auto", "cpu") == "none"

@@ -57,6 +57,14 @@ EXAMPLES: dict[str, tuple[str, str]] = {
         "tinydet data label photos --model person_192",
         "tinydet data label photos --model person_192 --output draft",
     ),
+    "data view": (
+        "tinydet data view my_images",
+        "tinydet data view my_images --model person_192 --split val",
+    ),
+    "data pack": (
+        "tinydet data pack my_images images.zip",
+        "tinydet data pack my_images images.zip --side 256 --classes person",
+    ),
     "report": (
         "tinydet report my_run",
         "tinydet report evaluation",

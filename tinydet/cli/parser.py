@@ -13,6 +13,7 @@ from tinydet.commands import (
     benchmark,
     compile,  # noqa: A004 - the name of the command
     data,
+    data_view,
     demo,
     deploy,
     doctor,
@@ -38,7 +39,7 @@ VERBOSITY = {
     "quiet": "no progress: only warnings, errors and the result",
     "verbose": "also the time of each stage, messages of libraries, tracebacks of errors",
 }
-GROUPS = {"data": "check, generate or label a data set"}
+GROUPS = {"data": "check, generate, label, view or pack a data set"}
 COMMANDS: tuple[Command, ...] = (
     init.COMMAND,
     run.COMMAND,
@@ -54,6 +55,8 @@ COMMANDS: tuple[Command, ...] = (
     data.CHECK,
     data.GENERATE,
     data.LABEL,
+    data_view.COMMAND,
+    data.PACK,
     report.COMMAND,
     open.COMMAND,
     demo.COMMAND,

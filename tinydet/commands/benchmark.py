@@ -1,18 +1,21 @@
 """``tinydet benchmark``: instructions and estimated time per operator, or time on a board."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinydet.commands.compile import (
+    BOX_OPTIONS,
     COMPILING,
     CORE,
     CORES,
     INPUT_MODE,
     MODEL,
     PLAN_OPTIONS,
-    THRESHOLDS,
+    RAW_OUTPUTS,
     compiled,
+    compiled_raw,
     compiler_option,
 )
 from tinydet.commands.options import Command, Option, output_option
@@ -69,14 +72,15 @@ COMMAND = Command(
             metavar="PATH",
             only=("linux",),
         ),
-        Option("--image", "input image", "path", default_text="noise"),
+        Option("--image", "input image", "path", default_text="noise", only=("boxes",)),
         HOST,
         *SSH_OPTIONS,
         output_option("benchmark"),
         INPUT_MODE,
         *PLAN_OPTIONS,
+        replace(RAW_OUTPUTS, only=("counted",)),
         CLASSES,
-        *THRESHOLDS,
+        *BOX_OPTIONS,
         compiler_option("core", "firmware"),
     ),
 )
@@ -107,6 +111,7 @@ def benchmark(
     input_mode: "InputMode" = "image",
     optimize: "Objective | None" = None,
     ram_limit_bytes: int | None = None,
+    raw_outputs: bool = False,
     class_names: Sequence[str] | None = None,
     score_threshold: float | None = None,
     nms_iou_threshold: float | None = None,
@@ -133,6 +138,7 @@ def benchmark(
         input_mode: This option and the following: see ``tinydet.compile``.
         optimize: See there.
         ram_limit_bytes: See there.
+        raw_outputs: See there.
         class_names: See there.
         score_threshold: See there.
         nms_iou_threshold: See there.
@@ -155,13 +161,18 @@ def benchmark(
     if clock_mhz is not None and clock_mhz <= 0:
         raise UnsupportedError("--clock-mhz", str(clock_mhz), "above 0", "Correct it.")
     found = None if board is None else board_of(board)
-    contexts = {"core"}
+    contexts = {"core", "counted"}
     if isinstance(found, Board):
-        contexts = {"firmware", "gdb"} if via else {"firmware"}
+        contexts = {"firmware", "gdb"} if via else {"firmware", "counted"}
     elif isinstance(found, LinuxBoard):
         contexts = {"linux", "on-linux"}
+    output, chosen = Path(output), compiler or "zig"
+    if raw_outputs:
+        network = compiled_raw(COMMAND, contexts, given)
+        assert not isinstance(found, LinuxBoard)  # there the option is refused
+        core = target or CORE
+        return measures.count_on_core(network, output, target=core, board=found, compiler=chosen)
     detector = compiled(COMMAND, contexts, given)
-    output = Path(output)
     if isinstance(found, LinuxBoard):
         if host is None:
             remedy = "Give the address of the board."
@@ -176,7 +187,6 @@ def benchmark(
             image=image,
             delegate=delegate,
         )
-    chosen = compiler or "zig"
     if found is not None and via is not None:
         return measures.time_via_gdb(
             detector, found, output, via, image=image, clock_mhz=clock_mhz, compiler=chosen

@@ -1,7 +1,7 @@
 """``tinydet compile``: an int8 model to plain C."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +12,9 @@ from tinydet.progress import work
 from tinydet.result import Result, shown_path
 
 if TYPE_CHECKING:
-    from tinydet.compiler import CompiledDetector
+    from tinydet.compiler import CompiledDetector, CompiledNetwork, CompileOptions
     from tinydet.compiler.memory import InputMode, Objective
+    from tinydet.deployment.raw_network import ReferenceComparison
     from tinydet.targets import Footprint
     from tinydet.targets.toolchain import Compiler
 
@@ -80,6 +81,13 @@ def compiler_option(*only: str) -> Option:
     )
 
 
+# Where a command also takes networks without boxes.
+BOX_OPTIONS = tuple(replace(option, only=("boxes",)) for option in THRESHOLDS)
+RAW_OUTPUTS = Option(
+    "--raw-outputs",
+    "any int8 network without boxes: input and outputs as they are",
+    "flag",
+)
 COMMAND = Command(
     "compile",
     "translate an int8 .tflite file to plain C",
@@ -91,8 +99,9 @@ COMMAND = Command(
         Option("--name", "prefix of the C names", default="detector"),
         INPUT_MODE,
         *PLAN_OPTIONS,
+        RAW_OUTPUTS,
         CLASSES,
-        *THRESHOLDS,
+        *BOX_OPTIONS,
         compiler_option("cortex-m"),
     ),
 )
@@ -100,31 +109,37 @@ COMMAND = Command(
 
 @dataclass(frozen=True)
 class CompileResult(Result):
-    """The C of a detector, and its resources.
+    """The C of a network, and its resources.
 
     Attributes:
         folder: Folder with the C files, ``plan.json`` and ``arena.png``.
         name: Prefix of the C names.
+        function: What the user calls: ``NAME_detect``, or ``NAME_run`` of a network without boxes.
         files: Names of the C files.
         target: The target that it was built for.
         build_folder: Folder with the program.
         arena_bytes: Activation RAM.
         macs: Multiply-accumulate operations per image.
         footprint: RAM and flash; None for the target ``host``.
+        comparison: Of a network without boxes: the program beside LiteRT's reference kernels.
     """
 
     folder: Path
     name: str
+    function: str
     files: tuple[str, ...]
     target: str
     build_folder: Path
     arena_bytes: int
     macs: int
     footprint: "Footprint | None"
+    comparison: "ReferenceComparison | None" = None
 
     def __str__(self) -> str:
-        header = f"{self.name}_detect in {self.name}.h"
+        header = f"{self.function} in {self.name}.h"
         made = f"C files: {shown_path(self.folder)} ({len(self.files)} files, {header})"
+        if self.comparison is not None:
+            made += f"\n{self.comparison}"
         if self.footprint is None:
             return f"{made}\nBuilt for this machine: {shown_path(self.build_folder)}"
         from tinydet.deployment.compiling import footprint_text
@@ -142,6 +157,7 @@ def compile(  # noqa: A001 - the name of the command
     input_mode: "InputMode" = "image",
     optimize: "Objective | None" = None,
     ram_limit_bytes: int | None = None,
+    raw_outputs: bool = False,
     class_names: Sequence[str] | None = None,
     score_threshold: float | None = None,
     nms_iou_threshold: float | None = None,
@@ -162,6 +178,9 @@ def compile(  # noqa: A001 - the name of the command
             ``speed``: fastest.
         ram_limit_bytes: Limit of activation RAM; gives the fastest C within it, instead of
             ``optimize``.
+        raw_outputs: The model is any int8 network, as a classifier or a FOMO grid: its input and
+            outputs are left as they are, no boxes are looked for. Gives a self-test in C and
+            compares the program with LiteRT's reference kernels.
         class_names: For a model without ``detector.json``: class names in the order of its outputs.
         score_threshold: In [0, 1]; None uses that of the model, as for the next two.
         nms_iou_threshold: In [0, 1].
@@ -174,27 +193,31 @@ def compile(  # noqa: A001 - the name of the command
     given = dict(locals())
     from tinydet.deployment import compiling
     from tinydet.deployment.benchmark import FOOTPRINT_FILE
+    from tinydet.deployment.raw_network import Reference
+    from tinydet.targets import CortexMNetwork, measure_footprint
 
     contexts = set() if target == "host" else {"cortex-m"}
-    detector = compiled(COMMAND, contexts, given)
+    make, function = (compiled_raw, "run") if raw_outputs else (compiled, "detect")
+    network = make(COMMAND, contexts, given)
     folder = Path(output)
     build_folder = folder / "build" / target
-    detector.save(folder)
+    network.save(folder)
+    program = compiling.build(network, target, build_folder, compiler or "zig")
     footprint = None
-    if target == "host":
-        compiling.build(detector, target, build_folder)
-    else:
-        footprint = compiling.footprint_of(detector, target, build_folder, compiler or "zig")
-        compiling.write_record(folder / FOOTPRINT_FILE, detector.where, footprint.to_record())
+    if isinstance(program, CortexMNetwork):
+        footprint = measure_footprint(program)
+        compiling.write_record(folder / FOOTPRINT_FILE, network.where, footprint.to_record())
     return CompileResult(
         folder=folder,
-        name=detector.name,
-        files=tuple(sorted(detector.sources)),
+        name=network.name,
+        function=f"{network.name}_{function}",
+        files=tuple(sorted(network.sources)),
         target=target,
         build_folder=build_folder,
-        arena_bytes=detector.arena_bytes,
-        macs=sum(detector.macs.values()),
+        arena_bytes=network.arena_bytes,
+        macs=sum(network.macs.values()),
         footprint=footprint,
+        comparison=Reference(network).compare(program) if raw_outputs else None,
     )
 
 
@@ -206,24 +229,56 @@ def compiled(command: Command, contexts: set[str], given: Mapping[str, Any]) -> 
         contexts: In which the options are used; those of the model and of the plan are added.
         given: All parameters of the function of the command, by name.
     """
-    from tinydet.compiler import CompileOptions, compile_detector
+    from tinydet.compiler import compile_detector
     from tinydet.deployment.compiling import int8_model, with_thresholds
     from tinydet.pipeline.detector_of import is_described, spec_for
 
     path = int8_model(given["model"])
-    holding = contexts | (set() if is_described(path) else {"undescribed"})
-    holding |= {"unlimited"} if given["ram_limit_bytes"] is None else set()
-    command.check(holding, **given)
+    holding = {"boxes"} if is_described(path) else {"boxes", "undescribed"}
+    _check(command, contexts | holding, given)
     spec = with_thresholds(
         spec_for(path, given["class_names"]),
         given.get("score_threshold"),
         given.get("nms_iou_threshold"),
         given["max_detections"],
     )
-    options = CompileOptions(
+    return compile_detector(path, _options(given), spec=spec)
+
+
+def compiled_raw(
+    command: Command, contexts: set[str], given: Mapping[str, Any]
+) -> "CompiledNetwork":
+    """The same for a network without boxes, with a self-test."""
+    from tinydet.compiler import compile_network
+    from tinydet.deployment.compiling import int8_model
+    from tinydet.deployment.raw_network import with_self_test
+
+    path = int8_model(given["model"])
+    _check(command, contexts, given)
+    return with_self_test(compile_network(path, _options(given)))
+
+
+def _check(command: Command, contexts: set[str], given: Mapping[str, Any]) -> None:
+    unlimited = {"unlimited"} if given["ram_limit_bytes"] is None else set()
+    command.check(contexts | unlimited, **given)
+
+
+def _options(given: Mapping[str, Any]) -> "CompileOptions":
+    from tinydet.compiler import CompileOptions
+
+    return CompileOptions(
         name=given.get("name", "detector"),
         optimize=given["optimize"] or "balanced",
         ram_limit_bytes=given["ram_limit_bytes"],
         input_mode=given.get("input_mode", "image"),
+        core=_core(given),
     )
-    return compile_detector(path, options, spec=spec)
+
+
+def _core(given: Mapping[str, Any]) -> str | None:
+    """Processor whose cycles count: that of the board, else the target."""
+    from tinydet.deployment.deploy import board_of
+    from tinydet.targets import Board
+
+    board = board_of(given["board"]) if given.get("board") else None
+    return board.core if isinstance(board, Board) else given.get("target")

@@ -1,4 +1,4 @@
-"""``tinydet data``: check, generate or label a data set."""
+"""``tinydet data``: check, generate, label or pack a data set."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,10 +12,13 @@ from tinydet.commands.train import NAMES
 from tinydet.result import UNREADABLE, Result
 
 if TYPE_CHECKING:
+    from tinydet.data.pack import Pack
     from tinydet.inference import Detector
     from tinydet.prediction.labels import TeacherLabels
 
 SPLITS = ("train", "val", "test")
+SMALLEST_SIDE, BEST_QUALITY = 32, 95  # of packed images; beyond 95 JPEGs only grow
+OBJECT_SCORE, IGNORE_SCORE = 0.5, 0.2  # of a teacher
 CHECK = Command(
     "data check",
     "check a data set: counts, pictures, problems",
@@ -54,8 +57,8 @@ LABEL = Command(
             "the teacher: .keras or .tflite file, or a bundled detector",
             required=True,
         ),
-        Option("--object-score", "minimum score of an object", "number", default=0.5),
-        Option("--ignore-score", "minimum score of an ignored box", "number", default=0.2),
+        Option("--object-score", "minimum score of an object", "number", default=OBJECT_SCORE),
+        Option("--ignore-score", "minimum score of an ignored box", "number", default=IGNORE_SCORE),
         CLASSES,
         Option(
             "--output",
@@ -63,6 +66,19 @@ LABEL = Command(
             "path",
             default_text="annotations/instances_default.json in the folder",
         ),
+    ),
+)
+PACK = Command(
+    "data pack",
+    "write a data set, its images shrunk, into one small file to train from",
+    "tinydet.commands.data:pack_data",
+    (
+        Option("data", DATA_HELP, "path", required=True),
+        Option("output", "zip file to write", "path", required=True),
+        Option("--side", "longest side of an image, px", "count", default=256),
+        Option("--quality", "quality of the JPEGs, 1 to 95", "count", default=75),
+        Option("--split", "part of the data set", choices=SPLITS, default_text="all"),
+        NAMES,
     ),
 )
 
@@ -140,8 +156,8 @@ def label_data(
     folder: str | Path,
     model: "Detector | str | Path",
     *,
-    object_score: float = 0.5,
-    ignore_score: float = 0.2,
+    object_score: float = OBJECT_SCORE,
+    ignore_score: float = IGNORE_SCORE,
     class_names: Sequence[str] | None = None,
     output: str | Path | None = None,
 ) -> "TeacherLabels":
@@ -176,4 +192,47 @@ def label_data(
         None if output is None else Path(output),
         object_score=object_score,
         ignore_score=ignore_score,
+    )
+
+
+def pack_data(
+    data: str | Path,
+    output: str | Path,
+    *,
+    side: int = 256,
+    quality: int = 75,
+    split: str | None = None,
+    class_names: Sequence[str] | None = None,
+) -> "Pack":
+    """Write a data set, its images shrunk, into one small zip file to train from.
+
+    Args:
+        data: Folder, ``data.yaml`` or COCO json.
+        output: The zip file, a COCO data set; it must not exist.
+        side: Longest side of an image, pixels; about twice the input side loses nothing.
+        quality: Of the JPEGs, 1 to 95.
+        split: ``train``, ``val`` or ``test``; None packs all parts.
+        class_names: Classes to keep; None keeps all.
+
+    Raises:
+        DataError: The data set cannot be read.
+        OutputError: The file exists or cannot be written.
+        UnsupportedError: Side or quality is out of range, or the file is no ``.zip``.
+    """
+    from tinydet.data.dataset import load_dataset
+    from tinydet.data.pack import pack_dataset
+    from tinydet.errors import OutputError, UnsupportedError
+
+    PACK.check((), split=split)
+    output = Path(output)
+    if output.suffix.lower() != ".zip":
+        raise UnsupportedError("OUTPUT", output.name, "a file name that ends with .zip", "Add it.")
+    if side < SMALLEST_SIDE or not 1 <= quality <= BEST_QUALITY:
+        found = f"--side {side}, --quality {quality}"
+        supported = f"a side from {SMALLEST_SIDE} px, a quality of 1 to {BEST_QUALITY}"
+        raise UnsupportedError("data pack", found, supported, "Correct them.")
+    if output.exists():
+        raise OutputError(output, "exists", "Choose another name, or delete it.")
+    return pack_dataset(
+        load_dataset(Path(data), class_names, split), output, side=side, quality=quality
     )

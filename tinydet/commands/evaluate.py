@@ -1,7 +1,6 @@
 """``tinydet evaluate``: AP of a model on labelled images."""
 
 import os
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from tinydet.commands.init import DATA_HELP
 from tinydet.commands.options import Command, Option, output_option
 from tinydet.commands.predict import CLASSES
 from tinydet.errors import OptionError, UnsupportedError
+from tinydet.notes import tell
 from tinydet.pretrained import LISTED
 from tinydet.pretrained import model_path as path_of
 
@@ -270,7 +270,7 @@ def _with_more_classes(path: Path, class_names: tuple[str, ...], split: str | No
         return load_dataset(path, class_names, split)
     text = f"{len(class_names) - len(known)} of the {len(class_names)} classes of the model are "
     text += f"not in the data and do not count; these are: {', '.join(known[:MAX_LISTED])}"
-    print(text, file=sys.stderr)  # noqa: T201 - a note to the user
+    tell(text)
     data = load_dataset(path, known, split)
     ids = np.array([class_names.index(name) for name in known])
     samples = tuple(replace(each, class_ids=ids[each.class_ids]) for each in data.samples)

@@ -14,7 +14,9 @@ from tinydet.commands.compile import (
     MAX_DETECTIONS,
     MODEL,
     PLAN_OPTIONS,
+    RAW_OUTPUTS,
     compiled,
+    compiled_raw,
     compiler_option,
 )
 from tinydet.commands.options import Command, Option
@@ -60,6 +62,7 @@ COMMAND = Command(
         ),
         INPUT_MODE,
         *PLAN_OPTIONS,
+        replace(RAW_OUTPUTS, only=("counted",)),
         Option(
             "--class-names",
             "class names of a model without detector.json, separated by commas",
@@ -67,7 +70,7 @@ COMMAND = Command(
             metavar="NAMES",
             only=("undescribed",),
         ),
-        MAX_DETECTIONS,
+        replace(MAX_DETECTIONS, only=("boxes",)),
         compiler_option(),
     ),
 )
@@ -121,6 +124,7 @@ def footprint(
     input_mode: "InputMode" = "image",
     optimize: "Objective | None" = None,
     ram_limit_bytes: int | None = None,
+    raw_outputs: bool = False,
     class_names: Sequence[str] | None = None,
     max_detections: int | None = None,
     compiler: "Compiler | None" = None,
@@ -138,6 +142,7 @@ def footprint(
         input_mode: This option and the following: see ``tinydet.compile``.
         optimize: See there.
         ram_limit_bytes: See there.
+        raw_outputs: See there.
         class_names: See there.
         max_detections: See there.
         compiler: See there.
@@ -154,14 +159,15 @@ def footprint(
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name)
         untrained = model is None
-        contexts = {"untrained"} if untrained else set()
+        contexts = {"untrained"} if untrained else {"counted"}
         if model is None:
             unlimited = {"unlimited"} if ram_limit_bytes is None else set()
-            COMMAND.check(contexts | unlimited, **given)
+            COMMAND.check({"boxes"} | contexts | unlimited, **given)
             built = _untrained(config, alpha, input_size, num_classes, folder)
             given = {**given, "model": built}
-        detector = compiled(COMMAND, contexts, given)
-        measured = footprint_of(detector, target, folder / "build", compiler or "zig")
+        make = compiled_raw if raw_outputs else compiled
+        network = make(COMMAND, contexts, given)
+        measured = footprint_of(network, target, folder / "build", compiler or "zig")
     return FootprintResult(measured, untrained)
 
 
@@ -174,9 +180,9 @@ def _untrained(
 ) -> Path:
     """The int8 file of the network with random weights, in a folder."""
     from tinydet.commands.run import checked
-    from tinydet.pipeline.network import require_training_tools, untrained_int8
+    from tinydet.pipeline.network import CONVERTER, require_training_tools, untrained_int8
 
-    require_training_tools("a footprint before training")
+    require_training_tools("a footprint before training", CONVERTER)
     values = {
         "training.model.alpha": alpha,
         "training.model.input_shape": input_size and (*input_size, 3),

@@ -8,6 +8,8 @@ from tinydet.errors import OptionError, UnsupportedError, near_name
 # Where an option can count that does not count everywhere: context -> what it is called.
 CONTEXTS = {
     "undescribed": "models without a detector.json",
+    "boxes": "detectors, without --raw-outputs",
+    "counted": "a model on an emulated core",
     "unlimited": "compilations without --ram-limit",
     "tflite": ".tflite models",
     "frames": "videos and cameras",

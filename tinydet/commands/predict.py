@@ -1,6 +1,5 @@
 """``tinydet predict``: objects in images, a video or a camera."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tinydet.commands.options import Command, Option, output_option
 from tinydet.errors import DataError, ModelFileError, near_name
+from tinydet.notes import tell
 from tinydet.pretrained import DEFAULT, LISTED, NAMES, model_path
 from tinydet.result import UNREADABLE, Result
 
@@ -191,8 +191,7 @@ def predict_words(
     else:
         _refuse_misspelt(words[0])
         model = DEFAULT
-        note = f"No model named: using {DEFAULT}, which comes with tinydet and finds people"
-        print(note, file=sys.stderr)  # noqa: T201 - a note to the user
+        tell(f"No model named: using {DEFAULT}, which comes with tinydet and finds people")
     return predict(
         model,
         words if len(words) > 1 else words[0],

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tinydet.commands.options import Command, Option
 from tinydet.errors import DataError
+from tinydet.notes import tell
 
 if TYPE_CHECKING:
     from tinydet.config.loader import LoadedConfig
@@ -89,11 +90,9 @@ def run(
 
 def checked(path: str | Path | None, overrides: "Sequence[Change]") -> "UserConfig":
     """A configuration; its warnings go to standard error."""
-    import sys
-
     from tinydet.config.loader import load_config
 
     loaded: LoadedConfig = load_config(path, overrides)
     for warning in loaded.warnings:
-        print(f"warning: {warning}", file=sys.stderr)  # noqa: T201 - a note to the user
+        tell(f"warning: {warning}")
     return loaded.config

@@ -32,7 +32,7 @@ def draw_arena(plan: Plan, path: Path) -> None:
     Raises:
         OutputError: The file cannot be written.
     """
-    from matplotlib import colormaps
+    from matplotlib import colormaps, rcParams
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(12, 6.5), layout="constrained")
@@ -45,7 +45,7 @@ def draw_arena(plan: Plan, path: Path) -> None:
         _draw_buffer(axes, buffer, offset, colours[number % len(colours)])
         _label_buffer(axes, buffer, offset, (len(live), plan.arena_bytes))
     edges = np.arange(len(live) + 1)
-    axes.stairs(live / KIB, edges, color="black", linewidth=1, label="in use")
+    axes.stairs(live / KIB, edges, color=rcParams["axes.edgecolor"], linewidth=1, label="in use")
     axes.axhline(plan.arena_bytes / KIB, color="red", linewidth=1, label="arena")
     _name_segments(axes, plan)
     axes.set_ylabel("KiB from the start of the arena")
@@ -59,6 +59,8 @@ def draw_arena(plan: Plan, path: Path) -> None:
 
 
 def _draw_buffer(axes: "Axes", buffer: Buffer, offset: int, colour: object) -> None:
+    from matplotlib import rcParams
+
     for life in buffer.lives:
         used = life.low < life.high
         events = np.arange(len(used) + 1) + life.first_event
@@ -70,7 +72,7 @@ def _draw_buffer(axes: "Axes", buffer: Buffer, offset: int, colour: object) -> N
             where=np.append(used, used[-1]),
             step="post",
             facecolor=colour,
-            edgecolor="white",
+            edgecolor=rcParams["axes.facecolor"],
             linewidth=0.3,
             hatch=HATCHES[buffer.kind],
         )
@@ -94,6 +96,7 @@ def _label_buffer(axes: "Axes", buffer: Buffer, offset: int, picture: tuple[int,
             va="center",
             fontsize=7,
             rotation=90 if direction == "upright" else 0,
+            color="black",
             clip_on=True,
             parse_math=False,
         )

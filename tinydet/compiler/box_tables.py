@@ -11,9 +11,11 @@ import numpy.typing as npt
 
 from tinydet.boxes import FloatArray
 from tinydet.errors import CompilerError
+from tinydet.inference.post_processing import PostProcessing
 
 RANK_BITS = 24  # of a candidate's rank, for class and anchor; the upper 8 hold the score
 BYTES_PER_CANDIDATE = 4
+MAX_SIDE = 1e18  # of a box, in images: its area is a float32
 MAX_EDGE_PAIRS = 65536  # their places are written in 16 bits
 
 
@@ -68,6 +70,31 @@ def score_threshold_code(scale: float, zero_point: int, score_threshold: float) 
             [f"class scores have the scale {scale}: their codes cannot be told apart"]
         )
     return int(np.searchsorted(scores, np.float32(score_threshold))) - 128
+
+
+def ssd_code_tables(
+    operator: PostProcessing, scale: float, zero_point: int
+) -> tuple[FloatArray, FloatArray]:
+    """What each int8 box code stands for, in sides of the anchor.
+
+    Args:
+        operator: Its scales count.
+        scale: Scale of the box codes.
+        zero_point: Their zero point.
+
+    Returns:
+        Shifts of the centre ``[2 (y, x), 256]`` and half sides ``[2 (h, w), 256]``, float32, from
+        code -128 on: exactly what ``PostProcessing.decode`` takes.
+
+    Raises:
+        CompilerError: A box could have an area beyond float32.
+    """
+    codes = np.arange(-128, 128, dtype=np.float32)[:, None].repeat(4, axis=1)
+    shifts, half_sides = operator.decoded_codes((codes - zero_point) * np.float32(scale))
+    largest = np.abs(np.concatenate([shifts, 2 * half_sides])).max() * operator.anchors.max()
+    if not largest < MAX_SIDE:
+        raise CompilerError([f"box codes with the scale {scale} give boxes of any size"])
+    return shifts.T.astype(np.float32), half_sides.T.astype(np.float32)
 
 
 def anchor_bits(num_anchors: int, num_classes: int) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 from tinydet.compiler.box_tables import candidate_scratch_bytes
 from tinydet.compiler.codegen import preprocess_scratch_bytes
 from tinydet.compiler.compiled_detector import CompiledDetector
+from tinydet.compiler.compiled_network import CompiledNetwork
 from tinydet.compiler.ir import (
     UINT8_SHIFT,
     Graph,
@@ -28,12 +29,19 @@ from tinydet.compiler.memory import (
     plan_memory,
     with_output_scratch,
 )
-from tinydet.compiler.passes import DetectorHead, lower
+from tinydet.compiler.passes import (
+    DetectorHead,
+    dequantized,
+    lower,
+    lower_network,
+    without_float_input,
+)
 from tinydet.compiler.ram_limit import arena_limit_error
-from tinydet.compiler.tflite_reader import read_tflite
+from tinydet.compiler.tflite_reader import PostProcessOperator, read_detector, read_tflite
 from tinydet.config.detector_spec import DETECTOR_FILE, DetectorSpec, load_detector_spec
-from tinydet.errors import ModelFileError
+from tinydet.errors import ModelFileError, UnsupportedError
 from tinydet.inference.decoding import matching_anchors
+from tinydet.inference.post_processing import OPERATOR, PostProcessing, read_post_processing
 from tinydet.progress import stage
 from tinydet.tensor_code import TensorCode, takes_pixels
 
@@ -48,13 +56,17 @@ class CompileOptions:
 
     Attributes:
         name: Start of the names of files, functions and macros.
-        optimize: ``ram`` for the smallest arena, ``speed`` for the fewest instructions,
-            ``balanced`` for the smallest arena that costs at most 1 % of the instructions.
-        ram_limit_bytes: Instead the plan with the fewest instructions whose arena has at most so
-            many bytes.
+        optimize: ``ram`` for the smallest arena, ``speed`` for the fewest estimated cycles,
+            ``balanced`` for the smallest arena that costs at most 1 % of the cycles.
+        ram_limit_bytes: Instead the plan with the fewest cycles whose arena has at most so many
+            bytes.
         input_mode: ``image`` for an image in the arena, which is overwritten; ``caller`` for one
             that stays where the caller has it; ``rows`` for one that comes row by row.
         remove_channels: Whether channels that can take one value only are eliminated.
+        vectors: Whether the weights of convolutions are laid out for processors that sum sixteen
+            products at a time (Helium: Cortex-M55, M85). The C runs everywhere all the same.
+        core: Processor whose cycles count, as ``cortex-m4``. None, and those whose cycles are not
+            estimated: the Cortex-M7.
     """
 
     name: str = "detector"
@@ -62,6 +74,8 @@ class CompileOptions:
     ram_limit_bytes: int | None = None
     input_mode: InputMode = "image"
     remove_channels: bool = True
+    vectors: bool = False
+    core: str | None = None
 
 
 DEFAULT_OPTIONS = CompileOptions()
@@ -92,19 +106,20 @@ def compile_detector(
         UnsupportedError: The name cannot be one in C.
         ArenaLimitError: No plan keeps to ``ram_limit_bytes``.
     """
-    content = model if isinstance(model, bytes) else _read(model)
     if isinstance(model, Path):
-        where = where or str(model)
         spec = spec or load_detector_spec(model.with_name(DETECTOR_FILE))
+    content, where = _content(model, where)
     if spec is None:
         raise ValueError("the content of a file does not say what it detects: give spec")
-    read = with_uint8_input(read_tflite(content, where))
-    graph, head = lower(read, where, remove_channels=options.remove_channels)
+    read, operator = read_detector(content, where)
+    post_processing = None if operator is None else _post_processing(operator, where)
+    read = with_uint8_input(without_float_input(read))
+    graph, head = lower(read, where, post_processing, remove_channels=options.remove_channels)
     _check_pixels(read, spec, where)  # not before it is known that this is a detector
     anchors = head.anchors
     if anchors is None:
         anchors = matching_anchors(spec, head.num_anchors, Path(where))
-    plan, max_candidates = _plan(graph, spec, head, options, where)
+    plan, max_candidates = _detector_plan(graph, spec, head, options, where)
     scores, deltas = (_code(graph.tensors[index]) for index in graph.outputs)
     return CompiledDetector(
         name=options.name,
@@ -114,10 +129,74 @@ def compile_detector(
         deltas=deltas,
         anchors=read_only(anchors.astype(np.float32)),
         max_candidates=max_candidates,
-        macs={op.name: macs for op in graph.ops if (macs := count_macs(graph, op))},
+        post_processing=post_processing,
+        macs=_macs(graph),
+        where=where,
+        model_sha256=hashlib.sha256(content).hexdigest(),
+        vectors=options.vectors,
+    ).with_sources()
+
+
+def compile_network(
+    model: Path | bytes, options: CompileOptions = DEFAULT_OPTIONS, *, where: str = ""
+) -> CompiledNetwork:
+    """Translate any int8 network to C, in memory: its input and outputs stay as they are.
+
+    Where the file takes or gives real numbers, the C takes and gives the codes behind them.
+
+    Args:
+        model: The .tflite file, or its content.
+        options: What the C is made for.
+        where: Path of the file, for messages; empty: ``model``.
+
+    Returns:
+        The network, to be saved or given to a target.
+
+    Raises:
+        ModelFileError: The model cannot be read, or it has several inputs.
+        CompilerError: Operators that are not supported, all of them.
+        UnsupportedError: The name cannot be one in C.
+        ArenaLimitError: No plan keeps to ``ram_limit_bytes``.
+    """
+    content, where = _content(model, where)
+    read = read_tflite(content, where)
+    graph = lower_network(read, where, remove_channels=options.remove_channels)
+    return CompiledNetwork(
+        name=options.name,
+        plan=_plan(graph, _request(options), where),
+        macs=_macs(graph),
         where=where,
         model_sha256=hashlib.sha256(content).hexdigest(),
     ).with_sources()
+
+
+def _post_processing(operator: PostProcessOperator, where: str) -> PostProcessing:
+    """What the operator is told.
+
+    Raises:
+        UnsupportedError: It keeps several classes of a box.
+    """
+    constant = operator.anchors.data is not None
+    anchors = dequantized(operator.anchors) if constant else None
+    told = read_post_processing(operator.options, anchors, where)
+    most = min(told.classes_per_box, told.num_classes)
+    if not told.each_class and most > 1:
+        raise UnsupportedError(
+            where,
+            f"{OPERATOR} with max_classes_per_detection {told.classes_per_box}",
+            "1, or use_regular_nms",
+            "Export the model again with one of them; evaluate and predict take it as it is.",
+        )
+    return told
+
+
+def _content(model: Path | bytes, where: str) -> tuple[bytes, str]:
+    """All bytes of the file, and what it is called in messages."""
+    return (model, where) if isinstance(model, bytes) else (_read(model), where or str(model))
+
+
+def _macs(graph: Graph) -> dict[str, int]:
+    return {op.name: macs for op in graph.ops if (macs := count_macs(graph, op))}
 
 
 def _read(path: Path) -> bytes:
@@ -174,8 +253,26 @@ def _check_pixels(graph: Graph, spec: DetectorSpec, where: str) -> None:
         )
 
 
+def _request(options: CompileOptions) -> PlanRequest:
+    return PlanRequest(
+        objective=options.optimize,
+        ram_limit_bytes=options.ram_limit_bytes,
+        input_mode=options.input_mode,
+        core=options.core,
+    )
+
+
 @stage("plan the memory")
-def _plan(
+def _plan(graph: Graph, request: PlanRequest, where: str) -> Plan:
+    plan = plan_memory(graph, request)
+    limit = request.ram_limit_bytes
+    if limit is not None and plan.arena_bytes > limit:
+        raise arena_limit_error(plan, request, where)
+    return plan
+
+
+@stage("plan the memory")
+def _detector_plan(
     graph: Graph, spec: DetectorSpec, head: DetectorHead, options: CompileOptions, where: str
 ) -> tuple[Plan, int]:
     """The memory plan, and how many candidates its scratch memory holds.
@@ -185,16 +282,12 @@ def _plan(
     image = options.input_mode == "image"
     most = min(head.num_anchors * head.num_classes, MAX_CANDIDATES)
     least = min(most, MIN_CANDIDATES)
-    request = PlanRequest(
-        objective=options.optimize,
-        ram_limit_bytes=options.ram_limit_bytes,
-        input_mode=options.input_mode,
+    request = replace(
+        _request(options),
         input_scratch_bytes=preprocess_scratch_bytes(spec.preprocess) if image else 0,
         output_scratch_bytes=candidate_scratch_bytes(least),
     )
-    plan = plan_memory(graph, request)
-    if options.ram_limit_bytes is not None and plan.arena_bytes > options.ram_limit_bytes:
-        raise arena_limit_error(plan, request, where)
+    plan = _plan(graph, request, where)
     free = plan.arena_bytes - int(live_bytes(plan.buffers)[-1])
     candidates = min(most, least + free // candidate_scratch_bytes(1))
     if candidates > least:

@@ -6,6 +6,7 @@ from tinydet.compiler.memory import InputMode, Plan, PlanRequest, plan_memory
 from tinydet.config.detector_spec import SIDES_PX
 from tinydet.errors import ArenaLimitError
 
+IMAGE_RANK = 4
 _MODE_REMEDIES: dict[InputMode, str] = {
     "caller": "leave the image where it is (input mode caller)",
     "rows": "feed the image row by row (input mode rows)",
@@ -21,10 +22,11 @@ def arena_limit_error(plan: Plan, request: PlanRequest, where: object) -> ArenaL
         where: Path of the model.
     """
     limit = request.ram_limit_bytes or 0
-    remedies = []
-    if request.input_mode == "image":
+    graph = plan.schedule.graph
+    shape, remedies = graph.tensors[graph.inputs[0]].shape, []
+    if request.input_mode == "image" and len(shape) == IMAGE_RANK:
         remedies = [_mode_remedy(plan, request, mode) for mode in _MODE_REMEDIES]
-    remedies.append(_size_remedy(plan, limit))
+    remedies.append(_size_remedy(shape, limit / plan.arena_bytes))
     return ArenaLimitError(
         where,
         f"its smallest arena has {plan.arena_bytes} bytes, {plan.arena_bytes - limit} more than "
@@ -45,11 +47,11 @@ def _mode_remedy(plan: Plan, request: PlanRequest, mode: InputMode) -> str:
     return f"{_MODE_REMEDIES[mode]}: {needed} bytes"
 
 
-def _size_remedy(plan: Plan, limit_bytes: int) -> str:
+def _size_remedy(shape: tuple[int, ...], share: float) -> str:
     """The largest input that should fit: the arena grows like the area of the image."""
-    graph = plan.schedule.graph
-    _, height, width, _ = graph.tensors[graph.inputs[0]].shape
-    share = limit_bytes / plan.arena_bytes
+    if len(shape) != IMAGE_RANK:
+        return "give a smaller network"
+    _, height, width, _ = shape
     fitting = [side for side in SIDES_PX if side * side <= share * height * width]
     if fitting:
         return f"train for an input of {fitting[-1]} x {fitting[-1]} pixels (estimated to fit)"

@@ -1,25 +1,25 @@
-"""A compiled detector measured: counted on an emulated core, or timed on a board."""
+"""A compiled network measured: counted on an emulated core, or timed on a board."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tinydet.deployment.compiling import network_image, write_record
+from tinydet.deployment.compiling import network_image, network_input, write_record
 from tinydet.deployment.deploy import FOLDER_ON_BOARD
 from tinydet.errors import MissingToolError, UnsupportedError
 from tinydet.result import Result
 
 if TYPE_CHECKING:
-    from tinydet.compiler import CompiledDetector
+    from tinydet.compiler import CompiledDetector, CompiledNetwork
     from tinydet.targets import Benchmark, Board, Builds, Fit
-    from tinydet.targets.base import ImageArray
+    from tinydet.targets.base import CodeArray
     from tinydet.targets.gdb_remote import BoardTiming
     from tinydet.targets.linux import LinuxBenchmark, LinuxBoard, SshHost
     from tinydet.targets.timing import TimingEstimate
     from tinydet.targets.toolchain import Compiler
 
 FOOTPRINT_FILE, BENCHMARK_FILE = "footprint.json", "benchmark.json"
-BENCHMARK_PICTURE_FILE = "benchmark.png"
+BENCHMARK_PICTURE_FILE, ROOFLINE_FILE = "benchmark.png", "roofline.png"
 NO_BOARD = "name a board (--board) whose memories are known."
 
 
@@ -118,7 +118,7 @@ class LinuxTimingResult(Result):
 
 
 def count_on_core(
-    detector: "CompiledDetector",
+    network: "CompiledNetwork",
     output: Path,
     *,
     target: str | None = None,
@@ -131,36 +131,36 @@ def count_on_core(
     With a board the cycles are estimated too, where the timing model knows the board.
 
     Args:
-        detector: The detector.
+        network: The network, or detector.
         output: Gets C files, builds, ``benchmark.json`` and ``benchmark.png``; with a board also
-            ``footprint.json``.
+            ``footprint.json``, and with an estimate ``roofline.png``.
         target: A Cortex-M core; with a board that of the board.
         board: Also tells whether the program fits there, and how long it may take.
-        image: What to run on; None takes noise. Only the boxes' count depends on it.
+        image: What to run a detector on; None takes noise. Only the boxes' count depends on it.
         compiler: C compiler.
     """
     from tinydet.targets import Builds, CortexMTarget, benchmark, fit
 
     core = board.target if board is not None else str(target)
-    detector.save(output / "c")
-    pixels = network_image(image, detector.spec.preprocess)
-    builds = Builds.of(CortexMTarget(core, compiler=compiler), detector, output / "build")
-    counts = benchmark(builds, pixels)
+    network.save(output / "c")
+    codes = network_input(network, image)
+    builds = Builds.of(CortexMTarget(core, compiler=compiler), network, output / "build")
+    counts = benchmark(builds, codes)
     result = CountResult(counts)
     if board is not None:
         found = fit(board, counts.footprint)
-        time, why = _estimate(builds, pixels, found)
+        time, why = _estimate(builds, codes, found)
         result = CountResult(counts, found, time, why)
-        write_record(output / FOOTPRINT_FILE, detector.where, counts.footprint.to_record())
-    how = {"compiler": compiler, "input_mode": detector.input_mode}
+        write_record(output / FOOTPRINT_FILE, network.where, counts.footprint.to_record())
+    how = {"compiler": compiler, "input_mode": network.input_mode}
     record = counts.to_record() | how | result.estimate_record()
-    write_record(output / BENCHMARK_FILE, detector.where, record)
-    _draw(result, output / BENCHMARK_PICTURE_FILE)
+    write_record(output / BENCHMARK_FILE, network.where, record)
+    _draw(result, output)
     return result
 
 
 def _estimate(
-    builds: "Builds", pixels: "ImageArray", found: "Fit"
+    builds: "Builds", codes: "CodeArray", found: "Fit"
 ) -> "tuple[TimingEstimate | None, str]":
     """The estimate, or why there is none: what was counted is worth keeping without it."""
     from tinydet.targets.timing import estimate
@@ -169,15 +169,16 @@ def _estimate(
         return None, f"{found.board.name}: {found.verdict()}"
     external = found.flash_spare_bytes < 0
     try:
-        return estimate(builds, pixels, found.board, external_weights=external), ""
+        return estimate(builds, codes, found.board, external_weights=external), ""
     except (MissingToolError, UnsupportedError) as error:
         return None, str(error)
 
 
-def _draw(result: CountResult, path: Path) -> None:
+def _draw(result: CountResult, output: Path) -> None:
     from tinydet.targets import draw_benchmark
+    from tinydet.targets.timing import draw_roofline
 
-    time = result.estimate
+    path, time = output / BENCHMARK_PICTURE_FILE, result.estimate
     if time is None:
         draw_benchmark(result.counts, path)
         return
@@ -186,6 +187,7 @@ def _draw(result: CountResult, path: Path) -> None:
         f"{time.cycles / 1e6:.1f} M cycles ({time.error.text()})"
     )
     draw_benchmark(result.counts, path, {step.op: step.cycles for step in time.steps}, note)
+    draw_roofline(time, output / ROOFLINE_FILE)
 
 
 def time_via_gdb(

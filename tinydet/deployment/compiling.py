@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from tinydet.config.detector_spec import (
     TFLITE_SUFFIXES,
@@ -16,8 +16,9 @@ from tinydet.pretrained import INT8, LISTED, NAMES, model_path
 from tinydet.versions import package_versions
 
 if TYPE_CHECKING:
-    from tinydet.compiler import CompiledDetector
+    from tinydet.compiler import CompiledDetector, CompiledNetwork
     from tinydet.targets import Footprint, Program, ProgramDetector
+    from tinydet.targets.base import CodeArray, NetworkProgram
     from tinydet.targets.toolchain import Compiler
 
 QUANTIZED_MODEL = Path("quantized_models", "quantized_model.tflite")
@@ -90,13 +91,25 @@ def with_thresholds(
     return spec.model_copy(update={"postprocess": postprocess})
 
 
+@overload
 def build(
-    detector: "CompiledDetector", target: str, folder: Path, compiler: "Compiler" = "zig"
-) -> "Program":
-    """Build the C of a detector.
+    network: "CompiledDetector", target: str, folder: Path, compiler: "Compiler" = "zig"
+) -> "Program": ...
+
+
+@overload
+def build(
+    network: "CompiledNetwork", target: str, folder: Path, compiler: "Compiler" = "zig"
+) -> "NetworkProgram": ...
+
+
+def build(
+    network: "CompiledNetwork", target: str, folder: Path, compiler: "Compiler" = "zig"
+) -> "NetworkProgram":
+    """Build the C of a network or detector.
 
     Args:
-        detector: The detector.
+        network: The network.
         target: ``host``, or a Cortex-M core.
         folder: Gets sources and program.
         compiler: Of a Cortex-M core.
@@ -104,17 +117,17 @@ def build(
     from tinydet.targets import CortexMTarget, HostTarget
 
     if target == "host":
-        return HostTarget().build(detector, folder)
-    return CortexMTarget(target, compiler=compiler).build(detector, folder)
+        return HostTarget().build(network, folder)
+    return CortexMTarget(target, compiler=compiler).build(network, folder)
 
 
 def footprint_of(
-    detector: "CompiledDetector", target: str, folder: Path, compiler: "Compiler"
+    network: "CompiledNetwork", target: str, folder: Path, compiler: "Compiler"
 ) -> "Footprint":
-    """RAM and flash of a detector on a Cortex-M core, measured on its program."""
+    """RAM and flash of a network on a Cortex-M core, measured on its program."""
     from tinydet.targets import CortexMTarget, measure_footprint
 
-    return measure_footprint(CortexMTarget(target, compiler=compiler).build(detector, folder))
+    return measure_footprint(CortexMTarget(target, compiler=compiler).build(network, folder))
 
 
 def footprint_text(footprint: "Footprint") -> str:
@@ -137,11 +150,11 @@ def compiled_detector(
         folder: Where the builds go.
     """
     from tinydet.compiler import compile_detector
-    from tinydet.targets import ProgramDetector
+    from tinydet.targets import program_detector
 
     detector = compile_detector(int8_model(model), spec=spec)
     target = "host" if engine == "c" else engine
-    return ProgramDetector(build(detector, target, folder / engine))
+    return program_detector(build(detector, target, folder / engine))
 
 
 def network_image(path: str | Path | None, preprocess_spec: PreprocessSpec) -> Any:
@@ -163,6 +176,17 @@ def network_image(path: str | Path | None, preprocess_spec: PreprocessSpec) -> A
         return preprocess(read_image(Path(path)), preprocess_spec)
     shape = preprocess_spec.height, preprocess_spec.width, 3
     return np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+
+
+def network_input(network: "CompiledNetwork", image: str | Path | None) -> "CodeArray":
+    """What a network is measured on: for a detector an image, see ``network_image``; else noise."""
+    from tinydet.compiler import CompiledDetector
+    from tinydet.targets.footprint import noise
+
+    if isinstance(network, CompiledDetector):
+        pixels: CodeArray = network_image(image, network.spec.preprocess)
+        return pixels
+    return noise(network)
 
 
 def write_record(path: Path, model_path: str | Path, record: dict[str, Any]) -> None:

@@ -147,7 +147,7 @@ def deploy_firmware(
     Raises:
         TinydetError: Whatever the user can correct; a board that is too small.
     """
-    from tinydet.compiler.compiled_detector import ARENA_PICTURE_FILE
+    from tinydet.compiler.compiled_network import ARENA_PICTURE_FILE
     from tinydet.targets.board_emulator import run_firmware
     from tinydet.targets.firmware_project import build_firmware, memory_use, write_firmware_project
     from tinydet.targets.firmware_project.console import MARK

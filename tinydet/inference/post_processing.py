@@ -14,8 +14,13 @@ import numpy as np
 
 from tinydet.boxes import Detections, FloatArray, IntArray, suppress_non_maxima
 from tinydet.config.detector_spec import PostprocessSpec
+from tinydet.errors import ModelFileError, UnsupportedError
 
 OPERATOR = "TFLite_Detection_PostProcess"
+NUM_INPUTS = 3  # box codes, scores, anchors
+SCALES = ("y_scale", "x_scale", "h_scale", "w_scale")
+OPTIONS = (*SCALES, "max_detections", "num_classes", "nms_iou_threshold", "nms_score_threshold")
+REMEDY = "Export the model again with the TF Object Detection API's export_tflite_graph."
 DEFAULT_PER_CLASS = 100  # of the operator, where the file says nothing
 
 
@@ -42,15 +47,38 @@ class PostProcessing:
     boxes_per_class: int
     postprocess: PostprocessSpec
 
+    def decode_outputs(
+        self, box_codes: FloatArray, class_scores: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """What the network says, in the form of ``Detector.outputs``.
+
+        Args:
+            box_codes: ``[B, NA, 4]``.
+            class_scores: ``[B, NA, num_classes]``, or one more with the background in front.
+        """
+        if class_scores.shape[-1] == self.num_classes:
+            class_scores = np.pad(class_scores, ((0, 0), (0, 0), (1, 0)))
+        return class_scores, self.decode(box_codes)
+
     def decode(self, box_codes: FloatArray) -> FloatArray:
         """Boxes ``[B, NA, 4]`` ``(x_min, y_min, x_max, y_max)`` of box codes; not clipped."""
-        codes = box_codes / self.scales
-        centre = codes[..., :2] * self.anchors[:, 2:] + self.anchors[:, :2]
-        with np.errstate(over="ignore"):  # a side beyond all numbers is infinite in C++ too
-            half = np.float32(0.5) * np.exp(codes[..., 2:]) * self.anchors[:, 2:]
+        centre, half = (part * self.anchors[:, 2:] for part in self.decoded_codes(box_codes))
+        centre += self.anchors[:, :2]
         low, high = (centre - half)[..., ::-1], (centre + half)[..., ::-1]
         boxes: FloatArray = np.concatenate([low, high], axis=-1).astype(np.float32)
         return boxes
+
+    def decoded_codes(self, box_codes: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """What codes ``[..., 4]`` say in sides of the anchor, ``(y, x)`` each.
+
+        Returns:
+            How far the centre lies from that of the anchor, and half of the box's side.
+        """
+        codes = box_codes / self.scales
+        # In double precision, so that it is the same on all machines.
+        with np.errstate(over="ignore"):  # a side beyond all numbers is infinite in C++ too
+            sides = np.exp(codes[..., 2:].astype(np.float64)).astype(np.float32)
+        return codes[..., :2], np.float32(0.5) * sides
 
     def select(
         self, class_scores: FloatArray, boxes: FloatArray, postprocess: PostprocessSpec
@@ -100,3 +128,61 @@ def _suppressed(
         boxes[candidates], scores[candidates], postprocess.nms_iou_threshold, most
     )
     return candidates[kept]
+
+
+def read_post_processing(
+    raw_options: bytes, anchors: FloatArray | None, where: object
+) -> PostProcessing:
+    """What the operator of a file is told.
+
+    Args:
+        raw_options: Its options, a flexbuffer.
+        anchors: Its third input; None where it is computed.
+        where: Path of the file, for messages.
+
+    Raises:
+        ModelFileError: An option is missing, or out of its range.
+        UnsupportedError: Its anchors depend on the image.
+    """
+    options = _options(raw_options, where)
+    if anchors is None or anchors.ndim != 2 or anchors.shape[1] != len(SCALES):
+        raise UnsupportedError(
+            str(where),
+            f"a {OPERATOR} with computed anchors",
+            "constant anchors [anchors, 4]",
+            REMEDY,
+        )
+    return PostProcessing(
+        anchors=anchors,
+        scales=np.array([options[name] for name in SCALES], np.float32),
+        num_classes=int(options["num_classes"]),
+        each_class=bool(options.get("use_regular_nms", False)),
+        classes_per_box=int(options.get("max_classes_per_detection", 1)),
+        boxes_per_class=int(options.get("detections_per_class", DEFAULT_PER_CLASS)),
+        postprocess=PostprocessSpec(
+            score_threshold=float(np.clip(options["nms_score_threshold"], 0, 1)),
+            nms_iou_threshold=float(options["nms_iou_threshold"]),
+            max_detections=int(options["max_detections"]),
+        ),
+    )
+
+
+def _options(raw: bytes, where: object) -> dict[str, float]:
+    from flatbuffers import flexbuffers
+
+    try:
+        options = {name: float(value) for name, value in flexbuffers.Loads(raw).items()}
+    except Exception:  # whatever damaged content makes the generated reader raise
+        options = {}
+    wrong = [name for name in OPTIONS if not np.isfinite(options.get(name, np.nan))]
+    wrong += [
+        name
+        for name in (*SCALES, "num_classes", "max_detections")
+        if name not in wrong and options[name] <= 0
+    ]
+    wrong += [n for n in ("nms_iou_threshold",) if n not in wrong and not 0 < options[n] <= 1]
+    if wrong:
+        raise ModelFileError(
+            where, f"its operator {OPERATOR} lacks or misstates {', '.join(wrong)}", REMEDY
+        )
+    return options

@@ -54,7 +54,7 @@ def open_tflite(path: Path, *, num_threads: int = 1, engine: Engine = "litert") 
 
         # Before LiteRT sees it: damaged options of the operator end the whole program there.
         content, post_processing = cut_post_processing(content, path)
-    network = _network(content, path, num_threads, engine)
+    network = runnable_network(content, path, num_threads=num_threads, engine=engine)
     if not network.takes_images:
         raise _no_detector(network, [], f"its input is {shapes_text(network.input_shapes)}")
     black, colours = network.probe()
@@ -161,11 +161,9 @@ class PostProcessedDetector:
         """See ``Detector.outputs``; scores may be sigmoid values, and do not sum to 1 then."""
         scores, boxes = [], []
         for inputs, count in pixel_blocks(images_u8, self._codes, self._network.batch):
-            box_codes, class_scores = self._network.run(inputs)
-            if class_scores.shape[-1] == self._operator.num_classes:  # it has no background
-                class_scores = np.pad(class_scores, ((0, 0), (0, 0), (1, 0)))
+            class_scores, decoded = self._operator.decode_outputs(*self._network.run(inputs))
             scores.append(class_scores[:count])
-            boxes.append(self._operator.decode(box_codes[:count]))
+            boxes.append(decoded[:count])
         return np.concatenate(scores), np.concatenate(boxes)
 
     def select(
@@ -175,7 +173,15 @@ class PostProcessedDetector:
         return self._operator.select(class_scores, boxes, postprocess)
 
 
-def _network(content: bytes, path: Path, num_threads: int, engine: Engine) -> TfliteNetwork:
+def runnable_network(
+    content: bytes, path: Path, *, num_threads: int = 1, engine: Engine = "litert"
+) -> TfliteNetwork:
+    """What runs a file; constants are folded where only that lets the engine run it.
+
+    Raises:
+        ModelFileError: The content is broken, or a tensor of it states no scale.
+        UnsupportedError: It uses an operator or a type the engine does not have.
+    """
     try:
         return TfliteNetwork(content, path, num_threads=num_threads, engine=engine)
     except UnsupportedError as error:

@@ -6,12 +6,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
-from flatbuffers import flexbuffers
 
 from tinydet.boxes import FloatArray
-from tinydet.config.detector_spec import PostprocessSpec
-from tinydet.errors import ModelFileError, UnsupportedError, first_line
-from tinydet.inference.post_processing import DEFAULT_PER_CLASS, OPERATOR, PostProcessing
+from tinydet.errors import ModelFileError, first_line
+from tinydet.inference.post_processing import (
+    NUM_INPUTS,
+    OPERATOR,
+    REMEDY,
+    PostProcessing,
+    read_post_processing,
+)
 from tinydet.inference.tflite_file import (
     constant,
     only_graph,
@@ -21,11 +25,6 @@ from tinydet.inference.tflite_file import (
     run_with_tensors,
     scale_and_zero_point,
 )
-
-SCALES = ("y_scale", "x_scale", "h_scale", "w_scale")
-OPTIONS = (*SCALES, "max_detections", "num_classes", "nms_iou_threshold", "nms_score_threshold")
-INPUTS = 3  # box codes, scores, anchors
-REMEDY = "Export the model again with the TF Object Detection API's export_tflite_graph."
 
 
 def cut_post_processing(content: bytes, path: Path) -> tuple[bytes, PostProcessing | None]:
@@ -51,12 +50,12 @@ def cut_post_processing(content: bytes, path: Path) -> tuple[bytes, PostProcessi
     if not last:
         return content, None
     operator = last[0]
-    if len(last) > 1 or len(operator.inputs) != INPUTS or -1 in operator.inputs:
+    if len(last) > 1 or len(operator.inputs) != NUM_INPUTS or -1 in operator.inputs:
         raise ModelFileError(path, f"has a damaged operator {OPERATOR}", REMEDY)
     described = _described(model, graph, operator, path)
     graph.operators.remove(operator)
     graph.outputs = np.array(operator.inputs[:2], np.int32)
-    return _packed(model, graph), described
+    return pack_used(model, graph), described
 
 
 def fold_constants(content: bytes, path: Path) -> bytes:
@@ -87,10 +86,10 @@ def fold_constants(content: bytes, path: Path) -> bytes:
         for index in map(int, operator.outputs):
             _make_constant(model, graph.tensors[index], values(index))
     graph.operators = [op for op in graph.operators if not any(op is each for each in folded)]
-    return _packed(model, graph)
+    return pack_used(model, graph)
 
 
-def _packed(model: Any, graph: Any) -> bytes:
+def pack_used(model: Any, graph: Any) -> bytes:
     """The content, without what refers to operators that are gone."""
     used = sorted({operator.opcodeIndex for operator in graph.operators})
     model.operatorCodes = [model.operatorCodes[index] for index in used]
@@ -120,53 +119,14 @@ def _custom_name(model: Any, operator: Any) -> str | None:
 
 
 def _described(model: Any, graph: Any, operator: Any, path: Path) -> PostProcessing:
-    options = _options(operator, path)
     try:
         anchors = _real_values(model, graph.tensors[operator.inputs[2]])
     except ValueError:
         raise ModelFileError(
             path, "is damaged (its anchors do not have the size stated)", REMEDY
         ) from None
-    if anchors is None or anchors.ndim != 2 or anchors.shape[1] != len(SCALES):
-        raise UnsupportedError(
-            str(path),
-            f"a {OPERATOR} with computed anchors",
-            "constant anchors [anchors, 4]",
-            REMEDY,
-        )
-    return PostProcessing(
-        anchors=anchors,
-        scales=np.array([options[name] for name in SCALES], np.float32),
-        num_classes=int(options["num_classes"]),
-        each_class=bool(options.get("use_regular_nms", False)),
-        classes_per_box=int(options.get("max_classes_per_detection", 1)),
-        boxes_per_class=int(options.get("detections_per_class", DEFAULT_PER_CLASS)),
-        postprocess=PostprocessSpec(
-            score_threshold=float(np.clip(options["nms_score_threshold"], 0, 1)),
-            nms_iou_threshold=float(options["nms_iou_threshold"]),
-            max_detections=int(options["max_detections"]),
-        ),
-    )
-
-
-def _options(operator: Any, path: Path) -> dict[str, float]:
-    try:
-        found = flexbuffers.Loads(bytes(operator.customOptions))
-        options = {name: float(value) for name, value in found.items()}
-    except Exception:  # whatever damaged content makes the generated reader raise
-        options = {}
-    wrong = [name for name in OPTIONS if not np.isfinite(options.get(name, np.nan))]
-    wrong += [
-        name
-        for name in (*SCALES, "num_classes", "max_detections")
-        if name not in wrong and options[name] <= 0
-    ]
-    wrong += [n for n in ("nms_iou_threshold",) if n not in wrong and not 0 < options[n] <= 1]
-    if wrong:
-        raise ModelFileError(
-            path, f"its operator {OPERATOR} lacks or misstates {', '.join(wrong)}", REMEDY
-        )
-    return options
+    raw = operator.customOptions
+    return read_post_processing(b"" if raw is None else bytes(raw), anchors, path)
 
 
 def _real_values(model: Any, tensor: Any) -> FloatArray | None:

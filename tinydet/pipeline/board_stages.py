@@ -9,7 +9,7 @@ from tinydet.config.files import make_folder
 from tinydet.config.schema import UserConfig
 from tinydet.deployment import benchmark, deploy
 from tinydet.deployment.compiling import footprint_of, write_record
-from tinydet.errors import ConfigError, OptionError, TinydetError, UnsupportedError
+from tinydet.errors import ConfigError, TinydetError, UnsupportedError
 from tinydet.pipeline.detector_of import spec_of
 from tinydet.pipeline.run_folder import Run
 from tinydet.progress import work
@@ -32,41 +32,56 @@ MICROCONTROLLERS, LINUX_BOARDS = "microcontroller boards", "Linux boards"
 
 
 def board_findings(config: UserConfig) -> list[str]:
-    """Boards that nobody knows and keys that do not apply to them, one sentence each."""
-    findings: list[str] = []
+    """Boards that nobody knows, one sentence each."""
+    findings = []
+    for key, name, _ in _boards(config):
+        try:
+            deploy.board_of(name, key)
+        except UnsupportedError as error:
+            findings.append(str(error))
+    return findings
+
+
+def unused_board_keys(config: UserConfig) -> str | None:
+    """One sentence on the keys that do not apply to the board of the configuration, if any."""
+    from tinydet.targets import Board
+
+    unused = []
+    for key, name, keys in _boards(config):
+        microcontroller = isinstance(deploy.board_of(name, key), Board)
+        kind = MICROCONTROLLERS if microcontroller else LINUX_BOARDS
+        unused += [
+            f"{other} (only for {applies})"
+            for other, (value, applies) in keys.items()
+            if value and applies != kind
+        ]
+    section = config.benchmarking
+    if config.benchmarks and section.clock_mhz is not None and section.via is None:
+        unused.append("benchmarking.clock_mhz (only with via)")
+    return (
+        f"Keys that do not apply to the board and are not used: {', '.join(unused)}."
+        if unused
+        else None
+    )
+
+
+def _boards(config: UserConfig) -> list[tuple[str, str, Keys]]:
+    """Key of each board that the stages need, its name, and keys that depend on its kind."""
     section, deployment = config.benchmarking, config.deployment
-    setup = deployment.hardware_setup
+    setup, boards = deployment.hardware_setup, list[tuple[str, str, Keys]]()
     if config.benchmarks and section.board is not None:
         keys: Keys = {
             "benchmarking.via": (section.via, MICROCONTROLLERS),
-            "benchmarking.clock_mhz": (section.clock_mhz, MICROCONTROLLERS),
             "benchmarking.host": (section.host, LINUX_BOARDS),
         }
-        findings += _board_findings("benchmarking.board", section.board, keys)
-        if section.clock_mhz is not None and section.via is None:
-            findings.append(str(OptionError("benchmarking.clock_mhz", ["boards with via"])))
+        boards.append(("benchmarking.board", section.board, keys))
     if config.deploys and setup is not None and setup.board is not None:
         keys = {
             "deployment.hardware_setup.ip_address": (setup.ip_address, LINUX_BOARDS),
             "deployment.external": (deployment.external, MICROCONTROLLERS),
         }
-        findings += _board_findings("deployment.hardware_setup.board", setup.board, keys)
-    return findings
-
-
-def _board_findings(key: str, name: str, keys: Keys) -> list[str]:
-    from tinydet.targets import Board
-
-    try:
-        board = deploy.board_of(name, key)
-    except UnsupportedError as error:
-        return [str(error)]
-    kind = MICROCONTROLLERS if isinstance(board, Board) else LINUX_BOARDS
-    return [
-        str(OptionError(other, [applies]))
-        for other, (value, applies) in keys.items()
-        if value and applies != kind
-    ]
+        boards.append(("deployment.hardware_setup.board", setup.board, keys))
+    return boards
 
 
 def benchmark_stage(run: Run, model_path: Path) -> None:
@@ -90,7 +105,7 @@ def footprint_stage(run: Run, model_path: Path) -> None:
 
     Some seconds. A missing tool, or a model that cannot be compiled, ends no run: the log says so.
     """
-    from tinydet.compiler.compiled_detector import ARENA_PICTURE_FILE
+    from tinydet.compiler.compiled_network import ARENA_PICTURE_FILE
     from tinydet.targets import fit, load_boards
 
     folder = make_folder(run.folder / BENCHMARK_FOLDER)
@@ -136,7 +151,7 @@ def _measured(run: Run, model_path: Path, board: "Board | LinuxBoard", folder: P
     from tinydet.targets.linux import SshHost
 
     section, setup = run.config.benchmarking, run.config.deployment.hardware_setup
-    detector = _compiled(run, model_path)
+    detector = _compiled(run, model_path, board)
     if isinstance(board, Board):
         if section.via is None:
             return benchmark.count_on_core(detector, folder, board=board)
@@ -161,7 +176,7 @@ def deploy_stage(run: Run, model_path: Path) -> None:
     if setup is None or setup.board is None:
         raise ConfigError(["deployment.hardware_setup.board: no board. Name one."])
     board = deploy.board_of(setup.board, "deployment.hardware_setup.board")
-    detector = _compiled(run, model_path)
+    detector = _compiled(run, model_path, board)
     result: object
     if isinstance(board, Board):
         result = deploy.deploy_firmware(detector, board, folder, external=section.external)
@@ -177,13 +192,19 @@ def deploy_stage(run: Run, model_path: Path) -> None:
     _ask_stedgeai(run, model_path, board, "generate", folder)
 
 
-def _compiled(run: Run, model_path: Path) -> "CompiledDetector":
+def _compiled(
+    run: Run, model_path: Path, board: "Board | LinuxBoard | None" = None
+) -> "CompiledDetector":
     from tinydet.compiler import CompileOptions, compile_detector
+    from tinydet.targets import Board
 
     config = run.config
     postprocess = {"postprocess": config.postprocess_spec()}
     spec = spec_of(config, model_path).model_copy(update=postprocess)
-    options = CompileOptions(optimize=OBJECTIVES[config.tools.optimization])
+    options = CompileOptions(
+        optimize=OBJECTIVES[config.tools.optimization],
+        core=board.core if isinstance(board, Board) else None,
+    )
     return compile_detector(model_path, options, spec=spec)
 
 

@@ -1,6 +1,5 @@
 """What a model file was made for: its ``detector.json``, else what the user says."""
 
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from tinydet.config.detector_spec import (
 )
 from tinydet.config.schema import UserConfig
 from tinydet.errors import DataError, ModelFileError
+from tinydet.notes import tell
 from tinydet.pipeline import datasets
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def _own_names(
         return facts.label_names
     of_data = names_of_data() if names_of_data is not None and number is not None else ()
     if number is not None and len(of_data) == number:
-        _say(f"{model_path}: class names of the data, in its order: {', '.join(of_data)}")
+        tell(f"{model_path}: class names of the data, in its order: {', '.join(of_data)}")
         return of_data
     if facts.postprocess is None or number is None or names_of_data is not None:
         told = [] if number is None else [f"it finds {number}"]
@@ -157,12 +157,8 @@ def _own_names(
             f"has no {DETECTOR_FILE} next to it, so its classes are not known{finds}",
             "Give their names with --classes, in the order of its outputs.",
         )
-    _say(f"{model_path}: its {number} classes have no names (give them with --classes)")
+    tell(f"{model_path}: its {number} classes have no names (give them with --classes)")
     return [f"class {index + 1}" for index in range(number)]
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr)  # noqa: T201 - a note to the user
 
 
 def is_described(model_path: Path) -> bool:

@@ -1,14 +1,17 @@
 """On which devices and in which processes training runs."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from tinydet.backends import BACKENDS, Backend, Gpu, choose_backend
 from tinydet.config.schema import UserConfig
 from tinydet.errors import UnsupportedError
 
 if TYPE_CHECKING:
     from tinydet.training.distribution import Cluster, ProcessGroup
+
+FASTER_ON_CPUS = "TensorFlow is several times as fast there (pip install 'tinydet[train]')"
 
 
 def use_device(
@@ -30,35 +33,33 @@ def use_device(
     Raises:
         UnsupportedError: A GPU is wanted and none is there.
     """
-    import tinydet.model  # noqa: F401, I001 - first: loads the framework without its messages
-    import tensorflow as tf
+    import tinydet.model  # noqa: F401 - loads the framework without its messages
 
-    gpus = tf.config.list_physical_devices("GPU")
-    if len(gpus) > 1 and device != "cpu":
-        if process is None:
-            say(
-                f"{len(gpus)} GPUs on this machine, training on the first; "
-                f"general.processes={len(gpus)} uses all of them"
-            )
-        gpus = [gpus[(process or 0) % len(gpus)]]
-        tf.config.set_visible_devices(gpus, "GPU")
+    backend = choose_backend()
+    gpus = [] if device == "cpu" else backend.gpus()
     if device == "gpu" and not gpus:
         raise UnsupportedError(
             "general.device",
             "gpu",
-            "cpu, auto: TensorFlow does not find a GPU on this machine",
-            "Set it to auto, or install the driver and pip install 'tensorflow[and-cuda]'.",
+            f"cpu, auto: {backend.title} does not find a GPU on this machine",
+            f"Set it to auto, or: {backend.gpu_remedy}",
         )
-    if device == "cpu":
-        tf.config.set_visible_devices([], "GPU")
-    elif gpus and gpu_memory_limit:
-        limit = tf.config.LogicalDeviceConfiguration(
-            memory_limit=int(gpu_memory_limit * 1024)  # MB
-        )
-        for gpu in gpus:
-            tf.config.set_logical_device_configuration(gpu, [limit])
-    elif gpu_memory_limit:
-        say("general.gpu_memory_limit: no GPU on this machine, training on the CPU")
+    if not gpus:
+        backend.use_cpu()
+        if device != "cpu" and gpu_memory_limit:
+            say("general.gpu_memory_limit: no GPU on this machine, training on the CPU")
+        if backend.is_slow_on_cpus:
+            say(f"Training with {backend.title} on the CPU: {FASTER_ON_CPUS}")
+        return
+    if len(gpus) > 1 and process is None:
+        say(f"{len(gpus)} GPUs on this machine, training on the first{_all_gpus(backend, gpus)}")
+    if not backend.use_gpu((process or 0) % len(gpus), gpu_memory_limit):
+        say(f"general.gpu_memory_limit has no effect with {backend.title}: all memory can be taken")
+
+
+def _all_gpus(backend: Backend, gpus: Sequence[Gpu]) -> str:
+    known = f"; general.processes={len(gpus)} uses all of them"
+    return known if backend.shares_batches else ""
 
 
 def cluster_of(config: UserConfig) -> "Cluster | None":
@@ -81,13 +82,17 @@ def join_group(config: UserConfig, say: Callable[[str], None]) -> "ProcessGroup"
     cluster = cluster_of(config)
     if cluster is None:
         return current_group()
-    import tensorflow as tf
-
-    if not tf.config.get_visible_devices("GPU"):
+    backend = choose_backend()
+    if not backend.shares_batches:
+        raise UnsupportedError(
+            "general.backend",
+            f"{backend.name} in {len(cluster.addresses)} processes",
+            ", ".join(each.name for each in BACKENDS.values() if each.shares_batches),
+            "Choose one of these, or train in one process (general.distribution=off).",
+        )
+    if config.general.device == "cpu" or not backend.gpus():
         # Each would take all cores, and wait for the others most of the time.
-        cores = max(1, _num_cores() // cluster.local_size)
-        tf.config.threading.set_intra_op_parallelism_threads(cores)
-        tf.config.threading.set_inter_op_parallelism_threads(cores)
+        backend.use_cores(max(1, _num_cores() // cluster.local_size))
     addresses = ", ".join(cluster.addresses)
     say(f"Training with {len(cluster.addresses)} processes ({addresses}): waiting for all of them")
     return join(cluster)

@@ -21,10 +21,12 @@ from tinydet.pipeline.board_stages import (
     board_findings,
     deploy_stage,
     footprint_stage,
+    unused_board_keys,
 )
 from tinydet.pipeline.detector_of import trained_otherwise
 from tinydet.pipeline.devices import cluster_of
 from tinydet.pipeline.linked_folders import link_folders
+from tinydet.pipeline.network import require_conversion_tools, require_training_tools
 from tinydet.pipeline.run_folder import CONFIG_FILE, SUMMARY_FILE, Run, RunLog
 from tinydet.pipeline.stages import compare_stage, evaluate_stage, predict_stage, quantize_stage
 from tinydet.pipeline.train_stage import train_stage
@@ -89,6 +91,7 @@ def execute(config: UserConfig, *, run_folder: Path | None = None) -> RunResult:
     ]
     if findings:
         raise ConfigError(findings)
+    _require_tools(config)
     cluster = cluster_of(config)
     if cluster is not None and cluster.index > 0:
         return _follow(config)
@@ -96,8 +99,8 @@ def execute(config: UserConfig, *, run_folder: Path | None = None) -> RunResult:
     link_folders(config, folder)
     log = RunLog(folder)
     config = _with_seed(config, log)
-    if (otherwise := trained_otherwise(config)) is not None:
-        log.say(otherwise)
+    for note in filter(None, (trained_otherwise(config), unused_board_keys(config))):
+        log.say(note)
     write_text_atomically(folder / CONFIG_FILE, resolved_yaml(config))
     try:
         project, values = config.general.project_name, written_values(config)
@@ -166,6 +169,14 @@ def missing_files(config: UserConfig) -> list[str]:
         for path in (() if paths is None else data_paths(paths))
         if not path.exists()
     ]
+
+
+def _require_tools(config: UserConfig) -> None:
+    """Settle the backend before anything loads Keras; what lacks shows before the training."""
+    if config.trains:
+        require_training_tools("training", config.general.backend)
+    if config.quantizes:
+        require_conversion_tools("quantization")
 
 
 def _with_seed(config: UserConfig, log: RunLog) -> UserConfig:

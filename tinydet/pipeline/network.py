@@ -4,25 +4,44 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tinydet.backends import BACKENDS, choose_backend
 from tinydet.config.detector_spec import DETECTOR_FILE, DetectorSpec, load_detector_spec
 from tinydet.config.schema import UserConfig
 from tinydet.errors import MissingToolError
 from tinydet.progress import stage
 
+CONVERTER = "tensorflow"  # the backend that can also write .tflite files
 NUM_NOISE_IMAGES = 4  # calibrate random weights; no byte of arena or code depends on them
 
 
-def require_training_tools(wish: str) -> None:
-    """Say in one line that TensorFlow or Keras is missing.
+def require_training_tools(wish: str, backend: str = "auto") -> None:
+    """Settle the backend of Keras, or say in one line what is missing.
+
+    Args:
+        wish: What is to be done, for the message.
+        backend: See ``choose_backend``.
 
     Raises:
-        MissingToolError: One of them is not installed.
+        MissingToolError: Keras or the backend is not installed.
+        UnsupportedError: There is no such backend, or the process has begun with another one.
     """
     from importlib.util import find_spec
 
-    for tool in ("tensorflow", "keras"):
-        if find_spec(tool) is None:
-            raise MissingToolError(wish, tool, "Install it: pip install 'tinydet[train]'.")
+    chosen = choose_backend(backend, wish)
+    if find_spec("keras") is None:
+        remedy = f"Install it: pip install 'tinydet[{chosen.extra}]'."
+        raise MissingToolError(wish, "keras", remedy)
+
+
+def require_conversion_tools(wish: str) -> None:
+    """Say in one line that what converts to int8 is missing; with which backend Keras runs is free.
+
+    Raises:
+        MissingToolError: TensorFlow is not installed.
+    """
+    if not BACKENDS[CONVERTER].is_installed():
+        remedy = "Install it: pip install 'tinydet[train]' (a GPU is not needed)."
+        raise MissingToolError(wish, CONVERTER, remedy)
 
 
 def new_model_and_spec(

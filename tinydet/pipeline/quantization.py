@@ -4,12 +4,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from tinydet.backends import backend_in_use, choose_backend
 from tinydet.config.detector_spec import DetectorSpec
 from tinydet.config.schema import UserConfig
 from tinydet.data.augment import make_augmentation
 from tinydet.data.dataset import Dataset, load_dataset
 from tinydet.errors import AccuracyError
 from tinydet.pipeline import datasets
+from tinydet.pipeline.network import CONVERTER, require_conversion_tools
+from tinydet.pipeline.own_process import with_tensorflow
 from tinydet.tracking import tracked_apart
 
 AWARE_FOLDER = "quantization_aware"
@@ -26,7 +29,9 @@ def quantize_configured(
     say: Callable[[str], None],
     images: Sequence[Path] | None = None,
 ) -> Path:
-    """Quantize as the section ``quantization`` says.
+    """Quantize as the section ``quantization`` says, with TensorFlow.
+
+    Where this process uses another backend of Keras, another process does it.
 
     Args:
         config: The configuration.
@@ -38,7 +43,29 @@ def quantize_configured(
 
     Returns:
         The ``.tflite``.
+
+    Raises:
+        MissingToolError: TensorFlow is not installed.
     """
+    require_conversion_tools("quantization")
+    arguments = config, model_path, spec, folders, images
+    running = backend_in_use()
+    if running is None or running.name == CONVERTER:
+        choose_backend(CONVERTER)
+        return _quantize(*arguments, say)
+    say(f"Quantizing with TensorFlow, in a process of its own (this one uses {running.title})")
+    path: Path = with_tensorflow(_quantize, arguments, say)
+    return path
+
+
+def _quantize(
+    config: UserConfig,
+    model_path: Path,
+    spec: DetectorSpec | None,
+    folders: tuple[Path, Path],
+    images: Sequence[Path] | None,
+    say: Callable[[str], None],
+) -> Path:
     from tinydet.quantization import QuantizationOptions, quantize, quantize_aware
 
     section = config.quantization

@@ -7,7 +7,6 @@ from tinydet.deployment.compiling import QUANTIZED_MODEL
 from tinydet.pipeline import datasets
 from tinydet.pipeline.data_check import check_part
 from tinydet.pipeline.detector_of import spec_of
-from tinydet.pipeline.network import require_training_tools
 from tinydet.pipeline.quantization import (
     AWARE_FOLDER,
     LAYER_REPORT_FILE,
@@ -21,7 +20,6 @@ from tinydet.tracking import log_metrics
 
 def quantize_stage(run: Run, model_path: Path) -> Path:
     """Quantize a float model and return the ``.tflite``."""
-    require_training_tools("quantization")
     section = run.config.quantization
     path = quantize_configured(
         run.config,

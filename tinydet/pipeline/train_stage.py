@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tinydet.backends import choose_backend
 from tinydet.config.detector_spec import DETECTOR_FILE, DetectorSpec
 from tinydet.config.files import atomic_path
 from tinydet.config.schema import UserConfig
@@ -15,7 +16,7 @@ from tinydet.pipeline import datasets
 from tinydet.pipeline.data_check import check_part
 from tinydet.pipeline.detector_of import spec_of
 from tinydet.pipeline.devices import cluster_of, join_group, use_device
-from tinydet.pipeline.network import new_model_and_spec, require_training_tools
+from tinydet.pipeline.network import new_model_and_spec
 from tinydet.pipeline.run_folder import Run
 from tinydet.versions import package_versions
 
@@ -24,7 +25,6 @@ GIB = 1 << 30
 
 def train_stage(run: Run) -> Path:
     """Check the data, train, and return the best float model."""
-    require_training_tools("training")
     config, section = run.config, run.config.training
     training, validation = datasets.load_training(config.dataset)
     datasets.require_boxes(training, config.dataset)
@@ -91,6 +91,7 @@ def _options(config: UserConfig, seed: int) -> Any:
     return TrainingOptions(
         epochs=section.epochs,
         batch_size=section.batch_size,
+        accumulate=section.accumulate,
         optimizer=section.optimizer_name,
         optimizer_arguments=section.optimizer_arguments,
         recipe=section.recipe,
@@ -107,7 +108,7 @@ def _options(config: UserConfig, seed: int) -> Any:
         cache_dir=Path(section.cache_dir) if section.cache_dir else None,
         cache_dir_limit_bytes=int(section.cache_dir_limit_gb * GIB),
         largest_image_side=section.largest_image_side,
-        precision=choose_precision(config.general.mixed_precision),
+        precision=choose_precision(config.general.mixed_precision, config.general.device),
         synchronized_batch_norm=section.synchronized_batch_norm,
     )
 
@@ -127,6 +128,7 @@ def _provenance(
         "seed": seed,
         "recipe": config.training.recipe,
         "epochs": config.training.epochs,
+        "backend": choose_backend().name,
         "versions": package_versions(),
     }
 

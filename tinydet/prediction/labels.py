@@ -17,7 +17,6 @@ from tinydet.prediction import Prediction, predict
 from tinydet.prediction.outputs import unreadable_lines
 from tinydet.result import UNREADABLE, Result
 
-OBJECT_SCORE, IGNORE_SCORE = 0.5, 0.2
 LABELS_FILE = Path("annotations") / "instances_default.json"  # where the COCO reader looks
 
 
@@ -62,8 +61,8 @@ def label_images(
     folder: Path,
     output: Path | None = None,
     *,
-    object_score: float = OBJECT_SCORE,
-    ignore_score: float = IGNORE_SCORE,
+    object_score: float,
+    ignore_score: float,
 ) -> TeacherLabels:
     """Label the images of a folder with what a detector finds in them.
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +12,13 @@ from tinydet.config.loader import load_config, resolved_yaml
 from tinydet.config.overrides import Change
 from tinydet.config.schema import UserConfig
 from tinydet.errors import ConfigError, MissingToolError, TinydetError, UnsupportedError
+from tinydet.notes import tell_progress
 from tinydet.pipeline import datasets
 from tinydet.pipeline.network import require_training_tools
 from tinydet.search.memory import ArenaSizes
 from tinydet.search.report import best_trial, draw_trials, write_table
 from tinydet.search.space import SearchSpace, fitted_schedule
 from tinydet.search.trial_run import run_trial
-from tinydet.verbosity import is_quiet
 
 if TYPE_CHECKING:
     import optuna
@@ -202,7 +201,9 @@ class Search:
             study.tell(trial, state=TrialState.PRUNED)
         else:
             study.tell(trial, ap)
-        _say(f"trial {trial.number}: {'stopped early' if ap is None else f'AP {ap:.1%}'}  {values}")
+        tell_progress(
+            f"trial {trial.number}: {'stopped early' if ap is None else f'AP {ap:.1%}'}  {values}"
+        )
         return True
 
     def _trial_config(self, wishes: list[Change], folder: Path) -> tuple[Path, UserConfig]:
@@ -229,7 +230,7 @@ class Search:
         trial.set_user_attr(ARENA, arena)
         if arena > limit:
             trial.set_user_attr(REASON, f"{arena} bytes of RAM")
-            _say(f"trial {trial.number}: not trained, it needs {arena} bytes of RAM")
+            tell_progress(f"trial {trial.number}: not trained, it needs {arena} bytes of RAM")
         return arena <= limit
 
     def _stops(self, trial: "optuna.Trial", epoch: int, ap: float) -> bool:
@@ -257,8 +258,3 @@ def _name(values: dict[str, Any]) -> str:
     """Folder of a trial: by its values, so that one that is run again goes on."""
     text = json.dumps(values, sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
-
-
-def _say(text: str) -> None:
-    if not is_quiet():
-        print(text, file=sys.stderr)  # noqa: T201 - the progress of a search

@@ -1,6 +1,13 @@
 """Building the generated C for a machine, running it there, measuring it."""
 
-from tinydet.targets.base import Program, ProgramDetector, RawOutputs, Target
+from tinydet.targets.base import (
+    NetworkProgram,
+    Program,
+    ProgramDetector,
+    RawOutputs,
+    Target,
+    program_detector,
+)
 from tinydet.targets.benchmark import (
     Benchmark,
     Builds,
@@ -10,9 +17,9 @@ from tinydet.targets.benchmark import (
     format_benchmark,
 )
 from tinydet.targets.boards import Board, Fit, find_board, fit, format_fits, load_boards
-from tinydet.targets.cortex_m import CortexMProgram, CortexMTarget
+from tinydet.targets.cortex_m import CortexMNetwork, CortexMProgram, CortexMTarget
 from tinydet.targets.footprint import Footprint, format_footprint, measure_footprint
-from tinydet.targets.host import HostProgram, HostTarget
+from tinydet.targets.host import HostNetwork, HostProgram, HostTarget
 from tinydet.targets.toolchain import CORES, BuildError
 
 __all__ = [
@@ -21,12 +28,15 @@ __all__ = [
     "Board",
     "BuildError",
     "Builds",
+    "CortexMNetwork",
     "CortexMProgram",
     "CortexMTarget",
     "Fit",
     "Footprint",
+    "HostNetwork",
     "HostProgram",
     "HostTarget",
+    "NetworkProgram",
     "Program",
     "ProgramDetector",
     "RawOutputs",
@@ -41,4 +51,5 @@ __all__ = [
     "format_footprint",
     "load_boards",
     "measure_footprint",
+    "program_detector",
 ]

@@ -2,17 +2,17 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from tinydet.boxes import Detections, FloatArray
-from tinydet.compiler import CompiledDetector
-from tinydet.config.detector_spec import DetectorSpec
+from tinydet.compiler import CompiledDetector, CompiledNetwork
+from tinydet.config.detector_spec import DetectorSpec, PostprocessSpec
 from tinydet.errors import UnsupportedError
-from tinydet.inference.decoding import decode_batch
 
+CodeArray = npt.NDArray[Any]  # int8 or uint8
 Int8Array = npt.NDArray[np.int8]
 ImageArray = npt.NDArray[np.uint8]
 
@@ -42,8 +42,29 @@ class RawOutputs:
     deltas: Int8Array
 
 
-class Program(Protocol):
-    """A detector in C that can be run here. Safe to use from several threads at once."""
+class NetworkProgram(Protocol):
+    """A network in C that can be run here. Safe to use from several threads at once."""
+
+    @property
+    def network(self) -> CompiledNetwork:
+        """What it was built of."""
+
+    def outputs(self, codes: CodeArray) -> dict[str, CodeArray]:
+        """Run the network.
+
+        Args:
+            codes: Its input, of ``network.input_shape`` and the type of the input.
+
+        Returns:
+            Output by output, named as in C, without the batch.
+        """
+
+    def self_test(self) -> int:
+        """Result of ``NAME_self_test``: 0 where all outputs are as they must be."""
+
+
+class Program(NetworkProgram, Protocol):
+    """A detector in C that can be run here."""
 
     @property
     def detector(self) -> CompiledDetector:
@@ -105,17 +126,28 @@ class ProgramDetector:
 
     def outputs(self, images_u8: ImageArray) -> tuple[FloatArray, FloatArray]:
         """See ``tinydet.inference.Detector.outputs``; each image is one run of the C."""
-        compiled = self._detector
         runs = [self.program.run(image) for image in images_u8]
-        scores = np.array([raw.scores for raw in runs], np.int8)
-        deltas = np.array([raw.deltas for raw in runs], np.int8)
-        return (
-            compiled.scores.decode(scores.reshape(-1, *compiled.scores_shape)),
-            decode_batch(
-                compiled.deltas.decode(deltas.reshape(-1, *compiled.deltas_shape)),
-                compiled.anchors,
-            ),
+        return self._detector.decode(
+            np.array([raw.scores for raw in runs], np.int8),
+            np.array([raw.deltas for raw in runs], np.int8),
         )
+
+
+class PostProcessedProgram(ProgramDetector):
+    """The same where the model ends in a post-processing operator, which selects the boxes."""
+
+    def select(
+        self, class_scores: FloatArray, boxes: FloatArray, postprocess: PostprocessSpec
+    ) -> Detections:
+        """See ``PostProcessing.select``."""
+        assert self._detector.post_processing is not None
+        return self._detector.post_processing.select(class_scores, boxes, postprocess)
+
+
+def program_detector(program: Program) -> ProgramDetector:
+    """A program as a detector that selects its boxes as its model says."""
+    own = program.detector.post_processing is not None
+    return PostProcessedProgram(program) if own else ProgramDetector(program)
 
 
 def to_detections(records: npt.NDArray[np.void]) -> Detections:
@@ -128,16 +160,16 @@ def to_detections(records: npt.NDArray[np.void]) -> Detections:
     )
 
 
-def check_image(image_u8: ImageArray, detector: CompiledDetector) -> ImageArray:
-    """The image as contiguous bytes.
+def check_input(codes: CodeArray, network: CompiledNetwork) -> CodeArray:
+    """The input of a network as contiguous bytes; an image ``[H, W, 3]`` uint8 of a detector.
 
     Raises:
-        ValueError: It is not ``[H, W, 3]`` uint8 of the network's input size.
+        ValueError: Shape or type are not those of the network's input.
     """
-    wanted = detector.input_shape
-    if image_u8.shape != wanted or image_u8.dtype != np.uint8:
-        raise ValueError(f"image must be {wanted} uint8, got {image_u8.shape} {image_u8.dtype}")
-    return np.ascontiguousarray(image_u8)
+    wanted, dtype = network.input_shape, network.input.dtype
+    if codes.shape != wanted or codes.dtype != dtype:
+        raise ValueError(f"input must be {wanted} {dtype}, got {codes.shape} {codes.dtype}")
+    return np.ascontiguousarray(codes)
 
 
 def require_image_in_arena(detector: CompiledDetector, use: str) -> None:

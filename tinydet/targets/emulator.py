@@ -11,13 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tinydet.targets.elf import THUMB_BIT, Image, Symbol
-from tinydet.targets.toolchain import (
-    FIRMWARE,
-    Toolchain,
-    require_package,
-    shared_library_flags,
-    zig_cc,
-)
+from tinydet.targets.emulator_hooks import BlockCounter, add_block_hook
+from tinydet.targets.toolchain import require_package
 
 FLASH_BEGIN, FLASH_BYTES = 0x0000_0000, 0x0100_0000
 RAM_BEGIN, RAM_BYTES = 0x2000_0000, 0x0200_0000
@@ -29,29 +24,6 @@ RETURN_SYMBOL = "td_halt"  # where called functions return to: the emulator stop
 TRACE_FUNCTION = "td_trace"  # firmware.c has it in builds with -DTD_TRACE
 MAX_PIECES = 1 << 16
 MAX_TEXT = 4096
-BLOCK_COUNTER = "block_counter"  # the hook in C that counts instructions
-
-
-class BlockCounter(ctypes.Structure):
-    """``td_block_counter`` of ``firmware/block_counter.c``."""
-
-    _fields_ = (
-        ("code", ctypes.c_void_p),
-        ("code_begin", ctypes.c_uint64),
-        ("code_end", ctypes.c_uint64),
-        ("known_size", ctypes.c_void_p),
-        ("known_count", ctypes.c_void_p),
-        ("instructions", ctypes.c_uint64),
-        ("blocks_outside", ctypes.c_uint64),
-        ("watched_begin", ctypes.c_uint64),
-        ("watched_end", ctypes.c_uint64),
-        ("pieces", ctypes.c_void_p),
-        ("num_pieces", ctypes.c_uint64),
-        ("capacity", ctypes.c_uint64),
-        ("in_watched", ctypes.c_uint64),
-        ("read_register", ctypes.c_void_p),
-        ("argument_register", ctypes.c_uint64),
-    )
 
 
 PIECE = np.dtype([(name, "<u8") for name in ("instructions", "own", "callee", "argument")])
@@ -91,21 +63,6 @@ class Call:
     instructions: int
     stack_bytes: int
     pieces: tuple[Piece, ...]
-
-
-def build_hook(name: str, folder: Path) -> Path:
-    """Compile a hook on the emulator for this machine.
-
-    Args:
-        name: ``BLOCK_COUNTER``, or another C file of ``targets/firmware``, without suffix.
-        folder: Gets the library.
-
-    Returns:
-        The shared library.
-    """
-    library = folder / f"{name}.so"
-    toolchain = Toolchain("zig cc", zig_cc(), ("-O2", "-fPIC"), shared_library_flags())
-    return toolchain.build([FIRMWARE / f"{name}.c"], library, [])
 
 
 class Machine:
@@ -274,34 +231,3 @@ class Machine:
 
 def _constant_name(core: str) -> str:
     return core.upper().replace("-", "_")
-
-
-def add_block_hook(uc: Any, function: Any, state: ctypes.Structure) -> ctypes.c_size_t:
-    """Let an emulator call a C function before each block of code.
-
-    Args:
-        uc: The emulator, of unicorn.
-        function: Of a loaded library; it must stay loaded as long as the hook is there.
-        state: What the function is given; must live as long.
-
-    Returns:
-        The handle, to remove the hook with.
-
-    Raises:
-        RuntimeError: The emulator does not take it.
-    """
-    unicorn: Any = importlib.import_module("unicorn")
-    uclib: Any = importlib.import_module("unicorn.unicorn_py3.unicorn").uclib
-    handle = ctypes.c_size_t()
-    status = uclib.uc_hook_add(
-        uc._uch,
-        ctypes.byref(handle),
-        unicorn.UC_HOOK_BLOCK,
-        ctypes.cast(function, ctypes.c_void_p),
-        ctypes.cast(ctypes.byref(state), ctypes.c_void_p),
-        ctypes.c_uint64(1),  # begin above end: everywhere
-        ctypes.c_uint64(0),
-    )
-    if status:
-        raise RuntimeError(f"uc_hook_add failed with status {status}")
-    return handle

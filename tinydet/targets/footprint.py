@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from tinydet.compiler import CompiledNetwork
 from tinydet.compiler.memory import InputMode
 from tinydet.progress import stage
-from tinydet.targets.base import DETECTION, ImageArray
-from tinydet.targets.cortex_m import CortexMProgram
+from tinydet.targets.base import CodeArray
+from tinydet.targets.cortex_m import CortexMNetwork
 from tinydet.targets.elf import Image
 
 KIB = 1024
@@ -18,13 +19,13 @@ KIB = 1024
 NOT_THE_MODEL = (".vectors", ".td_startup", ".td_stack", ".td_detections", ".td_arena")
 WEIGHTS = ".td_weights"
 _ARENA_NOTES: dict[str, str] = {
-    "image": "the arena, with the input image",
-    "caller": "the arena, without the input image",
-    "rows": "the arena, with the rows of the input image that are still needed",
+    "image": "the arena, with the input",
+    "caller": "the arena, without the input",
+    "rows": "the arena, with the rows of the input that are still needed",
 }
 _INPUT_NOTES: dict[str, str] = {
-    "caller": "the input image, in the caller's memory, read only; not included above",
-    "rows": "a row of the input image, in the caller's memory while it is fed; not included above",
+    "caller": "the input, in the caller's memory, read only; not included above",
+    "rows": "a row of the input, in the caller's memory while it is fed; not included above",
 }
 
 
@@ -91,51 +92,56 @@ class Footprint:
 
 
 @stage("run on an emulated core")
-def measure_footprint(program: CortexMProgram, images_u8: Sequence[ImageArray] = ()) -> Footprint:
+def measure_footprint(program: CortexMNetwork, inputs: Sequence[CodeArray] = ()) -> Footprint:
     """Measure a linked model: flash by its sections, stack by running it on a painted one.
 
     Args:
         program: The model on an emulated core.
-        images_u8: Preprocessed images to run on; the deepest stack counts. None given: one of
-            noise.
+        inputs: Inputs to run on, images for a detector; the deepest stack counts. None given: one
+            of noise.
 
     Returns:
         The footprint.
     """
-    if not images_u8:
-        shape = program.detector.input_shape
-        images_u8 = [np.random.default_rng(0).integers(0, 256, shape, np.uint8)]
+    inputs = inputs or [noise(program.network)]
     return footprint_of(
-        program, max(program.measure_detect(image).stack_bytes for image in images_u8)
+        program, max(program.measure_inference(codes).stack_bytes for codes in inputs)
     )
 
 
-def footprint_of(program: CortexMProgram, stack_bytes: int) -> Footprint:
+def noise(network: CompiledNetwork, seed: int = 0) -> CodeArray:
+    """An input of all codes, the same for the same seed."""
+    dtype = np.dtype(network.input.dtype)
+    limits = np.iinfo(dtype)
+    generator = np.random.default_rng(seed)
+    return generator.integers(limits.min, limits.max, network.input_shape, dtype, endpoint=True)
+
+
+def footprint_of(program: CortexMNetwork, stack_bytes: int) -> Footprint:
     """The footprint of a linked model whose deepest stack is known."""
-    detector = program.detector
+    network = program.network
     weights_bytes, code_bytes, static_bytes = _section_bytes(program.image)
-    height, width, channels = detector.input_shape
-    row_bytes = width * channels
-    held = {"image": 0, "caller": height * row_bytes, "rows": row_bytes}
+    input_bytes = network.input.size_bytes
+    rows = network.input_shape[0] if len(network.input_shape) > 1 else 1
+    held = {"image": 0, "caller": input_bytes, "rows": input_bytes // rows}
     return Footprint(
         core=program.core,
-        arena_bytes=detector.arena_bytes,
+        arena_bytes=network.arena_bytes,
         stack_bytes=stack_bytes,
         static_bytes=static_bytes,
-        detections_bytes=detector.max_detections * DETECTION.itemsize,
+        detections_bytes=network.detections_bytes,
         weights_bytes=weights_bytes,
         code_bytes=code_bytes,
-        input_mode=detector.input_mode,
-        input_bytes=held[detector.input_mode],
+        input_mode=network.input_mode,
+        input_bytes=held[network.input_mode],
     )
 
 
 def format_footprint(footprint: Footprint) -> str:
     """The footprint as a table, in KiB."""
     f = footprint
-    parts = (
-        f"stack {f.stack_bytes} B, detections {f.detections_bytes} B, variables {f.static_bytes} B"
-    )
+    found = f"detections {f.detections_bytes} B, " if f.detections_bytes else ""
+    parts = f"stack {f.stack_bytes} B, {found}variables {f.static_bytes} B"
     rows = [
         ("activation RAM", f.activation_ram_bytes, _ARENA_NOTES[f.input_mode]),
         ("runtime RAM", f.runtime_ram_bytes, parts),

@@ -5,20 +5,21 @@ import platform
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from tinydet.boxes import Detections
-from tinydet.compiler import CompiledDetector
+from tinydet.compiler import CompiledDetector, CompiledNetwork
+from tinydet.compiler.ir import Tensor
 from tinydet.errors import UnsupportedError
 from tinydet.targets.base import (
     DETECTION,
+    CodeArray,
     ImageArray,
-    Int8Array,
     RawOutputs,
-    check_image,
+    check_input,
     to_detections,
 )
 from tinydet.targets.toolchain import (
@@ -54,10 +55,16 @@ class HostTarget:
     def __init__(self, *, sanitize: bool = False, trace: bool = False) -> None:
         self._sanitize, self._trace = sanitize, trace
 
-    def build(self, detector: CompiledDetector, folder: Path) -> "HostProgram":
+    @overload
+    def build(self, network: CompiledDetector, folder: Path) -> "HostProgram": ...
+
+    @overload
+    def build(self, network: CompiledNetwork, folder: Path) -> "HostNetwork": ...
+
+    def build(self, network: CompiledNetwork, folder: Path) -> "HostNetwork":
         """See ``Target.build``."""
-        sources = write_sources(detector, folder)
-        macros = model_macros(detector, folder)
+        sources = write_sources(network, folder)
+        macros = model_macros(network, folder)
         if self._sanitize:
             sources.append(FIRMWARE / "ubsan.c")
         if self._trace:
@@ -72,10 +79,12 @@ class HostTarget:
             keeps_names=not self._sanitize,
         )
         # A name of its own for each model: a process may hold several at once.
-        library = folder / f"lib{detector.name}{LIBRARY_SUFFIX}"
+        library = folder / f"lib{network.name}{LIBRARY_SUFFIX}"
         library.unlink(missing_ok=True)  # one that is loaded must not change under its user
         toolchain.build(sources, library, macros)
-        return HostProgram(library, detector, sanitize=self._sanitize)
+        if isinstance(network, CompiledDetector):
+            return HostProgram(library, network, sanitize=self._sanitize)
+        return HostNetwork(library, network, sanitize=self._sanitize)
 
 
 class _CameraImage(ctypes.Structure):
@@ -90,8 +99,82 @@ class _CameraImage(ctypes.Structure):
     )
 
 
-class HostProgram:
-    """A detector in a shared library. Each thread has an arena of its own.
+class HostNetwork:
+    """A network in a shared library. Each thread has an arena of its own.
+
+    Args:
+        library: The shared library.
+        network: What it was built of.
+        sanitize: It was built to count undefined behaviour.
+    """
+
+    def __init__(self, library: Path, network: CompiledNetwork, *, sanitize: bool = False) -> None:
+        self.network = network
+        self._library: Any = ctypes.CDLL(str(library))
+        self._sanitize = sanitize
+        self._of_thread = threading.local()
+
+    def outputs(self, codes: CodeArray) -> dict[str, CodeArray]:
+        """See ``NetworkProgram.outputs``."""
+        network, arena = self.network, self._arena()
+        codes = check_input(codes, network)
+        place = ctypes.c_void_p(codes.ctypes.data)
+        if network.input_mode == "image":
+            ctypes.memmove(self._call("input", arena, result=ctypes.c_void_p), place, codes.nbytes)
+            self._call("run", arena, result=None)
+        else:
+            self._call("run", place, arena, result=None)
+        return {member: self._output(member, tensor) for member, tensor in network.outputs.items()}
+
+    def self_test(self) -> int:
+        """See ``NetworkProgram.self_test``."""
+        room = np.zeros(self.network.input_shape, self.network.input.dtype)
+        place = () if self.network.input_mode == "image" else (ctypes.c_void_p(room.ctypes.data),)
+        result: int = self._call("self_test", *place, self._arena())
+        return result
+
+    def _output(self, member: str, tensor: Tensor) -> CodeArray:
+        address = self._call(member, self._arena(), result=ctypes.c_void_p)
+        content = ctypes.string_at(address, tensor.size_bytes)
+        return np.frombuffer(content, tensor.dtype).reshape(tensor.shape[1:])
+
+    def _call(self, member: str, *arguments: Any, result: Any = ctypes.c_int) -> Any:
+        """Call a function of the header, and check what it left behind."""
+        function = self._library[f"{self.network.name}_{member}"]
+        function.restype = result
+        value = function(*arguments)
+        self._check()
+        return value
+
+    def _arena(self) -> ctypes.c_void_p:
+        """This thread's arena, guarded on both sides."""
+        if not hasattr(self._of_thread, "memory"):
+            size = self.network.arena_bytes + 2 * GUARD_BYTES + ALIGNMENT
+            memory = np.full(size, GUARD, np.uint8)
+            address = memory.ctypes.data + GUARD_BYTES
+            begin = -(-address // ALIGNMENT) * ALIGNMENT
+            end = begin - memory.ctypes.data + self.network.arena_bytes
+            self._of_thread.memory = memory
+            self._of_thread.guards = memory[: begin - memory.ctypes.data], memory[end:]
+            self._of_thread.arena = ctypes.c_void_p(begin)
+        arena: ctypes.c_void_p = self._of_thread.arena
+        return arena
+
+    def _check(self) -> None:
+        """Raise where the last call went out of the arena or met undefined behaviour."""
+        if any((guard != GUARD).any() for guard in self._of_thread.guards):
+            raise RuntimeError("the generated C wrote outside its arena")
+        if self._sanitize:
+            count = ctypes.c_uint32.in_dll(self._library, "td_ubsan_count")
+            kinds = ctypes.c_uint32.in_dll(self._library, "td_ubsan_kinds")
+            if count.value:
+                found = f"{count.value} times, kinds {kinds.value:#x} (bits: firmware/ubsan.c)"
+                count.value = kinds.value = 0
+                raise RuntimeError(f"undefined behaviour in the generated C: {found}")
+
+
+class HostProgram(HostNetwork):
+    """A detector in a shared library.
 
     Args:
         library: The shared library.
@@ -102,25 +185,12 @@ class HostProgram:
     def __init__(
         self, library: Path, detector: CompiledDetector, *, sanitize: bool = False
     ) -> None:
+        super().__init__(library, detector, sanitize=sanitize)
         self.detector = detector
-        self._library: Any = ctypes.CDLL(str(library))
-        self._sanitize = sanitize
-        self._of_thread = threading.local()
 
     def run(self, image_u8: ImageArray) -> RawOutputs:
         """See ``Program.run``."""
-        detector, arena = self.detector, self._arena()
-        image = check_image(image_u8, detector)
-        pixels = ctypes.c_void_p(image.ctypes.data)
-        if detector.input_mode == "image":
-            ctypes.memmove(self._call("input", arena, result=ctypes.c_void_p), pixels, image.nbytes)
-            self._call("run", arena, result=None)
-        else:
-            self._call("run", pixels, arena, result=None)
-        return RawOutputs(
-            self._output("scores", detector.scores_shape),
-            self._output("deltas", detector.deltas_shape),
-        )
+        return RawOutputs(**self.outputs(image_u8))
 
     def detect(self, image_u8: ImageArray, capacity: int | None = None) -> Detections:
         """See ``Program.detect``.
@@ -181,49 +251,11 @@ class HostProgram:
             slot.value = None
 
     def _detect(self, image_u8: ImageArray, capacity: int | None = None) -> npt.NDArray[np.void]:
-        image = check_image(image_u8, self.detector)
+        image = check_input(image_u8, self.detector)
         capacity = self.detector.max_detections if capacity is None else capacity
         records = np.zeros(max(capacity, 1), DETECTION)
         pixels, out = (ctypes.c_void_p(array.ctypes.data) for array in (image, records))
         return records[: self._call("detect", pixels, self._arena(), out, capacity)]
-
-    def _output(self, member: str, shape: tuple[int, int]) -> Int8Array:
-        address = self._call(member, self._arena(), result=ctypes.c_void_p)
-        return np.frombuffer(ctypes.string_at(address, shape[0] * shape[1]), np.int8).reshape(shape)
-
-    def _call(self, member: str, *arguments: Any, result: Any = ctypes.c_int) -> Any:
-        """Call a function of the header, and check what it left behind."""
-        function = self._library[f"{self.detector.name}_{member}"]
-        function.restype = result
-        value = function(*arguments)
-        self._check()
-        return value
-
-    def _arena(self) -> ctypes.c_void_p:
-        """This thread's arena, guarded on both sides."""
-        if not hasattr(self._of_thread, "memory"):
-            size = self.detector.arena_bytes + 2 * GUARD_BYTES + ALIGNMENT
-            memory = np.full(size, GUARD, np.uint8)
-            address = memory.ctypes.data + GUARD_BYTES
-            begin = -(-address // ALIGNMENT) * ALIGNMENT
-            end = begin - memory.ctypes.data + self.detector.arena_bytes
-            self._of_thread.memory = memory
-            self._of_thread.guards = memory[: begin - memory.ctypes.data], memory[end:]
-            self._of_thread.arena = ctypes.c_void_p(begin)
-        arena: ctypes.c_void_p = self._of_thread.arena
-        return arena
-
-    def _check(self) -> None:
-        """Raise where the last call went out of the arena or met undefined behaviour."""
-        if any((guard != GUARD).any() for guard in self._of_thread.guards):
-            raise RuntimeError("the generated C wrote outside its arena")
-        if self._sanitize:
-            count = ctypes.c_uint32.in_dll(self._library, "td_ubsan_count")
-            kinds = ctypes.c_uint32.in_dll(self._library, "td_ubsan_kinds")
-            if count.value:
-                found = f"{count.value} times, kinds {kinds.value:#x} (bits: firmware/ubsan.c)"
-                count.value = kinds.value = 0
-                raise RuntimeError(f"undefined behaviour in the generated C: {found}")
 
 
 def _check_scaled(result: int, image_u8: ImageArray) -> None:

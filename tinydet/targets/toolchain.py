@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from tinydet.compiler import CompiledDetector
+from tinydet.compiler import CompiledNetwork
 from tinydet.config.files import make_folder, write_text_atomically
 from tinydet.errors import FaultError, MissingToolError
 from tinydet.progress import stage
@@ -52,7 +52,11 @@ CORES = {
     "cortex-m4": _core("cortex_m4+vfp4d16sp", "cortex-m4", "fpv4-sp-d16"),
     "cortex-m7": _core("cortex_m7+fp_armv8d16sp", "cortex-m7", "fpv5-sp-d16", "TD_CORTEX_M7"),
     "cortex-m33": _core("cortex_m33+dsp+fp_armv8d16sp", "cortex-m33", "fpv5-sp-d16"),
+    "cortex-m55": _core("cortex_m55+dsp+mve+fp_armv8d16sp", "cortex-m55", "auto"),
+    "cortex-m85": _core("cortex_m85+dsp+mve+fp_armv8d16sp", "cortex-m85", "auto"),
 }
+# With Helium: they run in QEMU, and take weights for vectors (``CompileOptions.vectors``).
+VECTOR_CORES = ("cortex-m55", "cortex-m85")
 
 
 class BuildError(FaultError):
@@ -195,11 +199,11 @@ def cortex_m_toolchain(
     return Toolchain(compiler, command, flags, (*linker, "-lgcc"), keeps_names=False)
 
 
-def write_sources(detector: CompiledDetector, folder: Path) -> list[Path]:
-    """Write the C files of a detector.
+def write_sources(network: CompiledNetwork, folder: Path) -> list[Path]:
+    """Write the C files of a network.
 
     Args:
-        detector: The detector.
+        network: The network, or detector.
         folder: Created; files of the same names are replaced.
 
     Returns:
@@ -209,20 +213,23 @@ def write_sources(detector: CompiledDetector, folder: Path) -> list[Path]:
         OutputError: The folder cannot be written to.
     """
     make_folder(folder)
-    for name, text in detector.sources.items():
+    for name, text in network.sources.items():
         write_text_atomically(folder / name, text)
-    return [folder / name for name in sorted(detector.sources) if name.endswith(".c")]
+    return [folder / name for name in sorted(network.sources) if name.endswith(".c")]
 
 
-def model_macros(detector: CompiledDetector, folder: Path) -> list[str]:
+def model_macros(network: CompiledNetwork, folder: Path) -> list[str]:
     """``-D`` and ``-I`` options by which the C files of ``firmware/`` find the model."""
     # By its whole path: the model may be called like a header of the program around it.
-    header = folder.resolve() / f"{detector.name}.h"
-    outside = [] if detector.input_mode == "image" else ["-DTD_INPUT_OUTSIDE"]
+    header = folder.resolve() / f"{network.name}.h"
+    outside = [] if network.input_mode == "image" else ["-DTD_INPUT_OUTSIDE"]
+    outputs = " ".join(f"TD_EACH({member})" for member in network.outputs)
     return [
         *outside,
+        f"-DTD_INPUT_BYTES={network.input.size_bytes}",
+        f"-DTD_OUTPUTS(TD_EACH)={outputs}",
         f"-I{folder}",
         f'-DTD_MODEL_HEADER="{header.as_posix()}"',
-        f"-DTD_MODEL(member)={detector.name}_##member",
-        f"-DTD_MODEL_MACRO(member)={detector.macro_prefix}_##member",
+        f"-DTD_MODEL(member)={network.name}_##member",
+        f"-DTD_MODEL_MACRO(member)={network.macro_prefix}_##member",
     ]

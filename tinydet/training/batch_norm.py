@@ -1,7 +1,8 @@
 """Batch normalization while training: one fused kernel, and statistics of the network as it is.
 
 Keras 3 spells batch normalization out in a dozen element-wise operations; on a CPU they take more
-than half of this network's training step. TensorFlow's fused kernel computes the same in one.
+than half of this network's training step. The fused kernels of TensorFlow and PyTorch compute the
+same in one; XLA, under JAX, fuses the operations by itself.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,19 +14,21 @@ import keras
 import numpy as np
 from keras import ops
 
+from tinydet.backends import Backend, choose_backend
 from tinydet.boxes import FloatArray
 
 
 def use_fused_batch_norm(model: keras.Model) -> None:
     """Let every batch normalization of a model use the fused kernel in training steps.
 
-    Only the instances change: the saved model holds plain Keras layers. With another backend than
-    TensorFlow nothing changes.
+    Only the instances change: the saved model holds plain Keras layers. With a backend that has no
+    such kernel nothing changes.
 
     Args:
         model: The model that is about to be trained.
     """
-    if keras.backend.backend() != "tensorflow":
+    backend = choose_backend()
+    if type(backend).batch_norm is Backend.batch_norm:
         return
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
@@ -35,20 +38,9 @@ def use_fused_batch_norm(model: keras.Model) -> None:
 def _fused_call(layer: Any, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
     if not (training and layer.trainable):
         return type(layer).call(layer, inputs, training=training, mask=mask)
-    import tensorflow as tf
-
-    outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-        x=inputs,
-        scale=layer.gamma,
-        offset=layer.beta,
-        mean=[],
-        variance=[],
-        epsilon=layer.epsilon,
-        is_training=True,
+    outputs, mean, variance = choose_backend().batch_norm(
+        inputs, layer.gamma, layer.beta, layer.epsilon
     )
-    # The kernel returns the unbiased variance; Keras' moving variance is the biased one.
-    count = tf.cast(tf.size(inputs) / inputs.shape[-1], variance.dtype)
-    variance = variance * (count - 1) / count
     keep = layer.momentum
     layer.moving_mean.assign(layer.moving_mean * keep + mean * (1 - keep))
     layer.moving_variance.assign(layer.moving_variance * keep + variance * (1 - keep))

@@ -37,6 +37,7 @@ class TrainingState:
         best_epoch: Where it was reached, from 0.
         callbacks: Plain attributes of the user's callbacks, by position.
         stopped: A callback ended the training early.
+        backend: That of Keras: another one rounds otherwise.
     """
 
     fingerprint: str
@@ -45,6 +46,7 @@ class TrainingState:
     best_epoch: int = -1
     callbacks: list[dict[str, Any]] = field(default_factory=list)
     stopped: bool = False
+    backend: str = "tensorflow"  # of runs from before there was a choice
 
     @property
     def epochs_done(self) -> int:
@@ -121,22 +123,31 @@ def load_weights(model: keras.Model, path: Path) -> None:
         raise ModelFileError(path, f"cannot be loaded ({first_line(error)})", _REMEDY) from None
 
 
-def start_or_resume(path: Path, fingerprint: str) -> TrainingState:
+def start_or_resume(path: Path, fingerprint: str, backend: str) -> TrainingState:
     """What is known of the run so far.
 
     Args:
         path: Last weights of the run; need not exist.
         fingerprint: Of the run as it is wanted now.
+        backend: Of Keras in this process.
 
     Returns:
         The state to resume from, or a new one where there is none.
 
     Raises:
-        ModelFileError: The file contains no state, or that of a run with other settings.
+        ModelFileError: The file contains no state, or that of a run with other settings or with
+            another backend.
     """
     if not path.exists():
-        return TrainingState(fingerprint)
+        return TrainingState(fingerprint, backend=backend)
     state = load_state(path)
+    if state.backend != backend:
+        raise ModelFileError(
+            path,
+            f"belongs to a run with the backend {state.backend}; this process uses {backend}",
+            f"Resume with general.backend={state.backend} (KERAS_BACKEND), or train into a new "
+            "folder.",
+        )
     if state.fingerprint != fingerprint:
         raise ModelFileError(
             path,

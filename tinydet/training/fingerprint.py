@@ -40,6 +40,8 @@ def fingerprint(
         64 hexadecimal digits.
     """
     settings = {name: v for name, v in asdict(options).items() if name not in SPEED_ONLY}
+    if options.accumulate == 1:  # runs from before there was such an option can be resumed
+        del settings["accumulate"]
     network = [
         [type(layer).__name__, getattr(layer, "rate", None), getattr(layer, "momentum", None)]
         for layer in model.layers

@@ -2,11 +2,14 @@
 
 import json
 import time
+import traceback
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import keras
 
+from tinydet.backends import choose_backend
 from tinydet.config.detector_spec import DETECTOR_FILE, DetectorSpec
 from tinydet.config.files import atomic_path, make_folder
 from tinydet.data.augment import Augmentation
@@ -30,11 +33,13 @@ from tinydet.training.distribution import ProcessGroup, current_group
 from tinydet.training.fingerprint import fingerprint
 from tinydet.training.history import CURVES_FILE, METRICS_FILE, draw_curves, write_metrics
 from tinydet.training.losses import DetectionLoss
+from tinydet.training.memory import Prepare, refuse_batch_size
 from tinydet.training.model_setup import SeedLayers, prepare
 from tinydet.training.options import RECIPES, TrainingOptions, TrainingResult
 from tinydet.training.precision import full_precision
 from tinydet.training.progress_bar import ProgressBar
 from tinydet.training.synchronization import EpochSynchronization, FirstMeasures, average_batch_norm
+from tinydet.training.tensorboard_logs import tensorboard_callback
 from tinydet.training.validation import VALIDATION_METRICS, Validation, ValidationCallback
 from tinydet.training.weight_average import WeightAverage, averaged
 
@@ -97,7 +102,7 @@ def train(
         seed=options.seed,
         num_workers=options.num_workers,
         images=decoded_images(options),
-        share=group.share_of(options.batch_size),
+        share=group.share_of(options.batch_size, options.accumulate),
     )
     metrics = available_metrics(validation)
     monitor, mode = best_metric(options.callbacks, metrics)
@@ -137,7 +142,7 @@ def train(
     callbacks.insert(0, EpochSynchronization(group))
     if first_epoch:
         callbacks.append(RestoreCallbacks(user_callbacks, state.callbacks))
-    callbacks.append(keras.callbacks.TensorBoard(str(logs), write_graph=False))
+    callbacks.append(tensorboard_callback(logs))
 
     def on_saved(now: TrainingState) -> None:
         write_metrics(now.history, logs / "metrics" / METRICS_FILE)
@@ -155,7 +160,9 @@ def train(
             average=average,
         )
     )
-    prepare(model, options, DetectionLoss(anchors, **weighing, sum_over=group.total), group)
+    shared_loss = DetectionLoss(anchors, **weighing, sum_over=group.total)
+    prepared = partial(prepare, loss=shared_loss, group=group)
+    prepared(model, options)
     if first_epoch and group.is_first:
         load_weights(model, saved / LAST_WEIGHTS)
         if average is not None:
@@ -166,7 +173,7 @@ def train(
         spec.save(saved / DETECTOR_FILE)
     group.weights_from_first([*model.variables, *model.optimizer.variables])
     if first_epoch < options.epochs and not state.stopped:
-        _fit(model, batches, callbacks, bar, first_epoch, options.epochs)
+        _fit(model, batches, callbacks, bar, first_epoch, options, prepared)
     with averaged(average):
         _finish(model, batches, options, saved / LAST_MODEL)
     if group.is_first:
@@ -187,7 +194,9 @@ def train(
 def _state_of_group(group: ProcessGroup, path: Path, mark: str) -> TrainingState:
     """What the first process knows of the run so far, the same in all of them."""
     group.require_same({"settings or images": mark})
-    state = start_or_resume(path, mark) if group.is_first else TrainingState(mark)
+    state = TrainingState(mark)
+    if group.is_first:
+        state = start_or_resume(path, mark, choose_backend().name)
     return TrainingState(**json.loads(group.text_from_first(json.dumps(asdict(state)))))
 
 
@@ -197,22 +206,26 @@ def _fit(
     callbacks: list[keras.callbacks.Callback],
     bar: ProgressBar,
     first_epoch: int,
-    last_epoch: int,
+    options: TrainingOptions,
+    prepared: Prepare,
 ) -> None:
     try:
         with single_threaded_opencv():
             model.fit(
-                batches.epochs(first_epoch, last_epoch),
+                batches.epochs(first_epoch, options.epochs),
                 steps_per_epoch=batches.steps_per_epoch,
                 initial_epoch=first_epoch,
-                epochs=last_epoch,
+                epochs=options.epochs,
                 callbacks=callbacks,
                 shuffle=False,
                 verbose=0,
             )
-    except Exception:
+    except Exception as error:
         if batches.failure is not None:  # which TensorFlow has wrapped into an error of its own
             raise batches.failure from None
+        if choose_backend().is_out_of_memory(error):
+            traceback.clear_frames(error.__traceback__)  # they hold what the step had computed
+            refuse_batch_size(model, options, batches.batch(0, 0), prepared)
         raise
     finally:
         batches.stop()

@@ -9,7 +9,7 @@ from keras import ops
 
 from tinydet.boxes import FloatArray
 from tinydet.training.box_losses import iou, iou_loss, smooth_l1
-from tinydet.training.matcher import match
+from tinydet.training.matcher import Assignment, match
 
 SMALLEST_MISS = 1e-7  # about the step of float32 below 1
 
@@ -85,13 +85,28 @@ class DetectionLoss(keras.losses.Loss):  # type: ignore[misc]  # keras ships no 
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """The loss of a batch, a scalar."""
+        targets = self._targets(y_true)
+        return self._cost(targets, y_pred) / self._count(targets)
+
+    def cost(self, y_true: Any, y_pred: Any) -> Any:
+        """What the images cost together, a scalar: their loss times their ``count``."""
+        return self._cost(self._targets(y_true), y_pred)
+
+    def count(self, y_true: Any) -> Any:
+        """Number of positives, at least 1, over the processes that share the batch; a scalar."""
+        return self._count(self._targets(y_true))
+
+    def _targets(self, y_true: Any) -> Assignment:
         anchors = ops.convert_to_tensor(self.anchors)
-        targets = match(
-            y_true, anchors, self.positive_iou, self.negative_iou, self.anchors_per_object
-        )
+        return match(y_true, anchors, self.positive_iou, self.negative_iou, self.anchors_per_object)
+
+    def _count(self, targets: Assignment) -> Any:
+        return ops.maximum(self.sum_over(ops.sum(ops.cast(targets.positive, "float32"))), 1.0)
+
+    def _cost(self, targets: Assignment, y_pred: Any) -> Any:
+        anchors = ops.convert_to_tensor(self.anchors)
         positive = ops.cast(targets.positive, "float32")
         negative = ops.cast(targets.negative, "float32")
-        count = ops.maximum(self.sum_over(ops.sum(positive)), 1.0)
 
         num_scores = y_pred.shape[-1] - 4
         box_deltas = ops.cast(y_pred[..., num_scores:], "float32")
@@ -111,7 +126,7 @@ class DetectionLoss(keras.losses.Loss):  # type: ignore[misc]  # keras ships no 
         box_loss = self._box(box_deltas, target_deltas)
         # Not a product: what stands at an anchor without an object may be anything.
         box_loss = ops.sum(ops.where(targets.positive, box_loss, 0.0))
-        return (class_loss + box_loss) / count
+        return class_loss + box_loss
 
     def _focal(self, class_logits: Any, labels: Any, wanted: Any) -> Any:
         """Focal cross-entropy of every anchor, ``[B, NA]``; ``wanted`` is the label's score."""

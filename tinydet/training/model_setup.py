@@ -6,10 +6,12 @@ from typing import Any
 import keras
 import numpy as np
 
+from tinydet.backends import choose_backend
 from tinydet.config.frozen_layers import SUPPORTED, parse_frozen_layers
 from tinydet.errors import UnsupportedError, near_name
 from tinydet.training.batch_norm import use_fused_batch_norm
 from tinydet.training.distribution import ProcessGroup
+from tinydet.training.losses import DetectionLoss
 from tinydet.training.options import TrainingOptions
 from tinydet.training.precision import use_precision, with_loss_scale
 from tinydet.training.synchronization import share_gradients, synchronize_batch_norm
@@ -84,14 +86,12 @@ def seed_everything(seed: int, deterministic: bool = False) -> None:
         deterministic: Use deterministic kernels only. On a CPU training is repeatable without.
     """
     keras.utils.set_random_seed(seed)
-    if deterministic and keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        tf.config.experimental.enable_op_determinism()
+    if deterministic:
+        choose_backend().be_deterministic()
 
 
 def prepare(
-    model: keras.Model, options: TrainingOptions, loss: keras.losses.Loss, group: ProcessGroup
+    model: keras.Model, options: TrainingOptions, loss: DetectionLoss, group: ProcessGroup
 ) -> None:
     """Freeze layers, choose kernels, compile, and give the optimizer its variables.
 
@@ -114,7 +114,10 @@ def prepare(
     optimizer = make_optimizer(options.optimizer, options.optimizer_arguments)
     optimizer = with_loss_scale(optimizer, options.precision)
     share_gradients(optimizer, group)
-    model.compile(optimizer=optimizer, loss=loss, jit_compile=False)
+    backend = choose_backend()
+    model.compile(optimizer=optimizer, loss=loss, jit_compile=backend.compiles_steps)
+    if options.accumulate > 1:
+        model.train_step = backend.step_in_parts(model, loss, options.accumulate)
     # Keras makes them at the first step, and skips those in a checkpoint that is loaded before.
     optimizer.build(model.trainable_variables)
 

@@ -13,6 +13,7 @@ class TrainingOptions:
     Attributes:
         epochs: Passes over the training set.
         batch_size: Images per step.
+        accumulate: In how many parts a step takes its images, one after another.
         optimizer: Name of any Keras optimizer.
         optimizer_arguments: Its arguments.
         recipe: Name of the matching and loss, see ``RECIPES``.
@@ -38,6 +39,7 @@ class TrainingOptions:
 
     epochs: int
     batch_size: int = 32
+    accumulate: int = 1
     optimizer: str = "Adam"
     optimizer_arguments: Mapping[str, Any] = field(default_factory=dict)
     recipe: str = "tinydet"

@@ -6,33 +6,29 @@ from typing import Any
 
 import keras
 
+from tinydet.backends import choose_backend
+
 POLICIES = {"none": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 # Layers that only arrange values; the first layer before them is the one that computes.
 ARRANGING = (keras.layers.Reshape, keras.layers.Concatenate, keras.layers.Activation)
 
 
-def choose_precision(wanted: str) -> str:
+def choose_precision(wanted: str, device: str = "auto") -> str:
     """The precision that ``auto`` means here.
 
     Args:
         wanted: ``none``, ``bfloat16``, ``float16`` or ``auto``: ``bfloat16`` where the GPU has
             it (compute capability 8.0 on), ``float16`` where it has tensor cores (7.0 on),
             else ``none``.
+        device: ``cpu`` where training leaves a GPU alone.
 
     Returns:
         One of ``POLICIES``.
     """
     if wanted != "auto":
         return wanted
-    if keras.backend.backend() != "tensorflow":
-        return "none"
-    import tensorflow as tf
-
-    capabilities = [
-        tf.config.experimental.get_device_details(gpu).get("compute_capability", (0, 0))
-        for gpu in tf.config.get_visible_devices("GPU")
-    ]
-    lowest = min(capabilities, default=(0, 0))
+    gpus = [] if device == "cpu" else choose_backend().gpus()
+    lowest = min((gpu.capability for gpu in gpus), default=(0, 0))
     return "bfloat16" if lowest >= (8, 0) else "float16" if lowest >= (7, 0) else "none"
 
 

@@ -9,6 +9,14 @@
 #define TWO_ARENA_BYTES 160
 #define TWO_ARENA_ALIGNMENT 16
 
+/* real value = SCALE * (code - ZERO_POINT) */
+#define TWO_INPUT_BYTES 48
+#define TWO_INPUT_SCALE 0.007843138f
+#define TWO_INPUT_ZERO_POINT (127)
+#define TWO_OUTPUT_BYTES 18
+#define TWO_OUTPUT_SCALE 0.041614983f
+#define TWO_OUTPUT_ZERO_POINT (-20)
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -23,7 +31,7 @@ uint8_t *two_input(void *arena);
 /* Run the network on what lies at two_input(arena); the input may be overwritten. */
 void two_run(void *arena);
 
-/* After two_run: output [2][3][3]. */
+/* After two_run: output [2][3][3], 'add 4' in the model. */
 const int8_t *two_output(const void *arena);
 
 #ifdef TD_TRACE

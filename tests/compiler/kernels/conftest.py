@@ -6,11 +6,13 @@ tests/compiler/kernels``.
 """
 
 import os
+import shutil
 
 import pytest
 
 from tests.compiler.kernels.cortex_m import EmulatedKernels, link_kernels
 from tests.compiler.kernels.native import ASAN, SANITIZE, Native, compile_library
+from tinydet.targets.qemu import QEMU
 
 
 @pytest.fixture(scope="session")
@@ -37,9 +39,40 @@ def m7_portable_kernels(tmp_path_factory):
     return EmulatedKernels(image, "cortex-m7", folder)
 
 
-@pytest.fixture(scope="session", params=["kernels", "m7_kernels", "m7_portable_kernels"])
+def helium_kernels(folder, compiler):
+    """All kernels in their form for Helium, on an emulated Cortex-M55."""
+    for program in (QEMU, *([compiler] if compiler != "zig" else [])):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed")
+    return EmulatedKernels(
+        link_kernels(folder, "cortex-m55", compiler=compiler), "cortex-m55", folder
+    )
+
+
+@pytest.fixture(scope="session")
+def m55_kernels(tmp_path_factory):
+    """Built by zig cc."""
+    return helium_kernels(tmp_path_factory.mktemp("m55_kernels"), "zig")
+
+
+@pytest.fixture(scope="session")
+def m55_gcc_kernels(tmp_path_factory):
+    """Built by GCC."""
+    return helium_kernels(tmp_path_factory.mktemp("m55_gcc_kernels"), "arm-none-eabi-gcc")
+
+
+@pytest.fixture(
+    scope="session",
+    params=[
+        "kernels",
+        "m7_kernels",
+        "m7_portable_kernels",
+        pytest.param("m55_kernels", marks=pytest.mark.device),
+        pytest.param("m55_gcc_kernels", marks=pytest.mark.device),
+    ],
+)
 def any_kernels(request):
-    """This machine's build, and both forms on an emulated core."""
+    """This machine's build, and all forms on emulated cores."""
     return request.getfixturevalue(request.param)
 
 

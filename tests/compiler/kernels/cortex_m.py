@@ -17,13 +17,18 @@ from tests.compiler.kernels.native import (
     kernel_sources,
     structures,
 )
-from tinydet.targets.cortex_m import MEMORY
+from tinydet.targets.cortex_m import memory_of
 from tinydet.targets.elf import read_image
-from tinydet.targets.emulator import BLOCK_COUNTER, Machine, build_hook
+from tinydet.targets.emulator import Machine
+from tinydet.targets.emulator_hooks import BLOCK_COUNTER, build_hook
 from tinydet.targets.linker_script import linker_script
-from tinydet.targets.toolchain import CORES, FIRMWARE, cortex_m_toolchain
+from tinydet.targets.qemu import QemuMachine, build_plugin
+from tinydet.targets.toolchain import CORES, FIRMWARE, VECTOR_CORES, cortex_m_toolchain
 
 SLOTS_BEGIN, SLOT_BYTES, NUM_SLOTS = 0x6000_0000, 1 << 20, 12  # unmapped memory between slots
+# In QEMU memory is everywhere there. Weights, image and output of a convolution, the first, fourth and fifth array, end
+# where none follows.
+QEMU_SLOTS_BEGIN, QEMU_ENDS = 0x6200_0000, {0: 0x2140_0000, 3: 0x0120_0000, 4: 0x2008_0000}
 MAX_ARGUMENTS = 8
 _CALLER = """\
 #include "td_kernels.h"
@@ -44,7 +49,7 @@ def link_kernels(folder, core, *flags, compiler="zig"):
     entries = "".join(f"    (const void *){name},\n" for name in kernel_names())
     caller.write_text(f"{_CALLER}{entries}}};\n")
     script = folder / "cortex_m.ld"
-    script.write_text(linker_script(MEMORY, "none", 65536))
+    script.write_text(linker_script(memory_of(core), "none", 65536))
     toolchain = cortex_m_toolchain(CORES[core], compiler, "2", script)
     sources = [FIRMWARE / "startup.c", FIRMWARE / "runtime.c", caller, *kernel_sources()]
     return toolchain.build(sources, folder / "kernels.elf", [*WARNINGS, *flags, f"-I{KERNELS}"])
@@ -61,9 +66,17 @@ class EmulatedKernels:
 
     def __init__(self, image, core, folder):
         self._image = read_image(image)
-        self._machine = Machine(self._image, core, build_hook(BLOCK_COUNTER, folder))
-        for slot in range(NUM_SLOTS):
-            self._machine._uc.mem_map(SLOTS_BEGIN + 2 * slot * SLOT_BYTES, SLOT_BYTES)
+        begin = QEMU_SLOTS_BEGIN if core in VECTOR_CORES else SLOTS_BEGIN
+        self._slots = [begin + 2 * slot * SLOT_BYTES for slot in range(NUM_SLOTS)]
+        self._ends = [slot + SLOT_BYTES for slot in self._slots]
+        if core in VECTOR_CORES:
+            self._machine = QemuMachine(self._image, image, build_plugin(folder))
+            for index, end in QEMU_ENDS.items():
+                self._ends[index] = end
+        else:
+            self._machine = Machine(self._image, core, build_hook(BLOCK_COUNTER, folder))
+            for slot in self._slots:
+                self._machine._uc.mem_map(slot, SLOT_BYTES)
         self._structures = structures(pointer=ctypes.c_uint32)
         self.instructions = self.stack_bytes = 0
 
@@ -79,7 +92,7 @@ class EmulatedKernels:
         constant = []
 
         def place(array):
-            end = SLOTS_BEGIN + (2 * len(constant) + 1) * SLOT_BYTES
+            end = self._ends[len(constant)]
             content = np.ascontiguousarray(array).tobytes()
             assert len(content) <= SLOT_BYTES
             assert len(constant) < NUM_SLOTS - 1
@@ -113,7 +126,7 @@ class EmulatedKernels:
             arguments = [address, *pointers, *(int(n) for n in begin_end)]
             words = np.zeros(MAX_ARGUMENTS, np.uint32)
             words[: len(arguments)] = arguments
-            place = SLOTS_BEGIN + 2 * (NUM_SLOTS - 1) * SLOT_BYTES
+            place = self._slots[-1]
             self._machine.write(place, words.tobytes())
             done = self._machine.call("call_kernel", place)
             self.instructions += done.instructions

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 import tinydet.compiler
+from tinydet.targets.toolchain import shared_library_flags
 
 KERNELS = Path(tinydet.compiler.__file__).parent / "kernels"
 ZIG_CC = (sys.executable, "-m", "ziglang", "cc")
@@ -29,7 +30,8 @@ def compile_c(sources, output, *flags, compiler=ZIG_CC):
 def load_library(sources, folder, flags=TRAPS, compiler=ZIG_CC):
     """Compile kernel sources for this machine and load them."""
     path = folder / "kernels.so"
-    compile_c(sources, path, "-shared", "-fPIC", *STRICT, *flags, compiler=compiler)
+    shared = shared_library_flags() if compiler == ZIG_CC else ("-shared",)
+    compile_c(sources, path, *shared, "-fPIC", *STRICT, *flags, compiler=compiler)
     return ctypes.CDLL(str(path))
 
 

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tinydet.targets.toolchain import shared_library_flags
+
 KERNELS = Path(__file__).parents[3] / "tinydet" / "compiler" / "kernels"
 HEADER = KERNELS / "td_kernels.h"
 SANITIZE = ("-fsanitize=undefined", "-fsanitize-trap=undefined")
@@ -46,7 +48,8 @@ def compile_library(directory, *flags, compiler=ZIG_CC):
     """Build all kernels into one shared library; gives its path."""
     path = Path(directory) / "kernels.so"
     sources = [str(source) for source in kernel_sources()]
-    command = [*compiler, "-shared", "-fPIC", *WARNINGS, *flags, "-o", str(path), *sources]
+    shared = shared_library_flags() if compiler == ZIG_CC else ("-shared",)
+    command = [*compiler, *shared, "-fPIC", *WARNINGS, *flags, "-o", str(path), *sources]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return path

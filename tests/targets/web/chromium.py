@@ -25,6 +25,7 @@ FLAGS = (
     "--remote-debugging-pipe",
 )
 PATIENCE_S = 600
+KEY_CODES = {"Tab": 9, "Enter": 13, " ": 32, "ArrowLeft": 37, "ArrowRight": 39, "2": 50}
 # The browser reads commands from file descriptor 3 and writes answers to 4.
 ON_PIPES = "import os,sys; a,b=map(int,sys.argv[1:3]); os.dup2(a,13); os.dup2(b,14); \
 os.dup2(13,3); os.dup2(14,4); os.execv(sys.argv[3], sys.argv[3:])"
@@ -137,10 +138,12 @@ class Chromium:
 
     def press(self, key, code=None):
         """Press and release a key."""
-        text = {"Enter": "\r", " ": " "}.get(key)
+        text = {"Enter": "\r", " ": " ", "2": "2"}.get(key)
         for kind in ("keyDown", "keyUp"):
             extra = {"text": text} if text and kind == "keyDown" else {}
-            number = {"Tab": 9, "Enter": 13, " ": 32, "ArrowRight": 39, "ArrowLeft": 37}[key]
+            number = {"Tab": 9, "2": 50, "Enter": 13, " ": 32, "ArrowRight": 39, "ArrowLeft": 37}[
+                key
+            ]
             self.call(
                 "Input.dispatchKeyEvent",
                 type=kind,

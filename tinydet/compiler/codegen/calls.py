@@ -64,6 +64,7 @@ class Site:
         layouts: The tensors whose rows are planar.
         rings: Rows that the buffers of tensors hold that are never whole.
         scratch_bytes: Memory that its kernel may work in.
+        vectors: Whether convolutions get weights for vectors of sixteen values.
     """
 
     graph: Graph
@@ -74,6 +75,7 @@ class Site:
     layouts: Mapping[int, PlanarRow] = field(default_factory=dict)
     rings: Mapping[int, int] = field(default_factory=dict)
     scratch_bytes: int = 0
+    vectors: bool = False
 
     def options(self, kind: type[Options]) -> Options:
         """The operator's options, which are of this kind."""

@@ -3,12 +3,18 @@
 from dataclasses import dataclass
 
 from tinydet.boxes import FloatArray
-from tinydet.compiler.box_tables import anchor_bits, anchor_grid, score_threshold_code
+from tinydet.compiler.box_tables import (
+    anchor_bits,
+    anchor_grid,
+    score_threshold_code,
+    ssd_code_tables,
+)
 from tinydet.compiler.codegen import c_text
 from tinydet.compiler.codegen.c_text import Struct
 from tinydet.compiler.codegen.constants import Constants
 from tinydet.compiler.ir import Tensor
 from tinydet.config.detector_spec import PostprocessSpec, PreprocessSpec
+from tinydet.inference.post_processing import PostProcessing
 
 INTERPOLATIONS = {"nearest": "TD_NEAREST", "bilinear": "TD_BILINEAR", "area": "TD_AREA"}
 ASPECT_RATIOS = {"fit": "TD_FIT", "crop": "TD_CROP", "padding": "TD_PADDING"}
@@ -89,6 +95,56 @@ def boxes_structure(
             ("delta_scale", c_text.float32(deltas.scale)),
             ("nms_iou_threshold", c_text.float32(postprocess.nms_iou_threshold)),
             ("anchors", _anchors_text(anchors, constants)),
+        ),
+    )
+
+
+def ssd_boxes_structure(
+    outputs: tuple[Tensor, Tensor],
+    anchors: AnchorTable,
+    postprocess: PostprocessSpec,
+    max_candidates: int,
+    operator: PostProcessing,
+    constants: Constants,
+) -> Struct:
+    """``td_ssd_params`` of a detector with a post-processing operator.
+
+    Args:
+        outputs: Scores ``[1, NA, background + num_classes]`` and box codes ``[1, NA, 4]``, int8.
+        anchors: Those of the operator.
+        postprocess: Thresholds.
+        max_candidates: See ``td_find_ssd_boxes``.
+        operator: What it is told.
+        constants: Where the tables go.
+
+    Raises:
+        CompilerError: Too many anchors and classes to rank, a scale that is of no use, or box codes
+            beyond float32.
+    """
+    scores, codes = outputs
+    classes = operator.num_classes
+    threshold = score_threshold_code(scores.scale, scores.zero_point, postprocess.score_threshold)
+    shifts, half_sides = ssd_code_tables(operator, codes.scale, codes.zero_point)
+    most = min(operator.boxes_per_class, postprocess.max_detections)
+    # Centre and size of a grid's anchors depend on column or row as the corners of others do.
+    placed = AnchorTable(anchors.corners[:, [1, 0, 3, 2]], anchors.level_sizes)
+    return Struct(
+        "td_ssd_params",
+        (
+            ("num_anchors", len(anchors)),
+            ("num_classes", classes),
+            ("background", scores.shape[-1] - classes),
+            ("anchor_bits", anchor_bits(len(anchors), classes if operator.each_class else 1)),
+            ("max_candidates", max_candidates),
+            ("max_detections", postprocess.max_detections),
+            ("max_per_class", most if operator.each_class else 0),
+            ("score_threshold_code", threshold),
+            ("score_zero_point", scores.zero_point),
+            ("score_scale", c_text.float32(scores.scale)),
+            ("nms_iou_threshold", c_text.float32(postprocess.nms_iou_threshold)),
+            ("shifts", constants.table(shifts, "shifts", public=True)),
+            ("half_sides", constants.table(half_sides, "half_sides", public=True)),
+            ("anchors", _anchors_text(placed, constants)),
         ),
     )
 

@@ -11,6 +11,7 @@ from tinydet.compiler.codegen.header import header_text
 from tinydet.compiler.codegen.model import GeneratedModel
 from tinydet.compiler.codegen.network import NetworkCode
 from tinydet.compiler.codegen.places import Places
+from tinydet.compiler.codegen.self_test import self_test_files
 from tinydet.compiler.codegen.source import source_text
 
 FOLDER = "kernels"
@@ -26,7 +27,8 @@ class GeneratedCode:
 
     Attributes:
         files: File name -> text: ``NAME.h`` and ``NAME.c``, ``NAME_weights.h`` and
-            ``NAME_weights.c``, and the kernels that they use with their headers.
+            ``NAME_weights.c``, ``NAME_self_test.c`` and its header where there is a self-test, and
+            the kernels that they use with their headers.
         tables: Parameters of a kernel -> the constant tables that they point at, by their names.
     """
 
@@ -47,7 +49,7 @@ def generate(model: GeneratedModel) -> GeneratedCode:
         CompilerError: Something has no kernel. All of it is named.
     """
     places, constants = Places(model.plan), Constants(model.name)
-    network = NetworkCode(model.plan, places, constants)
+    network = NetworkCode(model.plan, places, constants, vectors=model.vectors)
     source, kernels = source_text(model, network, places, constants)
     operators = ["input", *(op.name for op in model.graph.ops)]
     files = {
@@ -56,6 +58,8 @@ def generate(model: GeneratedModel) -> GeneratedCode:
         f"{model.name}_weights.h": constants.header(model.origin, operators),
         f"{model.name}_weights.c": constants.source(model.origin, operators),
     }
+    if model.self_test_crcs:
+        files |= self_test_files(model)
     return GeneratedCode(files | needed_files(kernels), constants.tables)
 
 

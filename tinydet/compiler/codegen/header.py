@@ -3,10 +3,12 @@
 from tinydet.compiler.codegen import c_text
 from tinydet.compiler.codegen.model import C_TYPES, GeneratedModel
 from tinydet.compiler.codegen.places import dimensions
+from tinydet.compiler.ir import Tensor
 
 ARENA_ALIGNMENT = 16
 
 DETECTOR_INCLUDES = ('#include "td_boxes.h"',)
+SSD_INCLUDES = ('#include "td_ssd_boxes.h"',)
 CAMERA_INCLUDES = ('#include "td_placement.h"', '#include "td_preprocess.h"')
 _DETECTOR_MACROS = """\
 #define {macro}_NUM_CLASSES {num_classes} /* without the background */
@@ -57,8 +59,8 @@ void {name}_run(const {input_type} *input, void *arena);
 """
 _RUN = {"image": _RUN_IMAGE, "caller": _RUN_CALLER, "rows": _RUN_ROWS}
 _OUTPUTS = """\
-/* After {name}_run: scores [NUM_ANCHORS][1 + NUM_CLASSES], background first, and box deltas
- * [NUM_ANCHORS][4], both int8. */
+/* After {name}_run: scores [NUM_ANCHORS]{scores_row}, and
+ * {deltas_row}, both int8. */
 const int8_t *{name}_scores(const void *arena);
 const int8_t *{name}_deltas(const void *arena);
 
@@ -133,25 +135,42 @@ def header_text(model: GeneratedModel) -> str:
     head = "\n".join(lines) + "\n"
     body = (_ARENA + _RUN[model.input_mode]).format(**names)
     if model.detector is None:
-        body += "".join(
-            f"/* After {model.name}_run: output {dimensions(tensor)}. */\n"
-            f"const {C_TYPES[tensor.dtype]} *{model.name}_{output}(const void *arena);\n\n"
-            for output, tensor in model.outputs()
-        )
-        macros = "\n"
+        macros = _code_macros(model)
+        body += "".join(_output_function(model, *output) for output in model.outputs())
     else:
-        body += _detector_functions(model)
         macros = _DETECTOR_MACROS.format(**names)
+        body += _detector_functions(model)
     opening = '#ifdef __cplusplus\nextern "C" {\n#endif\n\n'
     closing = "#ifdef __cplusplus\n}\n#endif\n\n"
     return f"{head}{macros}{opening}{body}{_TRACE}{closing}#endif\n"
+
+
+def _code_macros(model: GeneratedModel) -> str:
+    """Bytes and codes of the input and of all outputs."""
+    lines = ["", "/* real value = SCALE * (code - ZERO_POINT) */"]
+    for what, tensor in (("input", model.input), *model.outputs()):
+        macros: list[tuple[str, object]] = [("BYTES", tensor.size_bytes)]
+        if tensor.quantization is not None:
+            scale = c_text.float32(tensor.scale)
+            macros += [("SCALE", scale), ("ZERO_POINT", f"({tensor.zero_point})")]
+        lines += [f"#define {model.macro}_{what.upper()}_{name} {value}" for name, value in macros]
+    return "\n".join(lines) + "\n\n"
+
+
+def _output_function(model: GeneratedModel, output: str, tensor: Tensor) -> str:
+    what = f"After {model.name}_run: output {dimensions(tensor)}, {tensor.name!r} in the model."
+    return (
+        f"{c_text.comment(what)}\n"
+        f"const {C_TYPES[tensor.dtype]} *{model.name}_{output}(const void *arena);\n\n"
+    )
 
 
 def _includes(model: GeneratedModel) -> list[str]:
     if model.detector is None:
         return []
     camera = CAMERA_INCLUDES if model.input_mode == "image" else ()
-    return [*DETECTOR_INCLUDES, *camera, ""]
+    boxes = DETECTOR_INCLUDES if model.detector.post_processing is None else SSD_INCLUDES
+    return [*boxes, *camera, ""]
 
 
 def _detector_functions(model: GeneratedModel) -> str:
@@ -181,6 +200,10 @@ def _names(model: GeneratedModel) -> dict[str, str | int]:
     if model.detector is not None:
         scores, deltas = model.output_tensor(0), model.output_tensor(1)
         names |= {
+            "scores_row": _scores_row(model.background),
+            "deltas_row": "box deltas [NUM_ANCHORS][4]"
+            if model.detector.post_processing is None
+            else "box codes [NUM_ANCHORS][4] (y, x, h, w)",
             "num_classes": model.detector.spec.num_classes,
             "num_anchors": len(model.detector.anchors),
             "max_detections": model.detector.spec.postprocess.max_detections,
@@ -192,12 +215,12 @@ def _names(model: GeneratedModel) -> dict[str, str | int]:
     return names
 
 
+def _scores_row(background: int) -> str:
+    return "[1 + NUM_CLASSES], background first" if background else "[NUM_CLASSES]"
+
+
 def _size_macros(model: GeneratedModel) -> list[str]:
     shape = model.input.shape
-    sizes = (
-        [("INPUT_HEIGHT", shape[1]), ("INPUT_WIDTH", shape[2])]
-        if len(shape) == 4
-        else [("INPUT_BYTES", model.input.size_bytes)]
-    )
+    sizes = [("INPUT_HEIGHT", shape[1]), ("INPUT_WIDTH", shape[2])] if len(shape) == 4 else []
     sizes += [("ARENA_BYTES", model.plan.arena_bytes), ("ARENA_ALIGNMENT", ARENA_ALIGNMENT)]
     return [f"#define {model.macro}_{what} {value}" for what, value in sizes]

@@ -8,6 +8,7 @@ from tinydet.compiler.ir import Graph, Tensor
 from tinydet.compiler.memory import InputMode, Plan
 from tinydet.config.detector_spec import DetectorSpec
 from tinydet.errors import CompilerError, UnsupportedError
+from tinydet.inference.post_processing import PostProcessing
 
 C_TYPES = {"int8": "int8_t", "uint8": "uint8_t", "float32": "float", "int32": "int32_t"}
 
@@ -20,11 +21,13 @@ class DetectorPart:
         spec: Class names, preprocessing, thresholds.
         anchors: One per row of the outputs.
         max_candidates: Boxes that suppression looks at in one pass; only its time depends on it.
+        post_processing: What the model's own operator for that is told, if it has one.
     """
 
     spec: DetectorSpec
     anchors: AnchorTable
     max_candidates: int
+    post_processing: PostProcessing | None = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -37,12 +40,16 @@ class GeneratedModel:
         name: Start of its C functions.
         origin: What it was made from, for the first comment of each file.
         detector: None for a network that finds no boxes.
+        self_test_crcs: CRC-32 of each output for the input of the self-test; empty: without one.
+        vectors: See ``CompileOptions``.
     """
 
     plan: Plan
     name: str
     origin: str = "a network"
     detector: DetectorPart | None = None
+    self_test_crcs: tuple[int, ...] = ()
+    vectors: bool = False
 
     def __post_init__(self) -> None:
         if not is_c_name(self.name):
@@ -62,10 +69,12 @@ class GeneratedModel:
 
     def _check_detector(self, detector: DetectorPart) -> None:
         height, width = detector.spec.input_size
-        rows = len(detector.anchors)
+        rows, columns = len(detector.anchors), 1 + detector.spec.num_classes
+        if detector.post_processing is not None and not self.background:
+            columns -= 1
         expected = [
             (self.input, (1, height, width, 3), "uint8"),
-            (self.output_tensor(0), (1, rows, 1 + detector.spec.num_classes), "int8"),
+            (self.output_tensor(0), (1, rows, columns), "int8"),
             (self.output_tensor(1), (1, rows, 4), "int8"),
         ]
         problems = [
@@ -86,6 +95,12 @@ class GeneratedModel:
     def input_mode(self) -> InputMode:
         """How the input comes."""
         return self.plan.input_mode
+
+    @property
+    def background(self) -> int:
+        """Scores of an anchor before that of the first class: 0 or 1."""
+        operator = self.detector and self.detector.post_processing
+        return self.output_tensor(0).shape[-1] - operator.num_classes if operator else 1
 
     @property
     def copies_input(self) -> bool:

@@ -78,6 +78,7 @@ class NetworkCode:
         plan: A network that keeps the constraints of the compiler, and where everything lies.
         places: Names of that.
         constants: Where parameters and tables go.
+        vectors: See ``CompileOptions``.
 
     Attributes:
         kernels: Names of the kernels that are called.
@@ -86,8 +87,11 @@ class NetworkCode:
         CompilerError: An operator for which there is no kernel. All of them are named.
     """
 
-    def __init__(self, plan: Plan, places: Places, constants: Constants) -> None:
+    def __init__(
+        self, plan: Plan, places: Places, constants: Constants, *, vectors: bool = False
+    ) -> None:
         self._plan, self._places, self._constants = plan, places, constants
+        self._vectors = vectors
         self._calls: dict[StepNumber, list[KernelCall]] = {}
         problems: list[str] = []
         for step, op in enumerate(plan.schedule.graph.ops, 1):
@@ -110,7 +114,17 @@ class NetworkCode:
             moved = [position for position, *_ in moved_inputs(flow.graph, op, flow.storages)]
         rings = self._plan.schedule.rings
         _, scratch = self._plan.scratch(step) or (0, 0)
-        site = Site(flow.graph, op, step, self._constants, moved, flow.layouts, rings, scratch)
+        site = Site(
+            flow.graph,
+            op,
+            step,
+            self._constants,
+            moved,
+            flow.layouts,
+            rings,
+            scratch,
+            self._vectors,
+        )
         if op.kind not in EMITTERS:
             raise site.fault("there is no kernel for it. Replace it by supported operators.")
         self._constants.heading(self._description(step))

@@ -11,7 +11,10 @@ from tinydet.compiler.requant import Multiplier
 
 # The kernel splits a word of four values into its even and its odd bytes.
 _ORDER_OF_FOUR = (0, 2, 1, 3)
-_FULL_CLAMP = (-128, 127)
+FULL_CLAMP = (-128, 127)
+# td_narrow: products of weights whose magnitudes sum to no more than this fit into 16 bits.
+_NARROW_SUM = 255
+_NARROW_ORDER = (0, 4, 8, 1, 5, 6, 2, 3, 7)
 _SHIFTS = range(-22, 0)  # of TD_ROUND_SHIFTED
 ROUND_ANY = "TD_ROUND_ANY"
 # Sums below this stay inside 32 bits through the shorter way of rescaling.
@@ -74,9 +77,9 @@ def pack_convolution(
     """
     flat = weights.reshape(len(weights), -1)
     reach = max(map(abs, quantization.input_range))
-    starts, largest = _folded(flat, bias, quantization.input_zero_point, reach)
+    starts, largest = folded(flat, bias, quantization.input_zero_point, reach)
     is_plain = (
-        quantization.clamp == _FULL_CLAMP
+        quantization.clamp == FULL_CLAMP
         and all(factor.shift < 0 < factor.multiplier for factor in factors)
         and int(largest.max()) < _PLAIN_SUM_LIMIT
     )
@@ -159,7 +162,7 @@ def channel_factors(
     (((18, -2147483648, 4),), 2313)
     """
     taps = weights.reshape(-1, weights.shape[-1]).T
-    starts, largest = _folded(taps, bias, zero_point, 255)
+    starts, largest = folded(taps, bias, zero_point, 255)
     records = tuple(_factor_record(*both) for both in zip(starts, factors, strict=True))
     return records, int(largest.max())
 
@@ -184,21 +187,37 @@ def planar_channels(
     >>> weights = np.arange(1, 10, dtype=np.int8).reshape(1, 3, 3, 1)
     >>> records, largest = planar_channels(weights, None, -2, [Multiplier(2**30, -5)])
     >>> [hex(number) for number in records[0]], largest
-    (['0x5a', '0x40000000', '0x5030201', '0x60504', '0x90807'], 5850)
+    (['0x5a', '0x40000000', '0x5030201', '0x1060504', '0x90807'], 5850)
     """
     channels = weights.shape[-1]
     by_channel = weights.reshape(3, 3, channels).transpose(2, 0, 1)
-    starts, largest = _folded(by_channel.reshape(channels, -1), bias, zero_point, 128)
+    starts, largest = folded(by_channel.reshape(channels, -1), bias, zero_point, 128)
     rows = np.zeros((channels, 3, 4), np.int8)
     rows[:, :, :3] = by_channel
     # A factor of 0 has no shift; any will do.
     rows[:, 0, 3] = [-factor.shift if factor.multiplier else 1 for factor in factors]
+    rows[:, 1, 3] = _narrow(by_channel.reshape(channels, -1))
     words = rows.view("<i4").reshape(channels, 3)
     records = tuple(
         (start, factor.multiplier, *map(int, word))
         for start, factor, word in zip(starts, factors, words, strict=True)
     )
     return records, int(largest.max())
+
+
+def _narrow(taps: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
+    """The ``td_narrow`` of each channel of a 3x3 filter.
+
+    Args:
+        taps: ``[channel, 9]``.
+
+    >>> _narrow(np.array([[85] * 9, [86] * 9, [-128] * 9], np.int8)).tolist()
+    [1, 2, 0]
+    """
+    sizes = np.abs(taps.astype(np.int16))[:, _NARROW_ORDER]
+    threes = np.add.reduceat(sizes, (0, 3, 6), axis=1).max(axis=1) <= _NARROW_SUM
+    twos = np.add.reduceat(sizes, (0, 2, 4, 6, 8), axis=1).max(axis=1) <= _NARROW_SUM
+    return np.where(threes, 1, np.where(twos, 2, 0)).astype(np.int8)
 
 
 def rounding(
@@ -216,12 +235,12 @@ def rounding(
     'TD_ROUND_POSITIVE'
     """
     in_range = all(factor.shift in _SHIFTS for factor in factors if factor.multiplier)
-    if clamp != _FULL_CLAMP or largest_sum >= _PLAIN_SUM_LIMIT or not in_range:
+    if clamp != FULL_CLAMP or largest_sum >= _PLAIN_SUM_LIMIT or not in_range:
         return ROUND_ANY
-    return "TD_ROUND_POSITIVE" if zero_point == _FULL_CLAMP[0] else "TD_ROUND_SHIFTED"
+    return "TD_ROUND_POSITIVE" if zero_point == FULL_CLAMP[0] else "TD_ROUND_SHIFTED"
 
 
-def _folded(
+def folded(
     weights: npt.NDArray[np.int8], bias: npt.NDArray[np.int32] | None, zero_point: int, reach: int
 ) -> tuple[list[int], npt.NDArray[np.int64]]:
     """What the sum of each channel starts from, and a bound of its magnitude.

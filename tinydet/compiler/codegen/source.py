@@ -2,7 +2,11 @@
 
 from tinydet.compiler.codegen import c_text
 from tinydet.compiler.codegen.constants import Constants
-from tinydet.compiler.codegen.detection import boxes_structure, preprocess_structure
+from tinydet.compiler.codegen.detection import (
+    boxes_structure,
+    preprocess_structure,
+    ssd_boxes_structure,
+)
 from tinydet.compiler.codegen.model import C_TYPES, DetectorPart, GeneratedModel
 from tinydet.compiler.codegen.movement import COPY_KERNEL, copy_parameters
 from tinydet.compiler.codegen.network import INDENT, NetworkCode, SegmentCode, pointer
@@ -92,7 +96,7 @@ void {name}_run(const {input_type} *input, void *arena) {{
 _BOXES = """\
 static int find_boxes(void *arena, td_detection *out, int capacity) {{
     int8_t *const bytes = (int8_t *)arena;
-    return (int)td_find_boxes(&boxes, {name}_scores(arena), {name}_deltas(arena),
+    return (int){find_boxes}(&boxes, {name}_scores(arena), {name}_deltas(arena),
                               (td_arena_u32 *)(void *)(bytes + SCRATCH_BOXES), out, capacity);
 }}
 
@@ -169,7 +173,7 @@ def source_text(
     parts += _output_functions(model, places)
     if model.detector is not None:
         parts.append(_detector_functions(model, model.detector, places, names))
-        kernels.add("td_find_boxes")
+        kernels.add(detector_kernel(model.detector))
         if model.input_mode == "image":
             kernels |= {"td_preprocess", "td_boxes_to_image"}
     return "\n".join(parts), frozenset(kernels)
@@ -185,13 +189,12 @@ def _copied_bytes(model: GeneratedModel) -> int:
 def _detector_tables(
     model: GeneratedModel, detector: DetectorPart, constants: Constants
 ) -> list[str]:
-    boxes = boxes_structure(
-        (model.output_tensor(0), model.output_tensor(1)),
-        detector.anchors,
-        detector.spec.postprocess,
-        detector.max_candidates,
-        constants,
-    )
+    outputs = model.output_tensor(0), model.output_tensor(1)
+    told = detector.anchors, detector.spec.postprocess, detector.max_candidates
+    if detector.post_processing is None:
+        boxes = boxes_structure(outputs, *told, constants)
+    else:
+        boxes = ssd_boxes_structure(outputs, *told, detector.post_processing, constants)
     names = ",\n".join(f"    {c_text.string(name)}" for name in detector.spec.class_names)
     tables = [
         c_text.structure(boxes, "boxes", "static "),
@@ -268,7 +271,13 @@ def _detector_functions(
         "caller": _DETECT_CALLER,
         "rows": _FINISH_ROWS + _DETECT_CALLER,
     }[model.input_mode]
-    return (_BOXES + detect).format(**names, input_scratch=scratch)
+    find_boxes = detector_kernel(detector)
+    return (_BOXES + detect).format(**names, find_boxes=find_boxes, input_scratch=scratch)
+
+
+def detector_kernel(detector: DetectorPart) -> str:
+    """The function that finds the boxes."""
+    return "td_find_boxes" if detector.post_processing is None else "td_find_ssd_boxes"
 
 
 def _lines(lines: list[str] | tuple[str, ...], depth: int) -> str:

@@ -13,8 +13,14 @@ from tinydet.compiler.codegen.packing import (
     planar_channels,
     rounding,
 )
+from tinydet.compiler.codegen.vector_packing import (
+    VALUES_AT_ONCE,
+    pack_vectors,
+    vector_group_bytes,
+    vector_steps,
+)
 from tinydet.compiler.ir import ConvOptions, DepthwiseOptions, FullyConnectedOptions, PoolOptions
-from tinydet.compiler.kernel_scratch import convolution_groups
+from tinydet.compiler.kernel_scratch import MAX_GROUPS, convolution_groups
 from tinydet.compiler.layouts import PlanarRow
 from tinydet.compiler.requant import Multiplier, convolution_multipliers
 
@@ -36,6 +42,9 @@ def convolution(site: Site) -> list[KernelCall]:
     weights, bias, factors = _constants(site, site.output.shape[-1])
     zero_point, input_range = site.input().zero_point, INPUT_RANGES[site.input().dtype]
     quantization = Quantization(zero_point, input_range, site.clamp(options.activation))
+    # Of windows of few values, what scratch memory was planned for is too small for vectors.
+    if site.vectors and site.scratch_bytes >= vector_group_bytes(weights[0].size):
+        return _vector_convolution(site, options, sizes, quantization)
     packed = pack_convolution(weights, bias, factors, quantization, options.dilation_width)
     constants, name = site.constants, site.table_name
     fields = (
@@ -51,6 +60,34 @@ def convolution(site: Site) -> list[KernelCall]:
     )
     kernel = f"td_conv_{short_type(site.input())}"
     return [site.call(kernel, Struct("td_conv_params", fields), takes_scratch=True)]
+
+
+def _vector_convolution(
+    site: Site, options: ConvOptions, sizes: Fields, quantization: Quantization
+) -> list[KernelCall]:
+    """The same with weights for vectors."""
+    weights, bias, factors = _constants(site, site.output.shape[-1])
+    output_fields = site.output_fields(options.activation)
+    packed = pack_vectors(weights, bias, factors, quantization, site.output.zero_point)
+    groups = site.scratch_bytes // vector_group_bytes(weights[0].size)
+    constants, name = site.constants, site.table_name
+    fields = (
+        *sizes,
+        *_row_fields(site),
+        ("input_zero_point", packed.input_zero_point),
+        *output_fields,
+        ("is_plain", int(packed.is_plain)),
+        ("is_positive", int(packed.is_positive)),
+        ("groups_at_once", min(MAX_GROUPS, groups)),
+        ("steps", vector_steps(weights[0].size)),
+        ("weights", constants.table(packed.weights, name("weights"), alignment=VALUES_AT_ONCE)),
+        (
+            "channels",
+            constants.records("td_conv_vector_channels", packed.channels, name("channels")),
+        ),
+    )
+    kernel = f"td_conv_vector_{short_type(site.input())}"
+    return [site.call(kernel, Struct("td_conv_vector_params", fields), takes_scratch=True)]
 
 
 def depthwise(site: Site) -> list[KernelCall]:

@@ -89,12 +89,15 @@ def mean_is_over_adjacent_axes(_: Graph, op: Op) -> str | None:
 
 @constraint("QUANTIZE")
 def quantize_changes_8_bit_types(graph: Graph, op: Op) -> str | None:
-    """From int8 or uint8 to int8 or uint8; float32 constants are converted beforehand.
+    """From int8 or uint8 to int8 or uint8.
+
+    Float32 constants are converted beforehand, and that of a float32 input is cut off: the C takes
+    the codes.
 
     Quantize the model with a uint8 or int8 input (quantization_input_type: uint8).
     """
     tensor, output = graph.required_input(op, 0), graph.output(op)
-    if tensor.dtype == "float32" and tensor.data is None:
+    if tensor.dtype == "float32" and tensor.data is None and op.source() not in graph.inputs:
         return "float32 values"
     for t in (tensor, output):
         if t.dtype != "float32" and not is_8_bit(t):

@@ -47,8 +47,7 @@ def is_8_bit(tensor: Tensor) -> bool:
 
 MAX_LISTED_PLACES = 3
 UNKNOWN_REMEDIES = {
-    "CUSTOM TFLite_Detection_PostProcess": "Evaluate it and predict with it "
-    "(docs/model_files.md); its box code has no C yet.",
+    "CUSTOM TFLite_Detection_PostProcess": "It belongs to the boxes: leave out --raw-outputs.",
     "HARD_SWISH": "Train with relu6.",
     "LEAKY_RELU": "Train with relu6.",
     "PRELU": "Train with relu6.",

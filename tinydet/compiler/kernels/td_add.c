@@ -1,5 +1,7 @@
 /* ADD. */
+#include "td_add_mve.h"
 #include "td_dsp.h"
+#include "td_tile.h"
 
 enum { LEFT_SHIFT = 20 }; /* of both inputs, for accuracy; requant.add_multipliers takes it back */
 
@@ -15,18 +17,38 @@ TD_INLINE int32_t add_scaled(int32_t factor, int32_t value) {
     return (int32_t)(((int64_t)factor * value) >> 8);
 }
 
-/* `count` adjacent values by factors that give the same (requant.affine_add); in place. */
+#ifdef TD_TILE
+enum { ADD_AT_ONCE = 8 };
+typedef int8_t add_values __attribute__((vector_size(ADD_AT_ONCE)));
+typedef add_values add_values_at __attribute__((aligned(1), may_alias));
+typedef int32_t add_sums __attribute__((vector_size(4 * ADD_AT_ONCE)));
+#endif
+
+/* `count` adjacent values by factors that give the same (requant.affine_add); in place.
+ * Vectors hold 32 bits: there the lowest byte of a factor is multiplied apart. */
 static void add_run(const td_add_params *p, const int8_t *a, const int8_t *b, int8_t *output, int32_t count) {
     const int32_t a_factor = p->a_factor, b_factor = p->b_factor, addend = p->addend;
     const int32_t low = p->output_min, high = p->output_max;
+    int32_t i = 0;
+#ifdef TD_TILE
+    for (; i + ADD_AT_ONCE <= count; i += ADD_AT_ONCE) {
+        const add_sums a_values = __builtin_convertvector(*(const add_values_at *)(a + i), add_sums);
+        const add_sums b_values = __builtin_convertvector(*(const add_values_at *)(b + i), add_sums);
+        add_sums sums = addend + a_values * (a_factor >> 8) + ((a_values * (a_factor & 255)) >> 8);
+        sums = (sums + b_values * (b_factor >> 8) + ((b_values * (b_factor & 255)) >> 8)) >> TD_ADD_SHIFT;
+        const add_sums below = sums < low, above = sums > high;
+        sums = (sums & ~(below | above)) | (below & low) | (above & high);
+        *(add_values_at *)(output + i) = __builtin_convertvector(sums, add_values);
+    }
+#endif
     TD_RARE_LOOP
-    for (int32_t i = 0; i < count; i++) {
+    for (; i < count; i++) {
         const int32_t sum = addend + add_scaled(a_factor, a[i]) + add_scaled(b_factor, b[i]);
         output[i] = (int8_t)td_clamp(sum >> TD_ADD_SHIFT, low, high);
     }
 }
 
-#ifdef TD_DSP
+#if defined(TD_DSP) && !defined(TD_MVE)
 /* The same without a clamp, four at a time; gives how many were done. Values are 256 times as large in the
  * halves of a word: SMLAW then divides by 2**16. Not inlined, so that all fits in registers. */
 __attribute__((noinline)) static int32_t add_fours(const td_add_params *p, const int8_t *a, const int8_t *b,
@@ -57,7 +79,10 @@ __attribute__((noinline)) static int32_t add_fours(const td_add_params *p, const
 
 TD_INLINE void add_dense_row(const td_add_params *p, const int8_t *a, const int8_t *b, int8_t *output) {
     int32_t done = 0;
-#ifdef TD_DSP
+#if defined(TD_MVE)
+    add_run_mve(p, a, b, output, p->walk.shape[2]);
+    done = p->walk.shape[2];
+#elif defined(TD_DSP)
     if (p->output_min == -128 && p->output_max == 127) {
         done = add_fours(p, a, b, output, p->walk.shape[2]);
     }

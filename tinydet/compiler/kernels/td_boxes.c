@@ -28,8 +28,7 @@ static float clip(float value) { return value < 0.0f ? 0.0f : (value > 1.0f ? 1.
 
 static int32_t code_of(uint32_t rank) { return MAX_CODE - (int32_t)(rank >> CODE_SHIFT); }
 
-/* Restore "a parent ranks after its children" below `parent` in a heap of `count` ranks. */
-static void sift_down(td_arena_u32 *heap, int32_t parent, int32_t count) {
+void td_sift_down(td_arena_u32 *heap, int32_t parent, int32_t count) {
     const uint32_t rank = heap[parent];
     for (;;) {
         int32_t child = 2 * parent + 1;
@@ -48,18 +47,18 @@ static void sift_down(td_arena_u32 *heap, int32_t parent, int32_t count) {
     heap[parent] = rank;
 }
 
-static void make_heap(td_arena_u32 *ranks, int32_t count) {
+void td_make_heap(td_arena_u32 *ranks, int32_t count) {
     for (int32_t parent = count / 2 - 1; parent >= 0; parent--) {
-        sift_down(ranks, parent, count);
+        td_sift_down(ranks, parent, count);
     }
 }
 
-static void sort_heap(td_arena_u32 *heap, int32_t count) {
+void td_sort_heap(td_arena_u32 *heap, int32_t count) {
     for (int32_t last = count - 1; last > 0; last--) {
         const uint32_t rank = heap[last];
         heap[last] = heap[0];
         heap[0] = rank;
-        sift_down(heap, 0, last);
+        td_sift_down(heap, 0, last);
     }
 }
 
@@ -86,18 +85,18 @@ static int32_t next_candidates(const td_boxes_params *p, const int8_t *scores, u
                 if (count < p->max_candidates) {
                     continue;
                 }
-                make_heap(ranks, count);
+                td_make_heap(ranks, count);
             } else if (rank < ranks[0]) {
                 ranks[0] = rank;
-                sift_down(ranks, 0, count);
+                td_sift_down(ranks, 0, count);
             }
             lowest_code = code_of(ranks[0]); /* whatever has less is not among the first */
         }
     }
     if (count < p->max_candidates) {
-        make_heap(ranks, count);
+        td_make_heap(ranks, count);
     }
-    sort_heap(ranks, count);
+    td_sort_heap(ranks, count);
     return count;
 }
 
@@ -124,7 +123,7 @@ static void grid_anchor(const td_anchors *grid, int32_t anchor, float corners[4]
     corners[3] = y_edges[1];
 }
 
-static void anchor_corners(const td_anchors *anchors, int32_t anchor, float corners[4]) {
+void td_anchor_corners(const td_anchors *anchors, int32_t anchor, float corners[4]) {
     if (anchors->edges) {
         grid_anchor(anchors, anchor, corners);
         return;
@@ -144,7 +143,7 @@ static void decode_box(const td_boxes_params *p, const int8_t *deltas, int32_t a
                        td_detection *box) {
     float corners[4];
     float sides[2];
-    anchor_corners(&p->anchors, anchor, corners);
+    td_anchor_corners(&p->anchors, anchor, corners);
     sides[0] = corners[2] - corners[0];
     sides[1] = corners[3] - corners[1];
     deltas += 4 * anchor;
@@ -171,6 +170,10 @@ static float overlap_of(const td_detection *a, const td_detection *b, float area
     const float shared = width * height;
     const float both = area_of(a) + area_b;
     return shared / larger(both - shared, SMALLEST_NORMAL);
+}
+
+float td_box_overlap(const td_detection *a, const td_detection *b) {
+    return overlap_of(a, b, area_of(b));
 }
 
 /* Whether a candidate has an area and no kept box of its class overlaps it too much. */

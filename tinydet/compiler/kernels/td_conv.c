@@ -1,7 +1,13 @@
 /* CONV_2D: gathers what groups of four output pixels see, then computes all their channels (td_conv_block.h). */
 #include "td_conv_dsp.h"
 
-enum { TD_CONV_CACHED_BYTES = 2048 }; /* of weights, used for one group after the other: half of the smallest cache */
+/* Weights that are used for one group after the other. On a Cortex-M7 with the smallest data cache (4 KiB) inputs and
+ * outputs need room there too; other cores have no data cache, or a large one. */
+#ifdef TD_CORTEX_M7
+enum { TD_CONV_CACHED_BYTES = 1280 };
+#else
+enum { TD_CONV_CACHED_BYTES = 4096 };
+#endif
 
 /* A window in runs: values that are adjacent in the input. Without horizontal dilation a filter row is one
  * run, else each tap is one. Of a run, values are gathered in fours in the order 0, 2, 1, 3 (which is what
@@ -221,6 +227,18 @@ TD_INLINE void conv_place_output(const td_conv_params *p, int8_t *output, const 
     }
 }
 
+/* The next four of `left` pixels behind the last ones; none yet where their count is 0. */
+TD_INLINE void conv_next_pixels(const td_conv_params *p, conv_pixels *pixels, int32_t *left) {
+    pixels->x += pixels->count;
+    while (pixels->x >= p->output_width) {
+        pixels->x -= p->output_width;
+        pixels->y++;
+    }
+    pixels->count = *left < TD_CONV_PIXELS ? *left : TD_CONV_PIXELS;
+    pixels->is_in_row = pixels->count == TD_CONV_PIXELS && pixels->x + TD_CONV_PIXELS <= p->output_width;
+    *left -= pixels->count;
+}
+
 TD_CONV_SHARED void conv_block(const td_conv_params *p, const td_conv_block *block) {
 #ifdef TD_DSP
     if (!p->is_plain || !conv_is_for_dsp(block)) {
@@ -282,26 +300,28 @@ TD_CONV_SHARED void conv_channels(const td_conv_params *p, const td_arena_s16 *g
     }
 }
 
+#include "td_conv_tile.h"
+
 TD_INLINE void conv_rows(const td_conv_params *p, const uint8_t *input, int is_unsigned, int8_t *output,
                          td_arena_s16 *gathered, int32_t y_begin, int32_t y_end) {
+#ifdef TD_TILE
+    if (conv_tile_fits(p)) {
+        conv_tile_rows(p, input, is_unsigned, output, y_begin, y_end);
+        return;
+    }
+#endif
     const conv_runs runs = conv_runs_of(p);
     const ptrdiff_t steps = (ptrdiff_t)runs.rows * runs.columns * runs.pairs;
-    conv_pixels pixels = {y_begin, 0, TD_CONV_PIXELS, 0}, groups[TD_CONV_MAX_GROUPS];
+    conv_pixels pixels = {y_begin, 0, 0, 0}, groups[TD_CONV_MAX_GROUPS];
     conv_places places[TD_CONV_MAX_GROUPS];
     const int32_t at_once = 1 + (int32_t)(TD_CONV_CACHED_BYTES / (4 * steps + 1)); /* pairs of channels */
     int32_t left = (y_end - y_begin) * p->output_width;
     while (left > 0) {
         int32_t count = 0;
-        for (; count < p->groups_at_once && left > 0; count++, left -= TD_CONV_PIXELS) {
-            pixels.count = left < TD_CONV_PIXELS ? left : TD_CONV_PIXELS;
-            pixels.is_in_row = pixels.count == TD_CONV_PIXELS && pixels.x + TD_CONV_PIXELS <= p->output_width;
+        for (; count < p->groups_at_once && left > 0; count++) {
+            conv_next_pixels(p, &pixels, &left);
             conv_gather(p, &runs, input, &pixels, is_unsigned, gathered + 2 * TD_CONV_PIXELS * steps * count);
             groups[count] = pixels;
-            pixels.x += TD_CONV_PIXELS;
-            while (pixels.x >= p->output_width) {
-                pixels.x -= p->output_width;
-                pixels.y++;
-            }
         }
         /* All that these pixels see has been read: from here on, its rows may be written to. */
         for (int32_t i = 0; i < count; i++) {

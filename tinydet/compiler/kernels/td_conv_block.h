@@ -53,62 +53,13 @@ TD_INLINE int32_t conv_second_weight(const int8_t *weights, int is_joined) {
 
 #if defined(__GNUC__) && defined(__has_builtin) && !defined(TD_PORTABLE)
 #if __has_builtin(__builtin_shufflevector) && __has_builtin(__builtin_convertvector)
-#if defined(__AVX2__)
-#define TD_CONV_AVX2 1
-#elif defined(__SSE2__) || defined(__wasm_simd128__) || defined(__ARM_NEON)
+#if defined(__SSE2__) || defined(__wasm_simd128__) || defined(__ARM_NEON)
 #define TD_CONV_VECTORS_OF_16 1
 #endif
 #endif
 #endif
 
-#if defined(TD_CONV_AVX2)
-
-typedef int8_t conv_v16s8 __attribute__((vector_size(16)));
-typedef int16_t conv_v8s16 __attribute__((vector_size(16)));
-typedef int16_t conv_v16s16 __attribute__((vector_size(32)));
-typedef int32_t conv_v4s32 __attribute__((vector_size(16)));
-typedef int32_t conv_v8s32 __attribute__((vector_size(32)));
-typedef conv_v16s8 conv_v16s8_at __attribute__((aligned(1), may_alias));
-typedef conv_v16s16 conv_v16s16_at __attribute__((aligned(4), may_alias));
-
-#define TD_CONV_MULTIPLY_PAIRS(a, b) ((conv_v8s32)__builtin_ia32_pmaddwd256(a, (conv_v16s16)(b)))
-
-/* Four steps at a time: one in each half of two vectors of four pixels. */
-TD_INLINE void conv_sums(const td_conv_block *b, const int8_t *weights, int is_joined,
-                         int32_t sums[2][TD_CONV_PIXELS]) {
-    conv_v8s32 first = {0}, second = {0};
-    const td_arena_s16 *in = b->gathered;
-    for (; b->gathered_end - in >= 32; in += 32, weights += 16) {
-        conv_v16s8 narrow = *(const conv_v16s8_at *)weights;
-        if (is_joined) { /* the upper byte is one too low where the lower one is negative */
-            narrow -= (conv_v16s8)((conv_v8s16)narrow << 8) < 0;
-        }
-        const conv_v16s16 wide = __builtin_convertvector(narrow, conv_v16s16);
-        /* Per step {a0, b0, a1, b1} -> {a0, a1}, {b0, b1}; steps 0, 2 in the lower half, 1, 3 in the upper. */
-        const conv_v8s32 w = (conv_v8s32)__builtin_shufflevector(wide, wide, 0, 2, 1, 3, 8, 10, 9, 11, 4, 6, 5,
-                                                                 7, 12, 14, 13, 15);
-        const conv_v16s16 low = *(const conv_v16s16_at *)in, high = *(const conv_v16s16_at *)(in + 16);
-        first += TD_CONV_MULTIPLY_PAIRS(low, __builtin_shufflevector(w, w, 0, 0, 0, 0, 4, 4, 4, 4));
-        second += TD_CONV_MULTIPLY_PAIRS(low, __builtin_shufflevector(w, w, 1, 1, 1, 1, 5, 5, 5, 5));
-        first += TD_CONV_MULTIPLY_PAIRS(high, __builtin_shufflevector(w, w, 2, 2, 2, 2, 6, 6, 6, 6));
-        second += TD_CONV_MULTIPLY_PAIRS(high, __builtin_shufflevector(w, w, 3, 3, 3, 3, 7, 7, 7, 7));
-    }
-    conv_v4s32 sum_0 = __builtin_shufflevector(first, first, 0, 1, 2, 3) +
-                       __builtin_shufflevector(first, first, 4, 5, 6, 7);
-    conv_v4s32 sum_1 = __builtin_shufflevector(second, second, 0, 1, 2, 3) +
-                       __builtin_shufflevector(second, second, 4, 5, 6, 7);
-    for (; in < b->gathered_end; in += 8, weights += 4) {
-        const conv_v4s32 even = {in[0], in[2], in[4], in[6]}, odd = {in[1], in[3], in[5], in[7]};
-        sum_0 += even * weights[0] + odd * weights[2];
-        sum_1 += even * conv_second_weight(weights, is_joined) + odd * conv_second_weight(weights + 2, is_joined);
-    }
-    for (int i = 0; i < TD_CONV_PIXELS; i++) {
-        sums[0][i] = sum_0[i];
-        sums[1][i] = sum_1[i];
-    }
-}
-
-#elif defined(TD_CONV_VECTORS_OF_16)
+#if defined(TD_CONV_VECTORS_OF_16)
 
 typedef int8_t conv_v16s8 __attribute__((vector_size(16)));
 typedef int16_t conv_v4s16 __attribute__((vector_size(8)));

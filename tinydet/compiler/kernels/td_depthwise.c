@@ -1,5 +1,7 @@
 /* DEPTHWISE_CONV_2D on interleaved rows: sums of some channels of one pixel, tap by tap. */
+#include "td_depthwise_mve.h"
 #include "td_dsp.h"
+#include "td_tile.h"
 
 enum { CHANNELS_AT_ONCE = 32, TAPS_3X3 = 9 };
 
@@ -57,7 +59,7 @@ TD_INLINE void depthwise_channels(const td_depthwise_params *p, const uint8_t *i
     depthwise_outputs(p, sums, begin, count, output + begin);
 }
 
-#ifdef TD_DSP
+#if defined(TD_DSP) && !defined(TD_MVE)
 TD_INLINE int32_t depthwise_rounded(int32_t sum, const td_depthwise_factor *factor, int32_t rounded_offset) {
     int32_t high = td_add_high_product(sum, sum, factor->twice_multiplier); /* the multiplier is 2**32 too low */
     high += high >> 31;
@@ -111,6 +113,9 @@ __attribute__((noinline)) static int32_t depthwise_fours(const td_depthwise_para
     return c;
 }
 
+#endif
+
+#if defined(TD_DSP) || defined(TD_MVE)
 TD_INLINE int32_t depthwise_pixel_3x3(const td_depthwise_params *p, const uint8_t *input, int32_t y, int32_t x,
                                       int8_t *output) {
     const int8_t *taps[TAPS_3X3];
@@ -118,15 +123,61 @@ TD_INLINE int32_t depthwise_pixel_3x3(const td_depthwise_params *p, const uint8_
         const int32_t tap_y = y + tap / 3 * p->dilation_height, tap_x = x + tap % 3 * p->dilation_width;
         taps[tap] = (const int8_t *)depthwise_tap(p, input, tap_y, tap_x);
     }
+#ifdef TD_MVE
+    depthwise_pixel_mve(p, taps, output);
+    return p->input_channels;
+#else
     return depthwise_fours(p, taps, output);
+#endif
+}
+#endif
+
+#ifdef TD_TILE
+/* Eight channels from `begin` on of one row, by a 3x3 filter. */
+TD_INLINE void depthwise_tile_row(const td_depthwise_params *p, const uint8_t *input, int32_t y, int32_t begin,
+                                  int8_t *output) {
+    const int32_t channels = p->input_channels;
+    int32_t biases[TD_TILE_CHANNELS], multipliers[TD_TILE_CHANNELS], shifts[TD_TILE_CHANNELS];
+    tile_values weights[TAPS_3X3];
+    for (int32_t c = 0; c < TD_TILE_CHANNELS; c++) {
+        const td_depthwise_factor *factor = &p->channel[begin + c];
+        biases[c] = factor->bias;
+        multipliers[c] = (int32_t)((uint32_t)factor->twice_multiplier >> 1);
+        shifts[c] = factor->half_shift + 1;
+    }
+    for (int32_t tap = 0; tap < TAPS_3X3; tap++) {
+        weights[tap] = tile_load(p->weights + tap * channels + begin);
+    }
+    const tile_sums starts = tile_load_sums(biases), all_multipliers = tile_load_sums(multipliers);
+    const tile_sums all_shifts = tile_load_sums(shifts);
+    const int8_t *rows[3];
+    for (int32_t i = 0; i < 3; i++) {
+        const int32_t row = y + i * p->dilation_height;
+        rows[i] = row < 0 || row >= p->input_height ? NULL : (const int8_t *)depthwise_tap(p, input, row, 0) + begin;
+    }
+    for (int32_t x = 0; x < p->output_width; x++) {
+        tile_sums sums = starts;
+        int32_t column = x * p->stride_width - p->pad_left;
+        TD_UNROLL
+        for (int32_t j = 0; j < 3; j++, column += p->dilation_width) {
+            const int is_inside = column >= 0 && column < p->input_width;
+            const ptrdiff_t at = (ptrdiff_t)column * channels;
+            TD_UNROLL
+            for (int32_t i = 0; i < 3; i++) {
+                const int8_t *in = is_inside && rows[i] != NULL ? rows[i] + at : (const int8_t *)p->outside + begin;
+                sums = tile_add_products(sums, tile_load(in), weights[3 * i + j]);
+            }
+        }
+        const tile_values values = tile_rescale_channels(sums, all_multipliers, all_shifts, p->output_offset);
+        tile_store(output + (ptrdiff_t)x * channels + begin, values);
+    }
 }
 #endif
 
 TD_INLINE void depthwise_pixel(const td_depthwise_params *p, const uint8_t *input, int is_unsigned, int32_t y,
-                               int32_t x, int8_t *output) {
+                               int32_t x, int32_t begin, int8_t *output) {
     const int32_t channels = p->input_channels * p->depth_multiplier;
-    int32_t begin = 0;
-#ifdef TD_DSP
+#if defined(TD_DSP) || defined(TD_MVE)
     if (!is_unsigned && p->filter_height == 3 && p->filter_width == 3 && p->depth_multiplier == 1 &&
         p->rounding != TD_ROUND_ANY) {
         begin = depthwise_pixel_3x3(p, input, y, x, output);
@@ -144,9 +195,18 @@ TD_INLINE void depthwise_rows(const td_depthwise_params *p, const uint8_t *input
     const ptrdiff_t channels = (ptrdiff_t)p->input_channels * p->depth_multiplier;
     for (int32_t y = y_begin; y < y_end; y++) {
         int8_t *out = output + y % p->output_ring * p->output_width * channels;
+        int32_t begin = 0;
+#ifdef TD_TILE
+        if (!is_unsigned && p->filter_height == 3 && p->filter_width == 3 && p->depth_multiplier == 1 &&
+            p->rounding != TD_ROUND_ANY) {
+            for (; begin + TD_TILE_CHANNELS <= channels; begin += TD_TILE_CHANNELS) {
+                depthwise_tile_row(p, input, y * p->stride_height - p->pad_top, begin, out);
+            }
+        }
+#endif
         for (int32_t x = 0; x < p->output_width; x++, out += channels) {
             depthwise_pixel(p, input, is_unsigned, y * p->stride_height - p->pad_top,
-                            x * p->stride_width - p->pad_left, out);
+                            x * p->stride_width - p->pad_left, begin, out);
         }
     }
 }

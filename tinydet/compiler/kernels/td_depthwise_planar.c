@@ -1,5 +1,6 @@
 /* DEPTHWISE_CONV_2D by 3x3 filters on planar rows, portable form: loops along the row of one channel. */
-#include "td_depthwise_planar.h"
+#include "td_depthwise_tile.h"
+#include "td_depthwise_planar_mve.h"
 
 enum { PIXELS_AT_ONCE = 32 };
 
@@ -109,9 +110,19 @@ void td_depthwise_planar_s8(const td_depthwise_planar_params *p, const int8_t *i
     for (int32_t y = y_begin; y < y_end; y++) {
         const planar_rows in = planar_rows_at(p, input, y);
         int8_t *out = output + y % p->output_ring * output_row;
-#ifdef TD_DSP
+#if defined(TD_MVE)
+        if (planar_is_for_mve(p)) {
+            planar_row_in_mve(p, &in, out);
+            continue;
+        }
+#elif defined(TD_DSP)
         if (p->rounding != TD_ROUND_ANY) {
             planar_row_in_dsp(p, &in, out);
+            continue;
+        }
+#elif defined(TD_TILE)
+        if (p->rounding != TD_ROUND_ANY) {
+            planar_row_in_tiles(p, &in, out);
             continue;
         }
 #endif

@@ -22,7 +22,7 @@ TD_INLINE int32_t planar_addend(int32_t output_offset, int32_t shift) {
     return (2 * output_offset + 1) * (1 << (shift - 1));
 }
 
-#ifdef TD_DSP
+#if defined(TD_DSP) && !defined(TD_MVE)
 
 /* The assembler code knows this order. */
 typedef struct {

@@ -10,6 +10,11 @@
 #define TD_DSP 1
 #endif
 
+/* Whether the forms in Helium, the integer vectors of Armv8.1-M, are compiled: Cortex-M55, M85. */
+#if defined(__ARM_FEATURE_MVE) && defined(__GNUC__) && !defined(TD_PORTABLE)
+#define TD_MVE 1
+#endif
+
 /* Whether code is arranged for the two instructions that a Cortex-M7 begins in a cycle. Compilers tell it from a
  * Cortex-M4 by its double-precision FPU only: without one, give -DTD_CORTEX_M7. */
 #if defined(__ARM_ARCH_7EM__) && defined(__ARM_FP) && !defined(TD_CORTEX_M7)
@@ -84,8 +89,23 @@ TD_INLINE td_taps td_taps_inside(int32_t start, int32_t size, int32_t filter, in
     return taps;
 }
 
+/* Processors with vectors take words from anywhere; others have other kernels for what matters. */
+#if defined(__GNUC__) && (defined(__ARM_NEON) || defined(__SSE2__) || defined(__wasm_simd128__))
+#define TD_COPY_BYTES 16
+typedef int8_t td_copied __attribute__((vector_size(16), aligned(1), may_alias));
+#else
+#define TD_COPY_BYTES 1
+typedef int8_t td_copied;
+#endif
+
+/* Ranges that do not overlap. */
 TD_INLINE void td_copy(const int8_t *from, int8_t *to, int32_t count) {
-    for (int32_t i = 0; i < count; i++) {
+    int32_t i = 0;
+    for (; TD_COPY_BYTES > 1 && i + TD_COPY_BYTES <= count; i += TD_COPY_BYTES) {
+        *(td_copied *)(void *)(to + i) = *(const td_copied *)(const void *)(from + i);
+        TD_NO_LIBRARY_CALL();
+    }
+    for (; i < count; i++) {
         to[i] = from[i];
         TD_NO_LIBRARY_CALL();
     }

@@ -95,6 +95,43 @@ void td_conv_s8(const td_conv_params *p, const int8_t *input, int8_t *output, vo
 void td_conv_u8(const td_conv_params *p, const uint8_t *input, int8_t *output, void *scratch, int32_t y_begin,
                 int32_t y_end);
 
+/* CONV_2D with weights for vectors of sixteen values: [pairs of channels][steps][2][16], steps = values of a window /
+ * 16, rounded up; what is missing is zero. An odd last channel is both of its pair. For processors that sum sixteen
+ * products at a time (Arm Helium). Pixels, rows of the output and `scratch` as for td_conv_s8, but that scratch holds
+ * 64 bytes for each step, groups_at_once times. */
+#define TD_CONV_VECTOR_PIXELS 4
+#define TD_CONV_VECTOR_VALUES 16
+
+typedef struct {
+    int32_t bias[2]; /* the zero point of the input folded in, with 128 taken from uint8 */
+    int32_t multiplier[2], shift[2]; /* of td_requant */
+} td_conv_vector_channels;
+
+typedef struct {
+    int16_t input_height, input_width, input_channels;
+    int16_t output_height, output_width, output_channels;
+    int16_t filter_height, filter_width;
+    int16_t stride_height, stride_width;
+    int16_t dilation_height, dilation_width;
+    int16_t pad_top, pad_left;
+    int16_t input_ring, output_ring;
+    int16_t input_zero_point; /* [-128, 127]: of uint8, less 128 */
+    int16_t output_offset, output_min, output_max;
+    int16_t is_plain;    /* 1: every shift < 0, and a clamp to [-128, 127] */
+    int16_t is_positive; /* 1: also output_offset = -128, so that negative results are clamped away */
+    int16_t groups_at_once;
+    int16_t pixel_stride, channel_stride;
+    int16_t output_pad_left, output_pad_right;
+    int32_t steps, output_row_bytes;
+    const int8_t *weights;
+    const td_conv_vector_channels *channels; /* [output_channels / 2, rounded up] */
+} td_conv_vector_params;
+
+void td_conv_vector_s8(const td_conv_vector_params *p, const int8_t *input, int8_t *output, void *scratch,
+                       int32_t y_begin, int32_t y_end);
+void td_conv_vector_u8(const td_conv_vector_params *p, const uint8_t *input, int8_t *output, void *scratch,
+                       int32_t y_begin, int32_t y_end);
+
 /* What is known of all channels of a depthwise convolution and makes rounding cheaper. */
 typedef enum {
     TD_ROUND_ANY,     /* nothing */
@@ -137,10 +174,19 @@ void td_depthwise_u8(const td_depthwise_params *p, const uint8_t *input, int8_t 
  * (tinydet/compiler/layouts.py). Window of output pixel x: 3 adjacent bytes from input_start + x * stride_width on.
  * The output is interleaved. Pixels are computed in pairs: one byte behind the last of an odd number of windows
  * must be part of the row. */
+/* Taps t of the filter one after the other in the order 0, 4, 8, 1, 5, 6, 2, 3, 7 whose weights' magnitudes sum to no
+ * more than 255, so that their products sum to 16 bits. */
+typedef enum {
+    TD_NARROW_NONE,
+    TD_NARROW_THREES, /* the first three, the next three, the last three */
+    TD_NARROW_TWOS    /* two at a time, and the last */
+} td_narrow;
+
 typedef struct {
     int32_t bias;                /* with minus the input's zero point * sum of weights folded in */
     int32_t multiplier;          /* of td_requant */
-    int32_t row_0, row_1, row_2; /* three int8 weights from the lowest byte on; fourth of row 0: -shift of td_requant */
+    int32_t row_0, row_1, row_2; /* three int8 weights from the lowest byte on; fourth of row 0: -shift of td_requant;
+                                  * of row 1: td_narrow */
 } td_depthwise_channel;
 
 typedef struct {

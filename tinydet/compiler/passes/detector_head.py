@@ -10,6 +10,7 @@ from tinydet.compiler.ir import UINT8_SHIFT, ConcatOptions, Graph, Op, Quantizat
 from tinydet.compiler.passes.constant_folding import dequantized
 from tinydet.compiler.passes.editing import without_dead_ops
 from tinydet.errors import ModelFileError
+from tinydet.inference.post_processing import PostProcessing
 
 BOX_COLUMNS = 4
 COLUMN_AXIS = 2
@@ -30,11 +31,14 @@ class DetectorHead:
         deltas: int8 ``[1, NA, 4]``; the graph's second output.
         anchors: ``[NA, 4]`` as the file states them; None where it states none (then they
             come from the recipe in ``detector.json``).
+        background: Scores of an anchor before that of the first class; 0 only in files that end in
+            a post-processing operator.
     """
 
     scores: Tensor
     deltas: Tensor
     anchors: npt.NDArray[np.float32] | None
+    background: int = 1
 
     @property
     def num_anchors(self) -> int:
@@ -44,7 +48,7 @@ class DetectorHead:
     @property
     def num_classes(self) -> int:
         """Number of classes, without the background."""
-        return self.scores.shape[2] - 1
+        return self.scores.shape[2] - self.background
 
 
 def cut_detector_head(graph: Graph, where: object) -> tuple[Graph, DetectorHead]:
@@ -75,6 +79,29 @@ def cut_detector_head(graph: Graph, where: object) -> tuple[Graph, DetectorHead]
     head = DetectorHead(graph.tensors[scores], graph.tensors[deltas], anchors)
     if not _is_sound(head):
         raise _no_detector(graph, parts, where)
+    return without_dead_ops(replace(graph, outputs=(scores, deltas))), head
+
+
+def cut_post_processed_head(
+    graph: Graph, operator: PostProcessing, where: object
+) -> tuple[Graph, DetectorHead]:
+    """The same where a post-processing operator told which output is which.
+
+    Args:
+        graph: After constant folding, with the outputs ``(box codes, class scores)``.
+        operator: What it was told.
+        where: Path of the model, for the message.
+
+    Raises:
+        ModelFileError: The network behind its inputs is not int8, or does not fit it.
+    """
+    trace = _Trace(graph)
+    deltas, scores = (trace.source(index) for index in graph.outputs)
+    background = graph.tensors[scores].shape[-1] - operator.num_classes
+    head = DetectorHead(graph.tensors[scores], graph.tensors[deltas], operator.anchors, background)
+    computed = all(graph.tensors[index].data is None for index in (scores, deltas))
+    if not computed or background not in (0, 1) or not _is_sound(head):
+        raise _no_detector(graph, (deltas, scores), where)
     return without_dead_ops(replace(graph, outputs=(scores, deltas))), head
 
 
@@ -173,7 +200,7 @@ def _is_sound(head: DetectorHead) -> bool:
         and len(scores.shape) == len(deltas.shape) == COLUMN_AXIS + 1
         and scores.shape[:2] == deltas.shape[:2]
         and scores.shape[0] == 1
-        and scores.shape[2] >= 2
+        and scores.shape[2] >= 1 + head.background
         and deltas.shape[2] == BOX_COLUMNS
         and all(isinstance(t.quantization, Quantization) for t in (scores, deltas))
         and (head.anchors is None or head.anchors.shape == (scores.shape[1], BOX_COLUMNS))

@@ -8,13 +8,21 @@ from tinydet.compiler.ir import Graph, verify
 from tinydet.compiler.passes.cleanup import fold_input_type, remove_no_ops
 from tinydet.compiler.passes.constant_channels import eliminate_constant_channels
 from tinydet.compiler.passes.constant_folding import fold_constants
-from tinydet.compiler.passes.detector_head import DetectorHead, cut_detector_head
+from tinydet.compiler.passes.detector_head import (
+    DetectorHead,
+    cut_detector_head,
+    cut_post_processed_head,
+)
+from tinydet.compiler.passes.network_ends import cut_float_ends
 from tinydet.compiler.passes.padding import fold_padding
+from tinydet.compiler.passes.upsampling import recognise_upsampling
 from tinydet.errors import UnsupportedOpsError
+from tinydet.inference.post_processing import PostProcessing
 from tinydet.progress import stage
 
 Pass = Callable[[Graph], Graph]
 
+FIRST_PASSES: tuple[Pass, ...] = (fold_constants, recognise_upsampling)
 INTEGER_PASSES: tuple[Pass, ...] = (fold_padding, fold_input_type, remove_no_ops)
 FLOAT_TYPES = ("float32",)
 
@@ -33,13 +41,18 @@ def run_passes(graph: Graph, passes: tuple[Pass, ...]) -> Graph:
 
 @stage("simplify the network")
 def lower(
-    graph: Graph, where: object, *, remove_channels: bool = True
+    graph: Graph,
+    where: object,
+    operator: PostProcessing | None = None,
+    *,
+    remove_channels: bool = True,
 ) -> tuple[Graph, DetectorHead]:
     """Turn a detector as it was read into an integer network with the outputs scores and deltas.
 
     Args:
         graph: As ``read_tflite`` gives it.
         where: Path of the model, for messages.
+        operator: What the post-processing operator is told that was cut off, if any.
         remove_channels: Whether constant channels are eliminated.
 
     Returns:
@@ -50,8 +63,33 @@ def lower(
         UnsupportedOpsError: Something is left that cannot be translated: a value that depends on
             the image where it must not, or float32 inside of the network.
     """
-    graph = run_passes(graph, (fold_constants,))
-    graph, head = cut_detector_head(graph, where)
+    graph = run_passes(graph, FIRST_PASSES)
+    if operator is None:
+        graph, head = cut_detector_head(graph, where)
+    else:
+        graph, head = cut_post_processed_head(graph, operator, where)
+    graph = _integer_network(graph, where, remove_channels=remove_channels)
+    scores, deltas = (graph.tensors[index] for index in graph.outputs)
+    return graph, replace(head, scores=scores, deltas=deltas)
+
+
+def lower_network(graph: Graph, where: object, *, remove_channels: bool = True) -> Graph:
+    """Turn any network as it was read into an integer network with the same outputs.
+
+    Args:
+        graph: As ``read_tflite`` gives it.
+        where: Path of the model, for messages.
+        remove_channels: Whether constant channels are eliminated.
+
+    Raises:
+        ModelFileError: It has several inputs, or an output that does not depend on the input.
+        UnsupportedOpsError: As ``lower``.
+    """
+    graph = cut_float_ends(run_passes(graph, FIRST_PASSES), where)
+    return _integer_network(graph, where, remove_channels=remove_channels)
+
+
+def _integer_network(graph: Graph, where: object, *, remove_channels: bool) -> Graph:
     verify(graph)
     findings = [*_left_over(graph), *findings_of(graph)]
     if findings:
@@ -59,9 +97,7 @@ def lower(
     passes = INTEGER_PASSES
     if remove_channels:
         passes = (*passes, eliminate_constant_channels)
-    graph = run_passes(graph, passes)
-    scores, deltas = (graph.tensors[index] for index in graph.outputs)
-    return graph, replace(head, scores=scores, deltas=deltas)
+    return run_passes(graph, passes)
 
 
 def _left_over(graph: Graph) -> list[Finding]:

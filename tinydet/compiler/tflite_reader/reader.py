@@ -1,6 +1,7 @@
 """From the content of a .tflite file to a verified graph."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from tinydet.compiler.ir import (
 from tinydet.compiler.ir.verify import tensor_problems
 from tinydet.compiler.tflite_reader.options import KINDS, OperatorContent, UnreadableOptionError
 from tinydet.errors import CompilerError, ModelFileError, UnsupportedOpsError
+from tinydet.inference.post_processing import NUM_INPUTS, OPERATOR
 from tinydet.tflite_format import schema
 from tinydet.tflite_format.flatbuffer import MalformedError, Table, root_table
 
@@ -26,10 +28,24 @@ MAX_INPUTS = 1024  # of one operator; CONCATENATION has the most
 MAX_CHANNELS = 2**16  # scales of one tensor
 MAX_LISTED_PROBLEMS = 5
 MINIMUM_BYTES = 8
+POST_PROCESS = f"CUSTOM {OPERATOR}"
 REMEDY_DAMAGED = "Copy or convert the file again."
 # A table without fields, for operators that state no options.
 _EMPTY_TABLE = bytes([8, 0, 0, 0, 4, 0, 4, 0, 4, 0, 0, 0])
 _EMPTY = np.zeros(0, np.uint8)
+
+
+@dataclass(frozen=True)
+class PostProcessOperator:
+    """The operator TFLite_Detection_PostProcess at the end of a file, as it stands there.
+
+    Attributes:
+        anchors: Its third input.
+        options: A flexbuffer.
+    """
+
+    anchors: Tensor
+    options: bytes
 
 
 def read_tflite(content: bytes, where: object) -> Graph:
@@ -49,10 +65,29 @@ def read_tflite(content: bytes, where: object) -> Graph:
         ModelFileError: This is not a .tflite file, it is damaged, or it contradicts itself.
         UnsupportedOpsError: With all operators that the compiler cannot translate.
     """
+    return _read(content, where, cut=False)[0]
+
+
+def read_detector(content: bytes, where: object) -> tuple[Graph, PostProcessOperator | None]:
+    """Read a detector, without the post-processing operator that it may end in.
+
+    Args:
+        content: See ``read_tflite``; so are the errors.
+        where: See there.
+
+    Returns:
+        The graph, with the outputs ``(box codes, class scores)`` where the operator was cut off,
+        and the operator.
+    """
+    return _read(content, where, cut=True)
+
+
+def _read(content: bytes, where: object, *, cut: bool) -> tuple[Graph, PostProcessOperator | None]:
     if len(content) < MINIMUM_BYTES or content[4:8] != schema.IDENTIFIER:
         raise ModelFileError(where, "is not a .tflite file", "Give a .tflite file.")
     try:
-        graph, findings = _Reader(root_table(content)).read()
+        reader = _Reader(root_table(content), cut=cut)
+        graph, findings = reader.read()
     except MalformedError as error:
         raise ModelFileError(where, f"is damaged ({error})", REMEDY_DAMAGED) from None
     # Tensors first, as the constraints rely on them; a type that is not known is a finding.
@@ -67,7 +102,7 @@ def read_tflite(content: bytes, where: object) -> Graph:
         verify(graph)
     except CompilerError as error:
         raise _contradiction(where, error.problems) from None
-    return graph
+    return graph, reader.post_processing
 
 
 def _contradiction(where: object, problems: Sequence[str]) -> ModelFileError:
@@ -82,12 +117,16 @@ class _Reader:
 
     Args:
         model: Root table.
+        cut: Whether a post-processing operator is cut off, else it is a finding.
+
+    Attributes:
+        post_processing: What was cut off, after ``read``.
 
     Raises:
         MalformedError: From every method, where the content breaks the rules of the format.
     """
 
-    def __init__(self, model: Table) -> None:
+    def __init__(self, model: Table, *, cut: bool) -> None:
         version = model.integer(schema.MODEL_VERSION, "uint32")
         if version != schema.VERSION:
             raise MalformedError(f"has the schema version {version} instead of {schema.VERSION}")
@@ -101,13 +140,16 @@ class _Reader:
         self._findings: list[Finding] = []
         self._used_names: set[str] = set()
         self._repetitions: dict[str, int] = {}
+        self._cut = cut
+        self._cut_outputs: tuple[int | None, ...] = ()
+        self.post_processing: PostProcessOperator | None = None
 
     def read(self) -> tuple[Graph, list[Finding]]:
         """The graph without the operators it has no form for, and what was found about those."""
         operators = self._graph.tables(schema.GRAPH_OPERATORS)
         ops = [op for op in map(self._operator, operators) if op is not None]
         inputs = self._indices(self._graph, schema.GRAPH_INPUTS)
-        outputs = self._indices(self._graph, schema.GRAPH_OUTPUTS)
+        outputs = self._cut_outputs or self._indices(self._graph, schema.GRAPH_OUTPUTS)
         if not outputs or not inputs or None in inputs or None in outputs:
             raise MalformedError("has a graph without inputs or outputs")
         graph = Graph(
@@ -153,6 +195,9 @@ class _Reader:
             raise MalformedError(f"has a {kind} without an output")
         written = tuple(index for index in outputs if index is not None)
         name = self._unique_name(self._tensors[written[0]].name or kind.lower())
+        if self._cut and kind == POST_PROCESS:
+            self._cut_off(table, inputs)
+            return None
         known = KINDS.get(kind)
         if known is None:
             self._findings.append(unknown_operator(kind, name))
@@ -168,6 +213,16 @@ class _Reader:
             self._findings.append(Finding(kind, name, error.found, error.remedy))
             return None
         return Op(known.kind or kind, name, inputs[: known.tensors], written, options)
+
+    def _cut_off(self, table: Table, inputs: tuple[int | None, ...]) -> None:
+        """Note a post-processing operator; what it reads becomes the outputs."""
+        anchors = inputs[2] if len(inputs) == NUM_INPUTS else None
+        if anchors is None or None in inputs or self.post_processing is not None:
+            raise MalformedError(f"has a damaged operator {OPERATOR}")
+        raw = table.raw(schema.OPERATOR_CUSTOM_OPTIONS)
+        options = b"" if raw is None else raw.tobytes()
+        self.post_processing = PostProcessOperator(self._tensors[anchors], options)
+        self._cut_outputs = inputs[:2]
 
     def _options(self, table: Table, union_type: int | None) -> Table:
         found = table.integer(schema.OPERATOR_OPTIONS_TYPE, "uint8")

@@ -25,6 +25,7 @@ from tinydet.config.schema.values import (
 
 ModelType = Literal["ssd_mobilenet_v2_fpnlite"]
 Device = Literal["auto", "cpu", "gpu"]
+BackendName = Literal["auto", "tensorflow", "jax", "torch"]
 MixedPrecision = Literal["none", "auto", "bfloat16", "float16"]
 Distribution = Literal["auto", "off"]
 
@@ -39,10 +40,13 @@ class GeneralSection(Section):
         logs_dir: Folder for TensorBoard logs and metrics, in the run folder unless absolute; if it
             is elsewhere, ``logs`` in the run folder is a link to it.
         saved_models_dir: The same for trained models and ``saved_models``.
-        deterministic_ops: Use TensorFlow's deterministic operators.
+        deterministic_ops: Use only operators that are deterministic on GPUs, too.
         global_seed: Seed of all random numbers; None chooses one at random.
         device: Where training runs: ``auto`` uses a GPU if there is one, ``gpu`` requires one.
         gpu_memory_limit: Upper limit of GPU memory, GB; None: no limit.
+        backend: What Keras computes with in training: ``tensorflow``, ``jax``, ``torch``; ``auto``
+            is ``KERAS_BACKEND`` if set, else the first that is installed (TensorFlow, PyTorch,
+            JAX). Quantization always runs on TensorFlow.
         num_threads_tflite: Threads of one TFLite interpreter.
         mixed_precision: 16-bit arithmetic in training: ``bfloat16``, ``float16``, or ``auto`` for
             the type that the GPU is fast at; weights and files stay in 32 bits.
@@ -61,6 +65,7 @@ class GeneralSection(Section):
     global_seed: Annotated[Whole, Field(ge=0, lt=2**32)] | None = 123
     device: Annotated[Device, choice(Device)] = "auto"
     gpu_memory_limit: Positive | None = None
+    backend: Annotated[BackendName, choice(BackendName)] = "auto"
     num_threads_tflite: Count = 1
     mixed_precision: Annotated[MixedPrecision, choice(MixedPrecision)] = "none"
     distribution: Annotated[Distribution, choice(Distribution)] = "auto"

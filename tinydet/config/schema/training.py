@@ -176,6 +176,9 @@ class TrainingSection(Section):
     Attributes:
         model: A new network; None where training starts from a file.
         batch_size: Images per step.
+        accumulate: Number of parts in which a step takes its images, one after another: memory for
+            one part is enough. The training stays the same, except that batch normalization uses
+            the statistics of each part.
         epochs: Passes over the training set.
         optimizer: ``{Keras optimizer: arguments}``, one entry.
         dropout: Share of the features dropped before the predictors; None: no dropout layer.
@@ -205,6 +208,7 @@ class TrainingSection(Section):
 
     model: ModelSection | None = None
     batch_size: Count = 32
+    accumulate: Count = 1
     epochs: Count = 100
     optimizer: Annotated[dict[str, dict[str, Any]], BeforeValidator(check_optimizer)] = Field(
         default_factory=lambda: {"Adam": {"learning_rate": 0.001}}

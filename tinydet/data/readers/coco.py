@@ -38,7 +38,7 @@ def read_coco(reading: Reading) -> None:
     reading.boxes.declare(names.values())
     annotations_of: dict[str, list[Entry]] = {}
     for annotation in annotations:
-        image_id = _id(annotation.get("image_id")) if isinstance(annotation, dict) else None
+        image_id = id_of(annotation.get("image_id")) if isinstance(annotation, dict) else None
         if image_id is None:
             faults.add(file, f"annotation {readable(annotation, 60)} has no image_id")
         else:
@@ -62,7 +62,7 @@ def _images(entries: list[object], reading: Reading) -> list[tuple[str, Entry]]:
     """
     images: dict[str, Entry] = {}
     for entry in entries:
-        image_id = _id(entry.get("id")) if isinstance(entry, dict) else None
+        image_id = id_of(entry.get("id")) if isinstance(entry, dict) else None
         if not isinstance(entry, dict) or image_id is None:
             found = f"the image {readable(entry, 60)} has no id"
             raise DataError(reading.file, found, "Give each image its own id.")
@@ -74,7 +74,7 @@ def _images(entries: list[object], reading: Reading) -> list[tuple[str, Entry]]:
     return list(images.items())
 
 
-def _id(value: object) -> str | None:
+def id_of(value: object) -> str | None:
     """An id as it is compared: 1, 1.0 and "1" are the same; None where it is none."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
@@ -89,15 +89,15 @@ def _class_names(
     """Category id to name, in the order of the ids; categories that only group are left out."""
     names: dict[str, str] = {}
     entries = [c for c in categories if isinstance(c, dict)]
-    ids = [_id(c.get("id")) for c in entries]
-    if len(entries) < len(categories) or None in ids or not all(_name(c) for c in entries):
+    ids = [id_of(c.get("id")) for c in entries]
+    if len(entries) < len(categories) or None in ids or not all(name_of(c) for c in entries):
         raise DataError(reading.file, "a category has no id or name", "Correct the file.")
-    used = {_id(a.get("category_id")) for a in annotations if isinstance(a, dict)}
+    used = {id_of(a.get("category_id")) for a in annotations if isinstance(a, dict)}
     groups = {c.get("supercategory") for c in entries if isinstance(c.get("supercategory"), str)}
     order = sorted(range(len(ids)), key=lambda i: _order(str(ids[i])))
     for index in order:
         category, category_id = entries[index], str(ids[index])
-        name = _name(category)
+        name = name_of(category)
         is_root = category.get("supercategory") in (None, "", "none") and name in groups
         is_chosen = category_id in used or name in reading.wanted
         if is_root and not is_chosen and len(entries) > 1:
@@ -110,7 +110,8 @@ def _class_names(
     return names
 
 
-def _name(category: Entry) -> str:
+def name_of(category: Entry) -> str:
+    """The name of a category; empty where it has none."""
     name = category.get("name")
     return str(name).strip() if isinstance(name, str | int) else ""
 
@@ -123,15 +124,13 @@ def _order(category_id: str) -> tuple[int, int, str]:
 
 def _add_box(annotation: Entry, names: dict[str, str], reading: Reading) -> None:
     place = f"{reading.file}: annotation {readable(annotation.get('id'), 40)}"
-    name = names.get(_id(annotation.get("category_id")) or "")
+    name = names.get(id_of(annotation.get("category_id")) or "")
     if name is None:
         shown = readable(annotation.get("category_id"), 40)
         reading.boxes.faults.add(place, f"category_id {shown} is not in categories")
         return
-    given = annotation.get("bbox")
-    box = _box(given) if isinstance(given, list) else None
+    given, box = annotation.get("bbox"), corners_of(annotation)
     if not given:
-        box = _box_of_segmentation(annotation.get("segmentation"))
         reading.boxes.findings.add("polygons", place)
     if box is None:
         found = f"bbox {readable(given, 60)} is not four finite numbers [x, y, width, height]"
@@ -142,6 +141,14 @@ def _add_box(annotation: Entry, names: dict[str, str], reading: Reading) -> None
     else:
         ignored = bool(annotation.get("iscrowd")) or bool(annotation.get("ignore"))
         reading.boxes.box(place, name, box, ignored)
+
+
+def corners_of(annotation: Entry) -> Box | None:
+    """The box of an annotation, else that around its polygons, in pixels; None without either."""
+    given = annotation.get("bbox")
+    if not given:
+        return _box_of_segmentation(annotation.get("segmentation"))
+    return _box(given) if isinstance(given, list) else None
 
 
 def _box(given: list[object]) -> Box | None:

@@ -7,6 +7,8 @@ from tinydet.data.findings import Findings
 from tinydet.data.images import read_image_size
 from tinydet.errors import DataError
 
+BACK = {6: 8, 8: 6}  # EXIF orientation that undoes another; 5 and 7 undo themselves
+
 
 class Frame:
     """The picture a label file speaks of, compared with the image file as it is.
@@ -26,6 +28,9 @@ class Frame:
         image: Image file.
         label_size: ``(height, width)`` in the label file, pixels; 0 where it is missing.
         findings: Counts the cases.
+
+    Attributes:
+        size: ``(height, width)`` of the picture that the boxes are in.
     """
 
     def __init__(self, image: Path, label_size: tuple[int, int], findings: Findings) -> None:
@@ -34,20 +39,20 @@ class Frame:
         except DataError:
             stored, orientation = label_size, 1
         upright = stored[::-1] if orientation >= 5 else stored
-        self._size = label_size
+        self.size = label_size
         self._turn = 0
         height, width = label_size
         if label_size == upright:
             return
         if height <= 0 or width <= 0:
             findings.add("unknown_sizes", image)
-            self._size = upright
+            self.size = upright
         elif label_size == stored:
             findings.add("turned_labels", image)
             self._turn = orientation
         elif label_size == upright[::-1]:
             findings.add("swapped_sizes", image)
-            self._size = upright
+            self.size = upright
         else:
             findings.add("other_sizes", image)
 
@@ -57,10 +62,20 @@ class Frame:
         Args:
             box_xyxy_px: ``(x_min, y_min, x_max, y_max)`` pixels of the label file's picture.
         """
-        height, width = (max(side, 1) for side in self._size)
+        height, width = (max(side, 1) for side in self.size)
         x0, y0, x1, y1 = box_xyxy_px
         box = (x0 / width, y0 / height, x1 / width, y1 / height)
         return turn_box(box, self._turn) if self._turn else box
+
+    def pixels(self, box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+        """The inverse of ``fractions``.
+
+        Args:
+            box: ``(x_min, y_min, x_max, y_max)``, fractions of the upright image.
+        """
+        x0, y0, x1, y1 = turn_box(box, BACK.get(self._turn, self._turn)) if self._turn else box
+        height, width = (max(side, 1) for side in self.size)
+        return x0 * width, y0 * height, x1 * width, y1 * height
 
 
 def turn_box(

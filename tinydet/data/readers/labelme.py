@@ -1,11 +1,11 @@
 """labelme and AnyLabeling: one json per image with its shapes, in pixels."""
 
 import os
-from pathlib import PureWindowsPath
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from tinydet.data.input_files import number, read_json
-from tinydet.data.readers.named_boxes import Point, around
+from tinydet.data.readers.named_boxes import Box, Point, around
 from tinydet.data.readers.tables import Reading
 from tinydet.errors import readable
 
@@ -29,12 +29,7 @@ def read_labelme(reading: Reading) -> None:
         reading.boxes.findings.add("other_files", reading.file)
         return
     size = number(content.get("imageHeight")), number(content.get("imageWidth"))
-    name = content.get("imagePath")
-    name = name if isinstance(name, str) and name else f"{reading.file.stem}.jpg"
-    same_stem = f"{reading.file.stem}{PureWindowsPath(name).suffix}"
-    # A renamed pair keeps the old name inside: what lies beside the labels comes first.
-    beside = reading.file.parent / same_stem
-    if not reading.start_image(same_stem if os.path.isfile(beside) else name, size):
+    if not reading.start_image(image_name(reading.file, content), size):
         return
     for index, shape in enumerate(content["shapes"], 1):
         place = f"{reading.file}: shape {index}"
@@ -44,24 +39,43 @@ def read_labelme(reading: Reading) -> None:
             reading.boxes.faults.add(place, f"{readable(shape, 60)} is not a shape")
 
 
+def image_name(file: Path, content: dict[str, Any]) -> str:
+    """The name of the image that a labelme file is of."""
+    name = content.get("imagePath")
+    name = name if isinstance(name, str) and name else f"{file.stem}.jpg"
+    same_stem = f"{file.stem}{PureWindowsPath(name).suffix}"
+    # A renamed pair keeps the old name inside: what lies beside the labels comes first.
+    return same_stem if os.path.isfile(file.parent / same_stem) else name
+
+
 def _add_shape(place: str, shape: dict[str, Any], reading: Reading) -> None:
     boxes, label = reading.boxes, shape.get("label")
-    kind = shape.get("shape_type") or "polygon"  # before version 4 there were only polygons
-    points = points_of(shape.get("points"))
+    points, corners = points_of(shape.get("points")), corners_of(shape)
     ignored = shape.get("difficult") is True
+    kind = _kind(shape)
     if not points:
         boxes.faults.add(place, "its points are not pairs of finite numbers")
-    elif kind in RECTANGLES and len(points) >= 2:
-        boxes.box(place, label, around(points), ignored)
-    elif kind == "circle" and len(points) == 2:
+    elif corners is None:
+        boxes.findings.add("other_shapes", f"{place}: {kind} with {len(points)} points")
+    else:
+        if kind in POLYGONS:
+            boxes.findings.add("rotated_boxes" if kind == "rotation" else "polygons", place)
+        boxes.box(place, label, corners, ignored)
+
+
+def corners_of(shape: dict[str, Any]) -> Box | None:
+    """The box around a shape, in pixels; None for points, lines and what cannot be read."""
+    kind, points = _kind(shape), points_of(shape.get("points"))
+    if kind == "circle" and len(points) == 2:
         (x, y), edge = points
         radius = ((edge[0] - x) ** 2 + (edge[1] - y) ** 2) ** 0.5
-        boxes.box(place, label, (x - radius, y - radius, x + radius, y + radius), ignored)
-    elif kind in POLYGONS and len(points) >= 3:
-        boxes.findings.add("rotated_boxes" if kind == "rotation" else "polygons", place)
-        boxes.box(place, label, around(points), ignored)
-    else:
-        boxes.findings.add("other_shapes", f"{place}: {kind} with {len(points)} points")
+        return x - radius, y - radius, x + radius, y + radius
+    fewest = 2 if kind in RECTANGLES else 3 if kind in POLYGONS else None
+    return around(points) if fewest is not None and len(points) >= fewest else None
+
+
+def _kind(shape: dict[str, Any]) -> str:
+    return str(shape.get("shape_type") or "polygon")  # before version 4 there were only polygons
 
 
 def points_of(value: object) -> list[Point]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
 from typing import NamedTuple
 
+from tinydet.data.findings import Findings
 from tinydet.data.image_files import is_image_name, list_images
 from tinydet.data.input_files import read_lines, read_xml, text_number
 from tinydet.data.readers.annotations import Annotations
@@ -169,11 +170,7 @@ def _by_stem(paths: Sequence[Path], folder: Path) -> dict[str, Path]:
 
 def _read_part(place: VocPart, boxes: NamedBoxes) -> list[Path]:
     """Read the images of a part with their xml files; returns the images."""
-    files = list_images(place.images, boxes.findings)
-    images = _by_stem(files, place.images)
-    _count_shared(files, images, place, boxes)
-    labels = _by_stem(sorted(_xml_files(place.labels)), place.labels)
-    _match_by_filename(labels, images)
+    images, labels = images_and_labels(place, boxes.findings)
     chosen = _listed(place, images, boxes) if place.lists else list(images)
     for stem in track(chosen, "reading labels") if len(chosen) > LONG else chosen:
         if stem in labels:
@@ -185,13 +182,23 @@ def _read_part(place: VocPart, boxes: NamedBoxes) -> list[Path]:
     return [images[stem] for stem in chosen]
 
 
-def _count_shared(
-    files: list[Path], images: dict[str, Path], place: VocPart, boxes: NamedBoxes
-) -> None:
-    """Images that differ in their suffix only have one label file: the last is used."""
-    for path in files:
+def images_and_labels(
+    place: VocPart, findings: Findings
+) -> tuple[dict[str, Path], dict[str, Path]]:
+    """Images and xml files of a part, each by the path that both share, without suffix.
+
+    Args:
+        place: The part; its lists are not looked at.
+        findings: Counts images that cannot be used.
+    """
+    files = list_images(place.images, findings)
+    images = _by_stem(files, place.images)
+    for path in files:  # of images that differ in their suffix only, the last is used
         if images[_stem(path, place.images)] != path:
-            boxes.findings.add("unlisted_images", path)
+            findings.add("unlisted_images", path)
+    labels = _by_stem(sorted(_xml_files(place.labels)), place.labels)
+    _match_by_filename(labels, images)
+    return images, labels
 
 
 def _match_by_filename(labels: dict[str, Path], images: dict[str, Path]) -> None:
@@ -239,18 +246,25 @@ def _read_xml(file: Path, image: Path, boxes: NamedBoxes) -> None:
         place = f"{file}: object {number}"
         name = (item.findtext("name") or "").strip()
         texts = [item.findtext(f"bndbox/{key}") for key in CORNERS]
-        corners = [text_number(text) for text in texts]
+        corners = object_box(item)
         difficult = text_number(item.findtext("difficult")) not in (None, 0.0)
-        rotated = _rotated(item)
         if not name:
             boxes.faults.add(place, "has no name")
-        elif rotated and not any(texts):
-            boxes.findings.add("rotated_boxes", place)
-            boxes.box(place, name, rotated, difficult)
-        elif None in corners:
+        elif corners is None:
             boxes.faults.add(place, f"bndbox {texts} is not four finite numbers")
         else:
+            if not any(texts):
+                boxes.findings.add("rotated_boxes", place)
             boxes.box(place, name, corners, difficult)
+
+
+def object_box(item: ET.Element) -> Box | None:
+    """The box of an ``<object>``, pixels of the labelled picture; None where it has none."""
+    texts = [item.findtext(f"bndbox/{key}") for key in CORNERS]
+    if not any(texts):
+        return _rotated(item)
+    corners = [value for value in map(text_number, texts) if value is not None]
+    return (corners[0], corners[1], corners[2], corners[3]) if len(corners) == 4 else None
 
 
 def _rotated(item: ET.Element) -> Box | None:

@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tinydet.compiler import CompiledDetector
+from tinydet.compiler import CompiledNetwork
 from tinydet.progress import stage
-from tinydet.targets.base import ImageArray
-from tinydet.targets.cortex_m import CortexMProgram, CortexMTarget
+from tinydet.targets.base import CodeArray
+from tinydet.targets.cortex_m import CortexMNetwork, CortexMTarget
 from tinydet.targets.emulator import TRACE_FUNCTION, Piece
 from tinydet.targets.footprint import WEIGHTS, Footprint, footprint_of
 
@@ -48,7 +48,8 @@ class Benchmark:
         network_instructions: The network alone; the sum of the steps.
         loop_instructions: The share of it that no kernel executes: loops and calls of the generated
             functions.
-        boxes_instructions: Box selection on top of the network. Depends on what the image shows.
+        boxes_instructions: Box selection on top of the network, 0 without one. Depends on what the
+            image shows.
         weights_bytes: Constants of the network in flash, each once.
         boxes_weights_bytes: Other constants of the model: anchors, class names, gaps.
         steps: In the order in which they begin.
@@ -109,33 +110,33 @@ class Builds:
         folder: Where they lie.
     """
 
-    program: CortexMProgram
-    marked: CortexMProgram
+    program: CortexMNetwork
+    marked: CortexMNetwork
     folder: Path
 
     @classmethod
-    def of(cls, target: CortexMTarget, detector: CompiledDetector, folder: Path) -> "Builds":
+    def of(cls, target: CortexMTarget, network: CompiledNetwork, folder: Path) -> "Builds":
         """Compile both.
 
         Args:
             target: Core and compiler.
-            detector: The detector.
+            network: The network, or detector.
             folder: Where they go.
         """
         return cls(
-            target.build(detector, folder / "plain"),
-            target.build(detector, folder / "marked", "-DTD_TRACE"),
+            target.build(network, folder / "plain"),
+            target.build(network, folder / "marked", "-DTD_TRACE"),
             folder,
         )
 
 
 @stage("count instructions")
-def benchmark(builds: Builds, image_u8: ImageArray) -> Benchmark:
+def benchmark(builds: Builds, codes: CodeArray) -> Benchmark:
     """Count the instructions of one inference, and measure the memory of the same program.
 
     Args:
-        builds: The detector on a core.
-        image_u8: Preprocessed image ``[H, W, 3]`` uint8.
+        builds: The network on a core.
+        codes: Its input; of a detector a preprocessed image ``[H, W, 3]`` uint8.
 
     Returns:
         The counts.
@@ -143,17 +144,17 @@ def benchmark(builds: Builds, image_u8: ImageArray) -> Benchmark:
     Raises:
         RuntimeError: The two builds do not make the same calls.
     """
-    program, detector = builds.program, builds.program.detector
-    run = program.measure_run(image_u8)
-    detect = program.measure_detect(image_u8)
-    costs = assign(run.pieces, builds.marked.measure_run(image_u8).pieces)
+    program, network = builds.program, builds.program.network
+    run = program.measure_run(codes)
+    inference = program.measure_inference(codes)
+    costs = assign(run.pieces, builds.marked.measure_run(codes).pieces)
     constants = program.image.sections[WEIGHTS]
     steps = tuple(
         StepCount(
             op,
             cost.instructions,
             dict(cost.kernels),
-            detector.macs.get(op, 0),
+            network.macs.get(op, 0),
             _constant_bytes(program, cost.parameters),
         )
         for op, cost in costs.items()
@@ -165,18 +166,18 @@ def benchmark(builds: Builds, image_u8: ImageArray) -> Benchmark:
         core=program.core,
         network_instructions=run.instructions,
         loop_instructions=sum(piece.own_instructions for piece in run.pieces),
-        boxes_instructions=detect.instructions - run.instructions,
+        boxes_instructions=inference.instructions - run.instructions,
         weights_bytes=weights_bytes,
         boxes_weights_bytes=constants.size_bytes - weights_bytes,
         steps=steps,
-        footprint=footprint_of(program, detect.stack_bytes),
+        footprint=footprint_of(program, inference.stack_bytes),
     )
 
 
-def _constant_bytes(program: CortexMProgram, parameters: Set[str]) -> int:
+def _constant_bytes(program: CortexMNetwork, parameters: Set[str]) -> int:
     """Bytes of parameters in flash and of the tables that they point at, each once."""
     section, symbols = program.image.sections[WEIGHTS], program.image.symbols
-    tables = program.detector.tables
+    tables = program.network.tables
     names = parameters | {table for name in parameters for table in tables.get(name, ())}
     return sum(
         symbols[name].size_bytes

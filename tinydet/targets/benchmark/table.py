@@ -45,16 +45,22 @@ def format_benchmark(result: Benchmark, more: Columns | None = None) -> str:
         "", result.network_instructions, {}, macs=result.macs, weights_bytes=result.weights_bytes
     )
     loops = _share(result.loop_instructions, result)
-    boxes = StepCount("", result.boxes_instructions, {}, weights_bytes=result.boxes_weights_bytes)
     lines += [
         f"{_numbers('network', width, network)}  100.0%  {more.network}".rstrip(),
         f"{'in loops and calls':<{width}}  {'':>11}  {result.loop_instructions:>12,}  {'':>7}  "
         f"{'':>9}  {loops:>6.1%}",
-        _numbers("boxes", width, boxes),
+        *_boxes_line(result, width),
         f"{'inference':<{width}}  {'':>11}  {result.total_instructions:>12,}  on {result.core}",
         "Share: of the network's instructions. Weights: constants in flash that are read.",
     ]
     return "\n".join(lines)
+
+
+def _boxes_line(result: Benchmark, width: int) -> list[str]:
+    if not result.footprint.detections_bytes:
+        return []  # a network without boxes
+    boxes = StepCount("", result.boxes_instructions, {}, weights_bytes=result.boxes_weights_bytes)
+    return [_numbers("boxes", width, boxes)]
 
 
 def short_name(op: str) -> str:

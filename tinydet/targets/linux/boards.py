@@ -10,22 +10,55 @@ BOARDS_FILE = Path(__file__).with_name("boards.json")
 
 
 @dataclass(frozen=True)
+class KernelSet:
+    """The network as compiled for some processors of an architecture.
+
+    Attributes:
+        name: As the program calls it.
+        compiler_cpu: What zig calls the least of these processors.
+        condition: Function of ``program/kernel_sets.c`` that knows them, without ``runs_``.
+    """
+
+    name: str
+    compiler_cpu: str
+    condition: str
+
+
+@dataclass(frozen=True)
 class Architecture:
     """A kind of processor under Linux.
 
     Attributes:
         zig_target: What zig calls it; with musl, so that one static file runs everywhere.
         machines: What ``uname -m`` says where such a program runs.
+        baseline: Name of the kernel set for the processor of the board.
+        kernel_sets: More of them, the best one first; the program chooses when it starts.
     """
 
     zig_target: str
     machines: tuple[str, ...]
+    baseline: str
+    kernel_sets: tuple[KernelSet, ...] = ()
 
 
 ARCHITECTURES = {
-    "armv7": Architecture("arm-linux-musleabihf", ("armv7l", "armv8l")),
-    "aarch64": Architecture("aarch64-linux-musl", ("aarch64", "arm64")),
-    "x86_64": Architecture("x86_64-linux-musl", ("x86_64", "amd64")),
+    "armv7": Architecture("arm-linux-musleabihf", ("armv7l", "armv8l"), "neon"),
+    "aarch64": Architecture(
+        "aarch64-linux-musl",
+        ("aarch64", "arm64"),
+        "neon",
+        (KernelSet("dotprod", "generic+dotprod", "dotprod"),),
+    ),
+    "x86_64": Architecture(
+        "x86_64-linux-musl",
+        ("x86_64", "amd64"),
+        "sse4",
+        (
+            KernelSet("avx512_vnni", "x86_64_v4+avx512vnni", "avx512_vnni"),
+            KernelSet("avx_vnni", "x86_64_v3+avxvnni", "avx_vnni"),
+            KernelSet("avx2", "x86_64_v3", "avx2"),
+        ),
+    ),
 }
 
 

@@ -15,11 +15,11 @@ from tinydet.errors import DataError, UnsupportedError
 from tinydet.targets.base import require_image_in_arena
 from tinydet.targets.linux.boards import ARCHITECTURES, LinuxBoard
 from tinydet.targets.linux.install import board_folder, install, probe
+from tinydet.targets.linux.kernel_sets import PROGRAM, compile_kernel_sets
 from tinydet.targets.linux.ssh import Answer, stream_from
 from tinydet.targets.linux.ssh_host import RemoteError, SshHost
 from tinydet.targets.toolchain import Toolchain, model_macros, write_sources, zig_cc
 
-PROGRAM = Path(__file__).parent / "program"
 THIRD_PARTY = Path(__file__).parent / "third_party"
 # What POSIX and Linux have beside C11; headers of others are not ours to warn about.
 SYSTEM_MACROS = ("-D_GNU_SOURCE", f"-I{PROGRAM}", f"-isystem{THIRD_PARTY}")
@@ -118,7 +118,8 @@ def build_program(detector: CompiledDetector, board: LinuxBoard, folder: Path) -
         UnsupportedError: The C cannot take whole images.
     """
     require_image_in_arena(detector, "a program for Linux")
-    sources = [*write_sources(detector, folder), *sorted(PROGRAM.glob("*.c"))]
+    sets = compile_kernel_sets(detector, board, write_sources(detector, folder), folder)
+    own = [source for source in sorted(PROGRAM.glob("*.c")) if source.name != "parallel_kernels.c"]
     toolchain = Toolchain(
         f"zig cc for {board.architecture}",
         zig_cc("-target", ARCHITECTURES[board.architecture].zig_target),
@@ -127,7 +128,8 @@ def build_program(detector: CompiledDetector, board: LinuxBoard, folder: Path) -
     )
     program = folder / f"{detector.name}-{board.architecture}"
     program.unlink(missing_ok=True)  # one that is being run must not change under its user
-    return toolchain.build(sources, program, [*model_macros(detector, folder), *SYSTEM_MACROS])
+    macros = [*model_macros(detector, folder), *SYSTEM_MACROS, sets.macro]
+    return toolchain.build([*own, *sets.objects], program, macros)
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from tinydet.progress import stage
-from tinydet.targets.base import ImageArray
+from tinydet.targets.base import CodeArray
 from tinydet.targets.benchmark.measure import Builds, assign
 from tinydet.targets.boards import Board
-from tinydet.targets.cortex_m import CortexMProgram
+from tinydet.targets.cortex_m import CortexMNetwork
 from tinydet.targets.emulator import (
     FLASH_BEGIN,
     FLASH_BYTES,
@@ -17,8 +17,8 @@ from tinydet.targets.emulator import (
     RAM_BEGIN,
     RAM_BYTES,
     Piece,
-    build_hook,
 )
+from tinydet.targets.emulator_hooks import build_hook
 from tinydet.targets.footprint import WEIGHTS
 from tinydet.targets.timing.board_memories import FLASH, board_timing, memories
 from tinydet.targets.timing.cost import CostModel
@@ -70,6 +70,8 @@ class TimingEstimate:
             know, and which it takes to cost nothing.
         error: How far the model was from boards that others measured.
         waits: Where the waits of this board's memories are from: derived or fitted.
+        weights_bytes_per_cycle: What the memory of the weights brings at most; None: as much as the
+            core asks for.
     """
 
     board: str
@@ -81,6 +83,7 @@ class TimingEstimate:
     unknown_accesses: float
     error: ModelError
     waits: str
+    weights_bytes_per_cycle: float | None
 
     @property
     def cycles(self) -> int:
@@ -121,7 +124,7 @@ class TimingEstimate:
 @stage("estimate the time")
 def estimate(
     builds: Builds,
-    image_u8: ImageArray,
+    codes: CodeArray,
     board: Board,
     *,
     external_weights: bool = False,
@@ -130,8 +133,8 @@ def estimate(
     """Estimate the time of one inference on a board.
 
     Args:
-        builds: The detector on the board's core.
-        image_u8: Preprocessed image ``[H, W, 3]`` uint8.
+        builds: The network on the board's core.
+        codes: Its input; of a detector a preprocessed image ``[H, W, 3]`` uint8.
         board: The board.
         external_weights: They are read from the external flash, not from the internal one.
         arena: Name of the RAM bank of the arena; None: the fastest one that takes it.
@@ -144,28 +147,29 @@ def estimate(
             does not take the arena.
         MissingToolError: unicorn or capstone is not installed.
     """
-    program, detector = builds.program, builds.program.detector
+    program, network = builds.program, builds.program.network
     timing = board_timing(board)
     weights = timing.weights_memory(external=external_weights)
-    bank = arena or timing.arena_bank(detector.arena_bytes).name
+    bank = arena or timing.arena_bank(network.arena_bytes).name
     places = _places(program, weights, bank)
     cost = CostModel(program.core, memories(timing, places), program.machine().read)
-    call, cold, warm = _run(program, image_u8, cost, builds.folder, places)
-    marks = builds.marked.measure_run(image_u8).pieces
+    call, cold, warm = _run(program, codes, cost, builds.folder, places)
+    marks = builds.marked.measure_run(codes).pieces
     return TimingEstimate(
         board=board.name,
         core=program.core,
         clock_mhz=timing.clock_mhz,
         places={"program": FLASH, "weights": weights, "arena": bank},
-        steps=_steps(call, warm, marks, detector.macs, cost.pipeline.width),
+        steps=_steps(call, warm, marks, network.macs, cost.pipeline.width),
         cold_memory_cycles=_memory_sixteenths(cold) // FRACTION,
         unknown_accesses=cost.unknown / max(cost.known + cost.unknown, 1),
         error=MODEL_ERROR,
         waits=timing.source,
+        weights_bytes_per_cycle=timing.bytes_per_cycle(weights),
     )
 
 
-def _places(program: CortexMProgram, weights: str, bank: str) -> dict[tuple[int, int], str]:
+def _places(program: CortexMNetwork, weights: str, bank: str) -> dict[tuple[int, int], str]:
     """``(begin, end)`` -> memory; the first one that holds an address counts."""
     section = program.image.sections[WEIGHTS]
     return {
@@ -176,8 +180,8 @@ def _places(program: CortexMProgram, weights: str, bank: str) -> dict[tuple[int,
 
 
 def _run(
-    program: CortexMProgram,
-    image_u8: ImageArray,
+    program: CortexMNetwork,
+    codes: CodeArray,
     cost: CostModel,
     folder: Path,
     places: Mapping[tuple[int, int], str],
@@ -195,12 +199,12 @@ def _run(
     )
     totals = []
     try:
-        program.measure_run(image_u8)
+        program.measure_run(codes)
         recorder.price(cost.price)
         recorder.locate(cost.accesses)
         for empty in (True, False):
             recorder.reset(empty_caches=empty)
-            call = program.measure_run(image_u8)
+            call = program.measure_run(codes)
             totals.append(recorder.totals())
     finally:
         recorder.detach()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tinydet.targets.emulator import add_block_hook
+from tinydet.targets.emulator_hooks import add_block_hook
 from tinydet.targets.timing.addresses import Access
 from tinydet.targets.timing.memory import Memories
 

@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 
 #include "image_file.h"
+#include "threads.h"
 
 #define NOISE_HEIGHT 480
 #define NOISE_WIDTH 640
@@ -42,14 +43,14 @@ static const char *load(const char *path, td_pixels *pixels)
 static int measure(td_detector *detector, const td_image *image, int64_t warmup, int64_t runs)
 {
     for (int64_t run = -warmup; run < runs; run++) {
-        if (TD_MODEL(preprocess)(image, detector->arena) < 0) {
+        if (detector->kernels->preprocess(image, detector->arena) < 0) {
             return -1;
         }
         const double start = td_clock_ms();
-        TD_MODEL(run)(detector->arena);
+        detector->kernels->run(detector->arena);
         const double middle = td_clock_ms();
-        if (TD_MODEL(detect_image)(image, detector->arena, detector->found,
-                                   TD_MODEL_MACRO(MAX_DETECTIONS)) < 0) {
+        if (detector->kernels->detect_image(image, detector->arena, detector->found,
+                                            TD_MODEL_MACRO(MAX_DETECTIONS)) < 0) {
             return -1;
         }
         const double end = td_clock_ms();
@@ -80,6 +81,7 @@ int td_benchmark(td_detector *detector, const char *path, int64_t warmup, int64_
     }
     struct rusage use;
     (void)getrusage(RUSAGE_SELF, &use);
-    printf("{\"peak_memory_kib\": %ld}\n", use.ru_maxrss);
+    printf("{\"peak_memory_kib\": %ld, \"threads\": %d, \"kernels\": \"%s\"}\n", use.ru_maxrss,
+           td_threads_count(), detector->kernels->name);
     return 0;
 }

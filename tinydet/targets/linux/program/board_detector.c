@@ -63,10 +63,10 @@ void td_report_error(const char *file, const char *error)
     (void)fflush(stdout);
 }
 
-static void print_detection(const td_detection *found)
+static void print_detection(const char *const *class_names, const td_detection *found)
 {
     printf("{\"class_id\": %ld, \"class_name\": ", (long)found->class_id);
-    td_print_json_string(TD_MODEL(class_names)[found->class_id]);
+    td_print_json_string(class_names[found->class_id]);
     printf(", \"score\": %.9g, \"box\": [%.9g, %.9g, %.9g, %.9g]}", (double)found->score,
            (double)found->x_min, (double)found->y_min, (double)found->x_max,
            (double)found->y_max);
@@ -88,8 +88,8 @@ static void print_head(const td_image *image, const td_origin *origin)
 int td_detector_report(td_detector *detector, const td_image *image, const td_origin *origin)
 {
     const double start = td_clock_ms();
-    const int count = TD_MODEL(detect_image)(image, detector->arena, detector->found,
-                                             TD_MODEL_MACRO(MAX_DETECTIONS));
+    const int count = detector->kernels->detect_image(image, detector->arena, detector->found,
+                                                      TD_MODEL_MACRO(MAX_DETECTIONS));
     const double ms = td_clock_ms() - start;
     if (count < 0) {
         td_report_error(origin->file, "its sides or its number of pixels cannot be scaled");
@@ -98,7 +98,7 @@ int td_detector_report(td_detector *detector, const td_image *image, const td_or
     print_head(image, origin);
     for (int i = 0; i < count; i++) {
         fputs(i == 0 ? "" : ", ", stdout);
-        print_detection(&detector->found[i]);
+        print_detection(detector->kernels->class_names, &detector->found[i]);
     }
     printf("], \"ms\": %.3f", ms);
     if (origin->decode_ms >= 0) {

@@ -5,9 +5,10 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include TD_MODEL_HEADER
+#include "kernel_sets.h"
 
 typedef struct {
+    const td_kernel_set *kernels;
     void *arena;
     td_detection *found; /* [max detections] */
 } td_detector;
@@ -23,7 +24,7 @@ typedef struct {
 /* Milliseconds of a clock that only moves forward. */
 double td_clock_ms(void);
 
-/* Allocate. Returns 0, or -1 when there is no memory. */
+/* Allocate, for the kernels that detector->kernels names. Returns 0, or -1 when there is no memory. */
 int td_detector_open(td_detector *detector);
 void td_detector_close(td_detector *detector);
 

@@ -6,12 +6,14 @@
 #include "benchmark.h"
 #include "camera.h"
 #include "image_file.h"
+#include "threads.h"
 
 #define USAGE                                                                                  \
     "usage: %s [--checksum] FILE|FOLDER ...            detect on JPEG, PNG, BMP, PNM files\n"  \
     "       %s [--checksum] --stream                   on images from standard input\n"        \
     "       %s --camera DEVICE [--size WIDTHxHEIGHT] [--frames N]\n"                           \
-    "       %s --benchmark RUNS [--warmup N] [FILE]\n"
+    "       %s --benchmark RUNS [--warmup N] [FILE]\n"                                        \
+    "before all: --threads N (default: one for each processor), --kernels NAME\n"
 
 /* Exit statuses */
 enum { ALL_WELL = 0, SOME_FAILED = 1, BAD_USAGE = 2, STOPPED = 3 };
@@ -20,6 +22,8 @@ typedef struct {
     const char *camera;
     int64_t height, width, frames; /* of the camera */
     int64_t runs, warmup;          /* of the benchmark; runs 0: none */
+    int64_t threads;               /* 0: one for each processor */
+    const char *kernels;           /* NULL: the best that run here */
     int stream, checksum;
     int first_path; /* index of the first argument that is no option */
 } td_options;
@@ -51,8 +55,15 @@ static int read_option(const char *name, const char *value, td_options *options)
         options->camera = value;
         return 1;
     }
+    if (strcmp(name, "--kernels") == 0) {
+        options->kernels = value;
+        return 1;
+    }
     if (strcmp(name, "--size") == 0) {
         return size(value, options);
+    }
+    if (strcmp(name, "--threads") == 0) {
+        return whole_number(value, 1, &options->threads) && options->threads <= TD_MAX_THREADS;
     }
     if (strcmp(name, "--frames") == 0) {
         return whole_number(value, 1, &options->frames);
@@ -123,7 +134,12 @@ int main(int count, char **arguments)
         (void)fprintf(stderr, USAGE, name, name, name, name);
         return BAD_USAGE;
     }
-    td_detector detector = {0};
+    td_detector detector = {.kernels = td_choose_kernel_set(options.kernels)};
+    if (detector.kernels == NULL) {
+        (void)fprintf(stderr, "%s: there are no kernels %s for this processor\n", name, options.kernels);
+        return STOPPED;
+    }
+    (void)td_threads_start(options.threads > 0 ? (int)options.threads : td_processors());
     if (td_detector_open(&detector) != 0) {
         (void)fprintf(stderr, "%s: not enough memory for the model\n", name);
         return STOPPED;

@@ -1,0 +1,128 @@
+"""Any files as people bring them: read as they are meant, or refused in one true sentence.
+
+Each test makes its own input, a member of a kind of faults that public bug reports are about.
+"""
+
+import json
+import os
+import time
+
+import pytest
+
+from tests.data.readers.brought import YOLO_LINE, boxes_of, picture
+from tinydet.data.check import check_dataset, format_check
+from tinydet.data.dataset import load_dataset
+from tinydet.errors import DataError
+
+
+def test_control_characters_do_not_reach_the_terminal(tmp_path, writers):
+    name = "x\x1b]0;owned\x07\x1b[31mred.png"
+    picture(writers, tmp_path, name)
+    (tmp_path / "a.png").write_bytes(b"no image")
+    writers.text(tmp_path / "a.txt", YOLO_LINE)
+    writers.text(tmp_path / "classes.txt", "b\x1b[31mll\n")
+    text = format_check(check_dataset(load_dataset(tmp_path)))
+    assert all(line.isprintable() for line in text.splitlines())
+    assert "x\\x1b]0;owned" in text
+
+
+def test_a_huge_label_file_is_not_repeated(tmp_path, writers):
+    picture(writers, tmp_path, "a.png", "b.png")
+    writers.text(tmp_path / "b.txt", YOLO_LINE)
+    with (tmp_path / "a.txt").open("wb") as file:
+        file.truncate(200 << 20)  # NUL bytes that take no room
+    start = time.process_time()
+    with pytest.raises(DataError, match=r"a\.txt: has 200 MiB") as caught:
+        load_dataset(tmp_path)
+    assert len(str(caught.value)) < 1000
+    assert time.process_time() - start < 5
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes on this system")
+def test_named_pipes_do_not_hang(tmp_path, writers):
+    picture(writers, tmp_path, "b.png")
+    os.mkfifo(tmp_path / "a.png")
+    os.mkfifo(tmp_path / "b.txt")
+    writers.text(tmp_path / "a.txt", YOLO_LINE)
+    with pytest.raises(DataError, match=r"b\.txt: is a named pipe"):
+        load_dataset(tmp_path)
+    (tmp_path / "b.txt").unlink()
+    report = check_dataset(load_dataset(tmp_path))
+    assert [u["fault"] for u in report["unreadable"]] == ["is a named pipe, not a file"]
+
+
+def test_a_folder_that_may_not_be_read(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied", str(tmp_path))
+
+    monkeypatch.setattr("pathlib.Path.iterdir", refuse)
+    with pytest.raises(DataError, match=r"Permission denied\)\. Correct its permissions"):
+        load_dataset(tmp_path)
+
+
+def test_names_that_are_no_utf8(tmp_path, writers):
+    folder = os.fsencode(tmp_path) + b"/\xff\xfe set"
+    os.mkdir(folder)
+    root = type(tmp_path)(os.fsdecode(folder))
+    picture(writers, root, "a.png")
+    writers.text(root / "a.txt", YOLO_LINE)
+    dataset = load_dataset(root)
+    report = check_dataset(dataset, root / "check")
+    text = (root / "check/check.json").read_text(encoding="utf-8")
+    assert json.loads(text) == report
+    assert all(line.isprintable() for line in format_check(report).splitlines())
+
+
+def test_pictures_of_tinydet_are_never_trained_on(tmp_path, writers):
+    picture(writers, tmp_path, "a.png")
+    writers.text(tmp_path / "a.txt", YOLO_LINE)
+    picture(writers, tmp_path, "predictions/a.jpg", "runs/1/report/a.png")
+    writers.text(tmp_path / "predictions/predictions.jsonl", "")
+    writers.text(tmp_path / "runs/1/tinydet.log", "")
+    check_dataset(load_dataset(tmp_path), tmp_path / "check")
+    check_dataset(load_dataset(tmp_path), tmp_path)
+    dataset = load_dataset(tmp_path)
+    assert list(boxes_of(dataset)) == ["a.png"]
+    assert writers.counts(dataset) == {"own_pictures": 7}
+
+
+def test_suffixes_that_nothing_decodes_are_counted(tmp_path, writers):
+    picture(writers, tmp_path, "a.png")
+    writers.text(tmp_path / "a.txt", YOLO_LINE)
+    for name in ("b.psd", "c.PSD", "d.dng"):
+        (tmp_path / name).touch()
+    dataset = load_dataset(tmp_path)
+    assert writers.counts(dataset) == {"undecodable_pictures": 3}
+    first, second = dataset.findings.examples["undecodable_pictures"]
+    assert first.startswith("1 .dng")
+    assert second.startswith("2 .psd")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "found"),
+    [
+        ("a.txt", "Car 0.00 0 -1.5 1 2 3 4 1.5 1.6 3.9 1.8 1.4 8.4 0.01\n", "KITTI"),
+        ("a.txt", "1 2 3 4 5 6 7 8 plane 0\n", "DOTA"),
+        ("_annotations.createml.json", '[{"image": "a.png", "annotations": []}]', "CreateML"),
+        ("info.labels", "{}", "Edge Impulse"),
+        ("bounding_boxes.labels", "{}", "Edge Impulse"),
+        ("data.tfrecord", "x", "TFRecord"),
+        ("via.json", '{"_via_img_metadata": {}}', "VIA"),
+        ("via.json", '{"a.png1": {"filename": "a.png", "regions": []}}', "VIA"),
+        ("train.jsonl", "{}", "JSON lines"),
+        ("set.tar", "x", "tar archive"),
+        ("_classes.csv", "filename, cat, dog\n", "classification"),
+    ],
+)
+def test_formats_that_are_not_read_are_named(tmp_path, writers, name, text, found):
+    picture(writers, tmp_path, "images/a.png", "images/b.png")
+    writers.text(tmp_path / "labels" / name, text)
+    with pytest.raises(DataError, match=found) as caught:
+        load_dataset(tmp_path)
+    assert str(caught.value).endswith(".")
+
+
+def test_a_folder_per_class_is_no_detection_set(tmp_path, writers):
+    picture(writers, tmp_path, "cat/a.png", "dog/b.png")
+    with pytest.raises(DataError, match="one folder of images per class"):
+        load_dataset(tmp_path)

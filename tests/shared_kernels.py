@@ -1,0 +1,80 @@
+"""Kernels are compiled once for all builds of a session, not once for each folder they stand in.
+
+A build writes the kernels of the package beside the network and compiles them there. The compiler
+keeps what it compiled by the path of the file, so each folder costs it a second or two.
+"""
+
+import atexit
+import filecmp
+import hashlib
+import re
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import tinydet.compiler
+from tinydet.targets.toolchain import LANGUAGE, SEMANTICS, Toolchain
+
+KERNELS = Path(tinydet.compiler.__file__).parent / "kernels"
+
+
+@cache
+def _objects():
+    folder = tempfile.TemporaryDirectory(prefix="tinydet-kernels-")
+    atexit.register(folder.cleanup)
+    return Path(folder.name)
+
+
+@cache
+def kernel_object(name, command):
+    """A kernel as it stands in the package, compiled by this command; under its own name.
+
+    Args:
+        name: File in ``compiler/kernels``.
+        command: Compiler and flags.
+    """
+    key = hashlib.blake2b("\0".join(command).encode(), digest_size=8).hexdigest()
+    place = _objects() / key / f"{Path(name).stem}.o"
+    place.parent.mkdir(exist_ok=True)
+    done = subprocess.run(
+        [*command, "-c", str(KERNELS / name), "-o", str(place)], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return place
+
+
+@cache
+def _words():
+    """All names in the kernels: a macro that is not among them is none of theirs."""
+    return {word for file in KERNELS.iterdir() for word in re.findall(r"\w+", file.read_text())}
+
+
+def _concerns_kernels(macro):
+    return re.split(r"\W", macro.removeprefix("-D"), maxsplit=1)[0] in _words()
+
+
+def _is_of_the_package(source):
+    """Whether a kernel and all headers beside it are those of the package."""
+    headers = [file.name for file in source.parent.glob("td_*.h") if (KERNELS / file.name).exists()]
+    return (KERNELS / source.name).exists() and all(
+        filecmp.cmp(source.with_name(name), KERNELS / name, shallow=False)
+        for name in (source.name, *headers)
+    )
+
+
+def share_kernels(monkeypatch):
+    """Let every build by zig take these objects in place of compiling the same text again."""
+    build = Toolchain.build
+
+    def build_the_rest(toolchain, sources, output, macros):
+        if toolchain.keeps_names and toolchain.name.startswith("zig"):
+            own = filter(_concerns_kernels, macros)
+            command = (*toolchain.command, *LANGUAGE, *SEMANTICS, *toolchain.flags, *own)
+            sources = [
+                kernel_object(source.name, command) if _is_of_the_package(source) else source
+                for source in sources
+            ]
+        return build(toolchain, sources, output, macros)
+
+    monkeypatch.setattr(Toolchain, "build", build_the_rest)

@@ -1,0 +1,91 @@
+"""Training on JAX."""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from tinydet.backends.base import Backend, Gpu
+
+
+class Jax(Backend):
+    """JAX: the whole step is compiled by XLA, which fuses batch normalization by itself."""
+
+    name = "jax"
+    title = "JAX"
+    extra = "train-jax"
+    gpu_remedy = "Install the driver and pip install 'jax[cuda13]'."
+    compiles_steps = True
+
+    def gpus(self) -> list[Gpu]:
+        """See ``Backend``."""
+        import jax
+
+        return [
+            Gpu(device.device_kind, _capability(device))
+            for device in jax.local_devices()
+            if device.platform != "cpu"
+        ]
+
+    def use_gpu(self, index: int, memory_limit_gb: float | None) -> bool:
+        """See ``Backend``."""
+        import jax
+
+        gpus = [device for device in jax.local_devices() if device.platform != "cpu"]
+        jax.config.update("jax_default_device", gpus[index])
+        return not memory_limit_gb  # JAX takes its share of the memory when it is loaded
+
+    def use_cpu(self) -> None:
+        """See ``Backend``."""
+        import jax
+
+        jax.config.update("jax_default_device", jax.local_devices(backend="cpu")[0])
+
+    def be_deterministic(self) -> None:
+        """See ``Backend``."""
+        flags = os.environ.get("XLA_FLAGS", "")
+        os.environ["XLA_FLAGS"] = f"{flags} --xla_gpu_deterministic_ops=true".strip()
+
+    def is_out_of_memory(self, error: BaseException) -> bool:
+        """See ``Backend``."""
+        import jax
+
+        return isinstance(error, jax.errors.JaxRuntimeError) and "RESOURCE_EXHAUSTED" in str(error)
+
+    def step_in_parts(self, model: Any, loss: Any, parts: int) -> Callable[..., Any]:
+        """See ``Backend``."""
+        import jax
+        from keras import StatelessScope
+
+        def train_step(state: Any, data: Any) -> Any:
+            learnt, other, optimizer, metrics = state
+            images, rows = data[0], data[1]
+            count = loss.count(rows)
+
+            def cost_of(learnt: Any, other: Any, images: Any, rows: Any) -> Any:
+                outputs, other = model.stateless_call(learnt, other, images, training=True)
+                cost = loss.cost(rows, outputs) / count
+                own = zip(model.optimizer.variables, optimizer, strict=True)
+                with StatelessScope(state_mapping=list(own)):
+                    return model.optimizer.scale_loss(cost), (cost, other)
+
+            def add_part(carried: Any, part: Any) -> Any:
+                sums, other, total = carried
+                gradient_of = jax.value_and_grad(cost_of, has_aux=True)
+                (_, (cost, other)), gradients = gradient_of(learnt, other, *part)
+                return (jax.tree.map(jax.numpy.add, sums, gradients), other, total + cost), None
+
+            start = jax.tree.map(jax.numpy.zeros_like, learnt), other, 0.0
+            divided = [tensor.reshape(parts, -1, *tensor.shape[1:]) for tensor in (images, rows)]
+            (gradients, other, total), _ = jax.lax.scan(add_part, start, divided)
+            learnt, optimizer = model.optimizer.stateless_apply(optimizer, gradients, learnt)
+            logs, metrics = model._update_metrics_variables(
+                metrics, total, images, rows, None, None
+            )
+            return logs, (learnt, other, optimizer, metrics)
+
+        return train_step
+
+
+def _capability(device: Any) -> tuple[int, int]:
+    major, _, minor = str(getattr(device, "compute_capability", "0.0")).partition(".")
+    return int(major), int(minor or 0)

@@ -1,0 +1,106 @@
+/* td_conv_steps_apart.h: the steps of td_conv_dsp.h for a Cortex-M7 and a Cortex-M33. Not for callers. */
+#ifndef TD_CONV_STEPS_APART_H
+#define TD_CONV_STEPS_APART_H
+
+#define TD_CONV_LAST_STEP_APART 1
+/* Two instructions a cycle on a Cortex-M7: a load goes with the product in front of it, where LDRD goes alone, and a
+ * product goes with the SXTB16 in front of it. A Cortex-M33 waits only for what was loaded just before. What a step
+ * multiplies first is loaded in the step before, so that the last step is apart: it loads the factors instead. 16
+ * products: 8 cycles on the M7 with joined weights, 9 with others; 14 and 15 on the M33. */
+#define TD_S0 "r2"
+#define TD_S1 "r3"
+#define TD_S2 "r4"
+#define TD_S3 "r5"
+#define TD_T0 "r6"
+#define TD_T1 "r7"
+#define TD_T2 "r8"
+#define TD_T3 "r9"
+#define TD_X "r10"
+#define TD_Y "r11"
+#define TD_V "r12"
+#define TD_W "lr"
+#define TD_CONV_STEPS "16"
+#define TD_CONV_LAST_STEP_BYTES "16"
+#define TD_CONV_STEP_BYTES "56"
+#define TD_CONV_STEP_BYTES_SPLIT "60"
+#define TD_CONV_JOIN_BIASES "add.w r7, r2, r7, lsl #8\n"
+/* The first step starts from the biases in S0 and T1. */
+#define TD_CONV_BEGIN(start, split)\
+    "ldr.w r0, [sp, #28]\n"             \
+    "ldr.w lr, [r1], #4\n"              \
+    "ldr.w r12, [sp, #24]\n"            \
+    "ldr.w r11, [r0, #4]\n"             \
+    "ldr.w r8, [r0, #8]\n"              \
+    "ldr.w r2, [r12]\n"                 \
+    "ldr.w r7, [r12, #4]\n"             \
+    "add.w r12, r12, #24\n"             \
+    "str.w r12, [sp, #24]\n"            \
+    TD_CONV_FIRST_WEIGHTS split         \
+    "ldr.w r10, [r0]\n"                 \
+    "smlad r3, r11, r12, r2\n"          \
+    "ldr.w r9, [r0, #12]\n"             \
+    "smlad r4, r8, r12, r2\n"           \
+    start                               \
+    "smlad r5, r9, r12, r2\n"           \
+    "smlad r6, r10, lr, r7\n"           \
+    "smlad r2, r10, r12, r2\n"          \
+    "ldr r10, [r0, #16]!\n"             \
+    "smlad r9, r9, lr, r7\n"            \
+    "smlad r8, r8, lr, r7\n"            \
+    "ldr.w r12, [sp, #36]\n"            \
+    "smlad r7, r11, lr, r7\n"           \
+    "ldr.w lr, [r1], #4\n"              \
+    "ldr.w r11, [r0, #4]\n"             \
+    "bx r12\n"
+/* Split weights are there a cycle later than those of the first channel, joined ones a cycle earlier. */
+#define TD_CONV_PRODUCTS_JOINED \
+    TD_CONV_FIRST_WEIGHTS TD_CONV_PRODUCT(TD_T0, TD_X, TD_W) TD_CONV_PRODUCT(TD_S0, TD_X, TD_V)
+#define TD_CONV_PRODUCTS_SPLIT                  \
+    TD_CONV_FIRST_WEIGHTS TD_CONV_SPLIT_WEIGHTS \
+    TD_CONV_PRODUCT(TD_S0, TD_X, TD_V) TD_CONV_PRODUCT(TD_T0, TD_X, TD_W)
+#define TD_CONV_STEP(products)                                   \
+    products "ldr.w r10, [r0, #8]\n"                             \
+    TD_CONV_PRODUCT(TD_T1, TD_Y, TD_W)                                    \
+    TD_CONV_PRODUCT(TD_S1, TD_Y, TD_V) "ldr.w r11, [r0, #12]\n"           \
+    TD_CONV_PRODUCT(TD_T2, TD_X, TD_W)                                    \
+    TD_CONV_PRODUCT(TD_S2, TD_X, TD_V) "ldr r10, [r0, #16]!\n"            \
+    TD_CONV_PRODUCT(TD_T3, TD_Y, TD_W) "ldr.w lr, [r1], #4\n"             \
+    TD_CONV_PRODUCT(TD_S3, TD_Y, TD_V) "ldr.w r11, [r0, #4]\n"
+#define TD_CONV_ROW_OF_STEPS(products)               \
+    ".rept 16\n" TD_CONV_STEP(products) ".endr\n"    \
+    "ldr.w r12, [sp, #32]\n"                         \
+    "cmp r0, r12\n"
+#define TD_CONV_END(products)                                    \
+    products "ldr.w r10, [r0, #8]\n"                             \
+    TD_CONV_PRODUCT(TD_T1, TD_Y, TD_W)                                    \
+    TD_CONV_PRODUCT(TD_S1, TD_Y, TD_V) "ldr.w r11, [r0, #12]\n"           \
+    TD_CONV_PRODUCT(TD_T2, TD_X, TD_W) "ldr.w r0, [sp, #24]\n"            \
+    TD_CONV_PRODUCT(TD_S2, TD_X, TD_V)                                    \
+    TD_CONV_PRODUCT(TD_T3, TD_Y, TD_W) "ldr r10, [r0, #-16]\n"            \
+    TD_CONV_PRODUCT(TD_S3, TD_Y, TD_V) "ldr r11, [r0, #-12]\n"            \
+    "ldr r12, [r0, #-8]\n"                                       \
+    "ldr lr, [r0, #-4]\n"                                        \
+    "ldr.w r0, [sp, #20]\n"
+#define TD_CONV_PREPARE_JUMP ""
+/* From sums to stored values, S0 to S3 by X and Y, T0 to T3 by V and W. The order, like that of TD_CONV_BEGIN, is the
+ * best that a search over the model of the Cortex-M7 (tinydet/targets/timing) found: 34 cycles for 68 instructions. */
+#define TD_CONV_FINISH(difference, lower)                                                                       \
+    difference("r7", "r3") difference("r8", "r4") difference("r6", "r2") TD_CONV_SCALE("r4", "r10")             \
+    difference("r9", "r5") lower("r7") TD_CONV_SCALE("r5", "r10") lower("r8") TD_CONV_SCALE("r2", "r10")        \
+    lower("r9") TD_CONV_SCALE("r3", "r10") lower("r6") TD_CONV_SCALE("r7", "r12") TD_CONV_SCALE("r9", "r12")    \
+    TD_CONV_SIGN("r2") TD_CONV_SCALE("r6", "r12") TD_CONV_SIGN("r3") TD_CONV_SCALE("r8", "r12")                 \
+    TD_CONV_SIGN("r5") "ldr.w r12, [sp, #16]\n" TD_CONV_SHIFT("r5", "r11") TD_CONV_SIGN("r7")                   \
+    TD_CONV_OFFSET("r5") TD_CONV_SIGN("r4") "ldr.w r10, [sp, #12]\n" TD_CONV_SIGN("r8")                         \
+    TD_CONV_SHIFT("r2", "r11") TD_CONV_CLAMP("r5") TD_CONV_SHIFT("r3", "r11") TD_CONV_SIGN("r9")                \
+    TD_CONV_SHIFT("r7", "lr") TD_CONV_SIGN("r6") TD_CONV_SHIFT("r4", "r11") TD_CONV_SHIFT("r9", "lr")           \
+    "strb.w r5, [r10, r12]\n" TD_CONV_SHIFT("r8", "lr") TD_CONV_SHIFT("r6", "lr") TD_CONV_OFFSET("r3")          \
+    "ldr.w r11, [sp, #8]\n" TD_CONV_OFFSET("r4") "ldr.w r5, [sp, #4]\n" TD_CONV_OFFSET("r7")                    \
+    TD_CONV_OFFSET("r2") TD_CONV_CLAMP("r4") TD_CONV_OFFSET("r6") TD_CONV_CLAMP("r3") TD_CONV_OFFSET("r9")      \
+    TD_CONV_OFFSET("r8") "ldr.w r0, [sp, #0]\n" TD_CONV_CLAMP("r2") "strb.w r3, [r5, r12]\n"                    \
+    TD_CONV_CLAMP("r7") "strb.w r4, [r11, r12]\n" "ldr.w r4, [sp, #40]\n" "strb.w r2, [r0, r12]\n"              \
+    TD_CONV_CLAMP("r8") "add.w r12, r12, r4\n" TD_CONV_CLAMP("r9") "ldr.w lr, [sp, #24]\n"                      \
+    "strb.w r9, [r10, r12]\n" "ldr.w r3, [sp, #44]\n" "strb.w r8, [r11, r12]\n" "cmp.w lr, r3\n"                \
+    "strb.w r7, [r5, r12]\n" "add.w r4, r12, r4\n" TD_CONV_CLAMP("r6") "str.w r4, [sp, #16]\n"                  \
+    "strb.w r6, [r0, r12]\n"
+
+#endif /* TD_CONV_STEPS_APART_H */

@@ -1,0 +1,382 @@
+/* td_conv_tile.h: CONV_2D in tiles of eight channels of eight pixels, where there are vector instructions. Not for
+ * callers: a part of td_conv.c, which defines what it uses.
+ *
+ * What some blocks of eight pixels see is gathered in fours on the stack. Then, for one tile of channels after the
+ * other, the weights are brought from the order of td_conv_block.h into that of td_conv_sums.h, and used for all these
+ * blocks. */
+#ifndef TD_CONV_TILE_H
+#define TD_CONV_TILE_H
+
+#include "td_conv_sums.h"
+
+#ifdef TD_TILE
+
+enum {
+    TILE_PAIRS = TD_TILE_CHANNELS / 2,
+    TILE_GROUPS = TD_TILE_PIXELS / TD_CONV_PIXELS, /* of four pixels in a block */
+    TILE_BYTES = 16384,                            /* of gathered values */
+    TILE_MAX_BLOCKS = 32
+};
+
+typedef int16_t tile_v8s16 __attribute__((vector_size(16)));
+
+/* What is the same for all tiles of a call. */
+typedef struct {
+    conv_runs runs;
+    int32_t fours_of_run, fours; /* of a run and of the window; a run is filled up to TILE_FOURS of them */
+    int32_t is_unsigned;
+    int32_t flip; /* 128 where the values are gathered as values + 128 modulo 256, else 0 */
+} tile_window;
+
+/* Eight pixels: their places in the output, and which of the two fours lie in one row. */
+typedef struct {
+    int8_t *places[TD_TILE_PIXELS];
+    int is_in_row[TILE_GROUPS], are_adjacent; /* all eight */
+} tile_block;
+
+TD_INLINE tile_window tile_window_of(const td_conv_params *p, int is_unsigned) {
+    tile_window window = {conv_runs_of(p), 0, 0, is_unsigned, 0};
+    window.fours_of_run = (window.runs.length + 4 * TILE_FOURS - 1) / (4 * TILE_FOURS) * TILE_FOURS;
+    window.fours = window.runs.rows * window.runs.columns * window.fours_of_run;
+    window.flip = is_unsigned ? TD_CONV_FLIP_U8 : TD_CONV_FLIP_S8;
+    return window;
+}
+
+/* A run of a pair of channels; `to` is at the first one of them. */
+TD_INLINE void tile_run_weights(const int8_t *from, const tile_window *window, int is_joined, int8_t *to,
+                                int *has_lowest) {
+    const conv_runs *runs = &window->runs;
+    const int32_t eights = runs->length >> 3, done = 8 * eights;
+    tile_v16s8 lowest = {0};
+    for (int32_t i = 0; i < eights; i++, from += 16, to += 2 * TILE_WEIGHT_BYTES) {
+        tile_v16s8 pairs = *(const tile_v16s8_at *)from;
+        if (is_joined) { /* the upper byte is one too low where the lower one is negative */
+            pairs -= (tile_v16s8)((tile_v8s16)pairs << 8) < 0;
+        }
+        lowest |= pairs == -128;
+        tile_put_eights(to, pairs);
+    }
+    const tile_v2s64 any = (tile_v2s64)lowest;
+    *has_lowest |= (any[0] | any[1]) != 0;
+    for (int32_t i = done; i < 4 * window->fours_of_run; i++) {
+        const int is_there = i < runs->length;
+        const int8_t *both = from + (is_there ? 2 * (conv_place(runs, i) - done) : 0);
+        const int8_t first = is_there ? both[0] : 0;
+        const int8_t second = is_there ? (int8_t)conv_second_weight(both, is_joined) : 0;
+        tile_put_weight(to, 0, i - done, first);
+        tile_put_weight(to, 1, i - done, second);
+        *has_lowest |= first == -128 || second == -128;
+    }
+}
+
+/* What is added to the sums of flipped values. */
+TD_INLINE void tile_flip_starts(const tile_window *window, tile_weights *tile) {
+    int32_t sums[TD_TILE_CHANNELS];
+    conv_weight_sums(tile, window->fours, sums);
+    for (int32_t c = 0; c < TD_TILE_CHANNELS; c++) {
+        const int32_t more = 128 * sums[c];
+        tile->starts[c] = (int32_t)((uint32_t)tile->starts[c] + (uint32_t)(window->is_unsigned ? more : -more));
+    }
+}
+
+/* Weights of four pairs of channels from `first` on; zeros for those that there are not. */
+TD_CONV_SHARED void tile_load_weights(const td_conv_params *p, const tile_window *window, int32_t first,
+                                 tile_weights *tile) {
+    const conv_runs *runs = &window->runs;
+    const int32_t pairs = (p->output_channels + 1) / 2, run_bytes = 4 * runs->pairs;
+    const int32_t num_runs = runs->rows * runs->columns;
+    tile->has_lowest = 0;
+    for (int32_t k = 0; k < TILE_PAIRS; k++) {
+        int8_t *to = tile->weights + tile_weight_place(2 * k, 0);
+        if (first + k >= pairs) {
+            for (int32_t i = 0; i < 4 * window->fours; i++) {
+                tile_put_weight(to, 0, i, 0);
+                tile_put_weight(to, 1, i, 0);
+            }
+            tile->starts[2 * k] = tile->starts[2 * k + 1] = 0;
+            tile->multipliers[2 * k] = tile->multipliers[2 * k + 1] = 0;
+            tile->shifts[2 * k] = tile->shifts[2 * k + 1] = 1;
+            continue;
+        }
+        const int8_t *from = p->weights + (ptrdiff_t)(first + k) * num_runs * run_bytes;
+        for (int32_t r = 0; r < num_runs; r++) {
+            tile_run_weights(from + r * run_bytes, window, p->is_joined,
+                             to + r * window->fours_of_run * TILE_WEIGHT_BYTES, &tile->has_lowest);
+        }
+        const td_conv_channels *both = &p->channels[first + k];
+        tile->starts[2 * k] = both->first_bias;
+        tile->starts[2 * k + 1] = both->second_bias;
+        tile->multipliers[2 * k] = (int32_t)((uint32_t)both->first_multiplier >> 1);
+        tile->multipliers[2 * k + 1] = (int32_t)((uint32_t)both->second_multiplier >> 1);
+        tile->shifts[2 * k] = both->first_shift + 1;
+        tile->shifts[2 * k + 1] = both->second_shift + 1;
+    }
+    if (window->flip) {
+        tile_flip_starts(window, tile);
+    }
+}
+
+/* Sixteen values of four pixels as four times four of each. */
+TD_INLINE void tile_gather_sixteen(const uint8_t *const in[TD_CONV_PIXELS], int32_t at, int32_t flip, int8_t *out) {
+#if defined(TD_TILE_NEON)
+    const uint8x16_t all = vdupq_n_u8((uint8_t)flip);
+    uint32x4x4_t v;
+    for (int k = 0; k < TD_CONV_PIXELS; k++) {
+        v.val[k] = vreinterpretq_u32_u8(veorq_u8(vld1q_u8(in[k] + at), all));
+    }
+#if defined(TD_CONV_HALVES)
+    const uint32x4x2_t first = vzipq_u32(v.val[0], v.val[1]), second = vzipq_u32(v.val[2], v.val[3]);
+    vst1q_u8((uint8_t *)out, vreinterpretq_u8_u32(first.val[0]));
+    vst1q_u8((uint8_t *)out + 16, vreinterpretq_u8_u32(second.val[0]));
+    vst1q_u8((uint8_t *)out + tile_four_place(2), vreinterpretq_u8_u32(first.val[1]));
+    vst1q_u8((uint8_t *)out + tile_four_place(2) + 16, vreinterpretq_u8_u32(second.val[1]));
+#else
+    vst4q_u32((uint32_t *)(void *)out, v);
+#endif
+#else
+    const __m128i all = _mm_set1_epi8((char)flip);
+    __m128i v[TD_CONV_PIXELS];
+    for (int k = 0; k < TD_CONV_PIXELS; k++) {
+        v[k] = _mm_xor_si128(_mm_loadu_si128((const __m128i_u *)(const void *)(in[k] + at)), all);
+    }
+    const __m128i low_01 = _mm_unpacklo_epi32(v[0], v[1]), high_01 = _mm_unpackhi_epi32(v[0], v[1]);
+    const __m128i low_23 = _mm_unpacklo_epi32(v[2], v[3]), high_23 = _mm_unpackhi_epi32(v[2], v[3]);
+    _mm_storeu_si128((__m128i_u *)(void *)out, _mm_unpacklo_epi64(low_01, low_23));
+    _mm_storeu_si128((__m128i_u *)(void *)(out + tile_four_place(1)), _mm_unpackhi_epi64(low_01, low_23));
+    _mm_storeu_si128((__m128i_u *)(void *)(out + tile_four_place(2)), _mm_unpacklo_epi64(high_01, high_23));
+    _mm_storeu_si128((__m128i_u *)(void *)(out + tile_four_place(3)), _mm_unpackhi_epi64(high_01, high_23));
+#endif
+}
+
+/* A run of four pixels, filled up to `fours`. */
+TD_INLINE void tile_gather_run(const uint8_t *const in[TD_CONV_PIXELS], int32_t length, int32_t fours, int32_t flip,
+                               int8_t *out) {
+    int32_t i = 0;
+    for (; i + 16 <= length; i += 16) {
+        tile_gather_sixteen(in, i, flip, out + tile_four_place(i >> 2));
+    }
+    for (; i + 4 <= length; i += 4) {
+        int8_t *const to = out + tile_four_place(i >> 2);
+        for (int k = 0; k < TD_CONV_PIXELS; k++) {
+            const tile_word word = *(const tile_word *)(const void *)(in[k] + i);
+            *(tile_word *)(void *)(to + tile_pixel_place(k)) = word ^ (int32_t)(0x01010101u * (uint32_t)flip);
+        }
+    }
+    for (; i < 4 * fours; i += 4) {
+        int8_t *const to = out + tile_four_place(i >> 2);
+        for (int k = 0; k < TD_CONV_PIXELS; k++) {
+            tile_word word = 0; /* what is too much meets weights of 0 */
+            for (int32_t n = 0; n < length - i; n++) {
+                word |= (tile_word)((uint32_t)(in[k][i + n] ^ flip) << 8 * n);
+            }
+            *(tile_word *)(void *)(to + tile_pixel_place(k)) = word;
+        }
+    }
+}
+
+/* A run that lies partly or (row NULL) completely outside the image. */
+static void tile_clip_run(const td_conv_params *p, const uint8_t *row, int32_t x, int32_t pixels, uint8_t *to) {
+    const int8_t zero_point = (int8_t)p->input_zero_point;
+    for (int32_t i = x; i < x + pixels; i++, to += p->input_channels) {
+        if (row != NULL && i >= 0 && i < p->input_width) {
+            td_copy((const int8_t *)row + (ptrdiff_t)i * p->input_channels, (int8_t *)to, p->input_channels);
+        } else {
+            td_fill(zero_point, (int8_t *)to, p->input_channels);
+        }
+    }
+}
+
+/* Where a run of each of four pixels begins, clipped copies of those that lie partly outside the image. */
+TD_CONV_SHARED void tile_find_runs(const td_conv_params *p, const conv_runs *runs, const uint8_t *input,
+                                   const conv_pixels *pixels, int32_t i, int32_t j,
+                                   uint8_t clipped[TD_CONV_PIXELS][4 * TILE_MAX_FOURS],
+                                   const uint8_t *in[TD_CONV_PIXELS]) {
+    for (int32_t k = 0; k < TD_CONV_PIXELS; k++) {
+        const conv_pixel pixel = conv_pixel_of(p, pixels, k);
+        const uint8_t *row = conv_input_row(p, input, pixel.y * p->stride_height - p->pad_top + i);
+        const int32_t column = pixel.x * p->stride_width - p->pad_left + j;
+        if (row != NULL && column >= 0 && column + runs->pixels <= p->input_width) {
+            in[k] = row + (ptrdiff_t)column * p->input_channels;
+        } else {
+            in[k] = clipped[k];
+            tile_clip_run(p, row, column, runs->pixels, clipped[k]);
+        }
+    }
+}
+
+/* What four pixels see. */
+TD_INLINE void tile_gather(const td_conv_params *p, const tile_window *window, const uint8_t *input,
+                           const conv_pixels *pixels, int8_t *out) {
+    uint8_t clipped[TD_CONV_PIXELS][4 * TILE_MAX_FOURS];
+    const conv_runs *runs = &window->runs;
+    const ptrdiff_t step = p->stride_width * p->input_channels;
+    const int32_t y = pixels->y * p->stride_height - p->pad_top, x = pixels->x * p->stride_width - p->pad_left;
+    const int32_t last = p->input_width - (TD_CONV_PIXELS - 1) * p->stride_width - runs->pixels;
+    for (int32_t i = 0; i < runs->rows; i++) {
+        const uint8_t *row = conv_input_row(p, input, y + i * p->dilation_height);
+        for (int32_t j = 0; j < runs->columns; j++, out += tile_four_place(window->fours_of_run)) {
+            const uint8_t *in[TD_CONV_PIXELS];
+            const int32_t column = x + j * p->dilation_width;
+            if (pixels->is_in_row && row != NULL && column >= 0 && column <= last) {
+                in[0] = row + (ptrdiff_t)column * p->input_channels;
+                in[1] = in[0] + step;
+                in[2] = in[1] + step;
+                in[3] = in[2] + step;
+            } else {
+                tile_find_runs(p, runs, input, pixels, i * p->dilation_height, j * p->dilation_width, clipped, in);
+            }
+            tile_gather_run(in, runs->length, window->fours_of_run, window->flip, out);
+        }
+    }
+}
+
+/* The values of a channel whose factor may be any. */
+TD_CONV_SHARED tile_values tile_general_outputs(const td_conv_params *p, tile_sums sums, td_requant requant) {
+    int32_t each[TD_TILE_PIXELS];
+    int8_t bytes[TD_TILE_PIXELS];
+    tile_spill(sums, each);
+    for (int i = 0; i < TD_TILE_PIXELS; i++) {
+        const int32_t value = td_rescale(each[i], requant) + p->output_offset;
+        bytes[i] = (int8_t)td_clamp(value, p->output_min, p->output_max);
+    }
+    return tile_load(bytes);
+}
+
+/* The values of all channels where p->is_plain. */
+TD_INLINE void tile_plain_outputs(const tile_weights *tile, int32_t offset, int is_positive,
+                                  const tile_sums sums[TD_TILE_CHANNELS], tile_values values[TD_TILE_CHANNELS]) {
+    TD_UNROLL
+    for (int half = 0; half < TD_TILE_CHANNELS; half += 4) {
+        const tile_four_numbers multipliers = tile_load_four(tile->multipliers + half);
+        const tile_four_numbers shifts = tile_load_four(tile->shifts + half);
+        TD_UNROLL
+        for (int k = 0; k < 4; k++) {
+            const tile_factor factor = {multipliers[k], shifts[k], offset, is_positive};
+            values[half + k] = tile_rescale(sums[half + k], factor);
+        }
+    }
+}
+
+/* Values of one channel to places that are not adjacent, or not all there. */
+TD_INLINE void tile_store_channel(const tile_block *block, tile_values values, ptrdiff_t at, int is_planar) {
+    int8_t bytes[TD_TILE_PIXELS];
+    tile_store(bytes, values);
+    for (int g = 0; g < TILE_GROUPS; g++) {
+        int8_t *const *places = block->places + TD_CONV_PIXELS * g;
+        const int8_t *from = bytes + TD_CONV_PIXELS * g;
+        if (is_planar && block->is_in_row[g]) {
+            *(tile_word *)(void *)(places[0] + at) = *(const tile_word *)(const void *)from;
+            continue;
+        }
+        for (int k = 0; k < TD_CONV_PIXELS; k++) {
+            places[k][at] = from[k];
+        }
+    }
+}
+
+/* A tile that is not full, or whose pixels are not adjacent. */
+TD_CONV_SHARED void tile_store_some(const td_conv_params *p, const tile_block *block,
+                                    const tile_values values[TD_TILE_CHANNELS], int32_t first) {
+    const int32_t whole = p->output_channels / 2, pairs = (p->output_channels + 1) / 2;
+    const int is_planar = p->pixel_stride == 1 && p->output_channels > 1;
+    for (int k = 0; k < TD_TILE_CHANNELS; k++) {
+        const int32_t pair = first + k / 2, is_last = pair == whole; /* of an odd number: its second one */
+        if (pair < pairs && (!is_last || k % 2)) {
+            const ptrdiff_t at = (ptrdiff_t)(2 * pair + (is_last ? 0 : k % 2)) * p->channel_stride;
+            tile_store_channel(block, values[k], at, is_planar);
+        }
+    }
+}
+
+/* Four pairs of channels of one block. */
+TD_INLINE void tile_compute(const td_conv_params *p, const tile_window *window, const tile_block *block,
+                            const int8_t *gathered, const tile_weights *tile, int32_t first) {
+    const int is_planar = p->pixel_stride == 1 && p->output_channels > 1;
+    const int is_full = first + TILE_PAIRS <= p->output_channels / 2;
+    tile_sums sums[TD_TILE_CHANNELS];
+    tile_values values[TD_TILE_CHANNELS];
+    conv_tile_sums(gathered, tile, window->fours, sums);
+    if (!p->is_plain) {
+        for (int k = 0; k < TD_TILE_CHANNELS; k++) {
+            const td_requant requant = {tile->multipliers[k], -tile->shifts[k]};
+            values[k] = tile_general_outputs(p, sums[k], requant);
+        }
+    } else if (p->output_offset == -128) {
+        tile_plain_outputs(tile, -128, 1, sums, values);
+    } else {
+        tile_plain_outputs(tile, p->output_offset, 0, sums, values);
+    }
+    if (is_full && p->channel_stride == 1) {
+        int8_t *to[TD_TILE_PIXELS];
+        TD_UNROLL
+        for (int k = 0; k < TD_TILE_PIXELS; k++) {
+            to[k] = block->places[k] + 2 * first;
+        }
+        tile_store_pixels(values, to);
+        return;
+    }
+    if (is_full && is_planar && block->are_adjacent) {
+        int8_t *to = block->places[0] + (ptrdiff_t)2 * first * p->channel_stride;
+        TD_UNROLL
+        for (int k = 0; k < TD_TILE_CHANNELS; k++, to += p->channel_stride) {
+            tile_store(to, values[k]);
+        }
+        return;
+    }
+    tile_store_some(p, block, values, first);
+}
+
+TD_INLINE void tile_place(const td_conv_params *p, int8_t *output, const conv_pixels groups[TILE_GROUPS],
+                          tile_block *block) {
+    for (int g = 0; g < TILE_GROUPS; g++) {
+        conv_place_output(p, output, &groups[g], block->places + TD_CONV_PIXELS * g);
+        block->is_in_row[g] = groups[g].is_in_row;
+    }
+    block->are_adjacent = groups[0].is_in_row && groups[1].is_in_row && groups[0].y == groups[1].y &&
+                          groups[0].x + TD_CONV_PIXELS == groups[1].x;
+}
+
+/* Whether a window is small enough. */
+TD_INLINE int conv_tile_fits(const td_conv_params *p) {
+    return tile_window_of(p, 0).fours <= TILE_MAX_FOURS;
+}
+
+TD_CONV_SHARED void conv_tile_rows(const td_conv_params *p, const uint8_t *input, int is_unsigned, int8_t *output,
+                                   int32_t y_begin, int32_t y_end) {
+    int8_t gathered[TILE_BYTES] __attribute__((aligned(64)));
+    conv_pixels groups[TILE_MAX_BLOCKS][TILE_GROUPS];
+    tile_block blocks[TILE_MAX_BLOCKS];
+    tile_weights tile;
+    const tile_window window = tile_window_of(p, is_unsigned);
+    const int32_t block_bytes = window.fours * TILE_FOUR_BYTES, next_group = tile_group_step(window.fours);
+    const int32_t at_once = TILE_BYTES / block_bytes < TILE_MAX_BLOCKS ? TILE_BYTES / block_bytes : TILE_MAX_BLOCKS;
+    conv_pixels pixels = {y_begin, 0, 0, 0};
+    int32_t left = (y_end - y_begin) * p->output_width;
+    while (left > 0) {
+        int32_t count = 0;
+        for (; count < at_once && left > 0; count++) {
+            for (int g = 0; g < TILE_GROUPS; g++) {
+                if (left > 0) { /* else the group before is repeated */
+                    conv_next_pixels(p, &pixels, &left);
+                    groups[count][g] = pixels;
+                } else {
+                    groups[count][g] = groups[count][g - 1];
+                }
+                tile_gather(p, &window, input, &groups[count][g], gathered + block_bytes * count + next_group * g);
+            }
+        }
+        /* All that these pixels see has been read: from here on, its rows may be written to. */
+        for (int32_t i = 0; i < count; i++) {
+            tile_place(p, output, groups[i], &blocks[i]);
+        }
+        for (int32_t first = 0; 2 * first < p->output_channels; first += TILE_PAIRS) {
+            tile_load_weights(p, &window, first, &tile);
+            for (int32_t i = 0; i < count; i++) {
+                tile_compute(p, &window, &blocks[i], gathered + block_bytes * i, &tile, first);
+            }
+        }
+    }
+}
+
+#endif
+#endif /* TD_CONV_TILE_H */

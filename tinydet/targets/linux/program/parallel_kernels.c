@@ -1,0 +1,160 @@
+/* Steps of the network by several threads, each of which computes some rows. Rows of one step do not depend on each
+ * other, but the memory plan may put an output over an input whose first rows are used up: such steps, and small
+ * ones, are left to one thread. */
+#define TD_SERIAL_CALLS
+#include "parallel_calls.h"
+#include "threads.h"
+
+#define SCRATCH_BYTES 16384       /* of each thread but the first */
+#define LEAST_PRODUCTS 60000      /* of a step; less is done before others have begun */
+
+typedef struct {
+    const void *params;
+    const void *a, *b;
+    int8_t *output;
+    void *scratch;
+    int32_t begin, end;
+} step;
+
+static int8_t scratches[TD_MAX_THREADS][SCRATCH_BYTES] __attribute__((aligned(64)));
+
+static int are_apart(const void *a, ptrdiff_t a_bytes, const void *b, ptrdiff_t b_bytes)
+{
+    const int8_t *a_begin = (const int8_t *)a, *b_begin = (const int8_t *)b;
+    return a_begin + a_bytes <= b_begin || b_begin + b_bytes <= a_begin;
+}
+
+static int is_large(const step *s, int64_t products_of_row)
+{
+    return td_threads_count() > 1 && s->end - s->begin > 1 &&
+           (s->end - s->begin) * products_of_row >= LEAST_PRODUCTS;
+}
+
+static int32_t row_of_part(const step *s, int part, int parts)
+{
+    return s->begin + (int32_t)((int64_t)(s->end - s->begin) * part / parts);
+}
+
+static ptrdiff_t conv_scratch_bytes(const td_conv_params *p)
+{
+    const int is_dense = p->dilation_width == 1;
+    const ptrdiff_t runs = (ptrdiff_t)p->filter_height * (is_dense ? 1 : p->filter_width);
+    const ptrdiff_t length = (ptrdiff_t)p->input_channels * (is_dense ? p->filter_width : 1);
+    return 16 * runs * ((length + 1) / 2) * p->groups_at_once;
+}
+
+static int conv_is_divisible(const td_conv_params *p, const step *s)
+{
+    const int64_t window = (int64_t)p->filter_height * p->filter_width * p->input_channels;
+    const ptrdiff_t input_bytes = (ptrdiff_t)p->input_ring * p->input_width * p->input_channels;
+    return is_large(s, window * p->output_width * p->output_channels) && p->output_ring == p->output_height &&
+           conv_scratch_bytes(p) <= SCRATCH_BYTES &&
+           are_apart(s->a, input_bytes, s->output, (ptrdiff_t)p->output_ring * p->output_row_bytes);
+}
+
+static void conv_s8_part(const void *context, int part, int parts)
+{
+    const step *s = (const step *)context;
+    td_conv_s8((const td_conv_params *)s->params, (const int8_t *)s->a, s->output,
+               part == 0 ? s->scratch : scratches[part], row_of_part(s, part, parts), row_of_part(s, part + 1, parts));
+}
+
+static void conv_u8_part(const void *context, int part, int parts)
+{
+    const step *s = (const step *)context;
+    td_conv_u8((const td_conv_params *)s->params, (const uint8_t *)s->a, s->output,
+               part == 0 ? s->scratch : scratches[part], row_of_part(s, part, parts), row_of_part(s, part + 1, parts));
+}
+
+static void depthwise_part(const void *context, int part, int parts)
+{
+    const step *s = (const step *)context;
+    td_depthwise_s8((const td_depthwise_params *)s->params, (const int8_t *)s->a, s->output,
+                    row_of_part(s, part, parts), row_of_part(s, part + 1, parts));
+}
+
+static void planar_part(const void *context, int part, int parts)
+{
+    const step *s = (const step *)context;
+    td_depthwise_planar_s8((const td_depthwise_planar_params *)s->params, (const int8_t *)s->a, s->output,
+                           row_of_part(s, part, parts), row_of_part(s, part + 1, parts));
+}
+
+static void add_part(const void *context, int part, int parts)
+{
+    const step *s = (const step *)context;
+    td_add_s8((const td_add_params *)s->params, (const int8_t *)s->a, (const int8_t *)s->b, s->output,
+              row_of_part(s, part, parts), row_of_part(s, part + 1, parts));
+}
+
+void td_parallel_conv_s8(const td_conv_params *p, const int8_t *input, int8_t *output, void *scratch, int32_t y_begin,
+                         int32_t y_end)
+{
+    const step s = {p, input, NULL, output, scratch, y_begin, y_end};
+    if (conv_is_divisible(p, &s)) {
+        td_in_parallel(conv_s8_part, &s);
+    } else {
+        td_conv_s8(p, input, output, scratch, y_begin, y_end);
+    }
+}
+
+void td_parallel_conv_u8(const td_conv_params *p, const uint8_t *input, int8_t *output, void *scratch,
+                         int32_t y_begin, int32_t y_end)
+{
+    const step s = {p, input, NULL, output, scratch, y_begin, y_end};
+    if (conv_is_divisible(p, &s)) {
+        td_in_parallel(conv_u8_part, &s);
+    } else {
+        td_conv_u8(p, input, output, scratch, y_begin, y_end);
+    }
+}
+
+void td_parallel_depthwise_s8(const td_depthwise_params *p, const int8_t *input, int8_t *output, int32_t y_begin,
+                              int32_t y_end)
+{
+    const step s = {p, input, NULL, output, NULL, y_begin, y_end};
+    const ptrdiff_t output_row = (ptrdiff_t)p->output_width * p->input_channels * p->depth_multiplier;
+    const ptrdiff_t input_bytes = (ptrdiff_t)p->input_ring * p->input_width * p->input_channels;
+    if (is_large(&s, (int64_t)p->filter_height * p->filter_width * output_row) &&
+        p->output_ring == p->output_height && are_apart(input, input_bytes, output, p->output_ring * output_row)) {
+        td_in_parallel(depthwise_part, &s);
+    } else {
+        td_depthwise_s8(p, input, output, y_begin, y_end);
+    }
+}
+
+void td_parallel_depthwise_planar_s8(const td_depthwise_planar_params *p, const int8_t *input, int8_t *output,
+                                     int32_t y_begin, int32_t y_end)
+{
+    const step s = {p, input, NULL, output, NULL, y_begin, y_end};
+    const ptrdiff_t output_row = (ptrdiff_t)p->output_width * p->channels;
+    const ptrdiff_t input_bytes = (ptrdiff_t)p->input_ring * p->channels * p->channel_stride;
+    if (is_large(&s, 9 * (int64_t)output_row) && p->output_ring == p->output_height &&
+        are_apart(input, input_bytes, output, p->output_ring * output_row)) {
+        td_in_parallel(planar_part, &s);
+    } else {
+        td_depthwise_planar_s8(p, input, output, y_begin, y_end);
+    }
+}
+
+/* Whether rows of an input lie exactly where those of the output do, or all apart from it. */
+static int add_is_safe(const td_pair_walk *walk, const int8_t *input, int32_t row, int32_t ring, const int8_t *output)
+{
+    const ptrdiff_t bytes = (ptrdiff_t)row * walk->shape[0];
+    return row == walk->shape[1] * walk->shape[2] && ring == walk->shape[0] &&
+           (input == output || are_apart(input, bytes, output, bytes));
+}
+
+void td_parallel_add_s8(const td_add_params *p, const int8_t *a, const int8_t *b, int8_t *output, int32_t y_begin,
+                        int32_t y_end)
+{
+    const td_pair_walk *walk = &p->walk;
+    const step s = {p, a, b, output, NULL, y_begin, y_end};
+    if (is_large(&s, 4 * (int64_t)walk->shape[1] * walk->shape[2]) && walk->output_ring == walk->shape[0] &&
+        add_is_safe(walk, a, walk->a_stride[0], walk->a_ring, output) &&
+        add_is_safe(walk, b, walk->b_stride[0], walk->b_ring, output)) {
+        td_in_parallel(add_part, &s);
+    } else {
+        td_add_s8(p, a, b, output, y_begin, y_end);
+    }
+}
