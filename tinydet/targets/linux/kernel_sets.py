@@ -81,9 +81,7 @@ def _declared(detector: CompiledDetector) -> set[str]:
     """What the headers of a detector, but for its constants, and of the parallel kernels declare."""
     constants = f"{detector.name}_weights.h"
     headers = [
-        text
-        for name, text in detector.sources.items()
-        if name.endswith(".h") and name != constants
+        text for name, text in detector.sources.items() if name.endswith(".h") and name != constants
     ]
     texts = [*headers, _PARALLEL.read_text(encoding="utf-8")]
     return {name for text in texts for name in _DECLARED.findall(text)}
