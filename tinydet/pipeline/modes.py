@@ -22,6 +22,7 @@ from tinydet.pipeline.board_stages import (
     benchmark_stage,
     board_findings,
     deploy_stage,
+    footprint_stage,
     unused_board_keys,
 )
 from tinydet.pipeline.detector_of import trained_otherwise
@@ -100,9 +101,8 @@ def execute(config: UserConfig, *, run_folder: Path | None = None) -> RunResult:
     link_folders(config, folder)
     log = RunLog(folder)
     config = _with_seed(config, log)
-    for note in (trained_otherwise(config), unused_board_keys(config)):
-        if note is not None:
-            log.say(note)
+    for note in filter(None, (trained_otherwise(config), unused_board_keys(config))):
+        log.say(note)
     write_text_atomically(folder / CONFIG_FILE, resolved_yaml(config))
     try:
         project, values = config.general.project_name, written_values(config)
@@ -216,6 +216,8 @@ def _stages(current: Run) -> RunResult:
             compare_stage(current, *results)
     if config.benchmarks:
         benchmark_stage(current, model_path)
+    elif config.quantizes:
+        footprint_stage(current, model_path)
     if config.deploys:
         deploy_stage(current, model_path)
     return RunResult(mode, folder, model=model_path, evaluation=tuple(results))

@@ -1,7 +1,7 @@
 """A Cortex-M55 in QEMU, for cores with Helium, which Unicorn does not know.
 
-QEMU runs the board mps3-an547 as a process of its own. It is driven through its GDB server; a plugin
-(``firmware/qemu_counter.c``) counts instructions.
+QEMU runs the board mps3-an547 as a process of its own. It is driven through its GDB server; a
+plugin (``firmware/qemu_counter.c``) counts instructions.
 """
 
 import ctypes

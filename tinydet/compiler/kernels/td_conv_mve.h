@@ -22,10 +22,11 @@ typedef struct {
     int32_t pair_stride; /* bytes from a pair of channels to the next */
     const uint16_t *offsets; /* [8] from there to both channels of each pixel */
     int32_t output_offset;
-    int32_t steps; /* then where the row of steps is entered */
+    int32_t steps;
+    uint32_t entry; /* set here: where the row of steps is entered */
 } conv_vector_block;
 
-_Static_assert(offsetof(conv_vector_block, steps) == 36, "the assembler code reads conv_vector_block as ten words");
+_Static_assert(offsetof(conv_vector_block, entry) == 40, "the assembler code reads conv_vector_block as eleven words");
 _Static_assert(sizeof(td_conv_vector_channels) == 24, "the assembler code reads td_conv_vector_channels as six words");
 
 /* Sums r0, r4, r8, r12 are those of the first channel, r2, r6, r10, lr of the second. r1 walks through `gathered`, r3
@@ -77,7 +78,7 @@ _Static_assert(sizeof(td_conv_vector_channels) == 24, "the assembler code reads 
                      "adr.w r5, 2f\n"                                                        \
                      "add r5, r5, r1\n"                                                      \
                      "orr r5, r5, #1\n" /* Thumb */                                          \
-                     "str r5, [r11, #36]\n"                                                  \
+                     "str r5, [r11, #40]\n"                                                  \
                      "1:\n" /* two channels */                                               \
                      "ldr r1, [r11]\n"                                                       \
                      TD_CONV_MVE_STEP("vmladav.s8")                                          \
@@ -103,7 +104,7 @@ _Static_assert(sizeof(td_conv_vector_channels) == 24, "the assembler code reads 
                      "vqmovnb.s32 q2, q0\n"                                                  \
                      "ldr r1, [r11, #16]\n"                                                  \
                      "vqmovnt.s32 q2, q1\n"                                                  \
-                     "ldr r5, [r11, #36]\n"                                                  \
+                     "ldr r5, [r11, #40]\n"                                                  \
                      "vqadd.s16 q2, q2, q5\n"                                                \
                      "vqmovnb.s16 q2, q2\n"                                                  \
                      "cmp r7, r1\n"                                                          \
