@@ -99,7 +99,7 @@ def _measured(run: Run, model_path: Path, board: "Board | LinuxBoard", folder: P
     from tinydet.targets.linux import SshHost
 
     section, setup = run.config.benchmarking, run.config.deployment.hardware_setup
-    detector = _compiled(run, model_path)
+    detector = _compiled(run, model_path, board)
     if isinstance(board, Board):
         if section.via is None:
             return benchmark.count_on_core(detector, folder, board=board)
@@ -124,7 +124,7 @@ def deploy_stage(run: Run, model_path: Path) -> None:
     if setup is None or setup.board is None:
         raise ConfigError(["deployment.hardware_setup.board: no board. Name one."])
     board = deploy.board_of(setup.board, "deployment.hardware_setup.board")
-    detector = _compiled(run, model_path)
+    detector = _compiled(run, model_path, board)
     result: object
     if isinstance(board, Board):
         result = deploy.deploy_firmware(detector, board, folder, external=section.external)
@@ -140,13 +140,16 @@ def deploy_stage(run: Run, model_path: Path) -> None:
     _ask_stedgeai(run, model_path, board, "generate", folder)
 
 
-def _compiled(run: Run, model_path: Path) -> "CompiledDetector":
+def _compiled(run: Run, model_path: Path, board: "Board | LinuxBoard") -> "CompiledDetector":
     from tinydet.compiler import CompileOptions, compile_detector
+    from tinydet.targets import has_vectors
 
     config = run.config
     postprocess = {"postprocess": config.postprocess_spec()}
     spec = spec_of(config, model_path).model_copy(update=postprocess)
-    options = CompileOptions(optimize=OBJECTIVES[config.tools.optimization])
+    options = CompileOptions(
+        optimize=OBJECTIVES[config.tools.optimization], vectors=has_vectors(board.name)
+    )
     return compile_detector(model_path, options, spec=spec)
 
 
