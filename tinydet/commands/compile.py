@@ -170,8 +170,8 @@ def compile(  # noqa: A001 - the name of the command
         model: The ``.tflite``, the folder of a run, or the name of a bundled detector.
         output: Folder for the C files, ``plan.json``, ``arena.png``, ``detector.json``,
             ``build/<target>`` and, for a microcontroller, ``footprint.json``.
-        target: ``host``, or a core, as ``cortex-m7``. For ``cortex-m55`` and ``cortex-m85`` the weights
-            are laid out for Helium; that C runs everywhere too.
+        target: ``host``, or a core, as ``cortex-m7``. For ``cortex-m55`` and ``cortex-m85`` the
+            weights are laid out for Helium; that C runs everywhere too.
         name: Prefix of the C names.
         input_mode: Where the image is: ``image`` in the arena, ``caller`` in the caller's memory,
             ``rows`` fed row by row.

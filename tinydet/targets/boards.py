@@ -168,7 +168,6 @@ def load_boards(path: Path = BOARDS_FILE) -> tuple[Board, ...]:
     )
 
 
-@overload
 def has_vectors(name: str) -> bool:
     """Whether a core, or the board of a name, takes weights for vectors.
 
@@ -179,6 +178,7 @@ def has_vectors(name: str) -> bool:
     return next(cores, name) in VECTOR_CORES
 
 
+@overload
 def find_board(name: str, boards: None = None, where: str = "--board") -> Board: ...
 
 

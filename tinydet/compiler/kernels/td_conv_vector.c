@@ -203,7 +203,7 @@ static void vector_place_output(const td_conv_vector_params *p, int8_t *output, 
 /* A channel of a pixel: `half` of a pair. This is what the forms in vector instructions compute. */
 TD_INLINE int8_t vector_value(const td_conv_vector_params *p, const td_conv_vector_channels *channels, int half,
                               const int8_t *weights, const int8_t *gathered) {
-    int32_t sum = channels->bias[half];
+    int32_t sum = half == 0 ? channels->first_bias : channels->second_bias;
     TD_RARE_LOOP
     for (int32_t step = 0; step < p->steps; step++, weights += 2 * STEP, gathered += PIXELS * STEP) {
         TD_RARE_LOOP
@@ -211,7 +211,8 @@ TD_INLINE int8_t vector_value(const td_conv_vector_params *p, const td_conv_vect
             sum = (int32_t)((uint32_t)sum + (uint32_t)(weights[i] * gathered[i]));
         }
     }
-    const td_requant factor = {channels->multiplier[half], channels->shift[half]};
+    const td_requant factor = {half == 0 ? channels->first_multiplier : channels->second_multiplier,
+                               half == 0 ? channels->first_shift : channels->second_shift};
     return (int8_t)td_clamp(td_rescale(sum, factor) + p->output_offset, p->output_min, p->output_max);
 }
 
