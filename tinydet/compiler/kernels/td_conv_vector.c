@@ -249,7 +249,13 @@ TD_INLINE conv_vector_block vector_block_of(const td_conv_vector_params *p, cons
 }
 
 TD_INLINE void vector_run_mve(const td_conv_vector_params *p, conv_vector_block *block) {
-    if (p->is_positive) {
+    if (p->steps <= TD_CONV_MVE_SHORT) {
+        if (p->is_positive) {
+            conv_vector_block_short_positive_mve(block);
+        } else {
+            conv_vector_block_short_mve(block);
+        }
+    } else if (p->is_positive) {
         conv_vector_block_positive_mve(block);
     } else {
         conv_vector_block_mve(block);
