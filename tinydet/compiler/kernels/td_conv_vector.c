@@ -241,9 +241,12 @@ TD_INLINE conv_vector_block vector_block_of(const td_conv_vector_params *p, cons
         .weights = p->weights + 2 * STEP * (ptrdiff_t)p->steps * begin,
         .channels = p->channels + begin,
         .channels_end = p->channels + end,
+        .output = NULL,
         .pair_stride = 2 * p->channel_stride,
+        .offsets = NULL,
         .output_offset = p->output_offset,
         .steps = p->steps,
+        .entry = 0,
     };
     return block;
 }
@@ -403,7 +406,8 @@ TD_INLINE void vector_rows(const td_conv_vector_params *p, const uint8_t *input,
     vector_pixels pixels = {y_begin, 0, PIXELS, 0}, groups[TD_CONV_MAX_GROUPS];
     vector_places places[TD_CONV_MAX_GROUPS];
     int32_t left = (y_end - y_begin) * p->output_width;
-    vector_row_offsets in_row = {{{0}}, (PIXELS - 1) * p->pixel_stride + p->channel_stride <= UINT16_MAX};
+    vector_row_offsets in_row;
+    in_row.is_near = (PIXELS - 1) * p->pixel_stride + p->channel_stride <= UINT16_MAX;
     for (int i = 0; i < 2 * PIXELS; i++) {
         in_row.offsets[0][i] = (uint16_t)(i / 2 * p->pixel_stride + i % 2 * p->channel_stride);
         in_row.offsets[1][i] = (uint16_t)(i / 2 * p->pixel_stride);
