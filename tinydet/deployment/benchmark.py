@@ -141,7 +141,7 @@ def count_on_core(
     """
     from tinydet.targets import Builds, CortexMTarget, benchmark, fit
 
-    core = board.target if board is not None else str(target)
+    core = board.core if board is not None else str(target)
     network.save(output / "c")
     codes = network_input(network, image)
     builds = Builds.of(CortexMTarget(core, compiler=compiler), network, output / "build")
