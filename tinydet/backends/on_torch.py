@@ -13,6 +13,7 @@ class Torch(Backend):
     name = "torch"
     title = "PyTorch"
     extra = "train-torch"
+    shares_batches = True
     gpu_remedy = "Install the driver and the PyTorch wheel for it (pytorch.org)."
 
     def gpus(self) -> list[Gpu]:
@@ -45,11 +46,20 @@ class Torch(Backend):
         """See ``Backend``."""
         _compute_on("cpu")
 
+    def use_cores(self, count: int) -> None:
+        """See ``Backend``."""
+        import torch
+
+        torch.set_num_threads(count)
+
+    def set_deterministic_environment(self) -> None:
+        """See ``Backend``."""
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
     def be_deterministic(self) -> None:
         """See ``Backend``."""
         import torch
 
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True)
 
     def is_out_of_memory(self, error: BaseException) -> bool:

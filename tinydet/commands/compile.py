@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tinydet.targets.toolchain import Compiler
 
 # Repeated here so that ``tinydet --help`` imports no stage; a test compares the two.
-CORES = ("cortex-m4", "cortex-m7", "cortex-m33")
+CORES = ("cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55", "cortex-m85")
 CORE = "cortex-m7"
 # The stages of translating a model, with the seconds that each usually takes, for the bars.
 COMPILING = (
@@ -171,7 +171,8 @@ def compile(  # noqa: A001 - the name of the command
         model: The ``.tflite``, the folder of a run, or the name of a bundled detector.
         output: Folder for the C files, ``plan.json``, ``arena.png``, ``detector.json``,
             ``build/<target>`` and, for a microcontroller, ``footprint.json``.
-        target: ``host``, ``cortex-m4``, ``cortex-m7`` or ``cortex-m33``.
+        target: ``host``, or a core, as ``cortex-m7``. For ``cortex-m55`` and ``cortex-m85`` the
+            weights are laid out for Helium; that C runs everywhere too.
         name: Prefix of the C names.
         input_mode: Where the image is: ``image`` in the arena, ``caller`` in the caller's memory,
             ``rows`` fed row by row.
@@ -266,12 +267,24 @@ def _check(command: Command, contexts: set[str], given: Mapping[str, Any]) -> No
 
 def _options(contexts: set[str], given: Mapping[str, Any]) -> "CompileOptions":
     from tinydet.compiler import CompileOptions
+    from tinydet.targets import has_vectors
 
     # RAM is no concern there, and steps that are whole can be shared among threads.
-    usual: "Objective" = "speed" if "on-linux" in contexts else "balanced"
+    usual: Objective = "speed" if "on-linux" in contexts else "balanced"
     return CompileOptions(
         name=given.get("name", "detector"),
         optimize=given["optimize"] or usual,
         ram_limit_bytes=given["ram_limit_bytes"],
         input_mode=given.get("input_mode", "image"),
+        core=_core(given),
+        vectors=any(has_vectors(str(given.get(key))) for key in ("target", "board")),
     )
+
+
+def _core(given: Mapping[str, Any]) -> str | None:
+    """Processor whose cycles count: that of the board, else the target."""
+    from tinydet.deployment.deploy import board_of
+    from tinydet.targets import Board
+
+    board = board_of(given["board"]) if given.get("board") else None
+    return board.core if isinstance(board, Board) else given.get("target")

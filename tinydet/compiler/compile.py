@@ -32,6 +32,7 @@ from tinydet.compiler.memory import (
 from tinydet.compiler.passes import (
     DetectorHead,
     dequantized,
+    has_real_values,
     lower,
     lower_network,
     without_float_input,
@@ -56,15 +57,17 @@ class CompileOptions:
 
     Attributes:
         name: Start of the names of files, functions and macros.
-        optimize: ``ram`` for the smallest arena, ``speed`` for the fewest instructions,
-            ``balanced`` for the smallest arena that costs at most 1 % of the instructions.
-        ram_limit_bytes: Instead the plan with the fewest instructions whose arena has at most so
-            many bytes.
+        optimize: ``ram`` for the smallest arena, ``speed`` for the fewest estimated cycles,
+            ``balanced`` for the smallest arena that costs at most 1 % of the cycles.
+        ram_limit_bytes: Instead the plan with the fewest cycles whose arena has at most so many
+            bytes.
         input_mode: ``image`` for an image in the arena, which is overwritten; ``caller`` for one
             that stays where the caller has it; ``rows`` for one that comes row by row.
         remove_channels: Whether channels that can take one value only are eliminated.
         vectors: Whether the weights of convolutions are laid out for processors that sum sixteen
             products at a time (Helium: Cortex-M55, M85). The C runs everywhere all the same.
+        core: Processor whose cycles count, as ``cortex-m4``. None, and those whose cycles are not
+            estimated: the Cortex-M7.
     """
 
     name: str = "detector"
@@ -73,6 +76,7 @@ class CompileOptions:
     input_mode: InputMode = "image"
     remove_channels: bool = True
     vectors: bool = False
+    core: str | None = None
 
 
 DEFAULT_OPTIONS = CompileOptions()
@@ -173,7 +177,7 @@ def _post_processing(operator: PostProcessOperator, where: str) -> PostProcessin
     Raises:
         UnsupportedError: It keeps several classes of a box.
     """
-    constant = operator.anchors.data is not None
+    constant = operator.anchors.data is not None and has_real_values(operator.anchors)
     anchors = dequantized(operator.anchors) if constant else None
     told = read_post_processing(operator.options, anchors, where)
     most = min(told.classes_per_box, told.num_classes)
@@ -255,6 +259,7 @@ def _request(options: CompileOptions) -> PlanRequest:
         objective=options.optimize,
         ram_limit_bytes=options.ram_limit_bytes,
         input_mode=options.input_mode,
+        core=options.core,
     )
 
 

@@ -77,7 +77,10 @@ def test_same_lines_in_qemu(arm, native, tmp_path):
     assert len(lines(there.stdout)) == len(paths)
 
 
-RISC_V = {"linux-riscv64": ("qemu-riscv64", "rv64,v=true"), "linux-riscv32": ("qemu-riscv32", "rv32")}
+RISC_V = {
+    "linux-riscv64": ("qemu-riscv64", "rv64,v=true"),
+    "linux-riscv32": ("qemu-riscv32", "rv32"),
+}
 
 
 @pytest.mark.device

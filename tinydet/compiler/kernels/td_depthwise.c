@@ -1,4 +1,5 @@
 /* DEPTHWISE_CONV_2D on interleaved rows: sums of some channels of one pixel, tap by tap. */
+#include "td_depthwise_mve.h"
 #include "td_dsp.h"
 #include "td_tile.h"
 
@@ -58,7 +59,7 @@ TD_INLINE void depthwise_channels(const td_depthwise_params *p, const uint8_t *i
     depthwise_outputs(p, sums, begin, count, output + begin);
 }
 
-#ifdef TD_DSP
+#if defined(TD_DSP) && !defined(TD_MVE)
 TD_INLINE int32_t depthwise_rounded(int32_t sum, const td_depthwise_factor *factor, int32_t rounded_offset) {
     int32_t high = td_add_high_product(sum, sum, factor->twice_multiplier); /* the multiplier is 2**32 too low */
     high += high >> 31;
@@ -112,6 +113,9 @@ __attribute__((noinline)) static int32_t depthwise_fours(const td_depthwise_para
     return c;
 }
 
+#endif
+
+#if defined(TD_DSP) || defined(TD_MVE)
 TD_INLINE int32_t depthwise_pixel_3x3(const td_depthwise_params *p, const uint8_t *input, int32_t y, int32_t x,
                                       int8_t *output) {
     const int8_t *taps[TAPS_3X3];
@@ -119,7 +123,12 @@ TD_INLINE int32_t depthwise_pixel_3x3(const td_depthwise_params *p, const uint8_
         const int32_t tap_y = y + tap / 3 * p->dilation_height, tap_x = x + tap % 3 * p->dilation_width;
         taps[tap] = (const int8_t *)depthwise_tap(p, input, tap_y, tap_x);
     }
+#ifdef TD_MVE
+    depthwise_pixel_mve(p, taps, output);
+    return p->input_channels;
+#else
     return depthwise_fours(p, taps, output);
+#endif
 }
 #endif
 
@@ -168,7 +177,7 @@ TD_INLINE void depthwise_tile_row(const td_depthwise_params *p, const uint8_t *i
 TD_INLINE void depthwise_pixel(const td_depthwise_params *p, const uint8_t *input, int is_unsigned, int32_t y,
                                int32_t x, int32_t begin, int8_t *output) {
     const int32_t channels = p->input_channels * p->depth_multiplier;
-#ifdef TD_DSP
+#if defined(TD_DSP) || defined(TD_MVE)
     if (!is_unsigned && p->filter_height == 3 && p->filter_width == 3 && p->depth_multiplier == 1 &&
         p->rounding != TD_ROUND_ANY) {
         begin = depthwise_pixel_3x3(p, input, y, x, output);

@@ -1,9 +1,9 @@
 /* td_depthwise_planar_mve.h: the form of td_depthwise_planar.c in Helium (Cortex-M55, M85): eight pixels of a channel
  * at a time, in lanes of 16 bits. Not for callers.
  *
- * Helium multiplies and adds lanes of one width only. The products of a filter row fit into 16 bits where the magnitudes
- * of its weights sum to no more than 255, which the compiler marks (codegen/packing.py); rows are widened and added
- * then, else each product is.
+ * Helium multiplies and adds lanes of one width only. The products of some taps fit into 16 bits where the magnitudes
+ * of their weights sum to no more than 255. The compiler marks the channels of which those of three taps do, or those of
+ * two (codegen/packing.py); these are widened and added then, else each product is.
  * Widening takes the even lanes apart from the odd ones, and narrowing joins them again. */
 #ifndef TD_DEPTHWISE_PLANAR_MVE_H
 #define TD_DEPTHWISE_PLANAR_MVE_H
@@ -29,7 +29,10 @@ typedef struct {
 
 TD_INLINE planar_filter_mve planar_filter_of(const td_depthwise_channel *channel) {
     const int32_t rows[3] = {channel->row_0, channel->row_1, channel->row_2};
-    planar_filter_mve filter = {channel->bias, channel->multiplier, -(channel->row_0 >> 24), {{0}}};
+    planar_filter_mve filter;
+    filter.bias = channel->bias;
+    filter.multiplier = channel->multiplier;
+    filter.shift = -(channel->row_0 >> 24);
     for (int i = 0; i < 3; i++) {
         for (int j = 0; j < 3; j++) {
             filter.weights[i][j] = (int8_t)(rows[i] >> 8 * j);
@@ -131,25 +134,43 @@ _Static_assert(offsetof(planar_row_mve, row_step) == 12 && offsetof(planar_row_m
                    offsetof(planar_row_mve, output_offset) == 56 && offsetof(planar_row_mve, next_places) == 72,
                "the assembler code reads planar_row_mve");
 
-/* A filter row of eight pixels into q0: the weights of its taps are in w_0, w_1 and w_2. */
-#define TD_PLANAR_MVE_TAPS_1(row, w_0, w_1, w_2)  \
-    "vldrb.s16 q0, [" row "], #8\n"               \
-    "vmul.i16 q0, q0, " w_0 "\n"                  \
-    "vldrb.s16 q1, [" row ", #-7]\n"              \
-    "vmla.s16 q0, q1, " w_1 "\n"                  \
-    "vldrb.s16 q1, [" row ", #-6]\n"              \
-    "vmla.s16 q0, q1, " w_2 "\n"
+/* Products of a tap of eight pixels, in q1, begin a sum of 16 bits in q0, or are added to it. */
+#define TD_PLANAR_MVE_FIRST(weight) "vmul.i16 q0, q1, " weight "\n"
+#define TD_PLANAR_MVE_NEXT(weight) "vmla.s16 q0, q1, " weight "\n"
 
-/* The same with stride 2: the bytes at even places are tap 0, those at odd ones tap 1. */
-#define TD_PLANAR_MVE_TAPS_2(row, w_0, w_1, w_2)  \
-    "vldrb.u8 q1, [" row "], #16\n"               \
-    "vmovlb.s8 q0, q1\n"                          \
-    "vmul.i16 q0, q0, " w_0 "\n"                  \
-    "vmovlt.s8 q1, q1\n"                          \
-    "vmla.s16 q0, q1, " w_1 "\n"                  \
-    "vldrb.u8 q1, [" row ", #-14]\n"              \
-    "vmovlb.s8 q1, q1\n"                          \
-    "vmla.s16 q0, q1, " w_2 "\n"
+/* The nine taps in an order in which three and three lie in different rows and columns of the filter: the largest
+ * weights are neighbours as a rule. Row 0 advances at the first tap, row 2 at the sixth, row 1 at the eighth. */
+#define TD_PLANAR_MVE_TAP_1(place, weight, ADD) "vldrb.s16 q1, [" place "\n" ADD(weight)
+#define TD_PLANAR_MVE_TAP_0_1(ADD) TD_PLANAR_MVE_TAP_1("r0], #8", "r3", ADD)
+#define TD_PLANAR_MVE_TAP_1_1(ADD) TD_PLANAR_MVE_TAP_1("r1, #1]", "r7", ADD)
+#define TD_PLANAR_MVE_TAP_2_1(ADD) TD_PLANAR_MVE_TAP_1("r2, #2]", "r11", ADD)
+#define TD_PLANAR_MVE_TAP_3_1(ADD) TD_PLANAR_MVE_TAP_1("r0, #-7]", "r4", ADD)
+#define TD_PLANAR_MVE_TAP_4_1(ADD) TD_PLANAR_MVE_TAP_1("r1, #2]", "r8", ADD)
+#define TD_PLANAR_MVE_TAP_5_1(ADD) TD_PLANAR_MVE_TAP_1("r2], #8", "r9", ADD)
+#define TD_PLANAR_MVE_TAP_6_1(ADD) TD_PLANAR_MVE_TAP_1("r0, #-6]", "r5", ADD)
+#define TD_PLANAR_MVE_TAP_7_1(ADD) TD_PLANAR_MVE_TAP_1("r1], #8", "r6", ADD)
+#define TD_PLANAR_MVE_TAP_8_1(ADD) TD_PLANAR_MVE_TAP_1("r2, #-7]", "r10", ADD)
+
+/* The same with stride 2: the bytes at even places are those of taps 0 and 2, those at odd ones of tap 1. */
+#define TD_PLANAR_MVE_TAP_2(place, half, weight, ADD) \
+    "vldrb.u8 q1, [" place "\n"                       \
+    "vmovl" half ".s8 q1, q1\n" ADD(weight)
+#define TD_PLANAR_MVE_TAP_0_2(ADD) TD_PLANAR_MVE_TAP_2("r0], #16", "b", "r3", ADD)
+#define TD_PLANAR_MVE_TAP_1_2(ADD) TD_PLANAR_MVE_TAP_2("r1]", "t", "r7", ADD)
+#define TD_PLANAR_MVE_TAP_2_2(ADD) TD_PLANAR_MVE_TAP_2("r2, #2]", "b", "r11", ADD)
+#define TD_PLANAR_MVE_TAP_3_2(ADD) TD_PLANAR_MVE_TAP_2("r0, #-16]", "t", "r4", ADD)
+#define TD_PLANAR_MVE_TAP_4_2(ADD) TD_PLANAR_MVE_TAP_2("r1, #2]", "b", "r8", ADD)
+#define TD_PLANAR_MVE_TAP_5_2(ADD) TD_PLANAR_MVE_TAP_2("r2], #16", "b", "r9", ADD)
+#define TD_PLANAR_MVE_TAP_6_2(ADD) TD_PLANAR_MVE_TAP_2("r0, #-14]", "b", "r5", ADD)
+#define TD_PLANAR_MVE_TAP_7_2(ADD) TD_PLANAR_MVE_TAP_2("r1], #16", "b", "r6", ADD)
+#define TD_PLANAR_MVE_TAP_8_2(ADD) TD_PLANAR_MVE_TAP_2("r2, #-16]", "t", "r10", ADD)
+
+/* The sums of even and odd pixels, 32 bits wide. */
+#define TD_PLANAR_MVE_BEGIN      \
+    "vmovlb.s16 q2, q0\n"        \
+    "vadd.i32 q2, q2, q7\n"      \
+    "vmovlt.s16 q3, q0\n"        \
+    "vadd.i32 q3, q3, q7\n"
 
 #define TD_PLANAR_MVE_WIDEN      \
     "vmovlb.s16 q1, q0\n"        \
@@ -157,17 +178,45 @@ _Static_assert(offsetof(planar_row_mve, row_step) == 12 && offsetof(planar_row_m
     "vmovlt.s16 q0, q0\n"        \
     "vadd.i32 q3, q3, q0\n"
 
+#define TD_PLANAR_MVE_THREES(TAP)                                                                             \
+    TAP(0)(TD_PLANAR_MVE_FIRST) TAP(1)(TD_PLANAR_MVE_NEXT) TAP(2)(TD_PLANAR_MVE_NEXT) TD_PLANAR_MVE_BEGIN    \
+    TAP(3)(TD_PLANAR_MVE_FIRST) TAP(4)(TD_PLANAR_MVE_NEXT) TAP(5)(TD_PLANAR_MVE_NEXT) TD_PLANAR_MVE_WIDEN    \
+    TAP(6)(TD_PLANAR_MVE_FIRST) TAP(7)(TD_PLANAR_MVE_NEXT) TAP(8)(TD_PLANAR_MVE_NEXT) TD_PLANAR_MVE_WIDEN
+#define TD_PLANAR_MVE_TWOS(TAP)                                                        \
+    TAP(0)(TD_PLANAR_MVE_FIRST) TAP(1)(TD_PLANAR_MVE_NEXT) TD_PLANAR_MVE_BEGIN         \
+    TAP(2)(TD_PLANAR_MVE_FIRST) TAP(3)(TD_PLANAR_MVE_NEXT) TD_PLANAR_MVE_WIDEN         \
+    TAP(4)(TD_PLANAR_MVE_FIRST) TAP(5)(TD_PLANAR_MVE_NEXT) TD_PLANAR_MVE_WIDEN         \
+    TAP(6)(TD_PLANAR_MVE_FIRST) TAP(7)(TD_PLANAR_MVE_NEXT) TD_PLANAR_MVE_WIDEN         \
+    TAP(8)(TD_PLANAR_MVE_FIRST) TD_PLANAR_MVE_WIDEN
+#define TD_PLANAR_MVE_STEP_1(tap) TD_PLANAR_MVE_TAP_##tap##_1
+#define TD_PLANAR_MVE_STEP_2(tap) TD_PLANAR_MVE_TAP_##tap##_2
+
 #define TD_PLANAR_MVE_SIGN       \
     "vshr.s32 q0, q2, #31\n"     \
     "vshr.s32 q1, q3, #31\n"     \
     "vadd.i32 q2, q2, q0\n"      \
     "vadd.i32 q3, q3, q1\n"
 
-/* Channels as long as their filter rows fit into 16 bits; gives the first one that does not, or the end. The pixels of
- * a row, in a loop whose last vectors have fewer lanes.
+/* The sums to output values, of eight pixels. */
+#define TD_PLANAR_MVE_STORE(sign)     \
+    "vqrdmulh.s32 q2, q2, q5\n"       \
+    "vqrdmulh.s32 q3, q3, q5\n" sign  \
+    "vrshl.s32 q2, q2, q4\n"          \
+    "vrshl.s32 q3, q3, q4\n"          \
+    "vqmovnb.s32 q2, q2\n"            \
+    "vqmovnt.s32 q2, q3\n"            \
+    "vldrw.u32 q0, [sp]\n"            \
+    "vqadd.s16 q2, q2, q0\n"          \
+    "vldrw.u32 q1, [sp, #16]\n"       \
+    "vqmovnb.s16 q2, q2\n"            \
+    "vstrb.16 q2, [r12, q6]\n"        \
+    "vadd.i16 q6, q6, q1\n"
+
+/* Channels as long as their products fit into 16 bits somehow; gives the first one of which they do not, or the end.
+ * The pixels of a row go in a loop whose last vectors have fewer lanes.
  * r0 to r2 the rows, r3 to r11 the weights, r12 the output; q4 the shift, q5 the multiplier, q6 the places, q7 the bias,
- * q2 and q3 the sums of the even and the odd pixels. The word at sp points at the structure. */
-#define TD_PLANAR_MVE_ROW(name, TAPS, sign)                                                                  \
+ * q2 and q3 the sums of the even and the odd pixels. The word at sp + 96 points at the structure. */
+#define TD_PLANAR_MVE_ROW(name, STEP, sign)                                                                  \
     __attribute__((naked, noinline, used)) static const td_depthwise_channel *name(                         \
         __attribute__((unused)) planar_row_mve *row) {                                                       \
         __asm__ volatile(".syntax unified\n"                                                                 \
@@ -184,6 +233,7 @@ _Static_assert(offsetof(planar_row_mve, row_step) == 12 && offsetof(planar_row_m
                          "ldm r11!, {r6, r7, r8, r9, r10}\n" /* bias, multiplier, three rows */              \
                          "lsrs r3, r9, #24\n"                                                                \
                          "beq.w 3f\n"                                                                        \
+                         "cmp r3, #1\n"                                                                      \
                          "str r11, [r12, #24]\n"                                                             \
                          "vdup.32 q7, r6\n"                                                                  \
                          "vdup.32 q5, r7\n"                                                                  \
@@ -210,28 +260,11 @@ _Static_assert(offsetof(planar_row_mve, row_step) == 12 && offsetof(planar_row_m
                          "sxtb r9, r10\n"                                                                    \
                          "sbfx r11, r10, #16, #8\n"                                                          \
                          "sbfx r10, r10, #8, #8\n"                                                           \
+                         "bne.w 4f\n"                                                                        \
                          "2:\n" /* eight pixels */                                                           \
-                         TAPS("r0", "r3", "r4", "r5")                                                        \
-                         "vmovlb.s16 q2, q0\n"                                                               \
-                         "vadd.i32 q2, q2, q7\n"                                                             \
-                         "vmovlt.s16 q3, q0\n"                                                               \
-                         "vadd.i32 q3, q3, q7\n"                                                             \
-                         TAPS("r1", "r6", "r7", "r8") TD_PLANAR_MVE_WIDEN                                    \
-                         TAPS("r2", "r9", "r10", "r11") TD_PLANAR_MVE_WIDEN                                  \
-                         "vqrdmulh.s32 q2, q2, q5\n"                                                         \
-                         "vqrdmulh.s32 q3, q3, q5\n"                                                         \
-                         sign                                                                                \
-                         "vrshl.s32 q2, q2, q4\n"                                                            \
-                         "vrshl.s32 q3, q3, q4\n"                                                            \
-                         "vqmovnb.s32 q2, q2\n"                                                              \
-                         "vqmovnt.s32 q2, q3\n"                                                              \
-                         "vldrw.u32 q0, [sp]\n"                                                              \
-                         "vqadd.s16 q2, q2, q0\n"                                                            \
-                         "vldrw.u32 q1, [sp, #16]\n"                                                         \
-                         "vqmovnb.s16 q2, q2\n"                                                              \
-                         "vstrb.16 q2, [r12, q6]\n"                                                          \
-                         "vadd.i16 q6, q6, q1\n"                                                             \
+                         TD_PLANAR_MVE_THREES(STEP) TD_PLANAR_MVE_STORE(sign)                                \
                          "letp lr, 2b\n"                                                                     \
+                         "5:\n"                                                                              \
                          "ldr r12, [sp, #96]\n"                                                              \
                          "ldrd r11, r3, [r12, #24]\n"                                                        \
                          "cmp r11, r3\n"                                                                     \
@@ -241,13 +274,17 @@ _Static_assert(offsetof(planar_row_mve, row_step) == 12 && offsetof(planar_row_m
                          "add sp, sp, #32\n"                                                                 \
                          "vpop {d8-d15}\n"                                                                   \
                          "add sp, sp, #4\n"                                                                  \
-                         "pop {r4-r11, pc}\n");                                                              \
+                         "pop {r4-r11, pc}\n"                                                                \
+                         "4:\n" /* the same with less in 16 bits */                                          \
+                         TD_PLANAR_MVE_TWOS(STEP) TD_PLANAR_MVE_STORE(sign)                                  \
+                         "letp lr, 4b\n"                                                                     \
+                         "b.w 5b\n");                                                                        \
     }
 
-TD_PLANAR_MVE_ROW(planar_row_mve_shifted_1, TD_PLANAR_MVE_TAPS_1, TD_PLANAR_MVE_SIGN)
-TD_PLANAR_MVE_ROW(planar_row_mve_shifted_2, TD_PLANAR_MVE_TAPS_2, TD_PLANAR_MVE_SIGN)
-TD_PLANAR_MVE_ROW(planar_row_mve_positive_1, TD_PLANAR_MVE_TAPS_1, "")
-TD_PLANAR_MVE_ROW(planar_row_mve_positive_2, TD_PLANAR_MVE_TAPS_2, "")
+TD_PLANAR_MVE_ROW(planar_row_mve_shifted_1, TD_PLANAR_MVE_STEP_1, TD_PLANAR_MVE_SIGN)
+TD_PLANAR_MVE_ROW(planar_row_mve_shifted_2, TD_PLANAR_MVE_STEP_2, TD_PLANAR_MVE_SIGN)
+TD_PLANAR_MVE_ROW(planar_row_mve_positive_1, TD_PLANAR_MVE_STEP_1, "")
+TD_PLANAR_MVE_ROW(planar_row_mve_positive_2, TD_PLANAR_MVE_STEP_2, "")
 
 /* Whether all pixels lie near enough for offsets of 16 bits. */
 TD_INLINE int planar_is_for_mve(const td_depthwise_planar_params *p) {
@@ -278,14 +315,15 @@ TD_INLINE void planar_row_in_mve(const td_depthwise_planar_params *p, const plan
     /* With stride 2, the byte behind an even number of windows is read as well. */
     const int is_tight = p->stride_width == 2 && p->input_start + 2 * p->output_width + 2 > p->channel_stride;
     const int32_t even = (p->output_width & ~1) - (is_tight && p->output_width % 2 == 0 ? 2 : 0);
-    planar_row_mve row = {
-        .row = {in->row[0], in->row[1], in->row[2]},
-        .row_step = {in->channel_step[0], in->channel_step[1], in->channel_step[2]},
-        .channel = p->channel,
-        .channels_end = p->channel + p->channels,
-        .output = output,
-        .width = even,
-    };
+    planar_row_mve row;
+    for (int32_t i = 0; i < 3; i++) {
+        row.row[i] = in->row[i];
+        row.row_step[i] = in->channel_step[i];
+    }
+    row.channel = p->channel;
+    row.channels_end = p->channel + p->channels;
+    row.output = output;
+    row.width = even;
     vst1q_u16(row.places, places);
     vst1q_s16(row.output_offset, vdupq_n_s16(p->output_offset));
     vst1q_u16(row.next_places, vdupq_n_u16((uint16_t)(PLANAR_PIXELS * p->channels)));
