@@ -30,6 +30,7 @@ lint: setup
 docs: setup
 	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -c docs . build/site
 	@echo "Open build/site/docs/index.html"
+
 # The wheel and the sdist, and the wheel at work in an empty environment.
 package: setup
 	rm -rf dist

@@ -16,7 +16,15 @@ from tinydet.targets.benchmark import (
     draw_benchmark,
     format_benchmark,
 )
-from tinydet.targets.boards import Board, Fit, find_board, fit, format_fits, load_boards
+from tinydet.targets.boards import (
+    Board,
+    Fit,
+    find_board,
+    fit,
+    format_fits,
+    has_vectors,
+    load_boards,
+)
 from tinydet.targets.cortex_m import CortexMNetwork, CortexMProgram, CortexMTarget
 from tinydet.targets.footprint import Footprint, format_footprint, measure_footprint
 from tinydet.targets.host import HostNetwork, HostProgram, HostTarget
@@ -49,6 +57,7 @@ __all__ = [
     "format_benchmark",
     "format_fits",
     "format_footprint",
+    "has_vectors",
     "load_boards",
     "measure_footprint",
     "program_detector",

@@ -8,6 +8,7 @@ from typing import Any, TypeVar, overload
 
 from tinydet.errors import UnsupportedError, near_name
 from tinydet.targets.footprint import KIB, Footprint
+from tinydet.targets.toolchain import VECTOR_CORES
 
 AnyBoard = TypeVar("AnyBoard")
 BOARDS_FILE = Path(__file__).with_name("boards.json")
@@ -74,11 +75,6 @@ class Board:
     program_ram: tuple[str, ...] = ()
     clock_mhz: tuple[float, float] = (0.0, 0.0)
     uart: str = ""
-
-    @property
-    def target(self) -> str:
-        """The target whose code it runs: no emulator has a Cortex-M55 with Helium."""
-        return "cortex-m33" if self.core == "cortex-m55" else self.core
 
     def regions(self) -> tuple[RamBank, ...]:
         """Internal RAM with neighbouring banks joined, largest first."""
@@ -170,6 +166,16 @@ def load_boards(path: Path = BOARDS_FILE) -> tuple[Board, ...]:
         )
         for board in boards
     )
+
+
+def has_vectors(name: str) -> bool:
+    """Whether a core, or the board of a name, takes weights for vectors.
+
+    >>> has_vectors("cortex-m55"), has_vectors("stm32n6570-dk"), has_vectors("cortex-m7")
+    (True, True, False)
+    """
+    cores = (board.core for board in load_boards() if board.name.lower() == name.lower())
+    return next(cores, name) in VECTOR_CORES
 
 
 @overload

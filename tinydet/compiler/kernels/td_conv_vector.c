@@ -203,7 +203,7 @@ static void vector_place_output(const td_conv_vector_params *p, int8_t *output, 
 /* A channel of a pixel: `half` of a pair. This is what the forms in vector instructions compute. */
 TD_INLINE int8_t vector_value(const td_conv_vector_params *p, const td_conv_vector_channels *channels, int half,
                               const int8_t *weights, const int8_t *gathered) {
-    int32_t sum = channels->bias[half];
+    int32_t sum = half == 0 ? channels->first_bias : channels->second_bias;
     TD_RARE_LOOP
     for (int32_t step = 0; step < p->steps; step++, weights += 2 * STEP, gathered += PIXELS * STEP) {
         TD_RARE_LOOP
@@ -211,7 +211,8 @@ TD_INLINE int8_t vector_value(const td_conv_vector_params *p, const td_conv_vect
             sum = (int32_t)((uint32_t)sum + (uint32_t)(weights[i] * gathered[i]));
         }
     }
-    const td_requant factor = {channels->multiplier[half], channels->shift[half]};
+    const td_requant factor = {half == 0 ? channels->first_multiplier : channels->second_multiplier,
+                               half == 0 ? channels->first_shift : channels->second_shift};
     return (int8_t)td_clamp(td_rescale(sum, factor) + p->output_offset, p->output_min, p->output_max);
 }
 
@@ -240,15 +241,24 @@ TD_INLINE conv_vector_block vector_block_of(const td_conv_vector_params *p, cons
         .weights = p->weights + 2 * STEP * (ptrdiff_t)p->steps * begin,
         .channels = p->channels + begin,
         .channels_end = p->channels + end,
+        .output = NULL,
         .pair_stride = 2 * p->channel_stride,
+        .offsets = NULL,
         .output_offset = p->output_offset,
         .steps = p->steps,
+        .entry = 0,
     };
     return block;
 }
 
 TD_INLINE void vector_run_mve(const td_conv_vector_params *p, conv_vector_block *block) {
-    if (p->is_positive) {
+    if (p->steps <= TD_CONV_MVE_SHORT) {
+        if (p->is_positive) {
+            conv_vector_block_short_positive_mve(block);
+        } else {
+            conv_vector_block_short_mve(block);
+        }
+    } else if (p->is_positive) {
         conv_vector_block_positive_mve(block);
     } else {
         conv_vector_block_mve(block);
@@ -396,7 +406,8 @@ TD_INLINE void vector_rows(const td_conv_vector_params *p, const uint8_t *input,
     vector_pixels pixels = {y_begin, 0, PIXELS, 0}, groups[TD_CONV_MAX_GROUPS];
     vector_places places[TD_CONV_MAX_GROUPS];
     int32_t left = (y_end - y_begin) * p->output_width;
-    vector_row_offsets in_row = {{{0}}, (PIXELS - 1) * p->pixel_stride + p->channel_stride <= UINT16_MAX};
+    vector_row_offsets in_row;
+    in_row.is_near = (PIXELS - 1) * p->pixel_stride + p->channel_stride <= UINT16_MAX;
     for (int i = 0; i < 2 * PIXELS; i++) {
         in_row.offsets[0][i] = (uint16_t)(i / 2 * p->pixel_stride + i % 2 * p->channel_stride);
         in_row.offsets[1][i] = (uint16_t)(i / 2 * p->pixel_stride);
