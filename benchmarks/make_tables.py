@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ap_per_cost import cost_table
+from backends_table import backends_table
 from embedded_tables import boards_table, embedded_table, host_table
 from pretrained_card import pretrained_table
 from quantization_table import quantization_table
@@ -292,6 +293,7 @@ BEFORE: dict[str, Callable[[dict[str, Any]], str]] = {
     "pretrained": lambda figures: pretrained_table(figures, table),
     "ap_per_cost": lambda figures: cost_table(figures, table),
     "training_throughput": lambda figures: training_throughput({"figures": figures}),
+    "backends_steps": lambda figures: backends_table(figures, table),
 }
 AFTER: dict[str, Callable[[dict[str, Any]], str]] = {
     "embedded": lambda figures: embedded_table(figures) + "\n" + boards_table(figures),

@@ -12,10 +12,10 @@ from tinydet.versions import package_versions
 RESULTS = Path(__file__).parent / "results"
 
 
-def write_result(name: str, command: str, figures: dict[str, Any]) -> Path:
-    """Write ``results/<name>.json``: the figures, the command, the machine and the versions."""
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{name}.json"
+def write_result(name: str, command: str, figures: dict[str, Any], folder: Path = RESULTS) -> Path:
+    """Write ``<name>.json``: the figures, the command, the machine and the versions."""
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{name}.json"
     record = {
         "command": command,
         "date": date.today().isoformat(),

@@ -61,6 +61,7 @@ CASES = [
     (["quantize", "m.keras", "--images", "data"], set()),
     (["quantize", "m.keras", "--images", "data", "--type", "QAT"], {"qat"}),
     (["quantize", "m.keras", "--images", "data", "--data", "data"], {"measured"}),
+    (["quantize", "bare/m.tflite", "--images", "data", "--classes", "box"], {"undescribed"}),
     (["evaluate", "m.tflite", "--data", "data"], {"tflite"}),
     (["evaluate", "m.keras", "--data", "data"], set()),
     (

@@ -1,5 +1,8 @@
 """A Keras model gives softmax scores and decoded boxes."""
 
+import json
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -24,6 +27,17 @@ def test_weights_only_and_broken_files(tmp_path):
     broken.write_bytes(b"PK\x03\x04 and no more")
     with pytest.raises(ModelFileError, match=r"is not a \.keras file, or is truncated"):
         load_detector(broken, SPEC)
+
+
+@pytest.mark.parametrize(
+    ("layer", "backend"),
+    [("TorchModuleWrapper", "torch"), ("JaxLayer", "jax"), ("FlaxLayer", "jax")],
+)
+def test_a_layer_of_another_backend_is_named(tmp_path, layer, backend):
+    with zipfile.ZipFile(tmp_path / "model.keras", "w") as archive:
+        archive.writestr("config.json", json.dumps({"layers": [{"class_name": layer}]}))
+    with pytest.raises(ModelFileError, match=rf"contains a {layer}.*KERAS_BACKEND={backend}"):
+        load_detector(tmp_path / "model.keras", SPEC)
 
 
 def save(path, columns, anchors=None):

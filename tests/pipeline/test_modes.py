@@ -39,6 +39,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     note("evaluate", FakeResult(Path("m")))
     note("predict", None)
     note("benchmark", None)
+    note("footprint", None)
     note("deploy", None)
     monkeypatch.setattr(modes, "compare_stage", lambda *_: done.append("compare"))
     monkeypatch.setattr(report, "write_model_card", lambda _: None)  # there is no model
@@ -64,7 +65,7 @@ def config_of(generated: Path, folder: Path, *overrides: str) -> UserConfig:
     [
         ("training", ["train", "evaluate best.keras"]),
         ("evaluation", ["evaluate m.keras"]),
-        ("quantization", ["quantize m.keras"]),
+        ("quantization", ["quantize m.keras", "footprint q.tflite"]),
         ("prediction", ["predict m.keras"]),
         (
             "chain_tqe",
@@ -74,9 +75,19 @@ def config_of(generated: Path, folder: Path, *overrides: str) -> UserConfig:
                 "quantize best.keras",
                 "evaluate q.tflite",
                 "compare",
+                "footprint q.tflite",
             ],
         ),
-        ("chain_eqe", ["evaluate m.keras", "quantize m.keras", "evaluate q.tflite", "compare"]),
+        (
+            "chain_eqe",
+            [
+                "evaluate m.keras",
+                "quantize m.keras",
+                "evaluate q.tflite",
+                "compare",
+                "footprint q.tflite",
+            ],
+        ),
         (
             "chain_tqeb",
             [
@@ -99,7 +110,7 @@ def config_of(generated: Path, folder: Path, *overrides: str) -> UserConfig:
             ],
         ),
         ("chain_qb", ["quantize m.keras", "benchmark q.tflite"]),
-        ("chain_qd", ["quantize m.keras", "deploy q.tflite"]),
+        ("chain_qd", ["quantize m.keras", "footprint q.tflite", "deploy q.tflite"]),
         ("benchmarking", ["benchmark m.tflite"]),
         ("deployment", ["deploy m.tflite"]),
     ],

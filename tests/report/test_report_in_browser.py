@@ -1,5 +1,6 @@
 """A real browser runs the page: the slider decides which boxes are drawn."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -8,6 +9,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests.report.accessibility import AXE, violations
+from tests.report.test_deployment import SMALL, write_json
 from tinydet.report import write_report
 
 BROWSER = next(
@@ -89,3 +92,39 @@ def test_a_picture_of_the_page_can_be_taken(run_folder, tmp_path):
     with Image.open(picture) as shot:
         assert shot.size == (800, 900)
         assert len(shot.convert("RGB").getcolors(10**6) or []) > 100
+
+
+@pytest.fixture
+def full_run(run_folder: Path) -> Path:
+    """With thresholds, boards and warnings."""
+    path = run_folder / "evaluation/q8/result.json"
+    result = json.loads(path.read_text())
+    counts = {"objects": 40, "hits": list(range(99, 0, -1)), "false_alarms": [7] * 99}
+    result["score_counts"] = dict.fromkeys(result["class_names"][:2], counts)
+    write_json(path, result)
+    check = run_folder / "data/train/check.json"
+    faults = [{"path": "x.jpg", "fault": "is truncated"}]
+    write_json(check, {**json.loads(check.read_text()), "unreadable": faults})
+    write_json(run_folder / "benchmarking/footprint.json", SMALL.to_record())
+    return run_folder
+
+
+@pytest.mark.parametrize(
+    ("fragment", "expected"),
+    [("#threshold=75", ["25", "15", "7"]), ("#threshold=90", ["10", "30", "7"])],
+)
+def test_the_threshold_slider_changes_the_figures(full_run, tmp_path, fragment, expected):
+    dom = browse(tmp_path, write_report(full_run), fragment, "--dump-dom")
+    line = dom.split('id="threshold-rows"')[1].split("<tr>")[2]
+    assert re.findall(r"<td>(.*?)</td>", line)[-3:] == expected
+
+
+@pytest.mark.skipif(not AXE.is_file(), reason="no axe-core (npm install axe-core)")
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [380, 1280])
+def test_nothing_bars_anybody_from_the_report(full_run, tmp_path, dark, width):
+    flags = ["--dump-dom", f"--window-size={width},900", "--virtual-time-budget=20000"]
+    if dark:
+        flags.append("--blink-settings=preferredColorScheme=0")
+    found = violations(write_report(full_run), lambda page: browse(tmp_path, page, "", *flags))
+    assert found == []

@@ -25,6 +25,7 @@ def steps(model_path, spec, batches, options):
     model = keras.models.load_model(model_path, compile=False)
     prepare(model, options, DetectionLoss(spec_anchors(spec), iou_weight=2.0), ProcessGroup())
     losses = [float(np.asarray(model.train_on_batch(*batch))) for batch in batches]
+    model.save(Path(model_path).with_name(f"{keras.backend.backend()}.keras"))
     weights = [np.asarray(weight) for weight in model.get_weights()]
     return {
         "backend": keras.backend.backend(),

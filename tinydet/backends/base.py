@@ -66,6 +66,9 @@ class Backend(ABC):
     def use_cpu(self) -> None:
         """Compute on the CPU, before the first tensor is made."""
 
+    def use_cores(self, count: int) -> None:  # noqa: B027 - only where batches are shared
+        """Compute with so many threads, before the first tensor is made."""
+
     @abstractmethod
     def be_deterministic(self) -> None:
         """Use deterministic kernels only."""

@@ -45,6 +45,13 @@ class TensorFlow(Backend):
 
         tf.config.set_visible_devices([], "GPU")
 
+    def use_cores(self, count: int) -> None:
+        """See ``Backend``."""
+        import tensorflow as tf
+
+        tf.config.threading.set_intra_op_parallelism_threads(count)
+        tf.config.threading.set_inter_op_parallelism_threads(count)
+
     def be_deterministic(self) -> None:
         """See ``Backend``."""
         import tensorflow as tf

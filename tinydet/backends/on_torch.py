@@ -13,6 +13,7 @@ class Torch(Backend):
     name = "torch"
     title = "PyTorch"
     extra = "train-torch"
+    shares_batches = True
     gpu_remedy = "Install the driver and the PyTorch wheel for it (pytorch.org)."
 
     def gpus(self) -> list[Gpu]:
@@ -44,6 +45,12 @@ class Torch(Backend):
     def use_cpu(self) -> None:
         """See ``Backend``."""
         _compute_on("cpu")
+
+    def use_cores(self, count: int) -> None:
+        """See ``Backend``."""
+        import torch
+
+        torch.set_num_threads(count)
 
     def be_deterministic(self) -> None:
         """See ``Backend``."""

@@ -266,12 +266,20 @@ def _check(command: Command, contexts: set[str], given: Mapping[str, Any]) -> No
 
 def _options(given: Mapping[str, Any]) -> "CompileOptions":
     from tinydet.compiler import CompileOptions
-    from tinydet.targets import has_vectors
 
     return CompileOptions(
         name=given.get("name", "detector"),
         optimize=given["optimize"] or "balanced",
         ram_limit_bytes=given["ram_limit_bytes"],
         input_mode=given.get("input_mode", "image"),
-        vectors=any(has_vectors(str(given.get(key))) for key in ("target", "board")),
+        core=_core(given),
     )
+
+
+def _core(given: Mapping[str, Any]) -> str | None:
+    """Processor whose cycles count: that of the board, else the target."""
+    from tinydet.deployment.deploy import board_of
+    from tinydet.targets import Board
+
+    board = board_of(given["board"]) if given.get("board") else None
+    return board.core if isinstance(board, Board) else given.get("target")

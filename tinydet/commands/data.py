@@ -76,7 +76,7 @@ PACK = Command(
         Option("data", DATA_HELP, "path", required=True),
         Option("output", "zip file to write", "path", required=True),
         Option("--side", "longest side of an image, px", "count", default=256),
-        Option("--quality", "quality of the JPEGs, 1 to 95", "count", default=80),
+        Option("--quality", "quality of the JPEGs, 1 to 95", "count", default=75),
         Option("--split", "part of the data set", choices=SPLITS, default_text="all"),
         NAMES,
     ),
@@ -200,7 +200,7 @@ def pack_data(
     output: str | Path,
     *,
     side: int = 256,
-    quality: int = 80,
+    quality: int = 75,
     split: str | None = None,
     class_names: Sequence[str] | None = None,
 ) -> "Pack":

@@ -1,6 +1,5 @@
 """``tinydet data view``: look through a data set in the browser and mend its labels."""
 
-import sys
 import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING
 from tinydet.commands.data import SPLITS
 from tinydet.commands.init import DATA_HELP
 from tinydet.commands.options import Command, Option
+from tinydet.notes import tell
 
 if TYPE_CHECKING:
     from tinydet.inference import Detector
@@ -71,8 +71,8 @@ def view_data(
 
     def on_ready(address: str, note: str) -> None:
         if note:
-            print(f"note: {note}", file=sys.stderr)  # noqa: T201 - what the user waits for
-        print(f"{address}  (Ctrl-C ends the session)", file=sys.stderr, flush=True)  # noqa: T201
+            tell(f"note: {note}")
+        tell(f"{address}  (Ctrl-C ends the session)")
         if not no_browser:
             webbrowser.open(address)
 

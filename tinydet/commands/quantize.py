@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tinydet.commands.options import Command, Option, choice, output_option
+from tinydet.commands.predict import CLASSES
 from tinydet.errors import DataError, ModelFileError, UnsupportedError, near_name
 from tinydet.notes import tell
 from tinydet.pretrained import FLOAT, LISTED, NAMES, model_path
@@ -23,7 +24,7 @@ COMMAND = Command(
     "convert a float model to an int8 .tflite file",
     "tinydet.commands.quantize:quantize",
     (
-        Option("model", f".keras file, or one of {LISTED}", required=True),
+        Option("model", f".keras file, float .tflite file, or one of {LISTED}", required=True),
         Option(
             "--images",
             "calibration images, or a data set; QAT: the labelled training set",
@@ -55,6 +56,7 @@ COMMAND = Command(
             "balance the classes of the calibration images (needs labels)",
             "flag",
         ),
+        CLASSES,
         Option("--epochs", "epochs of QAT", "count", default_text="3", only=("qat",)),
         Option("--report", "compare float and int8 layer by layer", "flag"),
         Option("--data", "labelled images: evaluate float and int8, write report.html", "path"),
@@ -122,6 +124,7 @@ def quantize(
     optimize: bool = False,
     max_images: int = 100,
     stratified: bool = False,
+    class_names: Sequence[str] | None = None,
     epochs: int | None = None,
     report: bool = False,
     data: str | Path | None = None,
@@ -130,7 +133,8 @@ def quantize(
     """Quantize a float model; with ``data`` also evaluate and compare both.
 
     Args:
-        model: ``.keras`` file with its ``detector.json``, or the name of a bundled detector.
+        model: ``.keras`` file with its ``detector.json``, the name of a bundled detector, or a
+            float ``.tflite`` detector with softmax scores.
         images: Calibration images: a folder, a data set, or a list of files. To balance classes, a
             labelled data set; for QAT, the training set.
         output: Folder for the int8 model; with ``report`` also ``layers.json``, and with ``data``
@@ -143,6 +147,8 @@ def quantize(
         optimize: Clear constant channels, equalize channels, correct biases.
         max_images: Maximum number of calibration images, >= 1.
         stratified: Balance the classes of the calibration images.
+        class_names: Of a ``.tflite`` without ``detector.json``, in the order of its outputs; then
+            the rescaling 1/127.5 * pixel - 1 is assumed.
         epochs: Epochs of QAT; None: 3.
         report: Compare float and int8 layer by layer; always done with ``max_drop``.
         data: Labelled images on which float and int8 are evaluated.
@@ -152,12 +158,14 @@ def quantize(
         AccuracyError: int8 loses more than ``max_drop``; the report is still written.
         TinydetError: Whatever else the user can correct.
     """
-    from tinydet.config.detector_spec import DETECTOR_FILE, load_detector_spec
+    from tinydet.pipeline.detector_of import is_described, spec_for
     from tinydet.pipeline.network import require_conversion_tools
     from tinydet.pipeline.quantization import quantize_configured
 
     contexts = {"qat"} if quantization_type == "QAT" else set()
     contexts |= {"measured"} if data is not None else set()
+    path = model_path(model, FLOAT)
+    contexts |= set() if is_described(path) else {"undescribed"}
     COMMAND.check(
         contexts,
         quantization_type=quantization_type,
@@ -165,17 +173,20 @@ def quantize(
         input_type=input_type,
         output_type=output_type,
         calibration=calibration,
+        class_names=class_names,
         epochs=epochs,
         max_drop=max_drop,
     )
     require_conversion_tools("quantization")
     files = _files(images, stratified or quantization_type == "QAT")
-    path = model_path(model, FLOAT)
     if not path.is_file():
-        remedy = f"Give a .keras file, or a bundled detector ({LISTED})."
+        remedy = f"Give a .keras file, a float .tflite file, or a bundled detector ({LISTED})."
         hint = near_name(str(model), NAMES)
         raise ModelFileError(path, "there is no such file", remedy + hint)
-    spec = load_detector_spec(path.with_name(DETECTOR_FILE))
+    spec = spec_for(path, class_names)
+    if not is_described(path):
+        scale, offset = spec.preprocess.scale, spec.preprocess.offset
+        tell(f"{path}: pixels are taken as {scale:.6g} * pixel + {offset:g}; its file says nothing")
     values = {
         "quantization_type": quantization_type,
         "granularity": granularity,

@@ -7,13 +7,15 @@ from tinydet.compiler.ir import ConvOptions, Graph, Op
 SCRATCH_ALIGNMENT = 16
 _PIXELS_AT_ONCE = 4  # whose inputs a convolution gathers as one group
 _BYTES_PER_VALUE = 2
-MAX_GROUPS = 8  # TD_CONVMAX_GROUPS
-# Up to so many bytes of weights stay in the cache anyway; TD_CONV_CACHED_BYTES.
-_CACHED_WEIGHT_BYTES = 2048
-_MAX_GATHERED_BYTES = 8192  # of more groups than one
+MAX_GROUPS = 8  # TD_CONV_MAX_GROUPS
+_CACHED_WEIGHT_BYTES = 2048  # stay in the smallest data cache (4 KiB) anyway
+# Of more groups than one. Where the arena lies behind a cache, what was gathered must stay in it;
+# arenas of up to the size of the data TCM of most boards lie there.
+_MAX_GATHERED_BYTES, _MAX_GATHERED_BYTES_IN_TCM = 8 * 1024, 48 * 1024
+_TCM_BYTES = 128 * 1024
 
 
-def scratch_bytes(graph: Graph, op: Op, most: int = 0) -> int:
+def scratch_bytes(graph: Graph, op: Op, most: int = 0, arena_bytes: int = 0) -> int:
     """Bytes that an operator's kernel uses while it runs; they mean nothing between its calls.
 
     Convolutions gather what groups of four output pixels see, as int16. They need room for one
@@ -23,6 +25,7 @@ def scratch_bytes(graph: Graph, op: Op, most: int = 0) -> int:
         graph: The network.
         op: One of its operators.
         most: Bytes that there are; 0 gives what it cannot do without.
+        arena_bytes: Of the arena that they lie in.
 
     Returns:
         A multiple of 16, the alignment of the memory. 0 for kernels that need none.
@@ -35,7 +38,9 @@ def scratch_bytes(graph: Graph, op: Op, most: int = 0) -> int:
     groups = 1
     if weight_bytes > _CACHED_WEIGHT_BYTES:
         useful = min(MAX_GROUPS, -(-height * width // _PIXELS_AT_ONCE))
-        groups = max(1, min(useful, min(most, _MAX_GATHERED_BYTES) // group_bytes))
+        fast = arena_bytes <= _TCM_BYTES
+        limit_bytes = _MAX_GATHERED_BYTES_IN_TCM if fast else _MAX_GATHERED_BYTES
+        groups = max(1, min(useful, min(most, limit_bytes) // group_bytes))
     return -(-groups * group_bytes // SCRATCH_ALIGNMENT) * SCRATCH_ALIGNMENT
 
 

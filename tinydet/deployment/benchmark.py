@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tinydet.targets.toolchain import Compiler
 
 FOOTPRINT_FILE, BENCHMARK_FILE = "footprint.json", "benchmark.json"
-BENCHMARK_PICTURE_FILE = "benchmark.png"
+BENCHMARK_PICTURE_FILE, ROOFLINE_FILE = "benchmark.png", "roofline.png"
 NO_BOARD = "name a board (--board) whose memories are known."
 
 
@@ -133,7 +133,7 @@ def count_on_core(
     Args:
         network: The network, or detector.
         output: Gets C files, builds, ``benchmark.json`` and ``benchmark.png``; with a board also
-            ``footprint.json``.
+            ``footprint.json``, and with an estimate ``roofline.png``.
         target: A Cortex-M core; with a board that of the board.
         board: Also tells whether the program fits there, and how long it may take.
         image: What to run a detector on; None takes noise. Only the boxes' count depends on it.
@@ -155,7 +155,7 @@ def count_on_core(
     how = {"compiler": compiler, "input_mode": network.input_mode}
     record = counts.to_record() | how | result.estimate_record()
     write_record(output / BENCHMARK_FILE, network.where, record)
-    _draw(result, output / BENCHMARK_PICTURE_FILE)
+    _draw(result, output)
     return result
 
 
@@ -174,10 +174,11 @@ def _estimate(
         return None, str(error)
 
 
-def _draw(result: CountResult, path: Path) -> None:
+def _draw(result: CountResult, output: Path) -> None:
     from tinydet.targets import draw_benchmark
+    from tinydet.targets.timing import draw_roofline
 
-    time = result.estimate
+    path, time = output / BENCHMARK_PICTURE_FILE, result.estimate
     if time is None:
         draw_benchmark(result.counts, path)
         return
@@ -186,6 +187,7 @@ def _draw(result: CountResult, path: Path) -> None:
         f"{time.cycles / 1e6:.1f} M cycles ({time.error.text()})"
     )
     draw_benchmark(result.counts, path, {step.op: step.cycles for step in time.steps}, note)
+    draw_roofline(time, output / ROOFLINE_FILE)
 
 
 def time_via_gdb(

@@ -107,6 +107,7 @@ def evaluate(
         images_per_second=len(rows) / seconds,
         seconds=seconds,
         versions=installed_versions(PACKAGES),
+        score_counts=scored.score_counts,
     )
     if run_folder is not None:
         _write(result, scored, run_folder, model_path.stem)

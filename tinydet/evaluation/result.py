@@ -5,14 +5,14 @@ These are plain dataclasses; the types are those that a file is held to when a r
 
 import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
 
 from tinydet.config.detector_spec import PostprocessSpec
-from tinydet.metrics import BestF1, Interval, interval_of
+from tinydet.metrics import BestF1, Interval, ScoreCounts, interval_of
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
@@ -142,6 +142,8 @@ class EvaluationResult:
         images_per_second: From image files to AP, pictures and COCO figures not counted.
         seconds: The time that took.
         versions: Package name to version.
+        score_counts: By class name: hits and false alarms at the headline IoU for every score
+            threshold; empty in results of earlier versions.
     """
 
     model: ModelFacts
@@ -155,6 +157,7 @@ class EvaluationResult:
     images_per_second: float
     seconds: float
     versions: dict[str, str]
+    score_counts: dict[str, ScoreCounts] = field(default_factory=dict)
 
     @property
     def headline_iou(self) -> str:

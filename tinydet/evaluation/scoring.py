@@ -21,6 +21,7 @@ from tinydet.metrics import (
     GroundTruth,
     Matches,
     PrecisionRecall,
+    ScoreCounts,
     best_f1,
     confusion_matrix,
     draw_images,
@@ -30,6 +31,7 @@ from tinydet.metrics import (
     pooled_curve,
     precision_recall,
     resampled_ap,
+    score_counts,
 )
 from tinydet.metrics.matching import DoubleArray
 
@@ -99,6 +101,12 @@ class ScoredImages:
             name: None if isnan(b.score) else b
             for name, b in zip(self.class_names, best, strict=True)
         }
+
+    @property
+    def score_counts(self) -> dict[str, ScoreCounts]:
+        """By class name: hits and false alarms at each score threshold."""
+        counts = map(score_counts, self.curves[self.headline_iou])
+        return dict(zip(self.class_names, counts, strict=True))
 
     @cached_property
     def working_score(self) -> float:

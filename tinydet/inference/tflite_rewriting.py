@@ -55,7 +55,7 @@ def cut_post_processing(content: bytes, path: Path) -> tuple[bytes, PostProcessi
     described = _described(model, graph, operator, path)
     graph.operators.remove(operator)
     graph.outputs = np.array(operator.inputs[:2], np.int32)
-    return _packed(model, graph), described
+    return pack_used(model, graph), described
 
 
 def fold_constants(content: bytes, path: Path) -> bytes:
@@ -86,10 +86,10 @@ def fold_constants(content: bytes, path: Path) -> bytes:
         for index in map(int, operator.outputs):
             _make_constant(model, graph.tensors[index], values(index))
     graph.operators = [op for op in graph.operators if not any(op is each for each in folded)]
-    return _packed(model, graph)
+    return pack_used(model, graph)
 
 
-def _packed(model: Any, graph: Any) -> bytes:
+def pack_used(model: Any, graph: Any) -> bytes:
     """The content, without what refers to operators that are gone."""
     used = sorted({operator.opcodeIndex for operator in graph.operators})
     model.operatorCodes = [model.operatorCodes[index] for index in used]

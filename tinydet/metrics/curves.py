@@ -67,6 +67,30 @@ class BestF1:
     recall: float
 
 
+@dataclass(frozen=True)
+class ScoreCounts:
+    """What each score threshold from 0.01 to 0.99 would give.
+
+    Attributes:
+        objects: Counted objects.
+        hits: At each threshold in steps of 0.01, the objects that are found.
+        false_alarms: At each, the detections that hit nothing.
+    """
+
+    objects: int
+    hits: list[int]
+    false_alarms: list[int]
+
+
+def score_counts(curve: PrecisionRecall) -> ScoreCounts:
+    """Hits and false alarms of one class at score thresholds 0.01, 0.02 to 0.99."""
+    thresholds = np.arange(1, 100) / 100
+    kept = np.searchsorted(-curve.scores, -thresholds, side="right")  # score >= threshold
+    precision = np.concatenate([[0.0], curve.precision])
+    hits = np.rint(precision[kept] * kept).astype(np.int64)
+    return ScoreCounts(curve.num_objects, hits.tolist(), (kept - hits).tolist())
+
+
 def average_precision(
     detections: Sequence[Detections],
     ground_truth: Sequence[GroundTruth],

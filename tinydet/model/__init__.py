@@ -13,6 +13,11 @@ with captured_native_log():
     import keras  # noqa: F401 - with the backend that was chosen
 
     _backend.gpus()
+    if _backend.name != "tensorflow":
+        # Keras loads TensorFlow, where it is installed, to look for its types in what it saves.
+        from keras.src.utils import module_utils
+
+        module_utils.tensorflow._available = False
 
 from tinydet.model.network import build_detector as build_detector
 from tinydet.model.trained_start import detector_to_start_from as detector_to_start_from

@@ -1,25 +1,31 @@
 """The last stages of a run: the int8 model on a board, measured or brought there."""
 
+import tempfile
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tinydet.config.files import make_folder
 from tinydet.config.schema import UserConfig
 from tinydet.deployment import benchmark, deploy
-from tinydet.deployment.compiling import write_record
-from tinydet.errors import ConfigError, UnsupportedError
+from tinydet.deployment.compiling import footprint_of, write_record
+from tinydet.errors import ConfigError, TinydetError, UnsupportedError
 from tinydet.pipeline.detector_of import spec_of
 from tinydet.pipeline.run_folder import Run
+from tinydet.progress import work
 from tinydet.result import shown_path
+from tinydet.targets.toolchain import require_package
 
 if TYPE_CHECKING:
     from tinydet.compiler import CompiledDetector
     from tinydet.compiler.memory import Objective
-    from tinydet.targets import Board
+    from tinydet.targets import Board, Footprint
     from tinydet.targets.linux import LinuxBoard
     from tinydet.targets.stedgeai import Command
 
 BENCHMARK_FOLDER, DEPLOYMENT_FOLDER = "benchmarking", "deployment"
 STEDGEAI_FILE = "stedgeai.json"
+CORE, KIB = "cortex-m7", 1024
 OBJECTIVES: "dict[str, Objective]" = {"balanced": "balanced", "ram": "ram", "time": "speed"}
 Keys = dict[str, tuple[object, str]]  # key -> its value, and the boards that it applies to
 MICROCONTROLLERS, LINUX_BOARDS = "microcontroller boards", "Linux boards"
@@ -94,6 +100,52 @@ def benchmark_stage(run: Run, model_path: Path) -> None:
     run.log.say(f"Tables: {shown_path(report)}")
 
 
+def footprint_stage(run: Run, model_path: Path) -> None:
+    """RAM, flash and suitable boards of an int8 model, into ``benchmarking/``, for the report.
+
+    Some seconds. A missing tool, or a model that cannot be compiled, ends no run: the log says so.
+    """
+    from tinydet.compiler.compiled_network import ARENA_PICTURE_FILE
+    from tinydet.targets import fit, load_boards
+
+    folder = make_folder(run.folder / BENCHMARK_FOLDER)
+    run.log.say("\nCompiling the int8 model to C, to see what it takes on boards ...")
+    try:
+        with _compiling():
+            footprint = _footprint(run, model_path, folder / ARENA_PICTURE_FILE)
+    except TinydetError as error:
+        run.log.say(f"RAM and flash are not known: {error}")
+        return
+    write_record(folder / benchmark.FOOTPRINT_FILE, model_path, footprint.to_record())
+    fits = [fit(board, footprint).fits for board in load_boards()]
+    run.log.say(
+        f"{footprint.total_ram_bytes / KIB:.0f} KiB of RAM, "
+        f"{footprint.total_flash_bytes / KIB:.0f} KiB of flash: fits {sum(fits)} of {len(fits)} "
+        f"boards (tinydet footprint {shown_path(run.folder)})"
+    )
+
+
+def _compiling() -> AbstractContextManager[None]:
+    return work(
+        "footprint",
+        ("plan the memory", 6),
+        ("write the C", 1),
+        ("draw the memory", 2),
+        ("build the program", 6),
+        ("run on an emulated core", 3),
+    )
+
+
+def _footprint(run: Run, model_path: Path, picture: Path) -> "Footprint":
+    for package in ("ziglang", "unicorn", "elftools"):
+        require_package(package, "compiling for boards")
+    detector = _compiled(run, model_path)
+    detector.draw_arena(picture)
+    # Windows does not delete the library of a hook while it is loaded.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        return footprint_of(detector, CORE, Path(folder), "zig")
+
+
 def _measured(run: Run, model_path: Path, board: "Board | LinuxBoard", folder: Path) -> object:
     from tinydet.targets import Board
     from tinydet.targets.linux import SshHost
@@ -140,15 +192,18 @@ def deploy_stage(run: Run, model_path: Path) -> None:
     _ask_stedgeai(run, model_path, board, "generate", folder)
 
 
-def _compiled(run: Run, model_path: Path, board: "Board | LinuxBoard") -> "CompiledDetector":
+def _compiled(
+    run: Run, model_path: Path, board: "Board | LinuxBoard | None" = None
+) -> "CompiledDetector":
     from tinydet.compiler import CompileOptions, compile_detector
-    from tinydet.targets import has_vectors
+    from tinydet.targets import Board
 
     config = run.config
     postprocess = {"postprocess": config.postprocess_spec()}
     spec = spec_of(config, model_path).model_copy(update=postprocess)
     options = CompileOptions(
-        optimize=OBJECTIVES[config.tools.optimization], vectors=has_vectors(board.name)
+        optimize=OBJECTIVES[config.tools.optimization],
+        core=board.core if isinstance(board, Board) else None,
     )
     return compile_detector(model_path, options, spec=spec)
 

@@ -90,13 +90,9 @@ def join_group(config: UserConfig, say: Callable[[str], None]) -> "ProcessGroup"
             ", ".join(each.name for each in BACKENDS.values() if each.shares_batches),
             "Choose one of these, or train in one process (general.distribution=off).",
         )
-    import tensorflow as tf
-
-    if not tf.config.get_visible_devices("GPU"):
+    if config.general.device == "cpu" or not backend.gpus():
         # Each would take all cores, and wait for the others most of the time.
-        cores = max(1, _num_cores() // cluster.local_size)
-        tf.config.threading.set_intra_op_parallelism_threads(cores)
-        tf.config.threading.set_inter_op_parallelism_threads(cores)
+        backend.use_cores(max(1, _num_cores() // cluster.local_size))
     addresses = ", ".join(cluster.addresses)
     say(f"Training with {len(cluster.addresses)} processes ({addresses}): waiting for all of them")
     return join(cluster)

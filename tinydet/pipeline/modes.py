@@ -20,12 +20,13 @@ from tinydet.pipeline.board_stages import (
     benchmark_stage,
     board_findings,
     deploy_stage,
+    footprint_stage,
     unused_board_keys,
 )
 from tinydet.pipeline.detector_of import trained_otherwise
 from tinydet.pipeline.devices import cluster_of
 from tinydet.pipeline.linked_folders import link_folders
-from tinydet.pipeline.network import require_conversion_tools
+from tinydet.pipeline.network import require_conversion_tools, require_training_tools
 from tinydet.pipeline.run_folder import CONFIG_FILE, SUMMARY_FILE, Run, RunLog
 from tinydet.pipeline.stages import compare_stage, evaluate_stage, predict_stage, quantize_stage
 from tinydet.pipeline.train_stage import train_stage
@@ -90,8 +91,7 @@ def execute(config: UserConfig, *, run_folder: Path | None = None) -> RunResult:
     ]
     if findings:
         raise ConfigError(findings)
-    if config.quantizes:  # found before the training, not after it
-        require_conversion_tools("quantization")
+    _require_tools(config)
     cluster = cluster_of(config)
     if cluster is not None and cluster.index > 0:
         return _follow(config)
@@ -99,9 +99,8 @@ def execute(config: UserConfig, *, run_folder: Path | None = None) -> RunResult:
     link_folders(config, folder)
     log = RunLog(folder)
     config = _with_seed(config, log)
-    for note in (trained_otherwise(config), unused_board_keys(config)):
-        if note is not None:
-            log.say(note)
+    for note in filter(None, (trained_otherwise(config), unused_board_keys(config))):
+        log.say(note)
     write_text_atomically(folder / CONFIG_FILE, resolved_yaml(config))
     try:
         project, values = config.general.project_name, written_values(config)
@@ -172,6 +171,14 @@ def missing_files(config: UserConfig) -> list[str]:
     ]
 
 
+def _require_tools(config: UserConfig) -> None:
+    """Settle the backend before anything loads Keras; what lacks shows before the training."""
+    if config.trains:
+        require_training_tools("training", config.general.backend)
+    if config.quantizes:
+        require_conversion_tools("quantization")
+
+
 def _with_seed(config: UserConfig, log: RunLog) -> UserConfig:
     """A null seed is drawn once and written down: a resumed run must have the same."""
     trains_rounded = config.quantizes and config.quantization.quantization_type == "QAT"
@@ -203,6 +210,8 @@ def _stages(current: Run) -> RunResult:
             compare_stage(current, *results)
     if config.benchmarks:
         benchmark_stage(current, model_path)
+    elif config.quantizes:
+        footprint_stage(current, model_path)
     if config.deploys:
         deploy_stage(current, model_path)
     return RunResult(mode, folder, model=model_path, evaluation=tuple(results))

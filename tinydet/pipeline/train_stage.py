@@ -16,7 +16,7 @@ from tinydet.pipeline import datasets
 from tinydet.pipeline.data_check import check_part
 from tinydet.pipeline.detector_of import spec_of
 from tinydet.pipeline.devices import cluster_of, join_group, use_device
-from tinydet.pipeline.network import new_model_and_spec, require_training_tools
+from tinydet.pipeline.network import new_model_and_spec
 from tinydet.pipeline.run_folder import Run
 from tinydet.versions import package_versions
 
@@ -26,7 +26,6 @@ GIB = 1 << 30
 def train_stage(run: Run) -> Path:
     """Check the data, train, and return the best float model."""
     config, section = run.config, run.config.training
-    require_training_tools("training", config.general.backend)
     training, validation = datasets.load_training(config.dataset)
     datasets.require_boxes(training, config.dataset)
 

@@ -41,6 +41,7 @@ def verify_quantized(
     options: QuantizationOptions,
     image_u8: npt.NDArray[np.uint8],
     where: Path,
+    anchors: FloatArray | None = None,
 ) -> dict[str, Any]:
     """Check a quantized file against the contract and compare two engines on one image.
 
@@ -50,6 +51,7 @@ def verify_quantized(
         options: What was asked for.
         image_u8: Preprocessed image ``[H, W, 3]``.
         where: Name the file will have, for the message.
+        anchors: ``[NA, 4]`` of the float model; None: those of the recipe.
 
     Returns:
         JSON-ready findings: tensors by type, operators, inputs and outputs, ``not_int8`` (inner
@@ -65,7 +67,11 @@ def verify_quantized(
     not_int8, problems = _inner_tensors(model, graph, options)
     problems += _operators(model, graph)
     problems += _input(graph, spec, options)
-    problems += _outputs(model, graph, spec, options)
+    recipe = spec_anchors(spec)
+    anchors = recipe if anchors is None else anchors
+    problems += _outputs(model, graph, options, (anchors, 1 + spec.num_classes))
+    if options.output_type != "float" and not np.array_equal(anchors, recipe):
+        problems.append("its anchors are not those of the recipe (output type float stores them)")
     if problems:
         raise ModelFileError(
             where,
@@ -196,8 +202,11 @@ def _input(graph: Any, spec: DetectorSpec, options: QuantizationOptions) -> list
     return problems
 
 
-def _outputs(model: Any, graph: Any, spec: DetectorSpec, options: QuantizationOptions) -> list[str]:
-    anchors, num_scores = spec_anchors(spec), 1 + spec.num_classes
+def _outputs(
+    model: Any, graph: Any, options: QuantizationOptions, expected: tuple[FloatArray, int]
+) -> list[str]:
+    """Problems of the outputs, which have these anchors and so many scores each."""
+    anchors, num_scores = expected
     columns = [num_scores, BOX_COLUMNS]
     if options.output_type == "float":
         columns = [num_scores + 2 * BOX_COLUMNS]
@@ -211,7 +220,7 @@ def _outputs(model: Any, graph: Any, spec: DetectorSpec, options: QuantizationOp
     if types != {TENSOR_TYPES[options.output_type]}:
         problems.append(f"the outputs are {sorted(types)} instead of {options.output_type}")
     if options.output_type == "float" and not _has_anchors(model, graph, anchors):
-        problems.append("its anchors are not those of the recipe")
+        problems.append("its anchors are not those of the float model")
     return problems
 
 

@@ -44,7 +44,9 @@ def export_int8(prepared: PreparedNetwork, output_folder: Path) -> Path:
     with atomic_path(path) as temporary:
         temporary.write_bytes(pack_model(converted))
         record = _record(prepared, temporary)
-        record["verification"] = verify_quantized(temporary, spec, options, sample, path)
+        record["verification"] = verify_quantized(
+            temporary, spec, options, sample, path, prepared.anchors
+        )
         provenance = {**spec.provenance, "quantization": _provenance(record)}
         spec.model_copy(update={"provenance": provenance}).save(output_folder / DETECTOR_FILE)
         write_text_atomically(output_folder / RECORD_FILE, json.dumps(record, indent=2) + "\n")

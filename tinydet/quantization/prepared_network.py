@@ -10,6 +10,7 @@ from tinydet.boxes import FloatArray
 from tinydet.config.detector_spec import (
     DETECTOR_FILE,
     KERAS_SUFFIXES,
+    TFLITE_SUFFIXES,
     DetectorSpec,
     PreprocessSpec,
     load_detector_spec,
@@ -47,7 +48,7 @@ def load_float_model(model_path: Path, spec: DetectorSpec) -> tuple[Any, FloatAr
         raise UnsupportedError(
             str(model_path),
             f"a {model_path.suffix} file as the source of quantization",
-            ", ".join(KERAS_SUFFIXES),
+            ", ".join(KERAS_SUFFIXES + TFLITE_SUFFIXES),
             "Give the float model it was made from.",
         )
     choose_backend("tensorflow", "quantization")
@@ -63,6 +64,25 @@ def load_float_model(model_path: Path, spec: DetectorSpec) -> tuple[Any, FloatAr
             "Give a detector that tinydet train made.",
         )
     return split_outputs(model), matching_anchors(spec, num_anchors, model_path)
+
+
+def read_float_network(model_path: Path, spec: DetectorSpec) -> tuple[FoldedNetwork, FloatArray]:
+    """The network of a float model up to scores and deltas, and its anchors.
+
+    Args:
+        model_path: ``.keras`` detector that training wrote, or a float ``.tflite`` detector.
+        spec: What it was trained for.
+
+    Raises:
+        ModelFileError: It cannot be read, or does not fit the spec.
+        UnsupportedError: It is a model of another kind.
+    """
+    if model_path.suffix.lower() in TFLITE_SUFFIXES:
+        from tinydet.quantization.float_tflite import load_float_tflite
+
+        return load_float_tflite(model_path, spec)
+    model, anchors = load_float_model(model_path, spec)
+    return fold(model, spec, model_path), anchors
 
 
 def input_range(preprocess: PreprocessSpec) -> Range:
@@ -121,7 +141,7 @@ def prepare_network(
     """Fold, optimize where asked for, and find the range of every activation.
 
     Args:
-        model_path: ``.keras`` detector that training wrote.
+        model_path: See ``read_float_network``.
         calibration_images: Image files to choose from.
         options: How to quantize.
         spec: What the model was trained for; None reads ``detector.json`` beside the model.
@@ -139,8 +159,7 @@ def prepare_network(
     spec = spec or load_detector_spec(model_path.with_name(DETECTOR_FILE))
     paths = select_calibration_images(calibration_images, options.max_images)
     pixels = input_range(spec.preprocess)
-    model, anchors = load_float_model(model_path, spec)
-    network = fold(model, spec, model_path)
+    network, anchors = read_float_network(model_path, spec)
     images = CalibrationImages.read(paths, spec.preprocess)
     facts: dict[str, Any] = {"calibration": _calibration_facts(paths)}
     if options.optimize:

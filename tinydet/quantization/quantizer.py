@@ -34,7 +34,8 @@ def quantize(
     scores ``[1, NA, NC]`` and deltas ``[1, NA, 4]``.
 
     Args:
-        model_path: ``.keras`` detector that training wrote.
+        model_path: ``.keras`` detector that training wrote, or a float ``.tflite`` detector with
+            softmax scores; the anchors that it states are kept.
         calibration_images: Image files like those the detector will see; some hundred.
         output_folder: Gets ``quantized_model.tflite``, ``detector.json`` and
             ``quantization.json`` (options, images, findings, sizes, versions).

@@ -12,10 +12,12 @@ COCO_ROWS = (
     ("ap", "COCO AP"),
     ("ap50", "COCO AP at IoU 0.50"),
     ("ap75", "COCO AP at IoU 0.75"),
-    ("ap_small", "AP of small objects"),
-    ("ap_medium", "AP of medium objects"),
-    ("ap_large", "AP of large objects"),
     ("ar_100", "Recall (AR, 100 boxes)"),
+)
+SIZE_ROWS = (
+    ("ap_small", "small: below 32 \N{MULTIPLICATION SIGN} 32 pixels"),
+    ("ap_medium", "medium"),
+    ("ap_large", "large: from 96 \N{MULTIPLICATION SIGN} 96 pixels"),
 )
 # In points of AP. Within one the quantized model counts as equal to the float one; beyond three
 # something is wrong with the calibration images or the granularity.
@@ -76,6 +78,7 @@ class Accuracy:
         by_iou: Mean AP at each IoU.
         by_class: AP of each class at the headline IoU.
         coco: COCO figures.
+        by_size: COCO AP of objects by their size in the image file.
         thresholds: Best F1 per class, of ``threshold_label``.
         advised_score: Score threshold to use, 0..1; None where it is not known.
         threshold_label: Which evaluation the thresholds are of.
@@ -87,6 +90,7 @@ class Accuracy:
     by_iou: tuple[Row, ...]
     by_class: tuple[Row, ...]
     coco: tuple[Row, ...]
+    by_size: tuple[Row, ...]
     thresholds: tuple[ThresholdRow, ...]
     advised_score: float | None
     threshold_label: str
@@ -178,7 +182,10 @@ def compare(evaluations: Sequence[Evaluation], configured_iou: float | None) -> 
     def ap_row(iou: str) -> Row:
         return row(f"AP at IoU {iou}", [e.result.mean_ap(iou) for e in evaluations])
 
-    coco = [row(t, [e.result.coco_figure(k) for e in evaluations]) for k, t in COCO_ROWS]
+    coco, sizes = (
+        [row(t, [e.result.coco_figure(k) for e in evaluations]) for k, t in rows]
+        for rows in (COCO_ROWS, SIZE_ROWS)
+    )
     return Accuracy(
         evaluations=tuple(evaluations),
         headline_iou=headline_iou,
@@ -189,6 +196,7 @@ def compare(evaluations: Sequence[Evaluation], configured_iou: float | None) -> 
             for name in names
         ),
         coco=tuple(r for r in coco if any(v is not None for v in r.values)),
+        by_size=tuple(r for r in sizes if any(v is not None for v in r.values)),
         thresholds=tuple(thresholds),
         advised_score=round(median(scores), 2) if scores else None,
         threshold_label=judged.label,

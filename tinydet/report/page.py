@@ -12,9 +12,12 @@ from tinydet.config.files import write_text_atomically
 from tinydet.errors import DataError
 from tinydet.report.accuracy import Accuracy, Evaluation, compare, read_evaluations, read_examples
 from tinydet.report.charts import training_charts
+from tinydet.report.data_warnings import data_warnings
+from tinydet.report.deployment import ARENA_PICTURES, read_deployment
 from tinydet.report.examples import Examples, collect_examples
 from tinydet.report.facts import bytes_text, count_text, find_number, to_facts
 from tinydet.report.html import render
+from tinydet.report.operating_points import operating_points
 from tinydet.report.pictures import Picture, PictureEmbedder
 from tinydet.report.quantized_model import read_quantized_model
 from tinydet.report.run_files import RunFiles
@@ -27,7 +30,10 @@ DATA_PICTURES = (
     ("class_histogram.png", "Objects per class"),
     ("box_sizes.png", "Sizes of the objects"),
 )
-CHART_FILES = ("class_histogram.png", "box_sizes.png", "precision_recall.png", "confusion.png")
+CHART_FILES = (
+    *("class_histogram.png", "box_sizes.png", "precision_recall.png", "confusion.png"),
+    "arena.png",
+)
 LOST_IMAGES = ("lost_images.png", "Images that lose most, float on the left and int8 on the right")
 PICTURE_SIDE_PX = 1100
 SHEET_SIDE_PX = 1500  # sheets of many photos, looked at closely
@@ -94,6 +100,10 @@ def _gather(files: RunFiles) -> dict[str, Any]:
         "accuracy": accuracy,
         "examples": _examples(files, accuracy, embedder),
         "evaluation_pictures": _evaluation_pictures(evaluations, embedder),
+        "operating_points": operating_points(accuracy),
+        "deployment": read_deployment(files),
+        "arena": _arena(files, embedder),
+        "data_warnings": data_warnings(checks),
         "splits": _splits(checks, embedder),
         "charts": training_charts(metrics) if metrics else [],
         "quantization": quantization,
@@ -205,6 +215,13 @@ def _lost_images(files: RunFiles, embedder: PictureEmbedder) -> list[Captioned]:
     if not (files.folder / LOST_IMAGES[0]).is_file():
         return []
     return _captioned(embedder, [LOST_IMAGES], SHEET_SIDE_PX)
+
+
+def _arena(files: RunFiles, embedder: PictureEmbedder) -> list[Captioned]:
+    """The memory plan, where the run drew one."""
+    found = next((path for path in ARENA_PICTURES if (files.folder / path).is_file()), None)
+    caption = "RAM over time: each block is a tensor or a ring of rows, from left to right"
+    return [] if found is None else _captioned(embedder, [(found, caption)], SHEET_SIDE_PX)
 
 
 def _predictions(files: RunFiles, embedder: PictureEmbedder) -> dict[str, Any]:

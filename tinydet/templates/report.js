@@ -92,13 +92,63 @@
   window.addEventListener("hashchange", followAddress);
   window.addEventListener("resize", draw);
   stages.forEach(function (stage) {
-    stage.addEventListener("click", function () {
-      stage.parentElement.classList.toggle("large");
+    const figure = stage.parentElement, button = figure.querySelector("button");
+    function enlarge() {
+      button.setAttribute("aria-expanded", String(figure.classList.toggle("large")));
       draw();
-    });
+    }
+    stage.addEventListener("click", enlarge);
+    button.addEventListener("click", enlarge);
   });
   draw();
   followAddress();
+})();
+(function () {
+  const holder = document.getElementById("threshold-data");
+  if (!holder) return;
+  const data = JSON.parse(holder.textContent);
+  const slider = document.getElementById("threshold");
+  const lines = Array.from(document.getElementById("threshold-rows").rows);
+
+  function percent(part, whole) { return whole ? (100 * part / whole).toFixed(1) : "\u2013"; }
+
+  function show() {
+    const index = Number(slider.value) - data.first;
+    document.getElementById("threshold-value").textContent = (slider.value / 100).toFixed(2);
+    data.rows.forEach(function (row, number) {
+      const hits = row.hits[index], alarms = row.alarms[index];
+      const texts = [
+        percent(hits, hits + alarms), percent(hits, row.objects),
+        percent(2 * hits, hits + alarms + row.objects), hits, row.objects - hits, alarms
+      ];
+      texts.forEach(function (text, column) { lines[number].cells[column + 1].textContent = text; });
+    });
+  }
+
+  // "#threshold=30" opens the page at that position.
+  function followAddress() {
+    const wish = new URLSearchParams(location.hash.slice(1)).get("threshold");
+    if (wish !== null && Number.isFinite(Number(wish))) slider.value = wish;
+    show();
+  }
+
+  slider.addEventListener("input", show);
+  window.addEventListener("hashchange", followAddress);
+  followAddress();
+})();
+(function () {
+  const button = document.getElementById("copy");
+  if (!button) return;
+  button.addEventListener("click", function () {
+    const code = document.getElementById(button.dataset.copies);
+    const done = function () { button.textContent = "Copied"; };
+    const select = function () {  // a page from a file may have no clipboard
+      getSelection().selectAllChildren(code);
+      button.textContent = document.execCommand("copy") ? "Copied" : "Selected";
+    };
+    if (navigator.clipboard) navigator.clipboard.writeText(code.textContent).then(done, select);
+    else select();
+  });
 })();
 window.addEventListener("beforeprint", function () {
   document.querySelectorAll("details").forEach(function (details) { details.open = true; });

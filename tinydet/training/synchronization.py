@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 
 from tinydet.training.distribution.process_group import ProcessGroup
 
@@ -33,19 +34,17 @@ def _synchronized_call(
 ) -> Any:
     if not (training and layer.trainable):
         return type(layer).call(layer, inputs, training=training, mask=mask)
-    import tensorflow as tf
-
-    values = tf.cast(inputs, "float32")
+    values = ops.cast(inputs, "float32")
     axes = list(range(len(inputs.shape) - 1))
-    own = tf.concat([tf.reduce_mean(values, axes), tf.reduce_mean(values * values, axes)], 0)
-    mean, square = tf.split(layer.group.total(own) / layer.group.size, 2)
-    variance = tf.maximum(square - mean * mean, 0.0)
+    own = ops.concatenate([ops.mean(values, axes), ops.mean(values * values, axes)])
+    mean, square = ops.split(layer.group.total(own) / layer.group.size, 2)
+    variance = ops.maximum(square - mean * mean, 0.0)
     keep = layer.momentum
     layer.moving_mean.assign(layer.moving_mean * keep + mean * (1 - keep))
     layer.moving_variance.assign(layer.moving_variance * keep + variance * (1 - keep))
-    factor = tf.convert_to_tensor(layer.gamma) * tf.math.rsqrt(variance + layer.epsilon)
-    outputs = values * factor + (tf.convert_to_tensor(layer.beta) - mean * factor)
-    return tf.cast(outputs, inputs.dtype)
+    factor = ops.convert_to_tensor(layer.gamma) * ops.rsqrt(variance + layer.epsilon)
+    outputs = values * factor + (ops.convert_to_tensor(layer.beta) - mean * factor)
+    return ops.cast(outputs, inputs.dtype)
 
 
 def average_batch_norm(model: keras.Model, group: ProcessGroup) -> None:
@@ -60,8 +59,8 @@ def average_batch_norm(model: keras.Model, group: ProcessGroup) -> None:
     own = [v for layer in _batch_norms(model) for v in (layer.moving_mean, layer.moving_variance)]
     if not own:
         return
-    flat = np.concatenate([np.asarray(v, np.float64) for v in own])
-    mean = np.asarray(group.total(flat), np.float64) / group.size
+    flat = np.concatenate([ops.convert_to_numpy(v).astype(np.float64) for v in own])
+    mean = ops.convert_to_numpy(group.total(flat)) / group.size
     ends = np.cumsum([v.shape[0] for v in own])[:-1]
     for variable, part in zip(own, np.split(mean, ends), strict=True):
         variable.assign(part.astype(np.float32))
@@ -110,7 +109,7 @@ class EpochSynchronization(keras.callbacks.Callback):  # type: ignore[misc]  # k
         average_batch_norm(self.model, self.group)
         if logs is not None and "loss" in logs:
             own = np.array([logs["loss"]], np.float64)
-            logs["loss"] = float(np.asarray(self.group.total(own))[0])
+            logs["loss"] = float(self.group.total(own)[0])
 
 
 class FirstMeasures:

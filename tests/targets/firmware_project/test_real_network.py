@@ -34,7 +34,7 @@ def test_the_real_network_on_every_board(tmp_path):
             continue
         if board.core not in emulated:  # the memories of each board: test_boards.py
             emulated.add(board.core)
-            assert read_report(run_firmware(elf, board, timeout_s=1200).text).self_test_passed
+            assert read_report(run_firmware(elf, board).text).self_test_passed
     assert emulated == {board.core for board in load_boards()}
     assert "mps2-an500" not in told
     assert "NUCLEO-F401RE" in told  # 96 KiB of RAM

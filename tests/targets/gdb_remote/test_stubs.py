@@ -73,7 +73,7 @@ class TestQemu:
 
     def test_an_endless_program_is_halted(self, elf, qemu_board):
         with pytest.raises(
-            BoardError, match=r"did not finish within 0\.3 s; it is in td_endless_kernel"
+            BoardError, match=r"did not finish within 2 s; it is in td_endless_kernel"
         ):
-            benchmark_via_gdb(elf("LOOP"), HOST, qemu_board, timeout_s=0.3)
+            benchmark_via_gdb(elf("LOOP"), HOST, qemu_board, timeout_s=2)
         check_timing(benchmark_via_gdb(elf(), HOST, qemu_board, clock_hz=CLOCK_HZ))

@@ -1,13 +1,21 @@
 """What an estimate says of a small program on a board."""
 
+from dataclasses import replace
 from itertools import pairwise
+from xml.etree import ElementTree
 
 import pytest
 
 from tinydet.errors import UnsupportedError
 from tinydet.targets import Builds, CortexMTarget, benchmark, format_benchmark
 from tinydet.targets.boards import find_board
-from tinydet.targets.timing import MODEL_ERROR, estimate, estimate_columns, estimate_notes
+from tinydet.targets.timing import (
+    MODEL_ERROR,
+    draw_roofline,
+    estimate,
+    estimate_columns,
+    estimate_notes,
+)
 
 pytest.importorskip("capstone")
 
@@ -74,3 +82,13 @@ def test_slower_memories_cost_more(builds, image):
 def test_a_memory_whose_waits_nobody_knows_is_refused(builds, image):
     with pytest.raises(UnsupportedError, match="external flash of the STM32L4R9I-DISCO"):
         estimate(builds, image, find_board("STM32L4R9I-DISCO"), external_weights=True)
+
+
+def test_roofline_has_a_dot_for_each_operator_that_multiplies(result, tmp_path):
+    assert result.weights_bytes_per_cycle == 32 / 18  # a line of the data cache, and its wait
+    taken = [step for step in result.steps if step.cycles]
+    steps = [replace(step, macs=step.cycles, weight_bytes=8) for step in taken[:2]]
+    path = tmp_path / "roofline.svg"
+    draw_roofline(replace(result, steps=(*steps, *taken[2:])), path)
+    dots = ElementTree.parse(path).iterfind(".//{*}g[@id='PathCollection_1']//{*}use")
+    assert sum(1 for _ in dots) == 2

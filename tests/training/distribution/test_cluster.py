@@ -87,3 +87,17 @@ def test_contradictions_are_refused_in_one_line(environment, told):
 def test_what_is_no_list(text):
     with pytest.raises(ValueError, match=r"tasks per node|host list"):
         (expand_counts if "(" in text or not text else expand_hosts)(text)
+
+
+@pytest.mark.parametrize(("rank", "local"), [(0, 0), (1, 1), (2, 0), (3, 1)])
+def test_the_processes_of_torchrun(rank, local):
+    numbers = {"WORLD_SIZE": "4", "RANK": str(rank), "LOCAL_WORLD_SIZE": "2"}
+    cluster = find_cluster({"TORCHELASTIC_RUN_ID": "none", **numbers})
+    assert cluster is not None
+    assert (cluster.index, cluster.local_index, cluster.local_size) == (rank, local, 2)
+    assert len(set(cluster.addresses)) == 4
+
+
+def test_half_of_what_torchrun_says():
+    with pytest.raises(UnsupportedError, match=r"torchrun.*WORLD_SIZE"):
+        find_cluster({"TORCHELASTIC_RUN_ID": "none", "RANK": "1"})

@@ -1,7 +1,13 @@
 /* CONV_2D: gathers what groups of four output pixels see, then computes all their channels (td_conv_block.h). */
 #include "td_conv_dsp.h"
 
-enum { TD_CONV_CACHED_BYTES = 2048 }; /* of weights, used for one group after the other: half of the smallest cache */
+/* Weights that are used for one group after the other. On a Cortex-M7 with the smallest data cache (4 KiB) inputs and
+ * outputs need room there too; other cores have no data cache, or a large one. */
+#ifdef TD_CORTEX_M7
+enum { TD_CONV_CACHED_BYTES = 1280 };
+#else
+enum { TD_CONV_CACHED_BYTES = 4096 };
+#endif
 
 /* A window in runs: values that are adjacent in the input. Without horizontal dilation a filter row is one
  * run, else each tap is one. Of a run, values are gathered in fours in the order 0, 2, 1, 3 (which is what

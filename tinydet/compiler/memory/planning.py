@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
-from tinydet.compiler.ir import Graph, count_macs
+from tinydet.compiler.ir import Graph
 from tinydet.compiler.kernel_scratch import scratch_bytes
 from tinydet.compiler.memory.buffers import live_bytes
 from tinydet.compiler.memory.choice import SegmentChoice
@@ -16,6 +16,7 @@ from tinydet.compiler.schedule import (
     Segment,
     SegmentMaker,
     StepNumber,
+    kernel_costs,
     late_order,
     make_flow,
     segment_cost,
@@ -24,13 +25,12 @@ from tinydet.errors import CompilerError
 
 Objective = Literal["balanced", "ram", "speed"]
 
-BALANCED_OVERHEAD = 0.01  # of the network's instructions may go into saving memory
+BALANCED_OVERHEAD = 0.01  # of the network's estimated cycles may go into saving memory
 FINISHED_SKETCHES = 3  # of the plans with roughly placed buffers, the best are placed with care
 CLOSE_ENOUGH = 1.03  # times what input and outputs need: no other order is tried
 LIMIT_STEP = 1.03  # from one limit of bytes alive at once that is tried to the next, at least
 MAX_LIMITS = 16  # about so many are tried
 SCRATCH_SHARES = (1, 2, 4)  # all memory that is free at a step, half of it, a quarter are tried
-INSTRUCTIONS_PER_MAC = 1.2  # about that of the kernels; only sets what 1 % of a network is
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +47,7 @@ class PlanRequest:
             caller has it, ``rows`` for one that comes row by row.
         input_scratch_bytes: What bringing the input needs beside it.
         output_scratch_bytes: What finding the boxes needs beside the outputs.
+        core: Processor whose cycles count; None as in ``schedule.costs.kernel_costs``.
     """
 
     objective: Objective = "balanced"
@@ -54,6 +55,7 @@ class PlanRequest:
     input_mode: InputMode = "image"
     input_scratch_bytes: int = 0
     output_scratch_bytes: int = 0
+    core: str | None = None
 
 
 def plan_memory(graph: Graph, request: PlanRequest | None = None) -> Plan:
@@ -122,7 +124,8 @@ def _with_more_scratch(plan: Plan) -> Plan:
         steps = [flow.steps[0]]
         for step in flow.steps[1:-1]:
             most = step.scratch_bytes + (plan.arena_bytes - live[step.number]) // share
-            size_bytes = scratch_bytes(graph, graph.ops[step.number - 1], most)
+            op = graph.ops[step.number - 1]
+            size_bytes = scratch_bytes(graph, op, most, plan.arena_bytes)
             steps.append(replace(step, scratch_bytes=size_bytes))
         maker = SegmentMaker(replace(flow, steps=(*steps, flow.steps[-1])))
         larger = _placed(Schedule(maker, plan.schedule.segments), SEARCH_ROUNDS, plan.arena_bytes)
@@ -140,6 +143,7 @@ def _placed(schedule: Schedule, rounds: int, enough_bytes: int = 0) -> Plan:
 class _Planner:
     def __init__(self, graph: Graph, request: PlanRequest) -> None:
         self.graph = graph
+        self._cycles = kernel_costs(request.core).network(graph)
         self._sketches: dict[tuple[Segment, ...], Plan] = {}
         self._plans: dict[tuple[Segment, ...], Plan] = {}
         self._maker = SegmentMaker(
@@ -149,6 +153,7 @@ class _Planner:
                 input_rows=request.input_mode == "rows",
                 input_scratch_bytes=request.input_scratch_bytes,
                 output_scratch_bytes=request.output_scratch_bytes,
+                core=request.core,
             )
         )
         if request.input_mode == "rows" and not self._maker.flow.steps[0].by_rows:
@@ -164,7 +169,7 @@ class _Planner:
 
     def smallest(self, *, balanced: bool) -> Plan:
         """The smallest arena, of equal ones that with the least overhead."""
-        allowed = instructions(self.graph) * (BALANCED_OVERHEAD if balanced else 1)
+        allowed = self._cycles * (BALANCED_OVERHEAD if balanced else 1)
         sketches: list[Plan] = []
         limit, whole = self._choice.smallest_peak_bytes(), self._choice.whole_peak_bytes()
         step = max(LIMIT_STEP, (whole / limit) ** (1 / MAX_LIMITS))
@@ -214,11 +219,6 @@ class _Planner:
                 return min(fitting, key=lambda plan: plan.overhead)
             limit = int(limit / LIMIT_STEP)
         return None
-
-
-def instructions(graph: Graph) -> float:
-    """A rough estimate for a whole network, to compare an overhead with."""
-    return INSTRUCTIONS_PER_MAC * sum(count_macs(graph, op) for op in graph.ops)
 
 
 def _rank(plan: Plan) -> tuple[int, int]:

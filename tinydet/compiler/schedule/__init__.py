@@ -1,5 +1,6 @@
 """What runs when: steps, segments that run row by row, and the memory that passes between them."""
 
+from tinydet.compiler.schedule.costs import kernel_costs as kernel_costs
 from tinydet.compiler.schedule.flow import Part as Part
 from tinydet.compiler.schedule.flow import Step as Step
 from tinydet.compiler.schedule.flow import StepNumber as StepNumber

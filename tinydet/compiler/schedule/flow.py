@@ -14,6 +14,7 @@ import numpy as np
 from tinydet.compiler.ir import ConcatOptions, Graph, Op
 from tinydet.compiler.kernel_scratch import scratch_bytes
 from tinydet.compiler.layouts import PlanarRow, row_layout
+from tinydet.compiler.schedule.costs import KernelCosts, kernel_costs
 from tinydet.compiler.schedule.rows import IntArray, RowNeed, row_need, works_in_place
 from tinydet.compiler.schedule.storages import Storages, find_storages
 
@@ -100,6 +101,7 @@ class Flow:
         parts: What is written.
         steps: Steps that run.
         external_input: The inputs are the caller's memory; no part is written for them.
+        costs: What kernels cost on the core.
     """
 
     graph: Graph
@@ -108,6 +110,7 @@ class Flow:
     parts: tuple[Part, ...]
     steps: tuple[Step, ...]
     external_input: bool
+    costs: KernelCosts
 
 
 def make_flow(
@@ -118,6 +121,7 @@ def make_flow(
     input_rows: bool = False,
     input_scratch_bytes: int = 0,
     output_scratch_bytes: int = 0,
+    core: str | None = None,
 ) -> Flow:
     """Work out what runs, and what it reads and writes.
 
@@ -129,12 +133,14 @@ def make_flow(
             along with those that read them.
         input_scratch_bytes: What bringing the inputs needs beside them.
         output_scratch_bytes: What finding the boxes needs beside the outputs.
+        core: Processor whose cycles count; None as in ``kernel_costs``.
     """
     maker = _FlowMaker(graph, find_storages(graph, shared=shared), external_input, input_rows)
     flow = maker.flow()
     first = replace(flow.steps[0], scratch_bytes=input_scratch_bytes)
     last = replace(flow.steps[-1], scratch_bytes=output_scratch_bytes)
-    return replace(flow, steps=(first, *flow.steps[1:-1], last))
+    steps = (first, *flow.steps[1:-1], last)
+    return replace(flow, steps=steps, costs=kernel_costs(core))
 
 
 class _FlowMaker:
@@ -158,7 +164,15 @@ class _FlowMaker:
                 steps.append(step)
         steps.append(self._output_step())
         parts = tuple(self._parts)
-        return Flow(graph, self._storages, self._layouts, parts, tuple(steps), self._external_input)
+        return Flow(
+            graph,
+            self._storages,
+            self._layouts,
+            parts,
+            tuple(steps),
+            self._external_input,
+            kernel_costs(),
+        )
 
     def _input_step(self) -> Step:
         writes: list[int] = []

@@ -1,17 +1,16 @@
-"""What a segment costs: bytes alive at once, and instructions beyond those of whole operators."""
+"""What a segment costs: bytes alive at once, and cycles beyond those of whole operators."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from tinydet.compiler.ir import Op
+from tinydet.compiler.ir import Graph, Op
 from tinydet.compiler.schedule.flow import Flow
 from tinydet.compiler.schedule.rows import IntArray
 from tinydet.compiler.schedule.segments import NEVER, RowTimes, Segment, SegmentMaker
 
 Deltas = list[tuple[IntArray, int]]  # times, and how many bytes more are alive from then on
 
-CALL_INSTRUCTIONS = 120  # of one row: the call, row addresses, what a kernel prepares
 _PIXELS_AT_ONCE = 4  # of a convolution; at the end of a row fewer take as long
 
 
@@ -24,7 +23,7 @@ class SegmentCost:
         flat_bytes: The same if no output lay over what of an input has been read.
         drift_bytes: How far the largest input that ends here must lie above the largest output, if
             they overlap. Overlaps that follow each other add up.
-        overhead: Estimated instructions that whole operators would not take.
+        overhead: Estimated cycles that whole operators would not take.
     """
 
     peak_bytes: int
@@ -133,27 +132,26 @@ def _drift(lives: list[_Life]) -> int:
 
 
 def overhead(flow: Flow, segment: Segment) -> int:
-    """Estimated instructions of a loop that its steps, each in one piece, would not take.
+    """Estimated cycles of a loop that its steps, each in one piece, would not take.
 
     A call for every row, and pixels that convolutions compute needlessly at the end of each.
     """
     if not segment.is_loop:
         return 0
-    total = 0
+    total = 0.0
     for step in flow.steps[segment.begin : segment.end]:
-        total += step.rows * CALL_INSTRUCTIONS
-        if 0 < step.number <= len(flow.graph.ops):
-            total += _pixels_in_vain(flow, flow.graph.ops[step.number - 1])
-    return total
+        is_operator = 0 < step.number <= len(flow.graph.ops)
+        op = flow.graph.ops[step.number - 1] if is_operator else None
+        total += step.rows * flow.costs.call(op.kind if op else "")
+        if op is not None:
+            total += products_in_vain(flow.graph, op) * flow.costs.per_mac.get(op.kind, 0.0)
+    return round(total)
 
 
-def _pixels_in_vain(flow: Flow, op: Op) -> int:
-    """Instructions for what a convolution of whole tensors, whose rows are one, does not compute.
-
-    About one instruction per multiply-accumulate operation.
-    """
+def products_in_vain(graph: Graph, op: Op) -> int:
+    """Products that a convolution of whole tensors, whose rows are one, does not compute."""
     if op.kind != "CONV_2D":
         return 0
-    _, height, width, _ = flow.graph.output(op).shape
+    _, height, width, _ = graph.output(op).shape
     blocks = height * -(-width // _PIXELS_AT_ONCE) - -(-height * width // _PIXELS_AT_ONCE)
-    return blocks * _PIXELS_AT_ONCE * flow.graph.required_input(op, 1).num_elements
+    return blocks * _PIXELS_AT_ONCE * graph.required_input(op, 1).num_elements

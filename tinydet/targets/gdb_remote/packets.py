@@ -21,7 +21,7 @@ INTERRUPT = b"\x03"
 CHUNK_BYTES = 65536
 MAX_PACKET_BYTES = 1 << 22  # more is no GDB server
 MAX_TRIES = 3
-CONNECT_TIMEOUT_S = 10.0
+CONNECT_TIMEOUT_S = 30.0
 SERVER_REMEDY = (
     "Start a GDB server (OpenOCD, pyOCD, ST-LINK, J-Link, QEMU), and give its host and port."
 )

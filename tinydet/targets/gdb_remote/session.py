@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from tinydet.targets.gdb_remote.packets import AnswerTimeout, BoardError, Connection
 
-ANSWER_S = 10.0  # to any question
+ANSWER_S = 30.0  # to any question; a busy machine may take seconds
 FLASH_S = 120.0  # erasing or programming, which the server may do in one piece at the end
 DEFAULT_PACKET_BYTES = 400  # for servers that do not say
 MAX_USED_PACKET_BYTES = 16384

@@ -78,12 +78,10 @@ def _compile(
 
 
 def _declared(detector: CompiledDetector) -> set[str]:
-    """What the headers of a detector, but for its constants, and of the parallel kernels declare."""
+    """What the headers of a detector and of the parallel kernels declare, constants left out."""
     constants = f"{detector.name}_weights.h"
     headers = [
-        text
-        for name, text in detector.sources.items()
-        if name.endswith(".h") and name != constants
+        text for name, text in detector.sources.items() if name.endswith(".h") and name != constants
     ]
     texts = [*headers, _PARALLEL.read_text(encoding="utf-8")]
     return {name for text in texts for name in _DECLARED.findall(text)}

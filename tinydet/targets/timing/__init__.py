@@ -7,6 +7,7 @@ source beside it; ``validation`` says how far off the sums were on programs that
 """
 
 from tinydet.targets.timing.estimate import StepTime, TimingEstimate, estimate
+from tinydet.targets.timing.roofline import draw_roofline
 from tinydet.targets.timing.table import estimate_columns, estimate_notes, format_estimate
 from tinydet.targets.timing.validation import MODEL_ERROR, ModelError
 
@@ -15,6 +16,7 @@ __all__ = [
     "ModelError",
     "StepTime",
     "TimingEstimate",
+    "draw_roofline",
     "estimate",
     "estimate_columns",
     "estimate_notes",

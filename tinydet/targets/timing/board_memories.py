@@ -36,6 +36,12 @@ class BoardTiming:
         """A piece of the address space that lies in one of the board's memories."""
         return Region(f"{memory} {begin:#x}", begin, end, **self.waits.get(memory, {}))
 
+    def bytes_per_cycle(self, memory: str) -> float | None:
+        """What reading a memory from end to end brings in a cycle; None where it does not wait."""
+        waits = self.waits[memory]
+        line = next((c.line_bytes for c in self.caches if c.name == waits.get("data_cache")), 4)
+        return line / waits["data_wait"] if waits.get("data_wait") else None
+
     def weights_memory(self, *, external: bool) -> str:
         """Where weights are read from.
 

@@ -70,6 +70,8 @@ class TimingEstimate:
             know, and which it takes to cost nothing.
         error: How far the model was from boards that others measured.
         waits: Where the waits of this board's memories are from: derived or fitted.
+        weights_bytes_per_cycle: What the memory of the weights brings at most; None: as much as the
+            core asks for.
     """
 
     board: str
@@ -81,6 +83,7 @@ class TimingEstimate:
     unknown_accesses: float
     error: ModelError
     waits: str
+    weights_bytes_per_cycle: float | None
 
     @property
     def cycles(self) -> int:
@@ -162,6 +165,7 @@ def estimate(
         unknown_accesses=cost.unknown / max(cost.known + cost.unknown, 1),
         error=MODEL_ERROR,
         waits=timing.source,
+        weights_bytes_per_cycle=timing.bytes_per_cycle(weights),
     )
 
 

@@ -1,9 +1,9 @@
 """Several processes that train one network together: one per GPU, on one machine or on several.
 
 Every process holds the whole network and works on its share of each batch; gradients are added up
-over all of them before the optimizer sees them. The processes are found by ``TF_CONFIG`` or SLURM
-and talk through TensorFlow's collective operations (NCCL between GPUs): nothing here starts,
-restarts or places a process.
+over all of them before the optimizer sees them. The processes are found by ``TF_CONFIG``, torchrun
+or SLURM and talk through the collective operations of TensorFlow or PyTorch (NCCL between GPUs):
+nothing here starts, restarts or places a process.
 """
 
 from tinydet.training.distribution.cluster import Cluster as Cluster

@@ -52,7 +52,8 @@ def find_cluster(environment: Mapping[str, str]) -> Cluster | None:
     """The processes that this one was started with.
 
     Args:
-        environment: ``TF_CONFIG`` goes before what ``srun`` sets for the tasks of a step.
+        environment: ``TF_CONFIG`` goes before what ``torchrun`` sets, and that before what ``srun``
+            sets for the tasks of a step.
 
     Returns:
         None where the process is alone.
@@ -62,6 +63,8 @@ def find_cluster(environment: Mapping[str, str]) -> Cluster | None:
     """
     if environment.get(TF_CONFIG):
         cluster = _of_tf_config(environment[TF_CONFIG])
+    elif "TORCHELASTIC_RUN_ID" in environment:
+        cluster = _of_torchrun(environment)
     elif "SLURM_STEP_NUM_TASKS" in environment:  # of srun; a batch script alone has none
         cluster = _of_slurm(environment)
     else:
@@ -88,6 +91,19 @@ def _of_tf_config(text: str) -> Cluster:
         supported = f"0 to {len(workers) - 1}"
         raise UnsupportedError(TF_CONFIG, f"task index {index}", supported, remedy)
     return Cluster(workers, index)
+
+
+def _of_torchrun(environment: Mapping[str, str]) -> Cluster:
+    """The addresses only tell the machines apart: PyTorch knows where the processes meet."""
+    try:
+        count, index = int(environment["WORLD_SIZE"]), int(environment["RANK"])
+        local = int(environment["LOCAL_WORLD_SIZE"])
+    except (ValueError, KeyError) as error:
+        found = f"variables that cannot be read ({error})"
+        remedy = "Start the processes with torchrun, or unset TORCHELASTIC_RUN_ID."
+        raise UnsupportedError("torchrun", found, "WORLD_SIZE, RANK", remedy) from None
+    addresses = tuple(f"machine{i // local}:{FIRST_PORT + i % local}" for i in range(count))
+    return Cluster(addresses, index)
 
 
 def _of_slurm(environment: Mapping[str, str]) -> Cluster:

@@ -1,19 +1,20 @@
-"""Sums over the processes that train together, by TensorFlow's collective operations."""
+"""The processes that train together: what they share, and what only the first one has."""
 
 import math
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
+from keras import ops
 
+from tinydet.backends import choose_backend
 from tinydet.errors import ProcessGroupError, UnsupportedError, first_line
 from tinydet.native_log import captured_native_log
-from tinydet.training.distribution.cluster import TF_CONFIG, Cluster
+from tinydet.training.distribution.cluster import Cluster
+from tinydet.training.distribution.collectives import COLLECTIVES, Collectives
 
-GROUP_KEY = 0x7D  # tells the group apart from those that TensorFlow makes for itself
 Values = npt.NDArray[np.float64]
 
 
@@ -26,17 +27,23 @@ class ProcessGroup:
     Args:
         index: Of this process, from 0.
         size: How many there are.
+        collectives: How they add up; None where the process is alone.
 
     Attributes:
         is_first: Whether this process is the one that writes files and measures.
     """
 
-    def __init__(self, index: int = 0, size: int = 1) -> None:
+    def __init__(
+        self, index: int = 0, size: int = 1, collectives: Collectives | None = None
+    ) -> None:
         self.index = index
         self.size = size
         self.is_first = index == 0
-        self._sums = 0
-        self._order: Any = None
+        self._collectives = collectives
+
+    def is_lost(self, error: Exception) -> bool:
+        """Whether a sum raised an error because a process is gone."""
+        return self._collectives is not None and self._collectives.is_lost(error)
 
     def total(self, value: Any) -> Any:
         """Sum of a tensor over the processes.
@@ -46,43 +53,19 @@ class ProcessGroup:
         Args:
             value: A tensor of the same shape and type in every process.
         """
-        if self.size == 1:
+        if self._collectives is None:
             return value
-        import tensorflow as tf
-
-        @tf.custom_gradient  # type: ignore[untyped-decorator]  # tensorflow ships no types
-        def summed(tensor: Any) -> Any:
-            return self._reduce(tensor), self._reduce
-
-        return summed(tf.convert_to_tensor(value))
+        return self._collectives.differentiable_total(value)
 
     def totals(self, values: Sequence[Any]) -> list[Any]:
         """Sums of many float32 tensors, in one go: what a step costs is the number of sums."""
-        import tensorflow as tf
-
-        sizes = [math.prod(value.shape) for value in values]
-        flat = self._reduce(tf.concat([tf.reshape(value, [-1]) for value in values], 0))
-        parts = tf.split(flat, sizes)
-        return [tf.reshape(part, value.shape) for part, value in zip(parts, values, strict=True)]
-
-    def _reduce(self, tensor: Any) -> Any:
-        import tensorflow as tf
-
-        if self._order is None:
-            with tf.init_scope():
-                self._order = tf.Variable(0.0, trainable=False)
-        self._sums += 1
-        return tf.raw_ops.CollectiveReduceV2(
-            input=tensor,
-            group_size=self.size,
-            group_key=GROUP_KEY,
-            instance_key=self._sums,
-            # All processes begin their sums in the same order: NCCL would wait for ever else.
-            ordering_token=[self._order.handle],
-            merge_op="Add",
-            final_op="Id",
-            communication_hint="nccl" if tf.config.get_visible_devices("GPU") else "auto",
-        )
+        if self._collectives is None:
+            return list(values)
+        shapes = [tuple(value.shape) for value in values]
+        flat = self._collectives.total(ops.concatenate([ops.reshape(v, (-1,)) for v in values]))
+        ends = np.cumsum([math.prod(shape) for shape in shapes])[:-1].tolist()
+        parts = ops.split(flat, ends)
+        return [ops.reshape(part, shape) for part, shape in zip(parts, shapes, strict=True)]
 
     def from_first(self, values: Values) -> Values:
         """What the first process holds.
@@ -93,7 +76,7 @@ class ProcessGroup:
         if self.size == 1:
             return values
         own = values if self.is_first else np.zeros_like(values)
-        return np.asarray(self.total(np.asarray(own, np.float64)), np.float64)
+        return np.asarray(ops.convert_to_numpy(self.total(np.asarray(own, np.float64))), np.float64)
 
     def text_from_first(self, text: str) -> str:
         """A text of the first process."""
@@ -108,7 +91,9 @@ class ProcessGroup:
         """Give variables of Keras the values that they have in the first process."""
         if self.size == 1:
             return
-        flat = np.concatenate([np.asarray(v, np.float64).ravel() for v in variables])
+        flat = np.concatenate(
+            [ops.convert_to_numpy(v).astype(np.float64).ravel() for v in variables]
+        )
         ends = np.cumsum([math.prod(v.shape) for v in variables])[:-1]
         parts = np.split(self.from_first(flat), ends)
         for variable, part in zip(variables, parts, strict=True):
@@ -161,7 +146,7 @@ class ProcessGroup:
 
 @contextmanager
 def told_of_lost_processes(group: ProcessGroup) -> Iterator[None]:
-    """Turn what TensorFlow raises when a process is gone into one line.
+    """Turn what the backend raises when a process is gone into one line.
 
     Raises:
         ProcessGroupError: A sum could not be made.
@@ -169,18 +154,11 @@ def told_of_lost_processes(group: ProcessGroup) -> Iterator[None]:
     if group.size == 1:
         yield
         return
-    import tensorflow as tf
-
-    lost = (
-        tf.errors.UnavailableError,
-        tf.errors.AbortedError,
-        tf.errors.CancelledError,
-        tf.errors.DeadlineExceededError,
-        tf.errors.InternalError,
-    )
     try:
         yield
-    except lost as error:
+    except Exception as error:
+        if not group.is_lost(error):
+            raise
         raise ProcessGroupError(
             f"process {group.index} of {group.size}",
             f"has lost another process ({type(error).__name__})",
@@ -205,7 +183,7 @@ def leave() -> None:
 def join(cluster: Cluster) -> ProcessGroup:
     """Meet the other processes; waits until all of them are there.
 
-    Must come before TensorFlow does anything else, except for choosing the visible devices.
+    Must come before the backend does anything else, except for choosing the visible devices.
 
     Args:
         cluster: Who they are.
@@ -214,17 +192,13 @@ def join(cluster: Cluster) -> ProcessGroup:
         ProcessGroupError: They cannot be reached, or this process cannot be.
     """
     global _current
-    import tensorflow as tf
-
-    os.environ[TF_CONFIG] = cluster.to_tf_config()  # where TensorFlow looks
+    collectives = COLLECTIVES[choose_backend().name]()
     try:
         with captured_native_log():
-            # Starts the server of the collective operations, and a watch over the others that
-            # ends every sum with an error where one of them is gone.
-            tf.distribute.MultiWorkerMirroredStrategy()
-    except (RuntimeError, ValueError, OSError, tf.errors.OpError) as error:
+            collectives.meet(cluster)
+    except Exception as error:  # whatever the backend makes of an address or a network
         _refuse(cluster, error)
-    _current = ProcessGroup(cluster.index, len(cluster.addresses))
+    _current = ProcessGroup(cluster.index, len(cluster.addresses), collectives)
     return _current
 
 

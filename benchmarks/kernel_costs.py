@@ -1,0 +1,112 @@
+"""What kernels cost on each core, for ``--optimize``: cycles per product and per call.
+
+    python benchmarks/kernel_costs.py [MODEL.tflite]
+
+Estimates a network of 192 pixels (the shipped person detector) on a board of each core, in two
+plans: every operator in one call, and the smallest arena, in which many run row by row. Cycles of
+one product are those of the first plan; cycles of a call are how much longer the operators of a
+kind take in the second, less products that it computes in vain, for each call more. Writes
+``tinydet/compiler/schedule/kernel_costs.json`` after each core.
+"""
+
+import argparse
+import tempfile
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from record import write_result
+
+from tinydet.compiler import CompileOptions, compile_detector
+from tinydet.compiler.compiled_detector import CompiledDetector
+from tinydet.compiler.schedule.costs import COSTS_FILE
+from tinydet.compiler.schedule.peaks import products_in_vain
+from tinydet.pipeline.detector_of import spec_for
+from tinydet.pretrained import pretrained_model
+from tinydet.targets import Builds, CortexMTarget
+from tinydet.targets.boards import find_board
+from tinydet.targets.timing import estimate
+
+BOARDS = ("STM32H747I-DISCO", "STM32L4R9I-DISCO", "B-U585I-IOT02A")
+MIN_CALLS = 50  # more than in one piece; of fewer, the quotient says little
+
+
+@dataclass
+class Sums:
+    """Of the operators of one kind, in one plan."""
+
+    cycles: Counter[str] = field(default_factory=Counter)
+    macs: Counter[str] = field(default_factory=Counter)
+    calls: Counter[str] = field(default_factory=Counter)
+    in_vain: Counter[str] = field(default_factory=Counter)
+
+
+def main() -> None:
+    """Estimate and write kernel_costs.json."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model", type=Path, nargs="?", default=pretrained_model("person_192"))
+    model = parser.parse_args().model
+    cores: dict[str, Any] = {}
+    command = f"python benchmarks/kernel_costs.py {model.name}"
+    for name in BOARDS:
+        whole, rows = (sums(model, name, objective) for objective in ("speed", "ram"))
+        cores[find_board(name).core] = costs(whole, rows)
+        write_result(COSTS_FILE.stem, command, {"cores": cores}, COSTS_FILE.parent)
+
+
+def sums(model: Path, board_name: str, objective: Any) -> Sums:
+    """One plan on one board."""
+    spec, board = spec_for(model, None), find_board(board_name)
+    options = CompileOptions(optimize=objective, core=board.core)
+    detector = compile_detector(model, options, spec=spec)
+    image = np.random.default_rng(0).integers(0, 256, (*spec.input_size, 3), np.uint8)
+    with tempfile.TemporaryDirectory() as folder:
+        builds = Builds.of(CortexMTarget(board.target), detector, Path(folder))
+        result = estimate(builds, image, board)
+    kinds = {op.name: op.kind for op in detector.plan.schedule.graph.ops}
+    found = count_calls(detector)
+    for step in result.steps:
+        found.cycles[kinds[step.op]] += step.cycles
+        found.macs[kinds[step.op]] += step.macs
+    print(f"{board.core}, {objective}: {result.cycles:,} cycles", flush=True)
+    return found
+
+
+def count_calls(detector: CompiledDetector) -> Sums:
+    """Calls of kernels, and products in vain."""
+    schedule, found = detector.plan.schedule, Sums()
+    for segment in schedule.segments:
+        for step in schedule.flow.steps[segment.begin : segment.end]:
+            if not 0 < step.number <= len(schedule.graph.ops):
+                continue
+            op = schedule.graph.ops[step.number - 1]
+            found.calls[op.kind] += step.rows if segment.is_loop else 1
+            found.in_vain[op.kind] += products_in_vain(schedule.graph, op) * segment.is_loop
+    return found
+
+
+def costs(whole: Sums, rows: Sums) -> dict[str, Any]:
+    """Fields of ``KernelCosts``."""
+    per_mac = {kind: whole.cycles[kind] / macs for kind, macs in whole.macs.items() if macs}
+    more: dict[str, int] = defaultdict(int)
+    for kind, calls in rows.calls.items():
+        more[kind] = calls - whole.calls[kind]
+    longer = {
+        kind: rows.cycles[kind] - whole.cycles[kind] - rows.in_vain[kind] * per_mac.get(kind, 0.0)
+        for kind in more
+    }
+    return {
+        "per_mac": {kind: round(value, 3) for kind, value in sorted(per_mac.items())},
+        "per_call": {
+            kind: max(0, round(longer[kind] / calls))
+            for kind, calls in sorted(more.items())
+            if calls >= MIN_CALLS
+        },
+        "other_call": max(0, round(sum(longer.values()) / max(sum(more.values()), 1))),
+    }
+
+
+if __name__ == "__main__":
+    main()
