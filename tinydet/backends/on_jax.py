@@ -41,6 +41,9 @@ class Jax(Backend):
         jax.config.update("jax_default_device", jax.local_devices(backend="cpu")[0])
 
     def be_deterministic(self) -> None:
+        """See ``Backend``; JAX learns it from the environment alone."""
+
+    def set_deterministic_environment(self) -> None:
         """See ``Backend``."""
         flags = os.environ.get("XLA_FLAGS", "")
         os.environ["XLA_FLAGS"] = f"{flags} --xla_gpu_deterministic_ops=true".strip()

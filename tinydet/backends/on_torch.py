@@ -52,11 +52,14 @@ class Torch(Backend):
 
         torch.set_num_threads(count)
 
+    def set_deterministic_environment(self) -> None:
+        """See ``Backend``."""
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
     def be_deterministic(self) -> None:
         """See ``Backend``."""
         import torch
 
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True)
 
     def is_out_of_memory(self, error: BaseException) -> bool:

@@ -41,7 +41,8 @@ INPUT_MODE = choice(
 PLAN_OPTIONS = (
     choice(
         "--optimize",
-        "balanced: less memory, almost no slowdown; ram: least memory; speed: fastest",
+        "balanced: less memory, almost no slowdown; ram: least memory; speed: fastest, and what "
+        "programs for Linux take if nothing is given",
         *("balanced", "ram", "speed"),
         only=("unlimited",),
     ),
@@ -176,7 +177,7 @@ def compile(  # noqa: A001 - the name of the command
         input_mode: Where the image is: ``image`` in the arena, ``caller`` in the caller's memory,
             ``rows`` fed row by row.
         optimize: ``balanced`` (None): less memory, almost no slowdown; ``ram``: least memory;
-            ``speed``: fastest.
+            ``speed``: fastest, and None for programs for Linux.
         ram_limit_bytes: Limit of activation RAM; gives the fastest C within it, instead of
             ``optimize``.
         raw_outputs: The model is any int8 network, as a classifier or a FOMO grid: its input and
@@ -243,7 +244,7 @@ def compiled(command: Command, contexts: set[str], given: Mapping[str, Any]) -> 
         given.get("nms_iou_threshold"),
         given["max_detections"],
     )
-    return compile_detector(path, _options(given), spec=spec)
+    return compile_detector(path, _options(contexts, given), spec=spec)
 
 
 def compiled_raw(
@@ -256,7 +257,7 @@ def compiled_raw(
 
     path = int8_model(given["model"])
     _check(command, contexts, given)
-    return with_self_test(compile_network(path, _options(given)))
+    return with_self_test(compile_network(path, _options(contexts, given)))
 
 
 def _check(command: Command, contexts: set[str], given: Mapping[str, Any]) -> None:
@@ -264,12 +265,14 @@ def _check(command: Command, contexts: set[str], given: Mapping[str, Any]) -> No
     command.check(contexts | unlimited, **given)
 
 
-def _options(given: Mapping[str, Any]) -> "CompileOptions":
+def _options(contexts: set[str], given: Mapping[str, Any]) -> "CompileOptions":
     from tinydet.compiler import CompileOptions
 
+    # RAM is no concern there, and steps that are whole can be shared among threads.
+    usual: Objective = "speed" if "on-linux" in contexts else "balanced"
     return CompileOptions(
         name=given.get("name", "detector"),
-        optimize=given["optimize"] or "balanced",
+        optimize=given["optimize"] or usual,
         ram_limit_bytes=given["ram_limit_bytes"],
         input_mode=given.get("input_mode", "image"),
         core=_core(given),

@@ -32,6 +32,7 @@ from tinydet.compiler.memory import (
 from tinydet.compiler.passes import (
     DetectorHead,
     dequantized,
+    has_real_values,
     lower,
     lower_network,
     without_float_input,
@@ -181,7 +182,7 @@ def _post_processing(operator: PostProcessOperator, where: str) -> PostProcessin
     Raises:
         UnsupportedError: It keeps several classes of a box.
     """
-    constant = operator.anchors.data is not None
+    constant = operator.anchors.data is not None and has_real_values(operator.anchors)
     anchors = dequantized(operator.anchors) if constant else None
     told = read_post_processing(operator.options, anchors, where)
     most = min(told.classes_per_box, told.num_classes)
