@@ -99,14 +99,15 @@ def costs(whole: Sums, rows: Sums) -> dict[str, Any]:
         kind: rows.cycles[kind] - whole.cycles[kind] - rows.in_vain[kind] * per_mac.get(kind, 0.0)
         for kind in more
     }
+    per_call = {
+        kind: max(0, round(longer[kind] / calls))
+        for kind, calls in sorted(more.items())
+        if calls >= MIN_CALLS
+    }
     return {
         "per_mac": {kind: round(value, 3) for kind, value in sorted(per_mac.items())},
-        "per_call": {
-            kind: max(0, round(longer[kind] / calls))
-            for kind, calls in sorted(more.items())
-            if calls >= MIN_CALLS
-        },
-        "other_call": max(0, round(sum(longer.values()) / max(sum(more.values()), 1))),
+        "per_call": per_call,
+        "other_call": min(per_call.values()),  # a convolution's call reads its weights again
     }
 
 
