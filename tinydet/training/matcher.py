@@ -57,6 +57,7 @@ def match(
     Reference:
         Liu et al., 2016, "SSD", section 2.2; Lin et al., 2017, "Focal Loss", section 4.
     """
+    ground_truth, anchors = ops.convert_to_tensor(ground_truth), ops.convert_to_tensor(anchors)
     gt_boxes, kind = ground_truth[..., :4], ground_truth[..., 5]
     is_object = ops.equal(kind, OBJECT)[..., None]
     shared, iou = _overlaps(gt_boxes, anchors)
