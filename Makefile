@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup demo test lint docs package lock clean
+.PHONY: setup demo test device lint docs package lock clean
 
 setup: $(VENV)/.done
 
@@ -20,6 +20,10 @@ demo: setup
 
 test: setup
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not device"
+
+# Tests that need programs which pip does not install: skipped where these are missing.
+device: setup
+	$(BIN)/python -m pytest -m device
 
 lint: setup
 	$(BIN)/ruff check .

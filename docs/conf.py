@@ -33,6 +33,7 @@ html_theme = "furo"
 html_title = f"tinydet {release}"
 html_show_sphinx = False
 html_copy_source = False
+html_domain_indices = False
 html_static_path: list[str] = []
 templates_path: list[str] = []
 

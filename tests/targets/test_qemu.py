@@ -41,7 +41,7 @@ def same(ours, theirs):
 @pytest.mark.parametrize("compiler", COMPILERS)
 def test_a_detector_gives_the_same_as_here(compiler, tmp_path):
     """Outputs and boxes, bit for bit, from weights that are laid out for Helium."""
-    detector = small_compiled(vectors=True)
+    detector = small_compiled(core="cortex-m55")
     assert "td_conv_vector.c" in detector.sources
     here = HostTarget().build(small_compiled(), tmp_path / "here")
     there = CortexMTarget("cortex-m55", compiler=compiler).build(detector, tmp_path / "there")
@@ -77,7 +77,7 @@ def test_both_emulators_count_the_same(tmp_path):
 def test_the_pretrained_detector(tmp_path):
     """All of person_192 on noise; less than a third of an instruction for each multiplication."""
     path = model_path("person_192", INT8)
-    detector = compile_detector(path, CompileOptions(vectors=True))
+    detector = compile_detector(path, CompileOptions(core="cortex-m55"))
     here = HostTarget().build(compile_detector(path), tmp_path / "here")
     there = CortexMTarget("cortex-m55").build(detector, tmp_path / "there")
     image = noise(detector)

@@ -95,6 +95,20 @@ class Backend(ABC):
         """
         return None
 
+    def best_indices(self, values: Any, count: int) -> Any:
+        """Indices of the largest values of each row, the largest first; of equals the first.
+
+        Args:
+            values: ``[..., N]``.
+            count: At most N.
+
+        Returns:
+            ``[..., count]`` integers.
+        """
+        from keras import ops
+
+        return ops.top_k(values, count)[1]
+
     @abstractmethod
     def step_in_parts(self, model: Any, loss: Any, parts: int) -> Callable[..., Any]:
         """A training step that takes its batch in parts, one after another.

@@ -267,7 +267,6 @@ def _check(command: Command, contexts: set[str], given: Mapping[str, Any]) -> No
 
 def _options(contexts: set[str], given: Mapping[str, Any]) -> "CompileOptions":
     from tinydet.compiler import CompileOptions
-    from tinydet.targets import has_vectors
 
     # RAM is no concern there, and steps that are whole can be shared among threads.
     usual: Objective = "speed" if "on-linux" in contexts else "balanced"
@@ -277,7 +276,6 @@ def _options(contexts: set[str], given: Mapping[str, Any]) -> "CompileOptions":
         ram_limit_bytes=given["ram_limit_bytes"],
         input_mode=given.get("input_mode", "image"),
         core=_core(given),
-        vectors=any(has_vectors(str(given.get(key))) for key in ("target", "board")),
     )
 
 

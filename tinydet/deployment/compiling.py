@@ -150,9 +150,9 @@ def compiled_detector(
         folder: Where the builds go.
     """
     from tinydet.compiler import CompileOptions, compile_detector
-    from tinydet.targets import has_vectors, program_detector
+    from tinydet.targets import program_detector
 
-    options = CompileOptions(vectors=has_vectors(engine))
+    options = CompileOptions(core=engine)
     detector = compile_detector(int8_model(model), options, spec=spec)
     target = "host" if engine == "c" else engine
     return program_detector(build(detector, target, folder / engine))

@@ -196,7 +196,7 @@ def _compiled(
     run: Run, model_path: Path, board: "Board | LinuxBoard | None" = None
 ) -> "CompiledDetector":
     from tinydet.compiler import CompileOptions, compile_detector
-    from tinydet.targets import Board, has_vectors
+    from tinydet.targets import Board
 
     config = run.config
     postprocess = {"postprocess": config.postprocess_spec()}
@@ -204,7 +204,6 @@ def _compiled(
     options = CompileOptions(
         optimize=OBJECTIVES[config.tools.optimization],
         core=board.core if isinstance(board, Board) else None,
-        vectors=board is not None and has_vectors(board.name),
     )
     return compile_detector(model_path, options, spec=spec)
 

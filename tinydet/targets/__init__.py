@@ -22,7 +22,6 @@ from tinydet.targets.boards import (
     find_board,
     fit,
     format_fits,
-    has_vectors,
     load_boards,
 )
 from tinydet.targets.cortex_m import CortexMNetwork, CortexMProgram, CortexMTarget
@@ -57,7 +56,6 @@ __all__ = [
     "format_benchmark",
     "format_fits",
     "format_footprint",
-    "has_vectors",
     "load_boards",
     "measure_footprint",
     "program_detector",

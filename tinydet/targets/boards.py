@@ -8,7 +8,6 @@ from typing import Any, TypeVar, overload
 
 from tinydet.errors import UnsupportedError, near_name
 from tinydet.targets.footprint import KIB, Footprint
-from tinydet.targets.toolchain import VECTOR_CORES
 
 AnyBoard = TypeVar("AnyBoard")
 BOARDS_FILE = Path(__file__).with_name("boards.json")
@@ -166,16 +165,6 @@ def load_boards(path: Path = BOARDS_FILE) -> tuple[Board, ...]:
         )
         for board in boards
     )
-
-
-def has_vectors(name: str) -> bool:
-    """Whether a core, or the board of a name, takes weights for vectors.
-
-    >>> has_vectors("cortex-m55"), has_vectors("stm32n6570-dk"), has_vectors("cortex-m7")
-    (True, True, False)
-    """
-    cores = (board.core for board in load_boards() if board.name.lower() == name.lower())
-    return next(cores, name) in VECTOR_CORES
 
 
 @overload
