@@ -101,7 +101,7 @@ def row(case: Case, folder: Path) -> dict[str, Any]:
     detector = compile_detector(case.model, options, spec=spec)
     image = np.random.default_rng(0).integers(0, 256, (*spec.input_size, 3), np.uint8)
     begin = time.perf_counter()
-    builds = Builds.of(CortexMTarget(board.target), detector, folder)
+    builds = Builds.of(CortexMTarget(board.core), detector, folder)
     external = case.weights == EXTERNAL_FLASH
     result = estimate(builds, image, board, external_weights=external)
     print(format_estimate(result))

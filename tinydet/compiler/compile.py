@@ -60,7 +60,7 @@ class CompileOptions:
     Attributes:
         name: Start of the names of files, functions and macros.
         optimize: ``ram`` for the smallest arena, ``speed`` for the fewest estimated cycles,
-            ``balanced`` for the smallest arena that costs at most 3 % of the cycles.
+            ``balanced`` for the smallest arena that costs at most 1 % of the cycles.
         ram_limit_bytes: Instead the plan with the fewest cycles whose arena has at most so many
             bytes.
         input_mode: ``image`` for an image in the arena, which is overwritten; ``caller`` for one

@@ -18,7 +18,7 @@ CORES = tuple(json.loads(COSTS_FILE.read_text(encoding="utf-8"))["figures"]["cor
 def test_no_core_does_more_than_two_products_in_a_cycle(core):
     costs = kernel_costs(core)
     assert costs.per_mac["CONV_2D"] > 0.5
-    assert costs.per_mac["DEPTHWISE_CONV_2D"] > costs.per_mac["CONV_2D"]
+    assert costs.per_mac["DEPTHWISE_CONV_2D"] >= costs.per_mac["CONV_2D"]
     assert all(cycles >= 0 for cycles in (*costs.per_call.values(), costs.other_call))
 
 

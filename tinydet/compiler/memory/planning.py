@@ -25,7 +25,7 @@ from tinydet.errors import CompilerError
 
 Objective = Literal["balanced", "ram", "speed"]
 
-BALANCED_OVERHEAD = 0.03  # of the network's estimated cycles may go into saving memory
+BALANCED_OVERHEAD = 0.01  # of the network's estimated cycles may go into saving memory
 FINISHED_SKETCHES = 3  # of the plans with roughly placed buffers, the best are placed with care
 CLOSE_ENOUGH = 1.03  # times what input and outputs need: no other order is tried
 LIMIT_STEP = 1.03  # from one limit of bytes alive at once that is tried to the next, at least
