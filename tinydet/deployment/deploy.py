@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 RESULTS_FILE = "results.jsonl"
 FOLDER_ON_BOARD = "tinydet"  # below the home folder
 PASSED = "self-test passed"  # how the line of the firmware begins
-WITHOUT_HELIUM = "cortex-m33"  # the core that is emulated in place of one with Helium
 FAILED_STATUS = 3  # exit status: the firmware was made, but does not compute what it should
 
 
@@ -164,9 +163,8 @@ def deploy_firmware(
     Raises:
         TinydetError: Whatever the user can correct; a board that is too small.
     """
-    from tinydet.compiler import VECTOR_CORES
     from tinydet.compiler.compiled_network import ARENA_PICTURE_FILE
-    from tinydet.targets.board_emulator import run_firmware
+    from tinydet.targets.board_emulator import emulated_board, run_firmware
     from tinydet.targets.firmware_project import build_firmware, memory_use, write_firmware_project
     from tinydet.targets.firmware_project.console import MARK
 
@@ -174,7 +172,7 @@ def deploy_firmware(
     project = write_firmware_project(detector, board, output, image=pixels, external=external)
     detector.draw_arena(output / ARENA_PICTURE_FILE)
     elf = build_firmware(project, compiler=compiler, self_test=False)
-    emulated = replace(board, core=WITHOUT_HELIUM if board.core in VECTOR_CORES else board.core)
+    emulated = emulated_board(board)
     test_elf = build_firmware(replace(project, board=emulated), compiler=compiler, self_test=True)
     printed = run_firmware(test_elf, emulated).text.splitlines()
     if emulated != board:
