@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup demo test lint docs package lock clean
+.PHONY: setup demo test device lint docs package lock clean
 
 setup: $(VENV)/.done
 
@@ -21,6 +21,10 @@ demo: setup
 test: setup
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not device"
 
+# Tests that need programs which pip does not install: skipped where these are missing.
+device: setup
+	$(BIN)/python -m pytest -m device
+
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -30,6 +34,7 @@ lint: setup
 docs: setup
 	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -c docs . build/site
 	@echo "Open build/site/docs/index.html"
+
 # The wheel and the sdist, and the wheel at work in an empty environment.
 package: setup
 	rm -rf dist

@@ -82,7 +82,7 @@ def check_wheel(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         content = {name: archive.read(name) for name in archive.namelist()}
     package = {name: data for name, data in content.items() if ".dist-info/" not in name}
-    others = {name.split(".dist-info/")[1]: data for name, data in content.items()}
+    others = {name.partition(".dist-info/")[2] for name in content}
     wanted = tracked()
     missing, extra = sorted(wanted.keys() - package.keys()), sorted(package.keys() - wanted.keys())
     expect(not missing, f"not in the wheel: {missing}")

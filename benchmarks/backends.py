@@ -53,6 +53,8 @@ def main() -> None:
     pythons = {"tensorflow": sys.executable, **dict(each.split("=", 1) for each in parsed.python)}
     figures = {"steps": steps, "ap": ap}[parsed.part](parsed, pythons)
     command = f"python benchmarks/backends.py {parsed.part} {parsed.data.name}"
+    if parsed.part == "steps":
+        command += f" --batch-size {parsed.batch_size}"
     write_result(f"backends_{parsed.part}", command, figures)
 
 

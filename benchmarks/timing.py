@@ -96,12 +96,12 @@ def row(case: Case, folder: Path) -> dict[str, Any]:
     """Estimate one."""
     spec = spec_for(case.model, None)
     mode: InputMode = "rows" if case.size >= FED_IN_ROWS else "image"
-    options = CompileOptions(remove_channels=not case.random, input_mode=mode)
+    board = find_board(case.board)
+    options = CompileOptions(remove_channels=not case.random, input_mode=mode, core=board.core)
     detector = compile_detector(case.model, options, spec=spec)
     image = np.random.default_rng(0).integers(0, 256, (*spec.input_size, 3), np.uint8)
-    board = find_board(case.board)
     begin = time.perf_counter()
-    builds = Builds.of(CortexMTarget(board.target), detector, folder)
+    builds = Builds.of(CortexMTarget(board.core), detector, folder)
     external = case.weights == EXTERNAL_FLASH
     result = estimate(builds, image, board, external_weights=external)
     print(format_estimate(result))

@@ -33,10 +33,12 @@ html_theme = "furo"
 html_title = f"tinydet {release}"
 html_show_sphinx = False
 html_copy_source = False
+html_domain_indices = False
 html_static_path: list[str] = []
 templates_path: list[str] = []
 
 myst_heading_anchors = 4  # links name headings as on GitHub
+nb_merge_streams = True
 nb_execution_mode = "off"  # outputs are stored in the notebooks; a test runs them
 
 autodoc_mock_imports = ["keras", "tensorflow"]  # seconds each, and no page needs them

@@ -50,6 +50,7 @@ An option that would have no effect is refused by name, with a note on what it a
 | 1 | a bug of tinydet, with a traceback: please report it |
 | 2 | something to correct: one line per finding says where, what was found, and what to do. \
 Also if the work is done but some images could not be read (`predict`, `data check`) |
+| 3 | `deploy` wrote the firmware, but its self-test on an emulated core failed |
 | 130 | stopped by Ctrl-C; the message says how to resume |
 """
 

@@ -17,6 +17,24 @@ settings.load_profile("tinydet")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """Long tests first, in both halves of the list that two workers begin with.
+
+    What is short is left for the end, so that both end together; and no module whose tests share a
+    training is split between the two.
+    """
+    modules = list(dict.fromkeys(item.path for item in items if item.get_closest_marker("slow")))
+    long = {path: side for side in (0, 1) for path in modules[side::2]}
+    halves = [
+        [item for item in items if item.get_closest_marker("slow") and long[item.path] == side]
+        for side in (0, 1)
+    ]
+    short = [item for item in items if not item.get_closest_marker("slow")]
+    middle = max(len(items) // 2 - len(halves[0]), 0)
+    items[:] = [*halves[0], *short[:middle], *halves[1], *short[middle:]]
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item):
     """A failure of a test that draws from the seed of the day says how to see it again."""

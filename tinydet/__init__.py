@@ -20,8 +20,9 @@ returns a frozen dataclass that can be printed (``str``) or saved (``to_dict``, 
 
 Building blocks: ``load_config``, ``load_dataset``, ``build_detector``, ``load_detector``,
 ``detect``, ``make_augmentation``, ``check_dataset``, ``generate_dataset``, ``write_report``,
-``compile_detector``, and the settings ``DetectorSpec``, ``PostprocessSpec``, ``PreprocessSpec``,
-``TrainingOptions``, ``QuantizationOptions``, ``EvaluationSettings``, ``CompileOptions``. To
+``compile_detector``, ``compile_network``, and the settings ``DetectorSpec``,
+``PostprocessSpec``, ``PreprocessSpec``, ``TrainingOptions``, ``QuantizationOptions``,
+``EvaluationSettings``, ``CompileOptions``. To
 train your own network on your own samples, use ``tinydet.training.train``; to quantize it,
 ``tinydet.quantization.quantize`` and ``quantize_aware``. Errors that the user can correct are
 raised as ``TinydetError``. For details see ``help(tinydet.train)`` and so on.
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from tinydet.commands.tune import tune as tune
     from tinydet.compiler import CompileOptions as CompileOptions
     from tinydet.compiler import compile_detector as compile_detector
+    from tinydet.compiler import compile_network as compile_network
     from tinydet.config.detector_spec import DetectorSpec as DetectorSpec
     from tinydet.config.detector_spec import PostprocessSpec as PostprocessSpec
     from tinydet.config.detector_spec import PreprocessSpec as PreprocessSpec
@@ -78,6 +80,7 @@ _HOMES = {
     "check_dataset": "tinydet.data.check",
     "compile": "tinydet.commands.compile",
     "compile_detector": "tinydet.compiler",
+    "compile_network": "tinydet.compiler",
     "deploy": "tinydet.commands.deploy",
     "detect": "tinydet.inference",
     "evaluate": "tinydet.commands.evaluate",

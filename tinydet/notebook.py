@@ -1,6 +1,6 @@
-"""How results look in a notebook: HTML without styles or scripts of its own.
+"""How results look in a notebook: HTML without colours or scripts of its own.
 
-The pages follow the notebook's theme, light or dark. Every text is escaped.
+It follows the notebook's theme, light or dark. Every text is escaped.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +20,8 @@ def result_html(text: str, record: Mapping[str, Any]) -> str:
         record: JSON-ready mapping of the figures.
     """
     printed = f"<pre>{escape(text.strip())}</pre>" if text.strip() else ""
-    return f"<div>{printed}<details><summary>all figures</summary>{_of(record)}</details></div>"
+    figures = f"<details><summary>all figures</summary>{_of(record)}</details>"
+    return f'<div style="overflow-x: auto">{printed}{figures}</div>'
 
 
 def boxes_html(

@@ -117,7 +117,7 @@ def test_footprint_before_training_is_that_of_the_configured_network(tmp_path, c
         text = render_template(class_names=["cat", "dog"])
         wider = f"training:\n  model:\n    fpn_channels: {channels}\n"
         config.write_text(text.replace("training:\n  model:\n", wider), encoding="utf-8")
-        run("footprint", "--config", str(config), "--input", "160")
+        run("footprint", "--config", str(config), "--input", "224")
         printed = capsys.readouterr().out
         assert "With random weights" in printed
         flash.append(float(printed.split("weights flash")[1].split()[0]))

@@ -5,13 +5,15 @@ from PIL import Image
 
 from tinydet.config.detector_spec import (
     DETECTOR_FILE,
+    AnchorSpec,
     DetectorSpec,
     PostprocessSpec,
+    PreprocessSpec,
     load_detector_spec,
 )
 from tinydet.pretrained import pretrained_model
 
-SIDE = 192
+SIDE = 128
 
 
 def shipped_detector():
@@ -39,6 +41,8 @@ def per_tensor_detector(folder):
     spec = DetectorSpec(
         class_names=("person",),
         alpha=0.35,
+        preprocess=PreprocessSpec(height=SIDE, width=SIDE),
+        anchors=AnchorSpec(smallest=(0.2, 0.3)),
         postprocess=PostprocessSpec(score_threshold=0.01),
     )
     path = folder / "model" / "best_model.keras"

@@ -401,7 +401,7 @@ def test_a_rescaling_that_the_model_was_not_made_for_is_refused():
 @pytest.mark.slow
 @pytest.mark.parametrize("granularity", ["per_channel", "per_tensor"])
 def test_a_real_detector_equals_the_reference(tmp_path, granularity):
-    """The bundled detector, and random weights with one scale per tensor; both at 192."""
+    """The bundled detector, and random weights with one scale per tensor."""
     from tests.compiler.real_detector import per_tensor_detector, shipped_detector
 
     per_channel = granularity == "per_channel"
@@ -416,7 +416,7 @@ def test_a_real_detector_equals_the_reference(tmp_path, granularity):
         library = GeneratedLibrary(variant.model, variant.sources, folder, "-O2")
         rng = np.random.default_rng(5)
         for _ in range(2):
-            image = rng.integers(0, 256, (192, 192, 3), np.uint8)
+            image = rng.integers(0, 256, (*spec.input_size, 3), np.uint8)
             compared = assert_steps_equal_the_reference(variant, library, reference, image)
             assert compared > 20
             for what, tensor in variant.model.outputs():

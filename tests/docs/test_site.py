@@ -27,12 +27,14 @@ class Resources(HTMLParser):
         super().__init__()
         self.fetched: list[str] = []
         self.names: set[str] = set()
+        self.alternatives: list[str] = []
         self.feed(page.read_text(encoding="utf-8"))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
         self.names.add(given.get("id") or "")
         self.fetched += [given[key] or "" for key in FETCHED & given.keys()]
+        self.alternatives += [given.get("alt") or ""] if tag == "img" else []
         # The links to the next and the previous page are for people.
         if tag == "link" and given.get("rel") not in ("next", "prev", "index", "search"):
             self.fetched.append(given.get("href") or "")
@@ -82,3 +84,13 @@ def test_every_public_name_has_its_entry(site: Path) -> None:
 def test_every_tutorial_is_a_page(site: Path) -> None:
     sources = {path.stem for path in (ROOT / "docs/tutorials").iterdir()}
     assert sources == {path.stem for path in (site / "docs/tutorials").glob("*.html")}
+
+
+def test_every_picture_says_what_it_shows(site: Path) -> None:
+    """For readers who do not see it; the name of a file says nothing."""
+    pages = set(site.rglob("*.html")) - set(site.rglob("_downloads/**/*"))
+    found = [(page.name, text) for page in pages for text in Resources(page).alternatives]
+    assert len(found) >= 7
+    for page, text in found:
+        assert " " in text.strip(), f"{page}: {text!r}"
+        assert "/" not in text, f"{page}: {text}"

@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
+from flatbuffers import flexbuffers
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tinydet.errors import ModelFileError, TinydetError
 from tinydet.inference import detect, load_detector, read_facts
+from tinydet.inference.post_processing import read_post_processing
 
 OPTIONS = {
     "max_detections": 10,
@@ -112,6 +114,29 @@ def test_an_option_that_is_missing_is_named(tiny_detector, missing):
     with pytest.raises(TinydetError) as error:  # LiteRT itself refuses some
         read_facts(path)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("detections_per_class", 0),
+        ("detections_per_class", float("inf")),
+        ("max_classes_per_detection", -1),
+        ("max_detections", 10**12),
+        ("w_scale", float("nan")),
+        ("nms_iou_threshold", 1.5),
+    ],
+)
+def test_values_that_cannot_be_are_named(name, value):
+    regular = name == "detections_per_class"  # it counts for that alone
+    raw = bytes(flexbuffers.Dumps(OPTIONS | {"use_regular_nms": regular, name: value}))
+    with pytest.raises(ModelFileError, match=rf"misstates {name}"):
+        read_post_processing(raw, np.zeros((2, 4), np.float32), "m.tflite")
+
+
+def test_what_a_file_leaves_out_is_what_the_operator_takes():
+    told = read_post_processing(bytes(flexbuffers.Dumps(OPTIONS)), np.zeros((2, 4)), "m.tflite")
+    assert (told.each_class, told.boxes_per_class, told.classes_per_box) == (False, 100, 1)
 
 
 def test_a_scale_of_zero_is_refused(tiny_detector):

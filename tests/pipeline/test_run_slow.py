@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.docs.tutorials import follow_tutorials
 from tinydet import cli
 from tinydet.data.generate import CLASS_NAMES, generate_dataset
 from tinydet.inference import read_facts
@@ -351,3 +352,10 @@ def test_a_gpu_that_is_not_there_is_said(
     err = capsys.readouterr().err
     assert err.startswith("tinydet: general.device: gpu is not supported (supported: cpu, auto: ")
     assert err.count("\n") == 1
+
+
+def test_tutorials_can_be_followed(
+    shared: Shared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The notebook and the commands of docs/tutorials, on this run instead of one of their own."""
+    follow_tutorials(shared.folder, tmp_path, monkeypatch)

@@ -25,7 +25,7 @@ def test_every_board_names_its_sources():
     for entry in BOARDS:
         assert any(mark in entry.source for mark in (" DS", " DAI ")), entry.name
         assert entry.ram
-        assert entry.core in ("cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55")
+        assert entry.core in ("cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55", "cortex-m85")
     names = [b["name"] for b in json.loads(BOARDS_FILE.read_text())["boards"]]
     assert len(set(names)) == len(names) == len(BOARDS)
 
@@ -39,7 +39,12 @@ def test_firmware_facts():
         assert 0 < entry.clock_mhz[0] <= entry.clock_mhz[1] <= 1000
         assert "UART" in entry.uart or "USART" in entry.uart
         assert any(bank.ready for bank in entry.ram)
-        begin = {"mps2-an500": 0, "STM32N6570-DK": 0x3400_0400}.get(entry.name, 0x0800_0000)
+        begin = {
+            "mps2-an500": 0,
+            "STM32N6570-DK": 0x3400_0400,
+            "EK-RA8M1": 0x0200_0000,
+            "ALIF-DK-E7": 0x8000_0000,
+        }.get(entry.name, 0x0800_0000)
         assert entry.flash_address == begin
 
 

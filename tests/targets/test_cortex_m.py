@@ -58,7 +58,7 @@ def test_blocks_count_what_single_steps_count(stand_in, m7_program):
     counted = m7_program.measure_run(image)
     machine, singles = m7_program._machine(), []
     hook = machine._uc.hook_add(unicorn.UC_HOOK_CODE, lambda *_: singles.append(None))
-    m7_program._place_image(image)
+    m7_program._place_input(image)
     machine._uc.ctl_flush_tb()
     singles.clear()
     machine.call("tiny_run", m7_program.image.symbols["td_arena"].address)

@@ -23,7 +23,12 @@ def steps(model_path, spec, batches, options):
     from tinydet.training.model_setup import prepare
 
     model = keras.models.load_model(model_path, compile=False)
-    prepare(model, options, DetectionLoss(spec_anchors(spec), iou_weight=2.0), ProcessGroup())
+    prepare(
+        model,
+        options,
+        DetectionLoss(spec_anchors(spec), iou_weight=2.0, anchors_per_object=4),
+        ProcessGroup(),
+    )
     losses = [float(np.asarray(model.train_on_batch(*batch))) for batch in batches]
     model.save(Path(model_path).with_name(f"{keras.backend.backend()}.keras"))
     weights = [np.asarray(weight) for weight in model.get_weights()]

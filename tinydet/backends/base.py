@@ -69,6 +69,9 @@ class Backend(ABC):
     def use_cores(self, count: int) -> None:  # noqa: B027 - only where batches are shared
         """Compute with so many threads, before the first tensor is made."""
 
+    def set_deterministic_environment(self) -> None:  # noqa: B027 - most are told later
+        """What deterministic kernels need in the environment, before the framework is loaded."""
+
     @abstractmethod
     def be_deterministic(self) -> None:
         """Use deterministic kernels only."""
@@ -91,6 +94,20 @@ class Backend(ABC):
             the compiler makes one by itself.
         """
         return None
+
+    def best_indices(self, values: Any, count: int) -> Any:
+        """Indices of the largest values of each row, the largest first; of equals the first.
+
+        Args:
+            values: ``[..., N]``.
+            count: At most N.
+
+        Returns:
+            ``[..., count]`` integers.
+        """
+        from keras import ops
+
+        return ops.top_k(values, count)[1]
 
     @abstractmethod
     def step_in_parts(self, model: Any, loss: Any, parts: int) -> Callable[..., Any]:

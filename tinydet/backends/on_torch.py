@@ -52,11 +52,14 @@ class Torch(Backend):
 
         torch.set_num_threads(count)
 
+    def set_deterministic_environment(self) -> None:
+        """See ``Backend``."""
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
     def be_deterministic(self) -> None:
         """See ``Backend``."""
         import torch
 
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True)
 
     def is_out_of_memory(self, error: BaseException) -> bool:
@@ -83,6 +86,16 @@ class Torch(Backend):
         )
         count = inputs.numel() / channels
         return outputs.movedim(1, -1), mean, variance * ((count - 1) / count)
+
+    def best_indices(self, values: Any, count: int) -> Any:
+        """See ``Backend``; of equals, ``torch.topk`` takes any, ``argmax`` the first."""
+        import torch
+
+        rest, found = values.clone(), []
+        for _ in range(count):
+            found.append(rest.argmax(-1, keepdim=True))
+            rest.scatter_(-1, found[-1], -torch.inf)
+        return torch.cat(found, -1)
 
     def step_in_parts(self, model: Any, loss: Any, parts: int) -> Callable[..., Any]:
         """See ``Backend``."""

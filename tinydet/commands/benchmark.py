@@ -44,6 +44,13 @@ SSH_OPTIONS = (
         only=("linux",),
     ),
     Option("--folder", "folder on the Linux board", default_text="tinydet", only=("linux",)),
+    Option(
+        "--threads",
+        "threads of the program on the Linux board, 1 to 16",
+        "count",
+        default_text="one for each of its cores",
+        only=("linux",),
+    ),
 )
 COMMAND = Command(
     "benchmark",
@@ -108,6 +115,7 @@ def benchmark(
     port: int | None = None,
     identity: str | Path | None = None,
     folder: str | None = None,
+    threads: int | None = None,
     input_mode: "InputMode" = "image",
     optimize: "Objective | None" = None,
     ram_limit_bytes: int | None = None,
@@ -135,6 +143,7 @@ def benchmark(
         port: SSH port; None: that of ``ssh_config``, else 22.
         identity: Private key file; None: agent and ``ssh_config``.
         folder: Folder on the Linux board; None: ``tinydet`` in the home folder.
+        threads: Of the program there, 1 to 16, timed beside one thread; None: one for each core.
         input_mode: This option and the following: see ``tinydet.compile``.
         optimize: See there.
         ram_limit_bytes: See there.
@@ -156,7 +165,7 @@ def benchmark(
     from tinydet.deployment import benchmark as measures
     from tinydet.deployment.deploy import FOLDER_ON_BOARD, board_of
     from tinydet.targets import Board
-    from tinydet.targets.linux import LinuxBoard, SshHost
+    from tinydet.targets.linux import BenchmarkOptions, LinuxBoard, SshHost
 
     if clock_mhz is not None and clock_mhz <= 0:
         raise UnsupportedError("--clock-mhz", str(clock_mhz), "above 0", "Correct it.")
@@ -184,8 +193,9 @@ def benchmark(
             output,
             ssh,
             folder=folder or FOLDER_ON_BOARD,
-            image=image,
-            delegate=delegate,
+            options=BenchmarkOptions(
+                image=None if image is None else Path(image), delegate=delegate, threads=threads
+            ),
         )
     if found is not None and via is not None:
         return measures.time_via_gdb(

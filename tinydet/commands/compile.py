@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tinydet.targets.toolchain import Compiler
 
 # Repeated here so that ``tinydet --help`` imports no stage; a test compares the two.
-CORES = ("cortex-m4", "cortex-m7", "cortex-m33")
+CORES = ("cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55", "cortex-m85")
 CORE = "cortex-m7"
 # The stages of translating a model, with the seconds that each usually takes, for the bars.
 COMPILING = (
@@ -41,7 +41,8 @@ INPUT_MODE = choice(
 PLAN_OPTIONS = (
     choice(
         "--optimize",
-        "balanced: less memory, almost no slowdown; ram: least memory; speed: fastest",
+        "balanced: less memory, almost no slowdown; ram: least memory; speed: fastest, and what "
+        "programs for Linux take if nothing is given",
         *("balanced", "ram", "speed"),
         only=("unlimited",),
     ),
@@ -170,12 +171,13 @@ def compile(  # noqa: A001 - the name of the command
         model: The ``.tflite``, the folder of a run, or the name of a bundled detector.
         output: Folder for the C files, ``plan.json``, ``arena.png``, ``detector.json``,
             ``build/<target>`` and, for a microcontroller, ``footprint.json``.
-        target: ``host``, ``cortex-m4``, ``cortex-m7`` or ``cortex-m33``.
+        target: ``host``, or a core, as ``cortex-m7``. For ``cortex-m55`` and ``cortex-m85`` the
+            weights are laid out for Helium; that C runs everywhere too.
         name: Prefix of the C names.
         input_mode: Where the image is: ``image`` in the arena, ``caller`` in the caller's memory,
             ``rows`` fed row by row.
         optimize: ``balanced`` (None): less memory, almost no slowdown; ``ram``: least memory;
-            ``speed``: fastest.
+            ``speed``: fastest, and None for programs for Linux.
         ram_limit_bytes: Limit of activation RAM; gives the fastest C within it, instead of
             ``optimize``.
         raw_outputs: The model is any int8 network, as a classifier or a FOMO grid: its input and
@@ -242,7 +244,7 @@ def compiled(command: Command, contexts: set[str], given: Mapping[str, Any]) -> 
         given.get("nms_iou_threshold"),
         given["max_detections"],
     )
-    return compile_detector(path, _options(given), spec=spec)
+    return compile_detector(path, _options(contexts, given), spec=spec)
 
 
 def compiled_raw(
@@ -255,7 +257,7 @@ def compiled_raw(
 
     path = int8_model(given["model"])
     _check(command, contexts, given)
-    return with_self_test(compile_network(path, _options(given)))
+    return with_self_test(compile_network(path, _options(contexts, given)))
 
 
 def _check(command: Command, contexts: set[str], given: Mapping[str, Any]) -> None:
@@ -263,12 +265,14 @@ def _check(command: Command, contexts: set[str], given: Mapping[str, Any]) -> No
     command.check(contexts | unlimited, **given)
 
 
-def _options(given: Mapping[str, Any]) -> "CompileOptions":
+def _options(contexts: set[str], given: Mapping[str, Any]) -> "CompileOptions":
     from tinydet.compiler import CompileOptions
 
+    # RAM is no concern there, and steps that are whole can be shared among threads.
+    usual: Objective = "speed" if "on-linux" in contexts else "balanced"
     return CompileOptions(
         name=given.get("name", "detector"),
-        optimize=given["optimize"] or "balanced",
+        optimize=given["optimize"] or usual,
         ram_limit_bytes=given["ram_limit_bytes"],
         input_mode=given.get("input_mode", "image"),
         core=_core(given),

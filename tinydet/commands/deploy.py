@@ -84,6 +84,7 @@ def deploy(
     port: int | None = None,
     identity: str | Path | None = None,
     folder: str | None = None,
+    threads: int | None = None,
     images: Sequence[str | Path] = (),
     camera: str | None = None,
     max_frames: int | None = None,
@@ -110,6 +111,7 @@ def deploy(
         port: SSH port; None: that of ``ssh_config``, else 22.
         identity: Private key file; None: agent and ``ssh_config``.
         folder: Folder on the Linux board; None: ``tinydet`` in the home folder.
+        threads: Of the program there, 1 to 16; None: one for each core.
         images: With ``host``: files that are sent, run on the board, and compared with what the
             same C finds on this machine.
         camera: With ``host``: V4L2 device of the board, instead of images.
@@ -157,7 +159,7 @@ def deploy(
             output,
             host=None if host is None else SshHost(host, port, key),
             folder=folder or ways.FOLDER_ON_BOARD,
-            source=Source(images=sent, camera=camera, max_frames=max_frames),
+            source=Source(images=sent, camera=camera, max_frames=max_frames, threads=threads),
         )
     if found is not None:
         return ways.deploy_firmware(

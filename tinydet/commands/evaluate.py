@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 MAX_LISTED = 20  # class names in one line
 LITERT_ENGINES = ("litert", "litert-ref")
-C_ENGINES = ("c", "cortex-m4", "cortex-m7", "cortex-m33")
+C_ENGINES = ("c", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55", "cortex-m85")
 COMMAND = Command(
     "evaluate",
     "measure the AP of a .keras or .tflite model, or compare two",
@@ -97,7 +97,7 @@ def evaluate(
         iou_thresholds: IoU thresholds of the AP, in (0, 1]; None: 0.4. 0.50 and 0.75 are always
             added.
         engine: For a ``.tflite`` file: ``litert`` (None), ``litert-ref``, or the compiled C: ``c``
-            on this machine, ``cortex-m4``, ``cortex-m7`` and ``cortex-m33`` in an emulator.
+            on this machine, a core, as ``cortex-m7``, in an emulator.
         settings: All other settings; instead of ``iou_thresholds``.
         model_path: Path of a detector that is given as an object, for the record.
         data_path: Path of a data set that is given as an object, for the record.

@@ -133,7 +133,7 @@ def footprint(
 
     Args:
         model: See ``tinydet.compile``; None: before training.
-        target: ``cortex-m4``, ``cortex-m7`` or ``cortex-m33``.
+        target: A core, as ``cortex-m7``.
         config: Before training: configuration of the network; None uses the defaults of ``tinydet
             init``.
         alpha: Before training: width of the backbone.

@@ -32,6 +32,7 @@ from tinydet.compiler.memory import (
 from tinydet.compiler.passes import (
     DetectorHead,
     dequantized,
+    has_real_values,
     lower,
     lower_network,
     without_float_input,
@@ -45,6 +46,8 @@ from tinydet.inference.post_processing import OPERATOR, PostProcessing, read_pos
 from tinydet.progress import stage
 from tinydet.tensor_code import TensorCode, takes_pixels
 
+# They sum sixteen products at a time (Helium).
+VECTOR_CORES = ("cortex-m55", "cortex-m85")
 # Boxes that suppression sorts at a time. More save passes over the scores, fewer save time where
 # only the best are needed; the lower number is taken where the arena would grow for the higher.
 MAX_CANDIDATES, MIN_CANDIDATES = 1024, 256
@@ -63,10 +66,9 @@ class CompileOptions:
         input_mode: ``image`` for an image in the arena, which is overwritten; ``caller`` for one
             that stays where the caller has it; ``rows`` for one that comes row by row.
         remove_channels: Whether channels that can take one value only are eliminated.
-        vectors: Whether the weights of convolutions are laid out for processors that sum sixteen
-            products at a time (Helium: Cortex-M55, M85). The C runs everywhere all the same.
         core: Processor whose cycles count, as ``cortex-m4``. None, and those whose cycles are not
-            estimated: the Cortex-M7.
+            estimated: the Cortex-M7. For those of ``VECTOR_CORES`` the weights of convolutions are
+            laid out for vectors; the C runs everywhere all the same.
     """
 
     name: str = "detector"
@@ -74,8 +76,12 @@ class CompileOptions:
     ram_limit_bytes: int | None = None
     input_mode: InputMode = "image"
     remove_channels: bool = True
-    vectors: bool = False
     core: str | None = None
+
+    @property
+    def vectors(self) -> bool:
+        """Whether the weights of convolutions are laid out for vectors of sixteen values."""
+        return self.core in VECTOR_CORES
 
 
 DEFAULT_OPTIONS = CompileOptions()
@@ -176,7 +182,7 @@ def _post_processing(operator: PostProcessOperator, where: str) -> PostProcessin
     Raises:
         UnsupportedError: It keeps several classes of a box.
     """
-    constant = operator.anchors.data is not None
+    constant = operator.anchors.data is not None and has_real_values(operator.anchors)
     anchors = dequantized(operator.anchors) if constant else None
     told = read_post_processing(operator.options, anchors, where)
     most = min(told.classes_per_box, told.num_classes)

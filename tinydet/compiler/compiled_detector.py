@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Self
 
 from tinydet.anchors import feature_map_sizes
 from tinydet.boxes import FloatArray
@@ -81,7 +80,7 @@ class CompiledDetector(CompiledNetwork):
         )
         return replace(super().model, detector=part)
 
-    def with_score_threshold(self, score_threshold: float) -> Self:
+    def with_score_threshold(self, score_threshold: float) -> "CompiledDetector":
         """The same detector with another score threshold compiled in, in [0, 1]."""
         postprocess = self.spec.postprocess.model_copy(update={"score_threshold": score_threshold})
         spec = self.spec.model_copy(update={"postprocess": postprocess})

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import TypeVar
 
 from tinydet.compiler.codegen import GeneratedModel, generate
 from tinydet.compiler.ir import Tensor
@@ -15,6 +15,7 @@ from tinydet.progress import stage
 
 PLAN_FILE = "plan.json"
 ARENA_PICTURE_FILE = "arena.png"
+Network = TypeVar("Network", bound="CompiledNetwork")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -97,12 +98,12 @@ class CompiledNetwork:
         )
 
     @stage("write the C")
-    def with_sources(self) -> Self:
+    def with_sources(self: Network) -> Network:
         """The same with the C files of what it says."""
         code = generate(self.model)
         return replace(self, sources=code.files, tables=code.tables)
 
-    def with_self_test(self, crcs: tuple[int, ...]) -> Self:
+    def with_self_test(self: Network, crcs: tuple[int, ...]) -> Network:
         """The same with a self-test in C.
 
         Args:

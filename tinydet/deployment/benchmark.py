@@ -1,6 +1,6 @@
 """A compiled network measured: counted on an emulated core, or timed on a board."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tinydet.targets import Benchmark, Board, Builds, Fit
     from tinydet.targets.base import CodeArray
     from tinydet.targets.gdb_remote import BoardTiming
-    from tinydet.targets.linux import LinuxBenchmark, LinuxBoard, SshHost
+    from tinydet.targets.linux import BenchmarkOptions, LinuxBenchmark, LinuxBoard, SshHost
     from tinydet.targets.timing import TimingEstimate
     from tinydet.targets.toolchain import Compiler
 
@@ -141,7 +141,7 @@ def count_on_core(
     """
     from tinydet.targets import Builds, CortexMTarget, benchmark, fit
 
-    core = board.target if board is not None else str(target)
+    core = board.core if board is not None else str(target)
     network.save(output / "c")
     codes = network_input(network, image)
     builds = Builds.of(CortexMTarget(core, compiler=compiler), network, output / "build")
@@ -231,8 +231,7 @@ def time_on_linux(
     host: "SshHost",
     *,
     folder: str = FOLDER_ON_BOARD,
-    image: str | Path | None = None,
-    delegate: str | None = None,
+    options: "BenchmarkOptions | None" = None,
 ) -> LinuxTimingResult:
     """Time a detector on a Linux board, beside the board's own TFLite runtime.
 
@@ -242,14 +241,11 @@ def time_on_linux(
         output: Gets C files, program and ``benchmark.json``.
         host: How it is reached.
         folder: On the board; relative: below the home folder.
-        image: Only scaling and box selection depend on it; None takes noise.
-        delegate: Library on the board that takes the network over in its runtime (NPU, GPU).
+        options: What to measure; the model file is added.
     """
     from tinydet.targets.linux import BenchmarkOptions, benchmark_linux
 
-    options = BenchmarkOptions(
-        image=None if image is None else Path(image), tflite=Path(detector.where), delegate=delegate
-    )
+    options = replace(options or BenchmarkOptions(), tflite=Path(detector.where))
     timing = benchmark_linux(
         detector,
         board,

@@ -149,10 +149,11 @@ def compiled_detector(
         engine: ``c`` on this machine, or the name of an emulated core.
         folder: Where the builds go.
     """
-    from tinydet.compiler import compile_detector
+    from tinydet.compiler import CompileOptions, compile_detector
     from tinydet.targets import program_detector
 
-    detector = compile_detector(int8_model(model), spec=spec)
+    options = CompileOptions(core=engine)
+    detector = compile_detector(int8_model(model), options, spec=spec)
     target = "host" if engine == "c" else engine
     return program_detector(build(detector, target, folder / engine))
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 RESULTS_FILE = "results.jsonl"
 FOLDER_ON_BOARD = "tinydet"  # below the home folder
+PASSED = "self-test passed"  # how the line of the firmware begins
+FAILED_STATUS = 3  # exit status: the firmware was made, but does not compute what it should
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,11 @@ class FirmwareResult(Result):
     self_test: Path
     memory: "tuple[MemoryUse, ...]"
     printed: tuple[str, ...]
+
+    @property
+    def exit_status(self) -> int:
+        """3 where the firmware does not compute what this machine computes."""
+        return 0 if any(line.startswith(PASSED) for line in self.printed) else FAILED_STATUS
 
     def __str__(self) -> str:
         from tinydet.targets.firmware_project import format_memory_use

@@ -15,7 +15,7 @@ Shape = tuple[int, ...]
 
 KNOWN = (
     "tinydet runs SSD detectors with softmax scores, box deltas and constant anchors, and files "
-    "that end in TFLite_Detection_PostProcess"
+    "that end in TFLite_Detection_PostProcess; compile --raw-outputs takes any int8 network"
 )
 
 

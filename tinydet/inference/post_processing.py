@@ -21,7 +21,13 @@ NUM_INPUTS = 3  # box codes, scores, anchors
 SCALES = ("y_scale", "x_scale", "h_scale", "w_scale")
 OPTIONS = (*SCALES, "max_detections", "num_classes", "nms_iou_threshold", "nms_score_threshold")
 REMEDY = "Export the model again with the TF Object Detection API's export_tflite_graph."
-DEFAULT_PER_CLASS = 100  # of the operator, where the file says nothing
+# What the operator takes where the file says nothing.
+DEFAULTS = {
+    "use_regular_nms": 0.0,
+    "max_classes_per_detection": 1.0,
+    "detections_per_class": 100.0,
+}
+MAX_COUNT = 1_000_000  # far beyond all detectors
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,9 +162,9 @@ def read_post_processing(
         anchors=anchors,
         scales=np.array([options[name] for name in SCALES], np.float32),
         num_classes=int(options["num_classes"]),
-        each_class=bool(options.get("use_regular_nms", False)),
-        classes_per_box=int(options.get("max_classes_per_detection", 1)),
-        boxes_per_class=int(options.get("detections_per_class", DEFAULT_PER_CLASS)),
+        each_class=bool(options["use_regular_nms"]),
+        classes_per_box=int(options["max_classes_per_detection"]),
+        boxes_per_class=int(options["detections_per_class"]),
         postprocess=PostprocessSpec(
             score_threshold=float(np.clip(options["nms_score_threshold"], 0, 1)),
             nms_iou_threshold=float(options["nms_iou_threshold"]),
@@ -174,15 +180,15 @@ def _options(raw: bytes, where: object) -> dict[str, float]:
         options = {name: float(value) for name, value in flexbuffers.Loads(raw).items()}
     except Exception:  # whatever damaged content makes the generated reader raise
         options = {}
-    wrong = [name for name in OPTIONS if not np.isfinite(options.get(name, np.nan))]
-    wrong += [
-        name
-        for name in (*SCALES, "num_classes", "max_detections")
-        if name not in wrong and options[name] <= 0
-    ]
-    wrong += [n for n in ("nms_iou_threshold",) if n not in wrong and not 0 < options[n] <= 1]
+    given = dict.fromkeys(OPTIONS, np.nan) | DEFAULTS | options
+    wrong = [name for name in (*OPTIONS, *DEFAULTS) if not np.isfinite(given[name])]
+    wrong += [n for n in SCALES if n not in wrong and given[n] <= 0]
+    kept = "detections_per_class" if given["use_regular_nms"] else "max_classes_per_detection"
+    counts = ("max_detections", "num_classes", kept)
+    wrong += [n for n in counts if n not in wrong and not 1 <= given[n] <= MAX_COUNT]
+    wrong += [n for n in ("nms_iou_threshold",) if n not in wrong and not 0 < given[n] <= 1]
     if wrong:
         raise ModelFileError(
             where, f"its operator {OPERATOR} lacks or misstates {', '.join(wrong)}", REMEDY
         )
-    return options
+    return given

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinydet import launch
+from tinydet.backends import choose_backend
+from tinydet.config.detector_spec import KERAS_SUFFIXES
 from tinydet.config.files import make_folder, write_text_atomically
 from tinydet.config.loader import load_config, resolved_yaml, written_values
 from tinydet.config.schema import UserConfig
@@ -173,8 +175,12 @@ def missing_files(config: UserConfig) -> list[str]:
 
 def _require_tools(config: UserConfig) -> None:
     """Settle the backend before anything loads Keras; what lacks shows before the training."""
-    if config.trains:
-        require_training_tools("training", config.general.backend)
+    general = config.general
+    if config.trains or Path(general.model_path or "").suffix in KERAS_SUFFIXES:
+        wish = "training" if config.trains else "a Keras model"
+        require_training_tools(wish, general.backend)
+        if general.deterministic_ops:
+            choose_backend().set_deterministic_environment()
     if config.quantizes:
         require_conversion_tools("quantization")
 

@@ -145,11 +145,18 @@ def _boards(footprint: "Footprint", times: Mapping[str, str]) -> list[BoardRow]:
             each.board.name,
             each.board.core,
             "good" if each.inside else "fair" if each.fits else "poor",
-            each.verdict(),
+            _figures(each.verdict()),
             times.get(each.board.name, ""),
         )
         for each in fits
     ]
+
+
+def _figures(verdict: str) -> str:
+    """A verdict without its first words, which stand in the column before."""
+    for word in ("fits, ", "does not fit: ", "fits with "):
+        verdict = verdict.removeprefix(word)
+    return verdict
 
 
 def _times(benchmark: Mapping[str, Any]) -> dict[str, str]:

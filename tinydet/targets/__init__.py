@@ -16,7 +16,14 @@ from tinydet.targets.benchmark import (
     draw_benchmark,
     format_benchmark,
 )
-from tinydet.targets.boards import Board, Fit, find_board, fit, format_fits, load_boards
+from tinydet.targets.boards import (
+    Board,
+    Fit,
+    find_board,
+    fit,
+    format_fits,
+    load_boards,
+)
 from tinydet.targets.cortex_m import CortexMNetwork, CortexMProgram, CortexMTarget
 from tinydet.targets.footprint import Footprint, format_footprint, measure_footprint
 from tinydet.targets.host import HostNetwork, HostProgram, HostTarget

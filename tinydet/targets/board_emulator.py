@@ -63,7 +63,7 @@ def run_firmware(
     require_package("unicorn", f"running {board.core} code")
     unicorn: Any = importlib.import_module("unicorn")
     registers: Any = importlib.import_module("unicorn.arm_const")
-    core = board.target.upper().replace("-", "_")
+    core = board.core.upper().replace("-", "_")
     uc: Any = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB)
     uc.ctl_set_cpu_model(getattr(registers, f"UC_CPU_ARM_{core}"))
     for begin, end in _memories(board):

@@ -75,11 +75,6 @@ class Board:
     clock_mhz: tuple[float, float] = (0.0, 0.0)
     uart: str = ""
 
-    @property
-    def target(self) -> str:
-        """The target whose code it runs: no emulator has a Cortex-M55 with Helium."""
-        return "cortex-m33" if self.core == "cortex-m55" else self.core
-
     def regions(self) -> tuple[RamBank, ...]:
         """Internal RAM with neighbouring banks joined, largest first."""
         joined: list[RamBank] = []

@@ -8,7 +8,7 @@ from typing import overload
 import numpy as np
 
 from tinydet.boxes import Detections
-from tinydet.compiler import CompiledDetector, CompiledNetwork
+from tinydet.compiler import VECTOR_CORES, CompiledDetector, CompiledNetwork
 from tinydet.config.files import make_folder, write_text_atomically
 from tinydet.targets.base import (
     DETECTION,
@@ -33,7 +33,6 @@ from tinydet.targets.qemu import QEMU_MEMORY, QemuMachine, build_plugin
 from tinydet.targets.toolchain import (
     CORES,
     FIRMWARE,
-    VECTOR_CORES,
     Compiler,
     cortex_m_toolchain,
     model_macros,

@@ -135,9 +135,11 @@ class QemuMachine:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
             )
+            clients: list[GdbClient] = []
             # Also at the end of the interpreter: no process stays behind.
-            self._end = weakref.finalize(self, _stop, process)
+            self._end = weakref.finalize(self, _stop, process, clients)
             self._client = _connect(port, process)
+            clients.append(self._client)
         # QEMU takes single registers only from clients that have asked which ones there are.
         self._client.document("features", "target.xml")
         for symbol in (RETURN_SYMBOL, FAULT_SYMBOL, "main"):
@@ -237,7 +239,9 @@ def _connect(port: int, process: "subprocess.Popen[bytes]") -> GdbClient:
             time.sleep(0.05)
 
 
-def _stop(process: "subprocess.Popen[Any]") -> None:
+def _stop(process: "subprocess.Popen[Any]", clients: list[GdbClient]) -> None:
+    for client in clients:
+        client.connection.close()
     process.kill()
     process.wait()
     if process.stderr is not None:

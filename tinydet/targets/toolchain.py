@@ -55,8 +55,6 @@ CORES = {
     "cortex-m55": _core("cortex_m55+dsp+mve+fp_armv8d16sp", "cortex-m55", "auto"),
     "cortex-m85": _core("cortex_m85+dsp+mve+fp_armv8d16sp", "cortex-m85", "auto"),
 }
-# With Helium: they run in QEMU, and take weights for vectors (``CompileOptions.vectors``).
-VECTOR_CORES = ("cortex-m55", "cortex-m85")
 
 
 class BuildError(FaultError):

@@ -4,6 +4,8 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
+from tinydet.backends import choose_backend
+
 # Columns of the ground truth tensor: the box, the class and what the row is.
 PADDING, OBJECT, IGNORED = 0.0, 1.0, 2.0
 COVERED_SHARE = 0.5  # an anchor this much inside an ignored region learns nothing
@@ -55,6 +57,7 @@ def match(
     Reference:
         Liu et al., 2016, "SSD", section 2.2; Lin et al., 2017, "Focal Loss", section 4.
     """
+    ground_truth, anchors = ops.convert_to_tensor(ground_truth), ops.convert_to_tensor(anchors)
     gt_boxes, kind = ground_truth[..., :4], ground_truth[..., 5]
     is_object = ops.equal(kind, OBJECT)[..., None]
     shared, iou = _overlaps(gt_boxes, anchors)
@@ -63,7 +66,8 @@ def match(
     matched = ops.argmax(iou, axis=1)
 
     num_anchors = anchors.shape[0]
-    best_anchors = ops.top_k(iou, min(anchors_per_object, num_anchors))[1][..., None]
+    num_best = min(anchors_per_object, num_anchors)
+    best_anchors = choose_backend().best_indices(iou, num_best)[..., None]
     is_best = ops.logical_and(
         ops.any(ops.equal(best_anchors, ops.arange(num_anchors, dtype=best_anchors.dtype)), axis=2),
         iou > 0,  # an object that no anchor touches has no best one

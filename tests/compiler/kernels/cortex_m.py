@@ -17,17 +17,18 @@ from tests.compiler.kernels.native import (
     kernel_sources,
     structures,
 )
+from tinydet.compiler import VECTOR_CORES
 from tinydet.targets.cortex_m import memory_of
 from tinydet.targets.elf import read_image
 from tinydet.targets.emulator import Machine
 from tinydet.targets.emulator_hooks import BLOCK_COUNTER, build_hook
 from tinydet.targets.linker_script import linker_script
 from tinydet.targets.qemu import QemuMachine, build_plugin
-from tinydet.targets.toolchain import CORES, FIRMWARE, VECTOR_CORES, cortex_m_toolchain
+from tinydet.targets.toolchain import CORES, FIRMWARE, cortex_m_toolchain
 
 SLOTS_BEGIN, SLOT_BYTES, NUM_SLOTS = 0x6000_0000, 1 << 20, 12  # unmapped memory between slots
-# In QEMU memory is everywhere there. Weights, image and output of a convolution, the first, fourth and fifth array, end
-# where none follows.
+# In QEMU memory is everywhere there. Weights, image and output of a convolution, the first, fourth
+# and fifth array, end where none follows.
 QEMU_SLOTS_BEGIN, QEMU_ENDS = 0x6200_0000, {0: 0x2140_0000, 3: 0x0120_0000, 4: 0x2008_0000}
 MAX_ARGUMENTS = 8
 _CALLER = """\

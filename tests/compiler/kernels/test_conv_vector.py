@@ -1,4 +1,4 @@
-"""CONV_2D with weights for vectors of sixteen values, against the formulas in unbounded integers."""
+"""CONV_2D with weights for vectors of sixteen, against the formulas in unbounded integers."""
 
 import numpy as np
 from hypothesis import given, settings

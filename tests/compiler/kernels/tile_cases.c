@@ -190,7 +190,7 @@ static int planar_case(void)
         for (int i = 0; i < 3; i++) {
             const uint32_t three = (uint8_t)w[3 * i] | (uint32_t)(uint8_t)w[3 * i + 1] << 8 |
                                    (uint32_t)(uint8_t)w[3 * i + 2] << 16;
-            rows[i] = (int32_t)(three | (i == 0 ? (uint32_t)between(1, 13) << 24 : 0u));
+            rows[i] = (int32_t)(three | (uint32_t)between(i == 0, i == 0 ? 13 : 2) << 24);
         }
         const td_depthwise_channel channel = {between(-99999, 99999), between(1 << 30, 2147483647), rows[0], rows[1],
                                               rows[2]};

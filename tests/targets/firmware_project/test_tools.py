@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -27,6 +28,8 @@ AN500 = find_board("mps2-an500")
 )
 def test_arm_gcc_gives_the_same(name, write, golden):
     board = find_board(name)
+    if board.core == "cortex-m55":  # its memories, on a core that the emulator has
+        board = replace(board, core="cortex-m33")
     run = run_firmware(build_firmware(write(board), compiler="arm-none-eabi-gcc"), board)
     assert read_report(run.text).self_test_passed
     assert list(read_report(run.text).lines) == detection_lines(

@@ -77,6 +77,31 @@ def test_same_lines_in_qemu(arm, native, tmp_path):
     assert len(lines(there.stdout)) == len(paths)
 
 
+RISC_V = {
+    "linux-riscv64": ("qemu-riscv64", "rv64,v=true"),
+    "linux-riscv32": ("qemu-riscv32", "rv32"),
+}
+
+
+@pytest.mark.device
+@pytest.mark.parametrize("board", RISC_V)
+def test_same_lines_on_risc_v_in_qemu(board, small_model, native, tmp_path):
+    """The portable C, with and without the vector extension."""
+    emulator, processor = RISC_V[board]
+    qemu = shutil.which(emulator) or shutil.which(f"{emulator}-static")
+    if qemu is None:
+        pytest.skip(f"there is no {emulator}")
+    program = build_program(small_model, linux_board(board), tmp_path / "build")
+    write_pictures(tmp_path, 24, suffixes=(".png", ".jpg", ".bmp", ".ppm"))
+    arguments = ["--threads", "1", "--checksum", tmp_path]
+    command = [qemu, "-cpu", processor, program, *arguments]
+    there = subprocess.run(command, capture_output=True, check=True)
+    here = subprocess.run([native, *arguments], capture_output=True, check=True)
+    timeless = {"ms": 0, "decode_ms": 0}
+    assert [r | timeless for r in lines(there.stdout)] == [r | timeless for r in lines(here.stdout)]
+    assert len(lines(there.stdout)) == 24
+
+
 def frames(code, count, padding=0, seed=0):
     """Frames of a camera as bytes, and without the padding of their rows."""
     rng = np.random.default_rng(seed)

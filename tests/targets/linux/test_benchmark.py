@@ -1,6 +1,7 @@
 """Timing on a board that is this machine."""
 
 import json
+import os
 import sys
 
 import pytest
@@ -38,16 +39,19 @@ def test_median_spread_and_machine(measure, native_board, board, tmp_path):
     board.server.stub("python3", "exit 1")
     image = write_pictures(tmp_path, 1)[0]
     result = measure(runs=11, warmup=2, image=image)
-    assert result.network.runs == result.whole.runs == 11
-    assert 0 < result.network.min <= result.network.median <= result.network.max
+    for timed in filter(None, (result.single, result.parallel)):
+        assert timed.network.runs == timed.whole.runs == 11
+        assert 0 < timed.network.min <= timed.network.median <= timed.network.max
+        assert timed.peak_memory_kib > 100
+    assert result.single.threads == 1
+    assert (result.parallel is None) == (len(os.sched_getaffinity(0)) == 1)
     assert result.machine.cores >= 1
-    assert result.peak_memory_kib > 100
     assert result.kernel.startswith("Linux ")
     record = json.loads(json.dumps(result.to_record()))
     assert record["how"] == "measured on the board"
     assert (record["board"], record["threads"], record["tflite"]) == (native_board.name, 1, [])
     text = format_linux_benchmark(result)
-    assert "tinydet C, network" in text
+    assert f"tinydet C ({result.single.kernels}), network" in text
     assert "No TensorFlow Lite runtime" in text
 
 

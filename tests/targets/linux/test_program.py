@@ -11,6 +11,7 @@ from PIL import Image
 from tests.targets.linux.pictures import picture, write_pictures
 from tinydet.data.images import read_image
 from tinydet.targets.linux import compare_with_pc
+from tinydet.targets.linux.boards import ARCHITECTURES
 
 
 def run(program, *arguments, content=b""):
@@ -27,6 +28,34 @@ def test_same_boxes_as_on_the_pc(pc_program, native, tmp_path):
     comparison = compare_with_pc(pc_program, paths, records)
     assert (status, comparison.num_same) == (0, 24)
     assert sum(len(record["detections"]) for record in records) > 24
+
+
+def test_all_kernels_and_all_numbers_of_threads_find_the_same(native, native_board, tmp_path):
+    """Each set that this processor runs, by name, alone and shared; others are refused by name."""
+    paths = write_pictures(tmp_path, 24)
+    timeless = {"ms": 0, "decode_ms": 0}
+    architecture = ARCHITECTURES[native_board.architecture]
+    expected = [record | timeless for record in run(native, "--threads", "1", *paths)[1]]
+    ran = 0
+    for name in (*(each.name for each in architecture.kernel_sets), architecture.baseline):
+        for threads in (1, 2, 5):
+            options = ["--kernels", name, "--threads", threads]
+            status, records, complaint = run(native, *options, *paths)
+            if status == 3:
+                assert f"there are no kernels {name} for this processor" in complaint
+            else:
+                ran += 1
+                assert [record | timeless for record in records] == expected
+    assert ran >= 3
+
+
+@pytest.mark.parametrize(
+    "options", [["--threads", "0"], ["--threads", "17"], ["--threads", "two"], ["--kernels"]]
+)
+def test_threads_that_cannot_be_are_bad_usage(native, options):
+    status, _, complaint = run(native, *options)
+    assert status == 2
+    assert "--threads N" in complaint
 
 
 def test_a_line_says_what_predict_says_and_the_time(native, small_model, tmp_path):

@@ -22,7 +22,7 @@ def activations_are_int8(graph: Graph, op: Op) -> str | None:
     A first convolution may read uint8, and operators of the float tail behind the network, which is
     cut off, may be float32.
 
-    Quantize the model to int8 (tinydet quantize).
+    Quantize the float model to int8 (tinydet quantize).
     """
     tensors = activations(graph, op)
     if op.kind in TAIL_KINDS and all(t.dtype in ("float32", "uint8", "int32") for t in tensors):

@@ -1,5 +1,4 @@
 /* ADD. */
-#include "td_add_mve.h"
 #include "td_dsp.h"
 #include "td_tile.h"
 
@@ -48,7 +47,7 @@ static void add_run(const td_add_params *p, const int8_t *a, const int8_t *b, in
     }
 }
 
-#if defined(TD_DSP) && !defined(TD_MVE)
+#ifdef TD_DSP
 /* The same without a clamp, four at a time; gives how many were done. Values are 256 times as large in the
  * halves of a word: SMLAW then divides by 2**16. Not inlined, so that all fits in registers. */
 __attribute__((noinline)) static int32_t add_fours(const td_add_params *p, const int8_t *a, const int8_t *b,
@@ -79,10 +78,7 @@ __attribute__((noinline)) static int32_t add_fours(const td_add_params *p, const
 
 TD_INLINE void add_dense_row(const td_add_params *p, const int8_t *a, const int8_t *b, int8_t *output) {
     int32_t done = 0;
-#if defined(TD_MVE)
-    add_run_mve(p, a, b, output, p->walk.shape[2]);
-    done = p->walk.shape[2];
-#elif defined(TD_DSP)
+#ifdef TD_DSP
     if (p->output_min == -128 && p->output_max == 127) {
         done = add_fours(p, a, b, output, p->walk.shape[2]);
     }

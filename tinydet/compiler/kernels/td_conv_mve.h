@@ -47,6 +47,7 @@ _Static_assert(sizeof(td_conv_vector_channels) == 24, "the assembler code reads 
     multiply " r12, q0, q3\n"            \
     multiply " lr, q1, q3\n"
 #define TD_CONV_MVE_STEP_BYTES "56"
+enum { TD_CONV_MVE_SHORT = 9 }; /* steps: the first one and the row of eight */
 
 /* What td_divide_by_power takes from negative numbers. */
 #define TD_CONV_MVE_SIGN         \
@@ -55,9 +56,16 @@ _Static_assert(sizeof(td_conv_vector_channels) == 24, "the assembler code reads 
     "vadd.i32 q0, q0, q2\n"      \
     "vadd.i32 q1, q1, q3\n"
 
+/* Windows of more than nine steps go through the row again. */
+#define TD_CONV_MVE_MORE  \
+    "ldr r5, [r11, #4]\n" \
+    "cmp r1, r5\n"        \
+    "bne.w 2b\n"          \
+    "ldr r5, [r11, #40]\n"
+
 /* All channels of four pixels. r11 is the block, r7 the channels, r9 the output, r5 where the row of eight steps is
  * entered behind the first step; q4 the offsets, q5 the output offset. */
-#define TD_CONV_MVE_BLOCK(sign)                                                              \
+#define TD_CONV_MVE_BLOCK(sign, more)                                                              \
     __asm__ volatile(".syntax unified\n"                                                     \
                      "push {r4-r11, lr}\n"                                                   \
                      "vpush {d8-d11}\n"                                                      \
@@ -86,9 +94,7 @@ _Static_assert(sizeof(td_conv_vector_channels) == 24, "the assembler code reads 
                      ".p2align 2\n"                                                          \
                      "2:\n"                                                                  \
                      ".rept 8\n" TD_CONV_MVE_STEP("vmladava.s8") ".endr\n"                   \
-                     "ldr r5, [r11, #4]\n"                                                   \
-                     "cmp r1, r5\n"                                                          \
-                     "bne.w 2b\n"                                                            \
+                     more                                                                    \
                      "vmov q0[2], q0[0], r0, r8\n"                                           \
                      "vmov q0[3], q0[1], r4, r12\n"                                          \
                      "vmov q1[2], q1[0], r2, r10\n"                                          \
@@ -104,7 +110,6 @@ _Static_assert(sizeof(td_conv_vector_channels) == 24, "the assembler code reads 
                      "vqmovnb.s32 q2, q0\n"                                                  \
                      "ldr r1, [r11, #16]\n"                                                  \
                      "vqmovnt.s32 q2, q1\n"                                                  \
-                     "ldr r5, [r11, #40]\n"                                                  \
                      "vqadd.s16 q2, q2, q5\n"                                                \
                      "vqmovnb.s16 q2, q2\n"                                                  \
                      "cmp r7, r1\n"                                                          \
@@ -119,11 +124,20 @@ _Static_assert(sizeof(td_conv_vector_channels) == 24, "the assembler code reads 
 
 /* See td_conv_vector_params.is_plain and .is_positive. */
 TD_CONV_MVE_NAKED conv_vector_block_mve(__attribute__((unused)) conv_vector_block *block) {
-    TD_CONV_MVE_BLOCK(TD_CONV_MVE_SIGN);
+    TD_CONV_MVE_BLOCK(TD_CONV_MVE_SIGN, TD_CONV_MVE_MORE);
 }
 
 TD_CONV_MVE_NAKED conv_vector_block_positive_mve(__attribute__((unused)) conv_vector_block *block) {
-    TD_CONV_MVE_BLOCK("");
+    TD_CONV_MVE_BLOCK("", TD_CONV_MVE_MORE);
+}
+
+/* The same for windows of up to nine steps. */
+TD_CONV_MVE_NAKED conv_vector_block_short_mve(__attribute__((unused)) conv_vector_block *block) {
+    TD_CONV_MVE_BLOCK(TD_CONV_MVE_SIGN, "");
+}
+
+TD_CONV_MVE_NAKED conv_vector_block_short_positive_mve(__attribute__((unused)) conv_vector_block *block) {
+    TD_CONV_MVE_BLOCK("", "");
 }
 
 #endif

@@ -345,8 +345,12 @@ TD_INLINE void conv_weight_sums(const tile_weights *tile, int32_t fours, int32_t
     __m256i all = _mm256_setzero_si256();
     for (int32_t at = 0; at < num_bytes; at += TILE_WEIGHT_BYTES) {
         const __m256i four = _mm256_load_si256((const __m256i *)(const void *)(tile->weights + at));
+#if defined(TD_TILE_VNNI)
+        all = TD_TILE_DOT(all, _mm256_set1_epi8(1), four);
+#else
         const __m256i pairs = _mm256_maddubs_epi16(_mm256_set1_epi8(1), four);
         all = _mm256_add_epi32(all, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+#endif
     }
     tile_spill(all, sums);
 #endif

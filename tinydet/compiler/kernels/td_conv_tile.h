@@ -53,10 +53,12 @@ TD_INLINE void tile_run_weights(const int8_t *from, const tile_window *window, i
         if (is_joined) { /* the upper byte is one too low where the lower one is negative */
             pairs -= (tile_v16s8)((tile_v8s16)pairs << 8) < 0;
         }
+#ifdef TD_CONV_HALVES
         lowest |= pairs == -128;
+#endif
         tile_put_eights(to, pairs);
     }
-    const tile_v2s64 any = (tile_v2s64)lowest;
+    const tile_v2s64 any = (tile_v2s64)lowest; /* where it matters */
     *has_lowest |= (any[0] | any[1]) != 0;
     for (int32_t i = done; i < 4 * window->fours_of_run; i++) {
         const int is_there = i < runs->length;

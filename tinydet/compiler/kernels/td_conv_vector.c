@@ -203,7 +203,7 @@ static void vector_place_output(const td_conv_vector_params *p, int8_t *output, 
 /* A channel of a pixel: `half` of a pair. This is what the forms in vector instructions compute. */
 TD_INLINE int8_t vector_value(const td_conv_vector_params *p, const td_conv_vector_channels *channels, int half,
                               const int8_t *weights, const int8_t *gathered) {
-    int32_t sum = channels->bias[half];
+    int32_t sum = half == 0 ? channels->first_bias : channels->second_bias;
     TD_RARE_LOOP
     for (int32_t step = 0; step < p->steps; step++, weights += 2 * STEP, gathered += PIXELS * STEP) {
         TD_RARE_LOOP
@@ -211,7 +211,8 @@ TD_INLINE int8_t vector_value(const td_conv_vector_params *p, const td_conv_vect
             sum = (int32_t)((uint32_t)sum + (uint32_t)(weights[i] * gathered[i]));
         }
     }
-    const td_requant factor = {channels->multiplier[half], channels->shift[half]};
+    const td_requant factor = {half == 0 ? channels->first_multiplier : channels->second_multiplier,
+                               half == 0 ? channels->first_shift : channels->second_shift};
     return (int8_t)td_clamp(td_rescale(sum, factor) + p->output_offset, p->output_min, p->output_max);
 }
 
@@ -240,15 +241,24 @@ TD_INLINE conv_vector_block vector_block_of(const td_conv_vector_params *p, cons
         .weights = p->weights + 2 * STEP * (ptrdiff_t)p->steps * begin,
         .channels = p->channels + begin,
         .channels_end = p->channels + end,
+        .output = NULL,
         .pair_stride = 2 * p->channel_stride,
+        .offsets = NULL,
         .output_offset = p->output_offset,
         .steps = p->steps,
+        .entry = 0,
     };
     return block;
 }
 
 TD_INLINE void vector_run_mve(const td_conv_vector_params *p, conv_vector_block *block) {
-    if (p->is_positive) {
+    if (p->steps <= TD_CONV_MVE_SHORT) {
+        if (p->is_positive) {
+            conv_vector_block_short_positive_mve(block);
+        } else {
+            conv_vector_block_short_mve(block);
+        }
+    } else if (p->is_positive) {
         conv_vector_block_positive_mve(block);
     } else {
         conv_vector_block_mve(block);
@@ -323,80 +333,13 @@ static void vector_channels(const td_conv_vector_params *p, const int8_t *gather
     }
 }
 
-#ifdef TD_MVE
-/* All channels of groups of four pixels in one row each. */
-static void vector_points_channels(const td_conv_vector_params *p, const int8_t *gathered, int8_t *const *places,
-                                   int32_t count) {
-    const int32_t whole_pairs = p->output_channels / 2, all_pairs = (p->output_channels + 1) / 2;
-    const int32_t at_once = count > 1 ? 1 + CACHED_BYTES / (2 * STEP * p->steps) : whole_pairs;
-    const ptrdiff_t group_bytes = PIXELS * STEP * (ptrdiff_t)p->steps;
-    uint16_t offsets[2 * PIXELS];
-    for (int32_t begin = 0, end = 0; begin < all_pairs; begin = end) {
-        const int is_single = begin == whole_pairs;
-        end = is_single ? all_pairs : whole_pairs - begin > at_once ? begin + at_once : whole_pairs;
-        if (begin == 0 || is_single) {
-            for (int32_t i = 0; i < 2 * PIXELS; i++) {
-                offsets[i] = (uint16_t)(i / 2 * p->pixel_stride + (is_single ? 0 : i % 2 * p->channel_stride));
-            }
-        }
-        conv_vector_block block = vector_block_of(p, gathered, begin, end);
-        block.offsets = offsets;
-        for (int32_t i = 0; i < count; i++, block.gathered += group_bytes, block.gathered_end += group_bytes) {
-            block.output = places[i] + 2 * (ptrdiff_t)begin * p->channel_stride;
-            vector_run_mve(p, &block);
-        }
-    }
-}
-
-/* Rows of a filter of one pixel whose groups of four each lie in one row; 0: they are others. */
-TD_INLINE int vector_points_in_mve(const td_conv_vector_params *p, const uint8_t *input, uint8_t flip, int8_t *output,
-                                   int8_t *gathered, int32_t y_begin, int32_t y_end) {
-    const int is_point = p->filter_height == 1 && p->filter_width == 1 && p->pad_top == 0 && p->pad_left == 0 &&
-                         (p->output_height - 1) * p->stride_height < p->input_height &&
-                         (p->output_width - 1) * p->stride_width < p->input_width;
-    const int32_t reach = (PIXELS - 1) * p->pixel_stride + p->channel_stride;
-    if (!p->is_plain || !is_point || p->output_width % PIXELS != 0 || reach > UINT16_MAX) {
-        return 0;
-    }
-    const ptrdiff_t group_bytes = PIXELS * STEP * (ptrdiff_t)p->steps;
-    const ptrdiff_t from_step = (ptrdiff_t)PIXELS * p->stride_width * p->input_channels;
-    int8_t *places[TD_CONV_MAX_GROUPS], *row = NULL;
-    const uint8_t *from = NULL;
-    int32_t count = 0, x = p->output_width, y = y_begin - 1;
-    for (int32_t left = (y_end - y_begin) * (p->output_width / PIXELS); left > 0; left--, x += PIXELS) {
-        if (x == p->output_width) {
-            x = 0;
-            y++;
-            from = vector_input_row(p, input, y * p->stride_height);
-            row = output + (ptrdiff_t)(y % p->output_ring) * p->output_row_bytes + p->output_pad_left;
-            if (p->output_pad_left + p->output_pad_right > 0) {
-                vector_fill_pads(p, row - p->output_pad_left);
-            }
-        }
-        vector_gather_points(p, from, flip, gathered + count * group_bytes);
-        places[count++] = row;
-        from += from_step;
-        row += PIXELS * p->pixel_stride;
-        if (count == p->groups_at_once || left == 1) {
-            vector_points_channels(p, gathered, places, count);
-            count = 0;
-        }
-    }
-    return 1;
-}
-#endif
-
 TD_INLINE void vector_rows(const td_conv_vector_params *p, const uint8_t *input, uint8_t flip, int8_t *output,
                            int8_t *gathered, int32_t y_begin, int32_t y_end) {
-#ifdef TD_MVE
-    if (vector_points_in_mve(p, input, flip, output, gathered, y_begin, y_end)) {
-        return;
-    }
-#endif
     vector_pixels pixels = {y_begin, 0, PIXELS, 0}, groups[TD_CONV_MAX_GROUPS];
     vector_places places[TD_CONV_MAX_GROUPS];
     int32_t left = (y_end - y_begin) * p->output_width;
-    vector_row_offsets in_row = {{{0}}, (PIXELS - 1) * p->pixel_stride + p->channel_stride <= UINT16_MAX};
+    vector_row_offsets in_row;
+    in_row.is_near = (PIXELS - 1) * p->pixel_stride + p->channel_stride <= UINT16_MAX;
     for (int i = 0; i < 2 * PIXELS; i++) {
         in_row.offsets[0][i] = (uint16_t)(i / 2 * p->pixel_stride + i % 2 * p->channel_stride);
         in_row.offsets[1][i] = (uint16_t)(i / 2 * p->pixel_stride);

@@ -30,10 +30,19 @@ __attribute__((noinline)) static void depthwise_pixel_mve(const td_depthwise_par
         const mve_pred16_t these = vctp16q((uint32_t)left);
         const int8_t *weights = p->weights + c;
         int32x4_t even = vdupq_n_s32(0), odd = vdupq_n_s32(0);
-        for (int32_t tap = 0; tap < 9; tap++, weights += channels) {
-            const int16x8_t products = vmulq_s16(vldrbq_z_s16(taps[tap] + c, these), vldrbq_z_s16(weights, these));
-            even = vaddq_s32(even, vmovlbq_s16(products));
-            odd = vaddq_s32(odd, vmovltq_s16(products));
+        if (left >= 8) {
+            for (int32_t tap = 0; tap < 9; tap++, weights += channels) {
+                const int16x8_t products = vmulq_s16(vldrbq_s16(taps[tap] + c), vldrbq_s16(weights));
+                even = vaddq_s32(even, vmovlbq_s16(products));
+                odd = vaddq_s32(odd, vmovltq_s16(products));
+            }
+        } else {
+            for (int32_t tap = 0; tap < 9; tap++, weights += channels) {
+                const int16x8_t in = vldrbq_z_s16(taps[tap] + c, these);
+                const int16x8_t products = vmulq_s16(in, vldrbq_z_s16(weights, these));
+                even = vaddq_s32(even, vmovlbq_s16(products));
+                odd = vaddq_s32(odd, vmovltq_s16(products));
+            }
         }
         even = depthwise_rounded_mve(even, p->channel + c, vctp32q((uint32_t)(left + 1) / 2));
         odd = depthwise_rounded_mve(odd, p->channel + c + 1, vctp32q((uint32_t)left / 2));

@@ -29,7 +29,10 @@ typedef struct {
 
 TD_INLINE planar_filter_mve planar_filter_of(const td_depthwise_channel *channel) {
     const int32_t rows[3] = {channel->row_0, channel->row_1, channel->row_2};
-    planar_filter_mve filter = {channel->bias, channel->multiplier, -(channel->row_0 >> 24), {{0}}};
+    planar_filter_mve filter;
+    filter.bias = channel->bias;
+    filter.multiplier = channel->multiplier;
+    filter.shift = -(channel->row_0 >> 24);
     for (int i = 0; i < 3; i++) {
         for (int j = 0; j < 3; j++) {
             filter.weights[i][j] = (int8_t)(rows[i] >> 8 * j);
@@ -312,14 +315,15 @@ TD_INLINE void planar_row_in_mve(const td_depthwise_planar_params *p, const plan
     /* With stride 2, the byte behind an even number of windows is read as well. */
     const int is_tight = p->stride_width == 2 && p->input_start + 2 * p->output_width + 2 > p->channel_stride;
     const int32_t even = (p->output_width & ~1) - (is_tight && p->output_width % 2 == 0 ? 2 : 0);
-    planar_row_mve row = {
-        .row = {in->row[0], in->row[1], in->row[2]},
-        .row_step = {in->channel_step[0], in->channel_step[1], in->channel_step[2]},
-        .channel = p->channel,
-        .channels_end = p->channel + p->channels,
-        .output = output,
-        .width = even,
-    };
+    planar_row_mve row;
+    for (int32_t i = 0; i < 3; i++) {
+        row.row[i] = in->row[i];
+        row.row_step[i] = in->channel_step[i];
+    }
+    row.channel = p->channel;
+    row.channels_end = p->channel + p->channels;
+    row.output = output;
+    row.width = even;
     vst1q_u16(row.places, places);
     vst1q_s16(row.output_offset, vdupq_n_s16(p->output_offset));
     vst1q_u16(row.next_places, vdupq_n_u16((uint16_t)(PLANAR_PIXELS * p->channels)));

@@ -143,9 +143,9 @@ TD_INLINE planar_weights planar_weights_of(const td_depthwise_channel *channel, 
     const __m128i by_2 = _mm_setr_epi8(0, 1, 2, 3, 2, 3, 4, 5, 4, 5, 6, 7, 6, 7, 8, 9);
     planar_weights w;
     w.windows = stride == 1 ? _mm256_set_m128i(_mm_add_epi8(by_1, _mm_set1_epi8(4)), by_1) : _mm256_set_m128i(by_2, by_2);
-    w.rows[0] = _mm256_set1_epi32(channel->row_0 & 0x00FFFFFF);
-    w.rows[1] = _mm256_set1_epi32(channel->row_1);
-    w.rows[2] = _mm256_set1_epi32(channel->row_2);
+    w.rows[0] = _mm256_set1_epi32(channel->row_0 & 0x00FFFFFF); /* without what the fourth byte says */
+    w.rows[1] = _mm256_set1_epi32(channel->row_1 & 0x00FFFFFF);
+    w.rows[2] = _mm256_set1_epi32(channel->row_2 & 0x00FFFFFF);
     w.bias = _mm256_set1_epi32(channel->bias);
     w.has_lowest = 0;
 #if defined(TD_TILE_VNNI)

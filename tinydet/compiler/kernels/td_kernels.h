@@ -103,8 +103,8 @@ void td_conv_u8(const td_conv_params *p, const uint8_t *input, int8_t *output, v
 #define TD_CONV_VECTOR_VALUES 16
 
 typedef struct {
-    int32_t bias[2]; /* the zero point of the input folded in, with 128 taken from uint8 */
-    int32_t multiplier[2], shift[2]; /* of td_requant */
+    int32_t first_bias, second_bias; /* the zero point of the input folded in, with 128 taken from uint8 */
+    int32_t first_multiplier, second_multiplier, first_shift, second_shift; /* of td_requant */
 } td_conv_vector_channels;
 
 typedef struct {

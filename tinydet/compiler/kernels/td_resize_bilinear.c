@@ -1,6 +1,5 @@
 /* RESIZE_BILINEAR. */
 #include "td_dsp.h"
-#include "td_resize_mve.h"
 
 /* Between which two input rows (or columns) an output row lies, and their weights, which sum to 1024. */
 typedef struct {
@@ -65,7 +64,7 @@ TD_INLINE void resize_twice(const int8_t *restrict near, const int8_t *restrict 
     }
 }
 
-#if defined(TD_DSP) && !defined(TD_MVE)
+#ifdef TD_DSP
 /* Four channels, as int16 in two words. */
 typedef struct {
     uint32_t even, odd;
@@ -121,10 +120,7 @@ static void resize_twice_row(const td_resize_bilinear_params *p, const int8_t *i
     const int8_t *near = input + nearest % p->input_ring * row;
     const int8_t *far = input + neighbour % p->input_ring * row;
     int32_t channel = 0;
-#if defined(TD_MVE)
-    resize_twice_mve(near, far, output, p->input_width, p->channels);
-    channel = p->channels;
-#elif defined(TD_DSP)
+#ifdef TD_DSP
     channel = resize_twice_fours(near, far, output, p->input_width, p->channels);
 #endif
     if (channel < p->channels) {

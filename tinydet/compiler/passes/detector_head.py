@@ -18,7 +18,8 @@ PROBABILITIES = ("SOFTMAX", "LOGISTIC")
 # What may stand between the probabilities and the output: none of them changes a value.
 CARRIERS = ("QUANTIZE", "DEQUANTIZE", "RESHAPE", "CONCATENATION")
 REMEDY = (
-    "Give a detector: int8 scores, box deltas and constant anchors, joined or as separate outputs."
+    "Give a detector: int8 scores, box deltas and constant anchors, joined or as separate outputs; "
+    "or compile it without boxes (--raw-outputs)."
 )
 
 
@@ -71,7 +72,7 @@ def cut_detector_head(graph: Graph, where: object) -> tuple[Graph, DetectorHead]
     parts = _Trace(graph).parts()
     constants = [index for index in parts if graph.tensors[index].data is not None]
     computed = [index for index in parts if graph.tensors[index].data is None]
-    readable = all(_has_real_values(graph.tensors[index]) for index in constants)
+    readable = all(has_real_values(graph.tensors[index]) for index in constants)
     if len(computed) != 2 or len(constants) > 1 or not readable:
         raise _no_detector(graph, parts, where)
     scores, deltas = _scores_and_deltas(graph, computed, where)
@@ -97,7 +98,8 @@ def cut_post_processed_head(
     """
     trace = _Trace(graph)
     deltas, scores = (trace.source(index) for index in graph.outputs)
-    background = graph.tensors[scores].shape[-1] - operator.num_classes
+    columns = graph.tensors[scores].shape[-1:] or (0,)
+    background = columns[0] - operator.num_classes
     head = DetectorHead(graph.tensors[scores], graph.tensors[deltas], operator.anchors, background)
     computed = all(graph.tensors[index].data is None for index in (scores, deltas))
     if not computed or background not in (0, 1) or not _is_sound(head):
@@ -183,7 +185,8 @@ def _scores_and_deltas(graph: Graph, computed: Sequence[int], where: object) -> 
     return scores[0], deltas
 
 
-def _has_real_values(tensor: Tensor) -> bool:
+def has_real_values(tensor: Tensor) -> bool:
+    """Whether a tensor holds real numbers, or codes of one scale."""
     whole = tensor.quantization is not None and len(tensor.quantization.scale) == 1
     return tensor.dtype == "float32" or (whole and tensor.dtype in ("int8", "uint8"))
 

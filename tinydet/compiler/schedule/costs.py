@@ -1,4 +1,4 @@
-"""What kernels cost on a core, in estimated cycles; made by ``benchmarks/kernel_costs.py``."""
+"""What kernels cost on a core, in cycles; ``benchmarks/kernel_costs.py`` makes the table."""
 
 import json
 from collections.abc import Mapping

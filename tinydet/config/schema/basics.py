@@ -44,7 +44,7 @@ class GeneralSection(Section):
         global_seed: Seed of all random numbers; None chooses one at random.
         device: Where training runs: ``auto`` uses a GPU if there is one, ``gpu`` requires one.
         gpu_memory_limit: Upper limit of GPU memory, GB; None: no limit.
-        backend: What Keras computes with in training: ``tensorflow``, ``jax``, ``torch``; ``auto``
+        backend: What Keras computes with: ``tensorflow``, ``jax``, ``torch``; ``auto``
             is ``KERAS_BACKEND`` if set, else the first that is installed (TensorFlow, PyTorch,
             JAX). Quantization always runs on TensorFlow.
         num_threads_tflite: Threads of one TFLite interpreter.

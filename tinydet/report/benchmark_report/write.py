@@ -4,6 +4,7 @@ import base64
 from pathlib import Path
 
 from tinydet.config.files import make_folder, write_bytes_atomically, write_text_atomically
+from tinydet.pages import render
 from tinydet.report import markdown
 from tinydet.report.benchmark_report.chart import draw_memory_chart
 from tinydet.report.benchmark_report.published import Published
@@ -17,7 +18,6 @@ from tinydet.report.benchmark_report.tables import (
     memory_table,
     mpu_table,
 )
-from tinydet.report.html import render
 
 HTML_FILE, MARKDOWN_FILE = "benchmark_report.html", "benchmark_report.md"
 CHART_FILE = "benchmark_memory.png"

@@ -17,7 +17,7 @@ from tinydet.targets.linker_script import MemoryMap, linker_script
 from tinydet.targets.toolchain import CORES, FIRMWARE, Core
 
 TEMPLATES = Path(__file__).parent / "templates"
-WITH_CACHES = ("cortex-m7", "cortex-m55")
+WITH_CACHES = ("cortex-m7", "cortex-m55", "cortex-m85")
 NUM_INTERRUPTS = 240  # all that an Armv7-M core can have; no board here has more
 STACK_BYTES = 8192
 # Variables of the firmware: a line of text; in a self-test 16 bytes an operator.
@@ -56,7 +56,7 @@ class FirmwareProject:
     @property
     def core(self) -> Core:
         """How compilers call the board's processor."""
-        return CORES[self.board.target]
+        return CORES[self.board.core]
 
 
 def write_firmware_project(
@@ -117,7 +117,7 @@ def write_firmware_project(
     in_firmware = {*files, *names} - {"self_test.c", "golden.c"}
     sources = tuple(sorted(name for name in in_firmware if name.endswith(".c")))
     definitions = [f"TD_NUM_INTERRUPTS={NUM_INTERRUPTS}"]
-    definitions += CORES[board.target].definitions
+    definitions += CORES[board.core].definitions
     definitions += ["TD_CACHES"] if board.core in WITH_CACHES else []
     definitions += ["TD_TEST_IMAGE"] if image is not None else []
     project = FirmwareProject(

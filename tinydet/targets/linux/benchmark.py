@@ -15,8 +15,10 @@ from tinydet.targets.linux.deploy import (
     FOLDER_ON_BOARD,
     build_program,
     check_end,
+    check_threads,
     command_path,
     portable_image,
+    thread_arguments,
 )
 from tinydet.targets.linux.install import board_folder, install, probe
 from tinydet.targets.linux.ssh import run_on
@@ -42,6 +44,7 @@ class BenchmarkOptions:
             selection depend on it.
         tflite: The model file, to be timed in the board's runtime too; None: not.
         delegate: Library on the board that takes the network over in that runtime (NPU, GPU).
+        threads: Of the program, beside one thread; None: one for each core.
     """
 
     runs: int = 50
@@ -49,6 +52,36 @@ class BenchmarkOptions:
     image: Path | None = None
     tflite: Path | None = None
     delegate: str | None = None
+    threads: int | None = None
+
+
+@dataclass(frozen=True)
+class ProgramTiming:
+    """Times of the program with some number of threads.
+
+    Attributes:
+        threads: How many share the work.
+        kernels: The set of kernels that the program chose for the processor.
+        network: The network alone.
+        whole: Scaling the image, network and boxes.
+        peak_memory_kib: Most memory of the process, weights and image included.
+    """
+
+    threads: int
+    kernels: str
+    network: timing.Spread
+    whole: timing.Spread
+    peak_memory_kib: int
+
+    def to_record(self) -> dict[str, Any]:
+        """JSON-ready mapping."""
+        return {
+            "threads": self.threads,
+            "kernels": self.kernels,
+            "network_ms": self.network.to_record(),
+            "image_ms": self.whole.to_record(),
+            "peak_memory_kib": self.peak_memory_kib,
+        }
 
 
 @dataclass(frozen=True)
@@ -61,9 +94,8 @@ class LinuxBenchmark:
         machine: What the board says it is.
         before: Clocks and temperature before the first run.
         after: The same right after the last one.
-        network: The network alone, one thread.
-        whole: Scaling the image, network and boxes, one thread.
-        peak_memory_kib: Most memory of the process, weights and image included.
+        single: The program with one thread.
+        parallel: The same with more; None where the board has one core.
         program_bytes: Size of the program, weights included.
         tflite: The board's own runtime on the same network; empty where it has none.
     """
@@ -73,9 +105,8 @@ class LinuxBenchmark:
     machine: timing.Machine
     before: timing.Moment
     after: timing.Moment
-    network: timing.Spread
-    whole: timing.Spread
-    peak_memory_kib: int
+    single: ProgramTiming
+    parallel: ProgramTiming | None
     program_bytes: int
     tflite: tuple[RuntimeTiming, ...]
 
@@ -88,10 +119,8 @@ class LinuxBenchmark:
             "machine": asdict(self.machine),
             "before": asdict(self.before),
             "after": asdict(self.after),
-            "threads": 1,
-            "network_ms": self.network.to_record(),
-            "image_ms": self.whole.to_record(),
-            "peak_memory_kib": self.peak_memory_kib,
+            **self.single.to_record(),
+            "parallel": None if self.parallel is None else self.parallel.to_record(),
             "program_bytes": self.program_bytes,
             "tflite": [row.to_record() for row in self.tflite],
         }
@@ -127,14 +156,14 @@ def benchmark_linux(
         ModelFileError: The .tflite cannot be read.
     """
     options = options or BenchmarkOptions()
+    check_threads(options.threads)
     folder = board_folder(folder_on_board)
     kernel, _ = probe(host, board, folder)
     program = build_program(detector, board, build_folder)
     content = program.read_bytes()
     install(host, content, folder / detector.name)
     lines = _measure(host, folder / detector.name, options)
-    records = [json.loads(line) for line in lines if line.startswith("{")]
-    runs = [record for record in records if "run" in record]
+    single, parallel = _program_timings(lines)
     machine = timing.read_machine(timing.tagged_lines(lines, "fact"))
     return LinuxBenchmark(
         board,
@@ -142,9 +171,8 @@ def benchmark_linux(
         machine,
         timing.read_moment(timing.tagged_lines(lines, "before")),
         timing.read_moment(timing.tagged_lines(lines, "after")),
-        timing.spread([run["network_ms"] for run in runs]),
-        timing.spread([run["image_ms"] for run in runs]),
-        records[-1]["peak_memory_kib"],
+        single,
+        parallel if parallel.threads > 1 else None,
         len(content),
         _time_tflite(host, folder / f"{detector.name}.tflite", machine.cores, options),
     )
@@ -155,10 +183,12 @@ def format_linux_benchmark(result: LinuxBenchmark) -> str:
     machine = result.machine
     title = machine.model or result.board.name
     head = f"{title}: {machine.cores} x {machine.cpu}, {result.kernel}{_clocks(result)}"
-    rows: list[tuple[str, str, timing.Spread | None, float | None, str]] = [
-        ("tinydet C, network", "1", result.network, None, ""),
-        ("tinydet C, scaling + network + boxes", "1", result.whole, None, ""),
-    ]
+    rows: list[tuple[str, str, timing.Spread | None, float | None, str]] = []
+    for one in (result.single, result.parallel):
+        if one is not None:
+            name, threads = f"tinydet C ({one.kernels})", str(one.threads)
+            rows.append((f"{name}, network", threads, one.network, None, ""))
+            rows.append((f"{name}, scaling + network + boxes", threads, one.whole, None, ""))
     for row in result.tflite:
         name = f"{row.runtime} {row.version}".strip() + ", network"
         name += f", {PurePosixPath(row.delegate).name}" if row.delegate else ""
@@ -180,11 +210,14 @@ def _measure(host: SshHost, program: PurePosixPath, options: BenchmarkOptions) -
         install(host, portable_image(options.image), there)
         arguments += ["--", str(there)]
     moment = (*timing.MOMENT_FILES, "/proc/cpuinfo")
+    command = command_path(str(program))
+    single = shlex.join([command, *thread_arguments(1), *arguments])
+    parallel = shlex.join([command, *thread_arguments(options.threads), *arguments])
     script = "; ".join(
         [
             timing.read_lines_script(timing.FACT_FILES, "fact"),
             timing.read_lines_script(moment, "before"),
-            shlex.join([command_path(str(program)), *arguments]),
+            f"{single} && {parallel}",
             "status=$?",
             timing.read_lines_script(moment, "after"),
             "exit $status",
@@ -193,6 +226,22 @@ def _measure(host: SshHost, program: PurePosixPath, options: BenchmarkOptions) -
     answer = run_on(host, script)
     check_end(host, str(program), answer)
     return answer.output.splitlines()
+
+
+def _program_timings(lines: Sequence[str]) -> list[ProgramTiming]:
+    """What each call of the program printed: its runs, and a last line of its own."""
+    timings: list[ProgramTiming] = []
+    runs: list[dict[str, float]] = []
+    for record in (json.loads(line) for line in lines if line.startswith("{")):
+        if "run" in record:
+            runs.append(record)
+            continue
+        network = timing.spread([run["network_ms"] for run in runs])
+        whole = timing.spread([run["image_ms"] for run in runs])
+        how = (record["threads"], record["kernels"])
+        timings.append(ProgramTiming(*how, network, whole, record["peak_memory_kib"]))
+        runs = []
+    return timings
 
 
 def _time_tflite(

@@ -49,6 +49,8 @@ ARCHITECTURES = {
         "neon",
         (KernelSet("dotprod", "generic+dotprod", "dotprod"),),
     ),
+    "riscv64": Architecture("riscv64-linux-musl", ("riscv64",), "portable"),
+    "riscv32": Architecture("riscv32-linux-musl", ("riscv32",), "portable"),
     "x86_64": Architecture(
         "x86_64-linux-musl",
         ("x86_64", "amd64"),

@@ -24,6 +24,7 @@ THIRD_PARTY = Path(__file__).parent / "third_party"
 # What POSIX and Linux have beside C11; headers of others are not ours to warn about.
 SYSTEM_MACROS = ("-D_GNU_SOURCE", f"-I{PROGRAM}", f"-isystem{THIRD_PARTY}")
 FOLDER_ON_BOARD = "tinydet"  # below the home folder
+MAX_THREADS = 16  # TD_MAX_THREADS of program/threads.h
 SIGNAL_BASE = 128  # exit status of a shell whose command ended by signal n: this + n
 NOT_EXECUTABLE = (126, 127)
 # Exit statuses of the program, see program/main.c.
@@ -43,6 +44,7 @@ class Source:
         camera: V4L2 device of the board, as ``/dev/video0``.
         camera_size: ``(height, width)`` asked of the camera, pixels.
         max_frames: Stop the camera after so many; None: when the user stops it.
+        threads: That share the work; None: one for each core.
     """
 
     images: tuple[Path, ...] = ()
@@ -50,8 +52,10 @@ class Source:
     camera: str | None = None
     camera_size: tuple[int, int] = (480, 640)
     max_frames: int | None = None
+    threads: int | None = None
 
     def __post_init__(self) -> None:
+        check_threads(self.threads)
         for image in self.images:
             if image.suffix.lower() not in image_suffixes():
                 raise UnsupportedError(
@@ -63,15 +67,16 @@ class Source:
 
     def arguments(self) -> list[str]:
         """Those of the program; none where there is nothing to look at."""
+        threads = thread_arguments(self.threads)
         if self.images:
-            return ["--checksum", "--stream"]
+            return [*threads, "--checksum", "--stream"]
         if self.on_board:
-            return ["--", *self.on_board]
+            return [*threads, "--", *self.on_board]
         if self.camera is None:
             return []
         height, width = self.camera_size
         limit = [] if self.max_frames is None else ["--frames", str(self.max_frames)]
-        return ["--camera", self.camera, "--size", f"{width}x{height}", *limit]
+        return [*threads, "--camera", self.camera, "--size", f"{width}x{height}", *limit]
 
     def stream(self) -> Iterator[bytes]:
         """What ``--stream`` reads, image by image."""
@@ -79,6 +84,25 @@ class Source:
             name, content = str(image).encode("utf-8", "replace"), portable_image(image)
             yield b"%d %d\n" % (len(name), len(content)) + name
             yield content
+
+
+def check_threads(threads: int | None) -> None:
+    """Refuse what the program cannot start.
+
+    Raises:
+        UnsupportedError: It is not in [1, 16].
+    """
+    if threads is not None and not 1 <= threads <= MAX_THREADS:
+        raise UnsupportedError("--threads", str(threads), f"1 to {MAX_THREADS}", "Correct it.")
+
+
+def thread_arguments(threads: int | None) -> list[str]:
+    """Those of the program; None leaves it to the program: one for each core.
+
+    >>> thread_arguments(2), thread_arguments(None)
+    (['--threads', '2'], [])
+    """
+    return [] if threads is None else ["--threads", str(threads)]
 
 
 def portable_image(path: Path) -> bytes:

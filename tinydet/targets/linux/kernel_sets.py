@@ -78,7 +78,7 @@ def _compile(
 
 
 def _declared(detector: CompiledDetector) -> set[str]:
-    """What the headers of a detector and of the parallel kernels declare, constants left out."""
+    """What the headers of a detector (but for its constants) and of parallel kernels declare."""
     constants = f"{detector.name}_weights.h"
     headers = [
         text for name, text in detector.sources.items() if name.endswith(".h") and name != constants

@@ -7,6 +7,7 @@ from typing import Any
 
 from tinydet.compiler import CompiledDetector
 from tinydet.drawing import class_colour
+from tinydet.pages import render
 
 LISTED_CLASSES = 4  # with more, the headline gives their number
 LUMA_FOR_BLACK = 110  # of 255: on darker colours white letters are easier to read
@@ -27,29 +28,21 @@ def render_page(
     Returns:
         HTML that loads nothing.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
     spec = detector.spec
-    environment = Environment(
-        loader=PackageLoader("tinydet", "targets/web/page"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     card = {
         "class_names": list(spec.class_names),
         "colours": [_css_colours(class_id) for class_id in range(spec.num_classes)],
         "score_threshold": spec.postprocess.score_threshold,
         "lowest_score": lowest_score,
     }
-    return environment.get_template("index.html.j2").render(
-        title=f"Detector: {detector.name.replace('_', ' ')}",
-        finds=_finds(spec.class_names),
-        facts=model_facts(detector, weights_bytes),
-        card=card,
-        program=base64.b64encode(program).decode("ascii"),
-    )
+    context = {
+        "title": f"Detector: {detector.name.replace('_', ' ')}",
+        "finds": _finds(spec.class_names),
+        "facts": model_facts(detector, weights_bytes),
+        "card": card,
+        "program": base64.b64encode(program).decode("ascii"),
+    }
+    return render("index.html.j2", context, folder="targets/web/page")
 
 
 def model_facts(detector: CompiledDetector, weights_bytes: int) -> list[tuple[str, str]]:

@@ -142,4 +142,7 @@ class TorchCollectives(Collectives):
         return str(get_device()).partition(":")[0]
 
 
-COLLECTIVES = {"tensorflow": TensorFlowCollectives, "torch": TorchCollectives}
+COLLECTIVES: dict[str, type[TensorFlowCollectives] | type[TorchCollectives]] = {
+    "tensorflow": TensorFlowCollectives,
+    "torch": TorchCollectives,
+}

@@ -8,13 +8,16 @@ def render(
     template: str,
     context: Mapping[str, Any],
     filters: Mapping[str, Callable[..., str]] | None = None,
+    *,
+    folder: str = "templates",
 ) -> str:
     """A page in which every text is escaped, and a name that is not known is an error.
 
     Args:
-        template: File name in ``templates``.
+        template: File name.
         context: Its names.
         filters: Functions that it calls by name.
+        folder: Of the template, in the package.
 
     Returns:
         The page. A file name may hold bytes that are not UTF-8 (lone surrogates): they are shown
@@ -23,7 +26,7 @@ def render(
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader("tinydet"),
+        loader=PackageLoader("tinydet", folder),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
