@@ -1,7 +1,7 @@
 """A compiled detector as the firmware of a board, a program on Linux, or a web page."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,8 @@ class FirmwareResult(Result):
     Attributes:
         board: Its name.
         core: Of the board.
+        emulated_core: On which the self-test ran here. No emulator has Helium and the memories of a
+            board: in place of a core with Helium a Cortex-M33 runs the same C.
         folder: The project.
         program: The firmware.
         self_test: The program that checks itself.
@@ -39,6 +41,7 @@ class FirmwareResult(Result):
 
     board: str
     core: str
+    emulated_core: str
     folder: Path
     program: Path
     self_test: Path
@@ -61,10 +64,16 @@ class FirmwareResult(Result):
                 "",
                 format_memory_use(self.memory),
                 "",
-                f"The self-test on an emulated {self.core}:",
+                f"The self-test on an emulated {self.emulated_core}{self._stand_in()}:",
                 *self.printed,
             ]
         )
+
+    def _stand_in(self) -> str:
+        """Says so where the self-test ran on another core than the board's."""
+        if self.emulated_core == self.core:
+            return ""
+        return f" in place of the {self.core} (the same C, without Helium)"
 
 
 @dataclass(frozen=True)
@@ -155,7 +164,7 @@ def deploy_firmware(
         TinydetError: Whatever the user can correct; a board that is too small.
     """
     from tinydet.compiler.compiled_network import ARENA_PICTURE_FILE
-    from tinydet.targets.board_emulator import run_firmware
+    from tinydet.targets.board_emulator import emulated_board, run_firmware
     from tinydet.targets.firmware_project import build_firmware, memory_use, write_firmware_project
     from tinydet.targets.firmware_project.console import MARK
 
@@ -163,11 +172,15 @@ def deploy_firmware(
     project = write_firmware_project(detector, board, output, image=pixels, external=external)
     detector.draw_arena(output / ARENA_PICTURE_FILE)
     elf = build_firmware(project, compiler=compiler, self_test=False)
-    test_elf = build_firmware(project, compiler=compiler, self_test=True)
-    printed = run_firmware(test_elf, board).text.splitlines()
+    emulated = emulated_board(board)
+    test_elf = build_firmware(replace(project, board=emulated), compiler=compiler, self_test=True)
+    printed = run_firmware(test_elf, emulated).text.splitlines()
+    if emulated != board:
+        test_elf = build_firmware(project, compiler=compiler, self_test=True)
     return FirmwareResult(
         board=board.name,
         core=board.core,
+        emulated_core=emulated.core,
         folder=output,
         program=elf,
         self_test=test_elf,

@@ -1,6 +1,7 @@
 """CONV_2D with weights for vectors of sixteen, against the formulas in unbounded integers."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -33,13 +34,10 @@ def draw_values(draw, is_plain):
     return zero_point, output_zero, (low, high), factors
 
 
-@st.composite
-def cases(draw, planar=None, is_unsigned=False):
-    """Parameters, image, what must come out, geometry and a source of numbers."""
-    size, geometry = draw(geometries())
-    channels, out_channels = draw(st.integers(1, 37)), draw(st.integers(1, 9))
-    zero_point, output_zero, clamp, factors = draw_values(draw, draw(st.booleans()))
-    rng = np.random.default_rng(draw(seeds))
+def build_case(rng, window, num_channels, values, *, planar=None, is_unsigned=False, groups=1):
+    """Parameters, image, what must come out, geometry and the source of numbers."""
+    (size, geometry), (channels, out_channels) = window, num_channels
+    zero_point, output_zero, clamp, factors = values
     image = int8_values(rng, *size, channels).astype(np.int8)
     weights = int8_values(rng, out_channels, *geometry[1], channels).astype(np.int8)
     bound = 2 ** int(rng.integers(1, 30))
@@ -67,7 +65,7 @@ def cases(draw, planar=None, is_unsigned=False):
         "output_max": clamp[1],
         "is_plain": int(packed.is_plain),
         "is_positive": int(packed.is_positive),
-        "groups_at_once": draw(st.integers(1, GROUPS_AT_ONCE)),
+        "groups_at_once": groups,
         "pixel_stride": 1 if planar else out_channels,
         "channel_stride": stride if planar else 1,
         "output_pad_left": left,
@@ -81,6 +79,18 @@ def cases(draw, planar=None, is_unsigned=False):
         expected = planar_rows(expected, planar, output_zero)
     pixels = (image.astype(int) + shift).astype(np.uint8) if is_unsigned else image
     return params, pixels, expected, geometry, rng
+
+
+@st.composite
+def cases(draw, planar=None, is_unsigned=False):
+    """What ``build_case`` makes of any window."""
+    window = draw(geometries())
+    num_channels = draw(st.integers(1, 37)), draw(st.integers(1, 9))
+    values = draw_values(draw, draw(st.booleans()))
+    rng, groups = np.random.default_rng(draw(seeds)), draw(st.integers(1, GROUPS_AT_ONCE))
+    return build_case(
+        rng, window, num_channels, values, planar=planar, is_unsigned=is_unsigned, groups=groups
+    )
 
 
 def run(kernels, case, ranges, output=None, image=None):
@@ -133,6 +143,19 @@ def test_conv_in_rings(any_kernels, data, planar):
         return run(any_kernels, case, [rows], before, held[0])
 
     check_in_rings(one, [pixels], expected, rings, needed, rng)
+
+
+@pytest.mark.parametrize("steps", range(1, 19))
+@pytest.mark.parametrize("output_zero", [-128, 3], ids=["positive", "any"])
+def test_every_number_of_steps(any_kernels, steps, output_zero):
+    """The form in Helium enters a row of eight steps so that it does as many as a window has."""
+    rng = np.random.default_rng(steps)
+    window = (1, 5), ((1, 5), (1, 1), (1, 1), (1, 1), (0, 0))
+    values = 5, output_zero, (-128, 127), [(0x5A82799A, -9), (0x7FFFFFFF, -8)]
+    case = build_case(rng, window, (16 * steps - steps % 3, 3), values)
+    assert case[0]["is_plain"]
+    assert case[0]["steps"] == steps
+    np.testing.assert_array_equal(run(any_kernels, case, [(0, 1)]), case[2])
 
 
 def test_form_is_chosen_by_the_processor(m7_kernels):

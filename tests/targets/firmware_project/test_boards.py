@@ -5,9 +5,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from tests.compiler.small_detector import small_spec
+from tests.compiler.small_detector import small_compiled, small_spec
+from tinydet.deployment.deploy import deploy_firmware
 from tinydet.targets import load_boards
-from tinydet.targets.board_emulator import run_firmware
+from tinydet.targets.board_emulator import emulated_board, run_firmware
 from tinydet.targets.boards import find_board
 from tinydet.targets.elf import read_image
 from tinydet.targets.firmware_project import (
@@ -25,6 +26,7 @@ KIB = 1024
 @pytest.mark.parametrize("board", load_boards(), ids=lambda board: board.name)
 def test_every_board_links_and_computes_what_the_pc_computes(board, write, golden):
     """In an emulated core that has this board's memories and no others."""
+    board = emulated_board(board)
     project = write(board)
     elf = build_firmware(project)
     run = run_firmware(elf, board, variables=["td_self_test_result"])
@@ -51,6 +53,17 @@ def test_every_board_links_and_computes_what_the_pc_computes(board, write, golde
     uses = memory_use(project, elf)
     assert all(use.spare_bytes >= 0 for use in uses)
     assert str(round(uses[0].spare_bytes / KIB, 1)) in format_memory_use(uses)
+
+
+def test_deploying_to_a_core_that_no_emulator_has(tmp_path):
+    """The firmware is in Helium; the self-test of the same C runs on the core that is named."""
+    detector = small_compiled(core="cortex-m55")
+    result = deploy_firmware(detector, find_board("ALIF-DK-E7"), tmp_path)
+    assert result.exit_status == 0
+    assert (result.core, result.emulated_core) == ("cortex-m55", "cortex-m33")
+    assert "on an emulated cortex-m33 in place of the cortex-m55" in str(result)
+    for program in (result.program, result.self_test):
+        assert "conv_vector_block_mve" in read_image(program).symbols
 
 
 def test_sections_lie_where_the_board_has_memory(write):

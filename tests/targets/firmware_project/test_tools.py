@@ -2,13 +2,12 @@
 
 import shutil
 import subprocess
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from tests.compiler.small_detector import small_spec
-from tinydet.targets.board_emulator import run_firmware
+from tinydet.targets.board_emulator import emulated_board, run_firmware
 from tinydet.targets.boards import find_board
 from tinydet.targets.firmware_project import (
     BoardFitError,
@@ -27,9 +26,7 @@ AN500 = find_board("mps2-an500")
     "name", ["mps2-an500", "STM32L4R9I-DISCO", "B-U585I-IOT02A", "STM32N6570-DK"]
 )
 def test_arm_gcc_gives_the_same(name, write, golden):
-    board = find_board(name)
-    if board.core == "cortex-m55":  # its memories, on a core that the emulator has
-        board = replace(board, core="cortex-m33")
+    board = emulated_board(find_board(name))
     run = run_firmware(build_firmware(write(board), compiler="arm-none-eabi-gcc"), board)
     assert read_report(run.text).self_test_passed
     assert list(read_report(run.text).lines) == detection_lines(

@@ -79,8 +79,10 @@ enum { TD_CONV_MVE_SHORT = 9 }; /* steps: the first one and the row of eight */
                      "vdup.16 q5, r0\n"                                                      \
                      "ldr r0, [r11, #36]\n"                                                  \
                      "subs r0, r0, #1\n" /* without the first step */                        \
-                     "and r1, r0, #7\n"                                                      \
-                     "rsb r1, r1, #8\n" /* steps to skip, 1 to 8 */                          \
+                     "rsbs r1, r0, #8\n" /* steps to skip, 0 to 8: none of nine steps */      \
+                     "itt mi\n"          /* windows that go through the row again, 1 to 8 */  \
+                     "andmi r1, r0, #7\n"                                                    \
+                     "rsbmi r1, r1, #8\n"                                                    \
                      "movs r2, #" TD_CONV_MVE_STEP_BYTES "\n"                                \
                      "mul r1, r1, r2\n"                                                      \
                      "adr.w r5, 2f\n"                                                        \
