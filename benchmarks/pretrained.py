@@ -9,7 +9,8 @@ is shipped; the model cards say how each was trained. Detectors that are not nam
 with their figures. DATASET is what the named ones were trained on; where its images come from and
 under which licences stands in ``pretrained_sources.yaml``. Writes the folders of the detectors in
 ``tinydet/pretrained``: float and int8 file, ``detector.json``, model card; beside the folders
-the list of the training images. All figures are those of the files as they are shipped, on the validation images.
+the list of the training images. All figures are those of the files as they are shipped, on the
+validation images.
 """
 
 import argparse
