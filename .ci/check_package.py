@@ -21,7 +21,7 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-LARGEST_WHEEL_BYTES = 9_000_000  # four model files are 7.2 MB of it
+LARGEST_WHEEL_BYTES = 12_000_000  # six model files are 10.9 MB of it
 LICENCES = ("LICENSE", "NOTICE", "tinydet/targets/linux/third_party/LICENSE.stb_image")
 IN_SDIST = ("LICENSE", "README.md", "CHANGELOG.md", "CITATION.cff", "pyproject.toml")
 NOT_IN_SDIST = ("tests", "docs", "benchmarks", "configs", ".ci", ".github")

@@ -33,7 +33,8 @@ def backends_table(figures: dict[str, Any], table: Table) -> str:
         f"largest of {steps} losses, relative difference",
     ]
     note = (
-        "From random weights, without a warm-up and with small batches, rounding differences grow "
-        "from step to step; docs/training.md tells what agrees.\n\n"
+        "From random weights, without a warm-up, with small batches: the losses of the first step "
+        "agree, later ones drift apart. Why is not yet known; docs/training.md tells what agrees."
+        "\n\n"
     )
     return "## Backends on a CPU\n\n" + note + table(heads, rows)

@@ -8,8 +8,9 @@ Of several run folders of a detector each started from the detector of the one b
 is shipped; the model cards say how each was trained. Detectors that are not named stay as they are,
 with their figures. DATASET is what the named ones were trained on; where its images come from and
 under which licences stands in ``pretrained_sources.yaml``. Writes the folders of the detectors in
-``tinydet/pretrained``: float and int8 file, ``detector.json``, model card, list of the training
-images. All figures are those of the files as they are shipped, on the validation images.
+``tinydet/pretrained``: float and int8 file, ``detector.json``, model card; beside the folders
+the list of the training images. All figures are those of the files as they are shipped, on the
+validation images.
 """
 
 import argparse
@@ -22,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pretrained_card import NOT_LISTED, TRAINING_IMAGES, write_card
+from pretrained_card import NOT_LISTED, write_card
 from record import write_result
 from small_keras_file import write_small_keras_file
 from validation_ap import ap_figures
@@ -51,7 +52,7 @@ def main() -> None:
     for name, runs in parsed.runs:
         own = make(name, runs, parsed.data)
         own["configurations"] = [configuration(run, goes_on=run != runs[0]) for run in runs]
-        own["sources"] = write_training_images(name, parsed.data)
+        own["training_list"], own["sources"] = write_training_images(parsed.data)
         figures["models"][name] = own
     figures["data"] = parsed.data.name
     named = " ".join(f"{name}=RUN" for name, _ in parsed.runs)
@@ -94,7 +95,7 @@ def make(name: str, runs: list[Path], data: Path) -> dict[str, Any]:
         "float_as_trained": measure(trained, spec, dataset),
         "float": measure(float_model, spec, dataset),
         "int8": measure(int8_model, spec, dataset),
-        "published_int8_ap@0.40": PUBLISHED_AP[name],
+        "published_int8_ap@0.40": PUBLISHED_AP.get(name),
         "training": [training_facts(run) for run in runs],
     }
     # People who try it want neither every doubtful box nor only the sure ones.
@@ -167,8 +168,12 @@ def training_facts(run: Path) -> dict[str, Any]:
     return facts
 
 
-def write_training_images(name: str, data: Path) -> list[dict[str, Any]]:
-    """List the training images of a detector with source and licence; the counts of each source."""
+def write_training_images(data: Path) -> tuple[str, list[dict[str, Any]]]:
+    """List the training images with source and licence, in a file for all detectors of a data set.
+
+    Returns:
+        Name of the file; the counts of each source.
+    """
     sources = yaml.safe_load(SOURCES.read_text(encoding="utf-8"))
     sources.sort(key=lambda source: -len(source["prefix"]))
     rows = []
@@ -176,9 +181,10 @@ def write_training_images(name: str, data: Path) -> list[dict[str, Any]]:
         source = next(s for s in sources if image.startswith(s["prefix"]))
         rows.append((image, source["name"], licence_of(image, source, data)))
     lines = ["\t".join(row) for row in [("image", "source", "licence"), *rows]]
-    write_text_atomically(FOLDER / name / TRAINING_IMAGES, "\n".join(lines) + "\n")
+    file = f"training_images_{data.name}.tsv"
+    write_text_atomically(FOLDER / file, "\n".join(lines) + "\n")
     counts = Counter((source, licence) for _, source, licence in rows)
-    return [
+    return file, [
         {
             "name": source["name"],
             "about": source["about"],

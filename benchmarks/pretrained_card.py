@@ -14,7 +14,7 @@ from tinydet.report import markdown
 
 Table = Callable[[list[str], list[list[str]]], str]
 CARD_FILE = "README.md"
-TRAINING_IMAGES, NOT_LISTED = "training_images.tsv", "not listed"
+NOT_LISTED = "not listed"
 AP = {"AP@0.4": "ap@0.40", "AP@0.5": "ap@0.50", "AP@0.75": "ap@0.75", "COCO AP": "coco_ap"}
 KINDS = {"float": FLOAT, "int8": INT8}
 TAGS = ("object-detection", "person-detection", "ssd", "mobilenetv2", "tflite", "int8")
@@ -35,7 +35,7 @@ def write_card(name: str, figures: dict[str, Any]) -> Path:
         f"## Use\n\n{_use(name)}",
         f"## Files\n\n{_files(folder, name)}",
         f"## Accuracy\n\n{_accuracy(own)}",
-        f"## Training images\n\n{_images(own['sources'])}",
+        f"## Training images\n\n{_images(own['training_list'], own['sources'])}",
         f"## Limits\n\n{_limits(side, own['int8'])}",
         "## How it was trained\n\n"
         + "\n".join(
@@ -61,7 +61,7 @@ def pretrained_table(figures: dict[str, Any], table: Table) -> str:
             name,
             kind,
             *(_percent(own[kind][key]) for key in AP.values()),
-            _percent(own["published_int8_ap@0.40"]) if kind == "int8" else "",
+            _published(own) if kind == "int8" else "",
             f"{own[kind]['size_bytes'] / 1e6:.2f}",
         ]
         for name, own in figures["models"].items()
@@ -75,6 +75,11 @@ def pretrained_table(figures: dict[str, Any], table: Table) -> str:
         "files were trained on all of COCO train; measured on the same images.\n"
     )
     return "## Pretrained detectors\n\n" + table(heads, rows) + note
+
+
+def _published(own: dict[str, Any]) -> str:
+    ap = own["published_int8_ap@0.40"]
+    return "not measured" if ap is None else _percent(ap)
 
 
 def _use(name: str) -> str:
@@ -96,7 +101,6 @@ def _files(folder: Path, name: str) -> str:
             (folder / f"{name}{INT8}", "int8: uint8 pixels in, scores, deltas and anchors out"),
             (folder / f"{name}{FLOAT}", "float: loads in any Keras 3; kernels stored in 16 bits"),
             (folder / DETECTOR_FILE, "class, preprocessing, anchors, thresholds, provenance"),
-            (folder / TRAINING_IMAGES, "the training images, with source and licence"),
         )
     ]
     return markdown.table(["file", "bytes", "SHA-256", ""], rows, [False, True])
@@ -107,7 +111,9 @@ def _accuracy(own: dict[str, Any]) -> str:
         [kind, *(_percent(own[kind][key]) for key in AP.values())] for kind in ("float", "int8")
     ]
     blanks = [""] * (len(AP) - 1)
-    rows.append(["published int8 file", _percent(own["published_int8_ap@0.40"]), *blanks])
+    published = own["published_int8_ap@0.40"]
+    if published is not None:
+        rows.append(["published int8 file", _percent(published), *blanks])
     int8 = own["int8"]
     return (
         f"On {own['images']} images with {own['objects']:,} people that it was not trained on. "
@@ -123,12 +129,9 @@ def _accuracy(own: dict[str, Any]) -> str:
     )
 
 
-def _images(sources: list[dict[str, Any]]) -> str:
+def _images(file: str, sources: list[dict[str, Any]]) -> str:
     total = sum(sum(source["licences"].values()) for source in sources)
-    text = (
-        f"{total:,} photos; the list with source and licence of each is `training_images.tsv` "
-        "next to this file.\n"
-    )
+    text = f"{total:,} photos; the list with source and licence of each is [{file}](../{file}).\n"
     for source in sources:
         licences = source["licences"]
         rows = [[markdown.escape(licence), f"{count:,}"] for licence, count in licences.items()]

@@ -123,7 +123,7 @@ def test_what_exists_is_looked_at_and_no_model(capsys, picture, tmp_path, monkey
         (["evaluate", "persn_192", "--data", "photos"], "Did you mean 'person_192'?"),
         (["quantize", "persn_192", "--images", "photos"], "Did you mean 'person_192'?"),
         (["compile", "persn_192"], "Did you mean 'person_192'?"),
-        (["footprint", "nothing"], "a bundled detector (person, person_192, person_256)"),
+        (["footprint", "nothing"], "detector (person, person_192, person_224, person_256)"),
         (["compile", "person_192.keras"], "compiling a model file with suffix '.keras' is not"),
     ],
 )

@@ -9,7 +9,7 @@ from math import sqrt
 from pathlib import Path
 
 # Name -> side of its square input, pixels; the larger one last.
-INPUT_SIDES_PX = {"person_192": 192, "person_256": 256}
+INPUT_SIDES_PX = {"person_192": 192, "person_224": 224, "person_256": 256}
 DEFAULT = "person_256"
 PERSON = "person"  # the default; as a start of training the one with the nearest input size
 NAMES = (PERSON, *INPUT_SIDES_PX)
