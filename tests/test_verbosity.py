@@ -210,4 +210,5 @@ def test_the_shell_completes_commands_and_options() -> None:
 
     assert {"compile", "open"} <= endings("tinydet ")
     assert "--ram-limit" in endings("tinydet compile --r")
-    assert endings("tinydet compile --target cortex-m") == {"cortex-m4", "cortex-m7", "cortex-m33"}
+    cores = {"cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55", "cortex-m85"}
+    assert endings("tinydet compile --target cortex-m") == cores

@@ -178,7 +178,7 @@ def test_a_dated_run_folder_stays_the_same_on_resume(
     second = resume(first.folder)
     assert first == second
     assert len(list((tmp_path / "out").iterdir())) == 1
-    assert len(calls) == 2 * 5
+    assert len(calls) == 2 * 6
 
 
 @pytest.mark.usefixtures("calls")

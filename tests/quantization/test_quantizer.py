@@ -47,7 +47,7 @@ def test_missing_and_foreign_models(tmp_path, calibration_images, make_spec):
     with pytest.raises(ModelFileError, match="there is no such file"):
         quantize(tmp_path / "gone.keras", calibration_images, tmp_path, spec=make_spec(1))
     (tmp_path / "model.tflite").write_bytes(b"x")
-    with pytest.raises(UnsupportedError, match=r"a \.tflite file as the source"):
+    with pytest.raises(ModelFileError, match=r"is not a \.tflite file"):
         quantize(tmp_path / "model.tflite", calibration_images, tmp_path, spec=make_spec(1))
     (tmp_path / "model.keras").write_text("text")
     with pytest.raises(ModelFileError, match=r"is not a \.keras file"):

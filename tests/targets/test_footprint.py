@@ -67,7 +67,7 @@ def test_table(footprint):
         format_footprint(known)
         == """\
 Memory on cortex-m7:
-activation RAM     711.45 KiB   the arena, with the input image
+activation RAM     711.45 KiB   the arena, with the input
 runtime RAM          1.05 KiB   stack 600 B, detections 480 B, variables 0 B
 weights flash      984.25 KiB
 code flash          39.06 KiB

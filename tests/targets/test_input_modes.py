@@ -108,7 +108,7 @@ def test_golden_vectors_of_an_image_of_the_network_size(files, images, expected,
     np.testing.assert_array_equal(golden.detections.boxes, expected[0][1].boxes)
     scores = expected[0][0].scores.tobytes()
     assert zlib.crc32(scores) in {output.crc32 for output in golden.outputs}
-    with pytest.raises(ValueError, match="image must be"):
+    with pytest.raises(ValueError, match="input must be"):
         record_golden_vectors(files, images[0][1:], tmp_path)
 
 

@@ -102,7 +102,8 @@ def find_named_model(document: Document) -> None:
     key: Key = ("general", "model_path")
     name, mode = document.text(*key), (document.text("operation_mode") or "").lower()
     if name is not None and is_pretrained(name):
-        suffix = FLOAT if MODEL_SUFFIXES.get(mode) == KERAS_SUFFIXES else INT8
+        takes_float = mode in TRAINING_MODES | QUANTIZATION_MODES
+        suffix = FLOAT if takes_float else INT8
         document.put(key, Scalar(str(model_path(name, suffix)), plain=False), document.origin(key))
 
 

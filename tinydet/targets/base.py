@@ -127,9 +127,10 @@ class ProgramDetector:
     def outputs(self, images_u8: ImageArray) -> tuple[FloatArray, FloatArray]:
         """See ``tinydet.inference.Detector.outputs``; each image is one run of the C."""
         runs = [self.program.run(image) for image in images_u8]
+        shapes = {name: tensor.shape[1:] for name, tensor in self._detector.outputs.items()}
         return self._detector.decode(
-            np.array([raw.scores for raw in runs], np.int8),
-            np.array([raw.deltas for raw in runs], np.int8),
+            np.array([raw.scores for raw in runs], np.int8).reshape(-1, *shapes["scores"]),
+            np.array([raw.deltas for raw in runs], np.int8).reshape(-1, *shapes["deltas"]),
         )
 
 

@@ -90,5 +90,5 @@ def test_roofline_has_a_dot_for_each_operator_that_multiplies(result, tmp_path):
     steps = [replace(step, macs=step.cycles, weight_bytes=8) for step in taken[:2]]
     path = tmp_path / "roofline.svg"
     draw_roofline(replace(result, steps=(*steps, *taken[2:])), path)
-    dots = ElementTree.parse(path).iterfind(".//{*}g[@id='PathCollection_1']//{*}use")
+    dots = ElementTree.parse(path).iterfind(".//{*}g[@id='PathCollection_1']/{*}path")
     assert sum(1 for _ in dots) == 2
