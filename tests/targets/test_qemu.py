@@ -1,6 +1,7 @@
 """A Cortex-M55 with Helium in QEMU."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -69,7 +70,9 @@ def test_both_emulators_count_the_same(tmp_path):
     ):
         machine.write(program.image_address(), pixels)
         calls.append(machine.call(f"{detector.name}_run", arena, split=True))
-    assert calls[0] == calls[1]
+    # Registers cannot be seen in QEMU: what a call is given is not known of every one.
+    known = [replace(c, pieces=tuple(replace(p, argument="") for p in c.pieces)) for c in calls]
+    assert known[0] == known[1]
 
 
 @needs_qemu

@@ -197,8 +197,10 @@ class QemuMachine:
         pieces = []
         for instructions, own, address, argument in self._pieces[:count].tolist():
             callee = name(address) if address else ""
-            described = text(argument) if callee == TRACE_FUNCTION else name(argument)
-            pieces.append(Piece(instructions, own, callee, described if callee else ""))
+            described = ""  # QEMU does not report every read
+            if callee and argument:
+                described = text(argument) if callee == TRACE_FUNCTION else name(argument)
+            pieces.append(Piece(instructions, own, callee, described))
         return tuple(pieces)
 
     def _text(self, address: int) -> str:
