@@ -10,6 +10,8 @@ from PIL import Image
 from tests.data.readers.written_formats import picture, text
 from tests.workbench.served import served
 from tinydet.data.dataset import load_dataset
+from tinydet.errors import UnsupportedError
+from tinydet.workbench import view
 
 NAMES = ("a", "b", "c d")
 
@@ -136,3 +138,11 @@ def test_other_machines_are_not_listened_to(data):
             with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as caller:
                 caller.settimeout(20)
                 assert caller.connect_ex((address, port))
+
+
+def test_a_port_that_cannot_be_had_is_refused(data):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        for port in (taken.getsockname()[1], 99_999):
+            with pytest.raises(UnsupportedError, match=str(port)):
+                view(data, load_dataset(data), port=port)

@@ -85,8 +85,8 @@ def view(
         server = WorkbenchServer(
             images, port, lambda: {**about, **(looking.state() if looking else {"model": None})}
         )
-    except OSError as error:
-        found = f"{port} ({error.strerror})"
+    except (OSError, OverflowError) as error:
+        found = f"{port} ({getattr(error, 'strerror', '') or 'no port has this number'})"
         raise UnsupportedError("port", found, "a free port", "Leave it out.") from None
     with server:
         on_ready(server.address, note)
