@@ -215,7 +215,7 @@ def test_what_exists_comes_before_a_name(tmp_path, monkeypatch, is_folder):
 
 
 @pytest.mark.parametrize(
-    ("size", "side"), [((192, 192), 192), ((224, 224), 256), ((192, 224), 192), ((416, 192), 256)]
+    ("size", "side"), [((192, 192), 192), ((224, 224), 224), ((192, 224), 192), ((416, 192), 256)]
 )
 def test_person_starts_from_the_nearest_size(size, side):
     assert start_for("person", *size) == pretrained_model(f"person_{side}", FLOAT)
