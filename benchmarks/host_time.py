@@ -3,9 +3,9 @@
     python benchmarks/host_time.py MODEL.tflite [--seconds 20]
 
 Both run in this process on one thread, one inference of each in turn, so that whatever else the
-machine does meets both. The C has the kernels of this processor (AVX2, AVX-512 VNNI). Processor time
-leaves out when the process had to wait for a core; of the elapsed time also the lowest tenth is
-given, which was waited for least.
+machine does meets both. The C has the kernels of this processor (AVX2, AVX-512 VNNI). Processor
+time leaves out when the process had to wait for a core; of the elapsed time also the lowest tenth
+is given, which was waited for least.
 """
 
 import argparse
