@@ -219,14 +219,24 @@ class Machine:
 
     def _stack_bytes(self) -> int:
         """Bytes of the stack that no longer hold the paint, from the deepest one up."""
-        stack: npt.NDArray[np.uint8] = np.frombuffer(
-            self.read(self._stack.address, self._stack.size_bytes), np.uint8
-        )
-        used = np.flatnonzero(stack != STACK_PAINT)
-        depth = len(stack) - int(used[0]) if len(used) else 0
-        if depth == len(stack):
-            raise RuntimeError("the stack overflowed on the emulated core")
-        return depth
+        return used_stack_bytes(self.read(self._stack.address, self._stack.size_bytes))
+
+
+def used_stack_bytes(content: bytes) -> int:
+    """Bytes of a painted stack that no longer hold the paint, from the deepest one up.
+
+    Args:
+        content: The whole stack, lowest address first.
+
+    Raises:
+        RuntimeError: None of the paint is left at its end.
+    """
+    stack: npt.NDArray[np.uint8] = np.frombuffer(content, np.uint8)
+    used = np.flatnonzero(stack != STACK_PAINT)
+    depth = len(stack) - int(used[0]) if len(used) else 0
+    if depth == len(stack):
+        raise RuntimeError("the stack overflowed on the emulated core")
+    return depth
 
 
 def _constant_name(core: str) -> str:

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from tinydet.errors import MissingToolError
 from tinydet.targets.elf import THUMB_BIT, Image, Symbol
@@ -30,6 +29,7 @@ from tinydet.targets.emulator import (
     TRACE_FUNCTION,
     Call,
     Piece,
+    used_stack_bytes,
 )
 from tinydet.targets.gdb_remote.client import GdbClient
 from tinydet.targets.gdb_remote.packets import BoardError
@@ -209,14 +209,7 @@ class QemuMachine:
 
     def _stack_bytes(self) -> int:
         """Bytes of the stack that no longer hold the paint, from the deepest one up."""
-        stack: npt.NDArray[np.uint8] = np.frombuffer(
-            self.read(self._stack.address, self._stack.size_bytes), np.uint8
-        )
-        used = np.flatnonzero(stack != STACK_PAINT)
-        depth = len(stack) - int(used[0]) if len(used) else 0
-        if depth == len(stack):
-            raise RuntimeError("the stack overflowed on the emulated core")
-        return depth
+        return used_stack_bytes(self.read(self._stack.address, self._stack.size_bytes))
 
 
 def _free_port() -> int:

@@ -2,7 +2,6 @@
 
 import io
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -46,13 +45,9 @@ class Pictures:
 
     def _make_thumbnail(self, index: int, revision: int) -> bytes:  # noqa: ARG002 - of the cache
         truth = self._images.shown[index].truth
-        image = _small(self._images.path_of(index))
+        image = read_image(self._images.path_of(index), THUMBNAIL_PX)
         colours = [class_colour(int(class_id)) for class_id in truth.class_ids]
         return _jpeg(draw_boxes(image, truth.boxes, [""] * len(truth), colours))
-
-
-def _small(path: Path) -> np.ndarray:
-    return read_image(path, THUMBNAIL_PX)
 
 
 def _jpeg(image: np.ndarray) -> bytes:
