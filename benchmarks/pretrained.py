@@ -1,16 +1,17 @@
 """Makes the detectors that come with the package from finished runs, and measures them.
 
     tinydet run --config configs/coco_person_192_a035.yaml hydra.run.dir=RUN
-    python benchmarks/pretrained.py DATASET person_192=RUN person_256=RUN_A,RUN_B
+    python benchmarks/pretrained.py DATASET[,DATASET...] person_192=RUN person_256=RUN_A,RUN_B
 
 Of several run folders of a detector each started from the detector of the one before
 (``training.model.pretrained_weights=RUN/saved_models/best_model.keras``), and that of the last one
 is shipped; the model cards say how each was trained. Detectors that are not named stay as they are,
-with their figures. DATASET is what the named ones were trained on; where its images come from and
-under which licences stands in ``pretrained_sources.yaml``. Writes the folders of the detectors in
-``tinydet/pretrained``: float and int8 file, ``detector.json``, model card; beside the folders
-the list of the training images. All figures are those of the files as they are shipped, on the
-validation images.
+with their figures. DATASET is what the named ones were trained on, the first one with the
+validation images; where its images come from and under which licences stands in
+``pretrained_sources.yaml``. Writes the folders of the detectors in ``tinydet/pretrained``: int8
+file, float file of those that serve as starting points, ``detector.json``, model card; beside the
+folders the list of the training images. All figures are those of the files as they are shipped, on
+the validation images.
 """
 
 import argparse
@@ -33,7 +34,14 @@ from tinydet.config.files import write_text_atomically
 from tinydet.data.dataset import Dataset, load_dataset
 from tinydet.evaluation import EvaluationSettings, evaluate
 from tinydet.inference import load_detector
-from tinydet.pretrained import FLOAT, FOLDER, INPUT_SIDES_PX, INT8, LISTED, pretrained_model
+from tinydet.pretrained import (
+    FLOAT,
+    FOLDER,
+    INPUT_SIDES_PX,
+    LISTED,
+    WITH_FLOAT_FILE,
+    pretrained_model,
+)
 
 # AP at IoU 0.4 of the publisher's int8 files on the same validation images.
 PUBLISHED_AP = {"person_192": 0.388, "person_256": 0.509}
@@ -45,22 +53,26 @@ CONFIG_SECTIONS = ("preprocessing", "data_augmentation", "training", "quantizati
 def main() -> None:
     """Convert, measure, write the files and results/pretrained.json."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path, help="data set they were trained on")
+    parser.add_argument("data", type=named_data, help="data sets they were trained on")
     parser.add_argument("runs", type=named_runs, nargs="+", metavar="NAME=RUN[,RUN...]")
     parsed = parser.parse_args()
     figures = earlier_figures()
     for name, runs in parsed.runs:
-        own = make(name, runs, parsed.data)
+        own = make(name, runs, parsed.data[0])
         own["configurations"] = [configuration(run, goes_on=run != runs[0]) for run in runs]
         own["training_list"], own["sources"] = write_training_images(parsed.data)
         figures["models"][name] = own
-    figures["data"] = parsed.data.name
+    figures["data"] = parsed.data[0].name
+    data = ",".join(path.name for path in parsed.data)
     named = " ".join(f"{name}=RUN" for name, _ in parsed.runs)
-    write_result(
-        "pretrained", f"python benchmarks/pretrained.py {parsed.data.name} {named}", figures
-    )
+    write_result("pretrained", f"python benchmarks/pretrained.py {data} {named}", figures)
     for name, _ in parsed.runs:
         write_card(name, figures)
+
+
+def named_data(text: str) -> list[Path]:
+    """``DATASET,DATASET`` of the command line."""
+    return [Path(path) for path in text.split(",")]
 
 
 def named_runs(text: str) -> tuple[str, list[Path]]:
@@ -86,23 +98,26 @@ def make(name: str, runs: list[Path], data: Path) -> dict[str, Any]:
     if spec.input_size != (INPUT_SIDES_PX[name],) * 2:
         raise SystemExit(f"{run}: its detector has the input size {spec.input_size}")
     dataset = load_dataset(data, spec.class_names, "val")
-    float_model, int8_model = (pretrained_model(name, suffix) for suffix in (FLOAT, INT8))
-    write_small_keras_file(trained, float_model)
+    int8_model = pretrained_model(name)
+    int8_model.parent.mkdir(exist_ok=True)
     shutil.copyfile(quantized, int8_model)
     figures = {
         "images": len(dataset),
         "objects": int(sum((~sample.ignored).sum() for sample in dataset.samples)),
         "float_as_trained": measure(trained, spec, dataset),
-        "float": measure(float_model, spec, dataset),
         "int8": measure(int8_model, spec, dataset),
         "published_int8_ap@0.40": PUBLISHED_AP.get(name),
         "training": [training_facts(run) for run in runs],
     }
+    if name in WITH_FLOAT_FILE:
+        float_model = pretrained_model(name, FLOAT)
+        write_small_keras_file(trained, float_model)
+        figures["float"] = measure(float_model, spec, dataset)
     # People who try it want neither every doubtful box nor only the sure ones.
     threshold = figures["int8"]["score_of_best_f1"]
     postprocess = spec.postprocess.model_copy(update={"score_threshold": threshold})
     spec = spec.model_copy(update={"postprocess": postprocess})
-    spec.save(float_model.with_name(DETECTOR_FILE))
+    spec.save(int8_model.with_name(DETECTOR_FILE))
     return figures
 
 
@@ -168,7 +183,7 @@ def training_facts(run: Path) -> dict[str, Any]:
     return facts
 
 
-def write_training_images(data: Path) -> tuple[str, list[dict[str, Any]]]:
+def write_training_images(data: list[Path]) -> tuple[str, list[dict[str, Any]]]:
     """List the training images with source and licence, in a file for all detectors of a data set.
 
     Returns:
@@ -177,11 +192,11 @@ def write_training_images(data: Path) -> tuple[str, list[dict[str, Any]]]:
     sources = yaml.safe_load(SOURCES.read_text(encoding="utf-8"))
     sources.sort(key=lambda source: -len(source["prefix"]))
     rows = []
-    for image in sorted(sample.path.stem for sample in load_dataset(data, split="train").samples):
+    for image in sorted({image for path in data for image in training_images(path)}):
         source = next(s for s in sources if image.startswith(s["prefix"]))
-        rows.append((image, source["name"], licence_of(image, source, data)))
+        rows.append((image, source["name"], licence_of(image, source, data[0])))
     lines = ["\t".join(row) for row in [("image", "source", "licence"), *rows]]
-    file = f"training_images_{data.name}.tsv"
+    file = f"training_images_{data[0].name}.tsv"
     write_text_atomically(FOLDER / file, "\n".join(lines) + "\n")
     counts = Counter((source, licence) for _, source, licence in rows)
     return file, [
@@ -196,6 +211,11 @@ def write_training_images(data: Path) -> tuple[str, list[dict[str, Any]]]:
         }
         for source in sources[::-1]
     ]
+
+
+def training_images(data: Path) -> list[str]:
+    """Names of the images of a data set's training part, without the ending."""
+    return [sample.path.stem for sample in load_dataset(data, split="train").samples]
 
 
 def licence_of(image: str, source: dict[str, str], data: Path) -> str:

@@ -66,6 +66,7 @@ def pretrained_table(figures: dict[str, Any], table: Table) -> str:
         ]
         for name, own in figures["models"].items()
         for kind in KINDS
+        if kind in own
     ]
     heads = ["detector", "file", *AP, "published int8 file, AP@0.4", "file, MB"]
     first = next(iter(figures["models"].values()))
@@ -102,13 +103,14 @@ def _files(folder: Path, name: str) -> str:
             (folder / f"{name}{FLOAT}", "float: loads in any Keras 3; kernels stored in 16 bits"),
             (folder / DETECTOR_FILE, "class, preprocessing, anchors, thresholds, provenance"),
         )
+        if path.is_file()
     ]
     return markdown.table(["file", "bytes", "SHA-256", ""], rows, [False, True])
 
 
 def _accuracy(own: dict[str, Any]) -> str:
     rows = [
-        [kind, *(_percent(own[kind][key]) for key in AP.values())] for kind in ("float", "int8")
+        [kind, *(_percent(own[kind][key]) for key in AP.values())] for kind in KINDS if kind in own
     ]
     blanks = [""] * (len(AP) - 1)
     published = own["published_int8_ap@0.40"]

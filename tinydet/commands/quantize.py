@@ -10,7 +10,7 @@ from tinydet.commands.options import Command, Option, choice, output_option
 from tinydet.commands.predict import CLASSES
 from tinydet.errors import DataError, ModelFileError, UnsupportedError, near_name
 from tinydet.notes import tell
-from tinydet.pretrained import FLOAT, LISTED, NAMES, model_path
+from tinydet.pretrained import FLOAT, NAMES, STARTS, model_path
 from tinydet.progress import work
 from tinydet.result import Result, shown_path
 
@@ -24,7 +24,7 @@ COMMAND = Command(
     "convert a float model to an int8 .tflite file",
     "tinydet.commands.quantize:quantize",
     (
-        Option("model", f".keras file, float .tflite file, or one of {LISTED}", required=True),
+        Option("model", f".keras file, float .tflite file, or one of {STARTS}", required=True),
         Option(
             "--images",
             "calibration images, or a data set; QAT: the labelled training set",
@@ -180,7 +180,7 @@ def quantize(
     require_conversion_tools("quantization")
     files = _files(images, stratified or quantization_type == "QAT")
     if not path.is_file():
-        remedy = f"Give a .keras file, a float .tflite file, or a bundled detector ({LISTED})."
+        remedy = f"Give a .keras file, a float .tflite file, or a bundled detector ({STARTS})."
         hint = near_name(str(model), NAMES)
         raise ModelFileError(path, "there is no such file", remedy + hint)
     spec = spec_for(path, class_names)

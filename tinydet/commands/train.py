@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tinydet.commands.init import DATA_HELP
 from tinydet.commands.options import Command, Option
 from tinydet.commands.run import checked
-from tinydet.pretrained import LISTED
+from tinydet.pretrained import STARTS
 
 if TYPE_CHECKING:
     from tinydet.config.overrides import Change
@@ -43,7 +43,7 @@ COMMAND = Command(
         Option("--batch-size", "images per step", "count", default_text="32"),
         Option(
             "--pretrained",
-            f"imagenet (downloaded once), a trained detector ({LISTED}, or a .keras file), a "
+            f"imagenet (downloaded once), a trained detector ({STARTS}, or a .keras file), a "
             "weights file of the backbone, or None",
             metavar="WEIGHTS",
             default_text="imagenet",

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from tinydet.errors import ModelFileError, first_line, near_name
-from tinydet.pretrained import LISTED, NAMES
+from tinydet.pretrained import NAMES, STARTS
 
 TAPS = ("block_5_add", "block_12_add", "out_relu")  # C3, C4, C5
 IMAGENET = "imagenet"
@@ -52,7 +52,7 @@ def _load_weights(backbone: Any, alpha: float, pretrained_weights: str) -> None:
         raise ModelFileError(
             pretrained_weights,
             "there is no such weights file",
-            f"Correct training.model.pretrained_weights (imagenet, None, {LISTED}, or a file)."
+            f"Correct training.model.pretrained_weights (imagenet, None, {STARTS}, or a file)."
             f"{hint}",
         )
     try:

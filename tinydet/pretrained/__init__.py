@@ -1,19 +1,24 @@
 """Trained detectors that come with the package, by name.
 
-Each name has a folder with ``NAME.tflite`` (int8), ``NAME.keras`` (float), the ``detector.json``
-of both, and ``README.md``, the model card: what it was trained on, what it reaches, its limits.
+Each name has a folder with ``NAME.tflite`` (int8), its ``detector.json``, and ``README.md``, the
+model card: what it was trained on, what it reaches, its limits. Those that serve as starting points
+also have ``NAME.keras`` (float); the others leave it out to keep the package small.
 All are made by ``benchmarks/pretrained.py``.
 """
 
 from math import sqrt
 from pathlib import Path
 
+from tinydet.errors import ModelFileError
+
 # Name -> side of its square input, pixels; the larger one last.
-INPUT_SIDES_PX = {"person_192": 192, "person_224": 224, "person_256": 256}
+INPUT_SIDES_PX = {"person_192": 192, "person_224": 224, "person_256": 256, "person_416": 416}
+WITH_FLOAT_FILE = ("person_192", "person_256")  # the network takes any size: these start the others
 DEFAULT = "person_256"
 PERSON = "person"  # the default; as a start of training the one with the nearest input size
 NAMES = (PERSON, *INPUT_SIDES_PX)
 LISTED = ", ".join(NAMES)
+STARTS = ", ".join((PERSON, *WITH_FLOAT_FILE))
 INT8, FLOAT = ".tflite", ".keras"
 FOLDER = Path(__file__).parent
 
@@ -36,6 +41,7 @@ def pretrained_model(name: str, suffix: str = INT8) -> Path:
 
     Raises:
         KeyError: There is no such detector.
+        ModelFileError: The detector comes without a float file.
 
     >>> pretrained_model("person").name, pretrained_model("person_192", FLOAT).name
     ('person_256.tflite', 'person_192.keras')
@@ -44,6 +50,12 @@ def pretrained_model(name: str, suffix: str = INT8) -> Path:
     stem = DEFAULT if stem == PERSON else stem
     if stem not in INPUT_SIDES_PX:
         raise KeyError(name)
+    if (given or suffix) == FLOAT and stem not in WITH_FLOAT_FILE:
+        raise ModelFileError(
+            f"{stem}{FLOAT}",
+            "is not part of the package, which holds this detector as int8 only",
+            f"Take the float file of {' or '.join(WITH_FLOAT_FILE)}: the network takes any size.",
+        )
     return FOLDER / stem / f"{stem}{given or suffix}"
 
 
@@ -75,7 +87,7 @@ def start_for(name: str, height: int, width: int) -> Path:
     if name == PERSON:
         side = sqrt(height * width)
         # Of two that are equally near the larger: it has learnt the finer details.
-        name = min(reversed(INPUT_SIDES_PX), key=lambda near: abs(INPUT_SIDES_PX[near] - side))
+        name = min(reversed(WITH_FLOAT_FILE), key=lambda near: abs(INPUT_SIDES_PX[near] - side))
     return pretrained_model(name, FLOAT)
 
 

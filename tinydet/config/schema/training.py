@@ -95,8 +95,8 @@ class ModelSection(Section):
         alpha: Width multiplier of the backbone.
         input_shape: ``(height, width, 3)``, pixels.
         pretrained_weights: ``imagenet`` or a weights file for the backbone; ``person``,
-            ``person_192``, ``person_224``, ``person_256`` or the ``.keras`` detector of another
-            run for the whole network; None for random initialization.
+            ``person_192``, ``person_256`` or the ``.keras`` detector of another run for the whole
+            network; None for random initialization.
         anchors: Recipe of the anchor grid.
         fpn_channels: Width of the pyramid and of the heads.
         head_depth: Separable blocks of each head.
