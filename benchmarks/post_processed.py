@@ -80,7 +80,12 @@ class Reference:
         found = np.column_stack([scores, classes, clip_boxes(boxes[:, [1, 0, 3, 2]])])
         found = found[: int(count)]
         kept = found[found[:, 0] >= np.float32(SCORE_THRESHOLD)]
-        return tensor(self._scores)[0], tensor(self._codes)[0], kept
+        return _in_int8(tensor(self._scores)[0]), _in_int8(tensor(self._codes)[0]), kept
+
+
+def _in_int8(codes: Array) -> Array:
+    """The same real values: a uint8 network is compiled with all codes lowered by 128."""
+    return (codes.astype(np.int16) - 128).astype(np.int8) if codes.dtype == np.uint8 else codes
 
 
 def compared(path: Path, photos: list[Path]) -> dict[str, Any]:

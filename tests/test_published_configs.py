@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.config.test_corpus import example
 from tinydet.config.detector_spec import load_detector_spec
 from tinydet.config.loader import load_config
 from tinydet.data.dataset import load_dataset
@@ -151,6 +152,34 @@ def test_one_runs_from_training_to_the_report(coco, tmp_path):
     assert (folder / "quantized_model.tflite").is_file()
     log = (tmp_path / "run" / "tinydet.log").read_text(encoding="utf-8")
     assert re.search(r"AP", log)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("without_graphs")
+def test_a_file_of_the_zoo_reaches_its_last_stage(tmp_path):
+    """chain_tqeb as published, but for the places of the data and the length of the training."""
+    from tinydet.pipeline import execute
+
+    rng = np.random.default_rng(6)
+    for part, count in (("train", 5), ("test", 2)):
+        (tmp_path / part).mkdir()
+        for index in range(count):
+            pixels = rng.integers(0, 256, (60, 80, 3), np.uint8)
+            Image.fromarray(pixels).save(tmp_path / part / f"{index}.jpg")
+            (tmp_path / part / f"{index}.txt").write_text("0 0.5 0.5 0.4 0.6\n", encoding="utf-8")
+    file = tmp_path / "ssd_mobilenet_v2_fpnlite_035_192_config.yaml"
+    file.write_text(example(2024, "chain_tqeb"), encoding="utf-8")
+    parts = {"training": "train", "test": "test", "quantization": "train"}
+    changes = (
+        *(f"dataset.{key}_path={tmp_path / part}" for key, part in parts.items()),
+        *("training.epochs=1", "training.model.pretrained_weights=None", "general.device=cpu"),
+        f"hydra.run.dir={tmp_path / 'run'}",
+    )
+    execute(load_config(file, changes).config)
+    summary = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))
+    assert summary["operation_mode"] == "chain_tqeb"
+    print(json.dumps(summary)[:3000], sorted(p.name for p in (tmp_path / "run").iterdir()))
+    assert 0
 
 
 class FirstStep(Exception):  # noqa: N818 - no fault

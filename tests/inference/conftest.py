@@ -19,7 +19,6 @@ from tinydet.config.detector_spec import AnchorSpec, DetectorSpec, PreprocessSpe
 SIDE_PX = 32
 CELL_PX = 8
 SMALLEST = (0.2, 0.3)  # the published formula has no sense for a map of 4x4 cells
-FEATURES = (SIDE_PX // CELL_PX) ** 2 * 3
 T = schema.TensorType
 OP = schema.BuiltinOperator
 TYPES = {"float": T.FLOAT32, "int8": T.INT8, "uint8": T.UINT8}
@@ -100,6 +99,7 @@ class TinyDetector:
     channels: int = 3
     operator_version: int = 1
     tile_version: int = 1
+    cell_px: int = CELL_PX  # side of the squares whose mean it reads
     background: bool = True  # whether a post-processing operator reads a score of it
     operator: dict = field(default_factory=dict)  # options of a post-processing operator
     preprocess: PreprocessSpec = field(
@@ -110,8 +110,9 @@ class TinyDetector:
         rng = np.random.default_rng(7)
         self.anchors = make_anchors(SIDE_PX, SIDE_PX, SMALLEST)
         self.rows = len(self.anchors)
-        self.score_weights = rng.normal(0, 0.3, (self.rows * (self.num_classes + 1), FEATURES))
-        self.delta_weights = rng.normal(0, 0.05, (self.rows * 4, FEATURES))
+        self.features = (SIDE_PX // self.cell_px) ** 2 * 3
+        self.score_weights = rng.normal(0, 0.3, (self.rows * (self.num_classes + 1), self.features))
+        self.delta_weights = rng.normal(0, 0.05, (self.rows * 4, self.features))
         # Output codes, not symmetric: scores 0..1, deltas about -2..3, anchors about -1..2.
         self.codes = {"scores": (1 / 256, -128), "deltas": (0.02, -28), "anchors": (0.0119, -43)}
 
@@ -132,9 +133,9 @@ class TinyDetector:
             wanted, own = real / scale + zero_point, images_u8.astype(float) + shift
             codes = np.where(np.abs(wanted - own) < 0.5001, own, np.round(wanted))
             real = (np.clip(codes, low, high) - zero_point) * scale
-        cells = SIDE_PX // CELL_PX
-        pooled = real.reshape(-1, cells, CELL_PX, cells, CELL_PX, 3).mean(axis=(2, 4))
-        flat = pooled.reshape(len(real), FEATURES)
+        cells = SIDE_PX // self.cell_px
+        pooled = real.reshape(-1, cells, self.cell_px, cells, self.cell_px, 3).mean(axis=(2, 4))
+        flat = pooled.reshape(len(real), self.features)
         logits = (flat @ self.score_weights.T).reshape(len(real), self.rows, -1)
         exponents = np.exp(logits)
         deltas = (flat @ self.delta_weights.T).reshape(len(real), self.rows, 4)
@@ -201,14 +202,18 @@ class TinyDetector:
             scaled = g.op(OP.MUL, [cast, factor], g.tensor(shape), schema.MulOptionsT())
             offset = g.tensor((), data=self.preprocess.offset)
             source = g.op(OP.ADD, [scaled, offset], g.tensor(shape), schema.AddOptionsT())
-        cells = SIDE_PX // CELL_PX
+        cells = SIDE_PX // self.cell_px
         pool = schema.Pool2DOptionsT(
-            padding=1, strideH=CELL_PX, strideW=CELL_PX, filterHeight=CELL_PX, filterWidth=CELL_PX
+            padding=1,
+            strideH=self.cell_px,
+            strideW=self.cell_px,
+            filterHeight=self.cell_px,
+            filterWidth=self.cell_px,
         )
         pooled = g.tensor((self.batch, cells, cells, self.channels))
         g.op(OP.AVERAGE_POOL_2D, [source], pooled, pool, self.operator_version)
-        flat = g.tensor((self.batch, FEATURES))
-        return g.op(OP.RESHAPE, [pooled, g.tensor((2,), T.INT32, [-1, FEATURES])], flat)
+        flat = g.tensor((self.batch, self.features))
+        return g.op(OP.RESHAPE, [pooled, g.tensor((2,), T.INT32, [-1, self.features])], flat)
 
     def _head(self, g, flat, weights, columns, softmax=False):
         w = g.tensor(weights.shape, data=weights)
