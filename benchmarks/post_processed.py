@@ -26,6 +26,7 @@ from tinydet.inference.post_processing import OPERATOR
 from tinydet.inference.tflite_file import parse_model
 from tinydet.pipeline.detector_of import spec_for
 from tinydet.targets import HostTarget
+from tinydet.tensor_code import TensorCode
 
 SCORE_THRESHOLD = 0.02  # more boxes to compare than a user wants to see
 Array = npt.NDArray[Any]
@@ -80,12 +81,14 @@ class Reference:
         found = np.column_stack([scores, classes, clip_boxes(boxes[:, [1, 0, 3, 2]])])
         found = found[: int(count)]
         kept = found[found[:, 0] >= np.float32(SCORE_THRESHOLD)]
-        return _in_int8(tensor(self._scores)[0]), _in_int8(tensor(self._codes)[0]), kept
+        return self._real(self._scores), self._real(self._codes), kept
 
-
-def _in_int8(codes: Array) -> Array:
-    """The same real values: a uint8 network is compiled with all codes lowered by 128."""
-    return (codes.astype(np.int16) - 128).astype(np.int8) if codes.dtype == np.uint8 else codes
+    def _real(self, index: int) -> Array:
+        """A tensor of the first image as real numbers; a uint8 network has codes there."""
+        details = self._interpreter.get_tensor_details()[index]
+        scale, zero_point = details["quantization"]
+        code = TensorCode(np.dtype(details["dtype"]), scale, zero_point)
+        return code.decode(self._interpreter.get_tensor(index)[0])
 
 
 def compared(path: Path, photos: list[Path]) -> dict[str, Any]:

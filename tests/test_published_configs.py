@@ -21,7 +21,6 @@ SIZES = {"coco_person": {192: 0.35, 224: 0.35, 256: 0.35, 416: 0.35}, "coco_80":
 HOLES = {12, 26, 29, 30, 45, 66, 68, 69, 71, 83}
 CATEGORY_IDS = [number for number in range(1, 91) if number not in HOLES]
 PERSON, DOG = 1, 18
-WHOLE = FOLDER / "coco_person_192_a035.yaml"  # the smallest
 TRAINING = "operation_mode=training"
 SHORT = (
     "training.epochs=1",
@@ -137,28 +136,9 @@ def test_crowds_are_ignored(coco):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("without_graphs")
-def test_one_runs_from_training_to_the_report(coco, tmp_path):
-    """Training, int8 and both evaluations, on a handful of images; the recipe is that of all."""
-    from tinydet.pipeline import execute
-
-    config = loaded(WHOLE, coco, *SHORT, f"hydra.run.dir={tmp_path / 'run'}").config
-    execute(config)
-    folder = tmp_path / "run" / "quantized_models"
-    spec = load_detector_spec(folder / "detector.json")
-    assert spec.input_size == config.training.model.input_shape[:2]
-    assert spec.class_names == config.dataset.class_names
-    assert spec.alpha == config.training.model.alpha
-    assert spec.provenance["data"]["training_images"] == 6
-    assert (folder / "quantized_model.tflite").is_file()
-    log = (tmp_path / "run" / "tinydet.log").read_text(encoding="utf-8")
-    assert re.search(r"AP", log)
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("without_graphs")
-def test_a_file_of_the_zoo_reaches_its_last_stage(tmp_path):
+def test_a_file_of_the_zoo_reaches_its_last_stage(tmp_path, monkeypatch):
     """chain_tqeb as published, but for the places of the data and the length of the training."""
-    from tinydet.pipeline import execute
+    from tinydet.pipeline import execute, modes
 
     rng = np.random.default_rng(6)
     for part, count in (("train", 5), ("test", 2)):
@@ -175,11 +155,20 @@ def test_a_file_of_the_zoo_reaches_its_last_stage(tmp_path):
         *("training.epochs=1", "training.model.pretrained_weights=None", "general.device=cpu"),
         f"hydra.run.dir={tmp_path / 'run'}",
     )
-    execute(load_config(file, changes).config)
-    summary = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))
-    assert summary["operation_mode"] == "chain_tqeb"
-    print(json.dumps(summary)[:3000], sorted(p.name for p in (tmp_path / "run").iterdir()))
-    assert 0
+    measured = []  # the emulator takes minutes for a network of this size
+    monkeypatch.setattr(modes, "benchmark_stage", lambda _, model: measured.append(model))
+    config = load_config(file, changes).config
+    execute(config)
+    folder = tmp_path / "run" / "quantized_models"
+    assert measured == [folder / "quantized_model.tflite"]
+    assert measured[0].is_file()
+    spec = load_detector_spec(folder / "detector.json")
+    assert spec.input_size == config.training.model.input_shape[:2]
+    assert spec.class_names == config.dataset.class_names
+    assert spec.alpha == config.training.model.alpha
+    assert spec.provenance["data"]["training_images"] == 4  # the fifth is validated on
+    log = (tmp_path / "run" / "tinydet.log").read_text(encoding="utf-8")
+    assert re.search(r"AP", log)
 
 
 class FirstStep(Exception):  # noqa: N818 - no fault
@@ -188,8 +177,8 @@ class FirstStep(Exception):  # noqa: N818 - no fault
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("without_graphs")
-@pytest.mark.parametrize("file", [f for f in FILES if f != WHOLE], ids=lambda file: file.stem)
-def test_the_others_train(file, coco, tmp_path, monkeypatch):
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_each_trains(file, coco, tmp_path, monkeypatch):
     """Data, augmentation, network and loss fit each other: the first step has a finite loss."""
     from tinydet.pipeline import execute
     from tinydet.training.progress_bar import ProgressBar

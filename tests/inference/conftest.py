@@ -124,6 +124,14 @@ class TinyDetector:
 
     def expected(self, images_u8):
         """The scores and deltas in NumPy, of images [B, H, W, 3]."""
+        flat = self.features_of(images_u8)
+        logits = (flat @ self.score_weights.T).reshape(len(flat), self.rows, -1)
+        exponents = np.exp(logits)
+        deltas = (flat @ self.delta_weights.T).reshape(len(flat), self.rows, 4)
+        return exponents / exponents.sum(-1, keepdims=True), deltas
+
+    def features_of(self, images_u8):
+        """The means that the heads read, [B, features]."""
         real = images_u8 * self.preprocess.scale + self.preprocess.offset
         if self.input_type != "float" and self.input_code[0]:
             scale, zero_point = self.input_code
@@ -135,11 +143,7 @@ class TinyDetector:
             real = (np.clip(codes, low, high) - zero_point) * scale
         cells = SIDE_PX // self.cell_px
         pooled = real.reshape(-1, cells, self.cell_px, cells, self.cell_px, 3).mean(axis=(2, 4))
-        flat = pooled.reshape(len(real), self.features)
-        logits = (flat @ self.score_weights.T).reshape(len(real), self.rows, -1)
-        exponents = np.exp(logits)
-        deltas = (flat @ self.delta_weights.T).reshape(len(real), self.rows, 4)
-        return exponents / exponents.sum(-1, keepdims=True), deltas
+        return pooled.reshape(len(real), self.features)
 
     def save(self, path: Path) -> Path:
         g = Graph()
@@ -152,6 +156,10 @@ class TinyDetector:
         flat = self._features(g, source, code)
         if self.outputs == ("operator",):
             g.graph.outputs = self._post_processed(g, flat)
+            return g.save(path)
+        if set(self.outputs) == {"codes", "sigmoid"}:  # as MediaPipe Model Maker exports it
+            parts = dict(zip(("codes", "sigmoid"), self._codes_and_sigmoid(g, flat), strict=True))
+            g.graph.outputs = [parts[name] for name in self.outputs]
             return g.save(path)
         parts = {
             "scores": self._head(g, flat, self.score_weights, self.num_classes + 1, softmax=True),
@@ -175,10 +183,7 @@ class TinyDetector:
 
     def _post_processed(self, g, flat):
         """As the TF Object Detection API exports it: sigmoid scores, centre and size of anchors."""
-        columns = self.num_classes + self.background
-        logits = self._head(g, flat, self.score_weights[: self.rows * columns], columns)
-        scores = g.op(OP.LOGISTIC, [logits], g.tensor((self.batch, self.rows, columns)))
-        boxes = self._head(g, flat, self.delta_weights, 4)
+        boxes, scores = self._codes_and_sigmoid(g, flat)
         low, high = self.anchors[:, 1::-1], self.anchors[:, :1:-1]
         anchors = np.concatenate([(low + high) / 2, high - low], axis=1)
         if self.output_type == "float":
@@ -190,6 +195,12 @@ class TinyDetector:
         results = [g.tensor(()) for _ in range(4)]
         name = "TFLite_Detection_PostProcess"
         return g.custom(name, [boxes, scores, constant], results, self.operator)
+
+    def _codes_and_sigmoid(self, g, flat):
+        columns = self.num_classes + self.background
+        logits = self._head(g, flat, self.score_weights[: self.rows * columns], columns)
+        scores = g.op(OP.LOGISTIC, [logits], g.tensor((self.batch, self.rows, columns)))
+        return self._head(g, flat, self.delta_weights, 4), scores
 
     def _features(self, g, source, code):
         shape = g.graph.tensors[source].shape

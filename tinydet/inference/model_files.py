@@ -1,6 +1,5 @@
 """From a model file to a detector, and what can be told of the file before that."""
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,10 +16,9 @@ from tinydet.config.detector_spec import (
 )
 from tinydet.errors import ModelFileError, UnsupportedError, near_name
 from tinydet.inference.detector import Detector, Engine
+from tinydet.inference.packed_labels import packed_labels
 from tinydet.pretrained import LISTED, NAMES, model_path
 from tinydet.tensor_code import TensorCode
-
-MAX_LABEL_BYTES = 1 << 20
 
 
 def load_detector(
@@ -152,30 +150,6 @@ def _rescaling(code: TensorCode) -> tuple[float, float] | None:
         return None
     first_code = np.iinfo(code.dtype).min  # of the pixel 0
     return code.scale, code.scale * (first_code - code.zero_point)
-
-
-def packed_labels(path: Path, num_classes: int) -> tuple[str, ...] | None:
-    """Class names of the list that TFLite's metadata pack behind the network, as a zip.
-
-    Args:
-        path: The ``.tflite`` file.
-        num_classes: Without the background, which the list may name first.
-
-    Returns:
-        None where there is no list of as many different names.
-    """
-    try:
-        with zipfile.ZipFile(path) as packed:
-            lists = [e for e in packed.infolist() if e.filename.lower().endswith(".txt")]
-            if len(lists) != 1 or lists[0].file_size > MAX_LABEL_BYTES:
-                return None
-            text = packed.read(lists[0]).decode("utf-8")
-    except (OSError, ValueError, NotImplementedError, RuntimeError, zipfile.BadZipFile):
-        return None
-    names = tuple(line.strip() for line in text.splitlines() if line.strip())
-    if len(names) == num_classes + 1:
-        names = names[1:]
-    return names if len(names) == num_classes == len(set(names)) else None
 
 
 def model_kind(path: Path) -> str:
