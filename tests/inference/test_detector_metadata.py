@@ -63,9 +63,18 @@ def container(options):
     return bytes(builder.Output())
 
 
-def model_maker_file(folder, labels="background\ncat\nowl", outputs=("codes", "sigmoid"), **form):
+def model_maker_file(
+    folder,
+    labels="background\ncat\nowl",
+    outputs=("codes", "sigmoid"),
+    *,
+    input_type="uint8",
+    **form,
+):
     """A tiny detector of two classes and the background; ``(recipe, path)``."""
-    recipe = TinyDetector(num_classes=2, outputs=outputs, input_code=(2 / 255, 128))
+    recipe = TinyDetector(
+        num_classes=2, outputs=outputs, input_type=input_type, input_code=(2 / 255, 128)
+    )
     path = recipe.save(folder / "model.tflite")
     low, high = recipe.anchors[:, :2], recipe.anchors[:, 2:]
     anchors = np.concatenate([(low + high) / 2, high - low], axis=1)

@@ -55,6 +55,22 @@ class PostProcessing:
     boxes_per_class: int
     postprocess: PostprocessSpec
 
+    def options(self) -> bytes:
+        """The operator's options, as they stand in a file."""
+        from flatbuffers import flexbuffers
+
+        names = dict(zip(SCALES, (float(scale) for scale in self.scales), strict=True))
+        given = names | {
+            "max_detections": self.postprocess.max_detections,
+            "max_classes_per_detection": self.classes_per_box,
+            "detections_per_class": self.boxes_per_class,
+            "use_regular_nms": self.each_class,
+            "nms_score_threshold": self.postprocess.score_threshold,
+            "nms_iou_threshold": self.postprocess.nms_iou_threshold,
+            "num_classes": self.num_classes,
+        }
+        return bytes(flexbuffers.Dumps(given))
+
     def decode_outputs(
         self, box_codes: FloatArray, class_scores: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
