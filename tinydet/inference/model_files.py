@@ -19,6 +19,7 @@ from tinydet.inference.detector import Detector, Engine
 from tinydet.inference.packed_labels import packed_labels
 from tinydet.pretrained import LISTED, NAMES, model_path
 from tinydet.tensor_code import TensorCode
+from tinydet.tflite_format import elements_by_type
 
 
 def load_detector(
@@ -155,7 +156,7 @@ def _rescaling(code: TensorCode) -> tuple[float, float] | None:
 def model_kind(path: Path) -> str:
     """``float keras``, ``int8 tflite`` or ``float tflite``; the suffix where there is no file.
 
-    A ``.tflite`` counts as int8 when most of its weights (the tensors with content, by size) are.
+    A ``.tflite`` counts as int8 when most of the values that it stores and computes are.
     """
     suffix = path.suffix.lower()
     if suffix not in TFLITE_SUFFIXES:
@@ -166,14 +167,10 @@ def model_kind(path: Path) -> str:
 
 
 def _is_quantized(path: Path) -> bool:
-    from ai_edge_litert.interpreter import Interpreter
+    from tinydet.inference.tflite_network import read_content
 
-    details = Interpreter(model_path=str(path)).get_tensor_details()
-    elements = {True: 0, False: 0}
-    for tensor in details:
-        if tensor["dtype"] in (np.int8, np.uint8, np.float32):
-            elements[tensor["dtype"] != np.float32] += int(np.prod(tensor["shape"]))
-    return elements[True] > elements[False]
+    elements = elements_by_type(read_content(path))
+    return elements["int8"] + elements["uint8"] > elements["float32"]
 
 
 def _spec_beside(path: Path) -> DetectorSpec:
