@@ -26,13 +26,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "benchmarks/results/fuzz_readers.json"
 PER_SEED = 5000
-PACKAGES = ["numpy", "pillow", "pyyaml", "pydantic", "ai-edge-litert"]
+LARGEST = ("longest_cpu_s", "longest_message_bytes", "peak_mib")
 MOST_WALL_SECONDS = 300  # for one input, on a busy machine: what waits forever
 EXTRA_CPU_SECONDS = 1  # so that the reader's own measure comes first
 
-sys.path.insert(0, str(ROOT))
-from tests import mutated_inputs  # noqa: E402 - from the checkout, not from a package
-from tinydet.versions import installed_versions  # noqa: E402
+sys.path.insert(0, str(ROOT))  # what is tried is this checkout
+from record import write_result  # noqa: E402
+
+from tests import mutated_inputs  # noqa: E402
 
 
 def main() -> int:
@@ -46,9 +47,9 @@ def main() -> int:
     parsed = parser.parse_args()
     if parsed.again and parsed.again[1:]:
         return try_one(*parsed.again)
-    seeds = json.loads(parsed.result.read_text())["seeds"] if parsed.result.exists() else {}
+    seeds = seeds_of(parsed.result) if parsed.result.exists() else {}
     for other in parsed.add:
-        seeds |= json.loads(other.read_text())["seeds"]
+        seeds |= seeds_of(other)
         write(parsed.result, seeds)
     if parsed.again:
         seeds[str(parsed.again[0])] = read_seed(parsed.again[0])
@@ -60,6 +61,11 @@ def main() -> int:
             write(parsed.result, seeds)
         seed += 1
     return 1 if any(record["faults"] for record in seeds.values()) else 0
+
+
+def seeds_of(path: Path) -> dict[str, dict]:
+    """What each seed of a result gave."""
+    return json.loads(path.read_text())["figures"]["seeds"]
 
 
 def try_one(seed: int, number: int) -> int:
@@ -120,20 +126,15 @@ def write(path: Path, seeds: dict[str, dict]) -> None:
     outcomes = Counter()
     for record in seeds.values():
         outcomes.update(record["outcomes"])
-    summary = {
+    figures = {
         "inputs": sum(outcomes.values()),
         "faults": [fault for record in seeds.values() for fault in record["faults"]],
         "outcomes": dict(sorted(outcomes.items())),
-        "longest_cpu_s": max(record["longest_cpu_s"] for record in seeds.values()),
-        "longest_message_bytes": max(r["longest_message_bytes"] for r in seeds.values()),
-        "peak_mib": max(record["peak_mib"] for record in seeds.values()),
+        **{key: max(record[key] for record in seeds.values()) for key in LARGEST},
         "cpu_minutes": round(sum(record["cpu_s"] for record in seeds.values()) / 60),
-        "versions": installed_versions(PACKAGES),
         "seeds": seeds,
     }
-    new = path.with_suffix(".new")
-    new.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
-    new.replace(path)
+    write_result(path.stem, "python benchmarks/fuzz_readers.py COUNT", figures, path.parent)
 
 
 if __name__ == "__main__":
