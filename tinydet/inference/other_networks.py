@@ -15,7 +15,8 @@ Shape = tuple[int, ...]
 
 KNOWN = (
     "tinydet runs SSD detectors with softmax scores, box deltas and constant anchors, and files "
-    "with TFLite_Detection_PostProcess or MediaPipe's metadata; compile --raw-outputs takes any int8 network"
+    "with TFLite_Detection_PostProcess or MediaPipe's metadata; compile --raw-outputs takes any "
+    "int8 network"
 )
 
 
