@@ -1,7 +1,7 @@
 """The training images whose stated licences allow commercial use, as a data set of their own.
 
     python benchmarks/commercial_images.py PEOPLE OUT
-    COCO_PERSON=OUT tinydet run --config configs/coco_person_192_a035.yaml
+    COCO=OUT tinydet run --config configs/coco_person_192_a035.yaml
 
 PEOPLE is the data set that the bundled detectors were trained on. OUT becomes a YOLO data set of
 links: the training images that are listed in ``tinydet/pretrained`` with a licence that allows
@@ -18,6 +18,7 @@ import csv
 import re
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from record import write_result
 
@@ -90,6 +91,21 @@ def link_images(people: Path, out: Path, images: set[str]) -> None:
         missing, foreign = len(images - found), len(found - images)
         raise SystemExit(f"{out}: {missing} listed images are missing, {foreign} are not listed")
     write_text_atomically(out / "data.yaml", (people / "data.yaml").read_text(encoding="utf-8"))
+
+
+def commercial_images_table(figures: dict[str, Any], table: Any) -> str:
+    """The section of docs/benchmarks.md."""
+    rows = [
+        [row["source"], row["licence"], str(row["images"]), "yes" if row["commercial"] else "no"]
+        for row in figures["licences"]
+    ]
+    return (
+        "## Licences of the training images\n\n"
+        f"{figures['images']} of the {figures['of']} training images of the bundled detectors are "
+        "stated to be free for commercial use: `benchmarks/commercial_images.py` makes a data set "
+        "of them.\n\n"
+        f"{table(['source', 'stated licence', 'images', 'commercial use'], rows)}"
+    )
 
 
 if __name__ == "__main__":

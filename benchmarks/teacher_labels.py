@@ -160,5 +160,34 @@ def difference(base: Path, model: Path, data: Path) -> list[dict[str, Any]]:
     ]
 
 
+def teacher_labels_table(figures: dict[str, Any], table: Any) -> str:
+    """The section of docs/benchmarks.md."""
+    recipe = figures["recipe"]
+    keys = ("ap@0.40", "ap@0.50", "ap@0.75", "coco_ap")
+    rows = [
+        [
+            row["row"],
+            *(f"{100 * row[key]:.1f}" for key in keys),
+            *([_shown(row["difference"])] if "difference" in row else [""]),
+        ]
+        for row in figures["rows"]
+    ]
+    heads = ["row", "AP@0.4", "AP@0.5", "AP@0.75", "COCO AP", "AP@0.4 over labelled, 95 %"]
+    return (
+        f"## Labels of a teacher\n\n{figures['labelled']} labelled images of "
+        f"{figures['images']}, the rest labelled by `{recipe['teacher']}` (object from "
+        f"{recipe['object_score']}, ignored from {recipe['ignore_score']}), {recipe['epochs']} "
+        f"epochs of {figures['images']} images each, at 192 px. `person_256` has seen the labels "
+        "of the rest in its own training: a teacher that has not labels somewhat worse.\n\n"
+        f"{table(heads, rows)}"
+    )
+
+
+def _shown(difference: list[dict[str, Any]]) -> str:
+    first = difference[0]
+    low, high = (100 * end for end in first["interval"])
+    return f"{first['points']:+.1f} ({low:+.1f} to {high:+.1f})"
+
+
 if __name__ == "__main__":
     main()
