@@ -44,7 +44,11 @@ typedef struct {
     int8_t weights[(TILE_MAX_FOURS + 1) * TILE_WEIGHT_BYTES] __attribute__((aligned(64)));
     int32_t starts[TD_TILE_CHANNELS];
     int32_t multipliers[TD_TILE_CHANNELS], shifts[TD_TILE_CHANNELS]; /* of tile_factor */
-    int has_lowest;                                                  /* a weight is -128 */
+#if defined(TD_TILE_AVX2)
+    tile_factor factors[TD_TILE_CHANNELS]; /* the same */
+#endif
+    int is_plain;   /* tile_rescale gives the values */
+    int has_lowest; /* a weight is -128 */
 } tile_weights;
 
 typedef int8_t tile_v16s8 __attribute__((vector_size(16)));
@@ -407,6 +411,19 @@ TD_INLINE void conv_tile_sums(const int8_t *in, const tile_weights *tile, int32_
 
 #endif
 
+#if defined(TD_TILE_AVX2)
+/* sums + the weights of a four. */
+TD_INLINE __m256i conv_add_fours(__m256i sums, const int8_t *weights) {
+    const __m256i four = _mm256_load_si256((const __m256i *)(const void *)weights);
+#if defined(TD_TILE_VNNI)
+    return TD_TILE_DOT(sums, _mm256_set1_epi8(1), four);
+#else
+    const __m256i pairs = _mm256_maddubs_epi16(_mm256_set1_epi8(1), four);
+    return _mm256_add_epi32(sums, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+#endif
+}
+#endif
+
 /* The sums of the weights of each channel; those that stand there twice count once. */
 TD_INLINE void conv_weight_sums(const tile_weights *tile, int32_t fours, int32_t sums[TD_TILE_CHANNELS]) {
     const int32_t num_bytes = fours * TILE_WEIGHT_BYTES;
@@ -441,17 +458,19 @@ TD_INLINE void conv_weight_sums(const tile_weights *tile, int32_t fours, int32_t
     }
     tile_spill(all, sums);
 #else
-    __m256i all = _mm256_setzero_si256();
-    for (int32_t at = 0; at < num_bytes; at += TILE_WEIGHT_BYTES) {
-        const __m256i four = _mm256_load_si256((const __m256i *)(const void *)(tile->weights + at));
-#if defined(TD_TILE_VNNI)
-        all = TD_TILE_DOT(all, _mm256_set1_epi8(1), four);
-#else
-        const __m256i pairs = _mm256_maddubs_epi16(_mm256_set1_epi8(1), four);
-        all = _mm256_add_epi32(all, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
-#endif
+    __m256i parts[4]; /* each takes some cycles */
+    for (int i = 0; i < 4; i++) {
+        parts[i] = _mm256_setzero_si256();
     }
-    tile_spill(all, sums);
+    for (int32_t at = 0; at < num_bytes; at += 4 * TILE_WEIGHT_BYTES) {
+        TD_UNROLL
+        for (int i = 0; i < 4; i++) {
+            if (at + i * TILE_WEIGHT_BYTES < num_bytes) {
+                parts[i] = conv_add_fours(parts[i], tile->weights + at + i * TILE_WEIGHT_BYTES);
+            }
+        }
+    }
+    tile_spill(_mm256_add_epi32(_mm256_add_epi32(parts[0], parts[1]), _mm256_add_epi32(parts[2], parts[3])), sums);
 #endif
 }
 
