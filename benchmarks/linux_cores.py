@@ -1,18 +1,18 @@
 """Instructions of one inference on processors of Linux boards, and whether its values are right.
 
-    python benchmarks/linux_cores.py IMAGES [--photos 24] [--models person_192] [--cores Cortex-A7]
+    nice python benchmarks/linux_cores.py IMAGES [--photos 24] [--models NAME] [--cores NAME]
 
 Runs a bundled detector, compiled as it goes onto boards, with each kernel set in QEMU's user mode
 by one thread: instructions on noise, counted exactly, and the outputs on photos beside LiteRT's
-reference kernels (BUILTIN_REF). Each row goes into ``results/linux_cores.json`` as soon as it is
-measured; what is there already of the same C is not measured again. Gives way to all other work
-of the machine. Needs ziglang, gcc (for the plugin that counts) and Debian's qemu-user.
+reference kernels (BUILTIN_REF). And the instructions until two threads are done that never wait
+for each other: all that is between the shared steps, and the longer part of each. Each row goes
+into ``results/linux_cores.json`` as soon as it is measured; what is there already of the same C is
+not measured again. Needs ziglang, gcc (for the plugin that counts) and Debian's qemu-user.
 """
 
 import argparse
 import hashlib
 import json
-import os
 import shutil
 import subprocess
 import tempfile
@@ -41,6 +41,7 @@ from tinydet.targets.toolchain import Toolchain, model_macros, write_sources, zi
 NAME = "linux_cores"
 HERE = Path(__file__).parent / "linux_cores"
 MODELS = ("person_192", "person_256")
+THREADS = 2
 LONGEST_SECONDS = 3600  # of the inferences of one row, on a busy machine
 Images = npt.NDArray[np.uint8]
 Row = dict[str, Any]
@@ -84,7 +85,6 @@ def main() -> None:
     names = tuple(case.core for case in CASES)
     parser.add_argument("--cores", nargs="+", choices=names, default=names)
     parsed = parser.parse_args()
-    os.nice(19)
     cases = [case for case in CASES if case.core in parsed.cores]
     for model in parsed.models:
         measure_model(model, cases, list_images(parsed.images)[: parsed.photos])
@@ -94,7 +94,9 @@ def measure_model(model: str, cases: Sequence[Case], photos: Sequence[Path]) -> 
     """The rows of one detector."""
     path = model_path(model, INT8)
     detector = compile_detector(path, CompileOptions(name=model, optimize="speed"))
-    digest = hashlib.sha256(json.dumps(detector.sources, sort_keys=True).encode()).hexdigest()
+    program = [path.read_text(encoding="utf-8") for path in sorted(PROGRAM.glob("parallel_*"))]
+    sources = json.dumps([detector.sources, program], sort_keys=True).encode()
+    digest = hashlib.sha256(sources).hexdigest()
     missing = [case for case in cases if not is_there(model, case, digest, len(photos))]
     if not missing:
         print(f"{model}: every row is there")
@@ -108,7 +110,7 @@ def measure_model(model: str, cases: Sequence[Case], photos: Sequence[Path]) -> 
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             for case, program in programs(detector, board, missing, folder):
-                instructions, outputs = run(case, program, images, detector, folder)
+                instructions, outputs = run(case, program, images, detector)
                 differing = sum(
                     int((ours != theirs).sum())
                     for found, wanted in zip(outputs, expected, strict=True)
@@ -120,6 +122,7 @@ def measure_model(model: str, cases: Sequence[Case], photos: Sequence[Path]) -> 
                         "core": case.core,
                         "kernels": case.kernels,
                         "instructions": instructions[0],
+                        **two_threads(case, program, noise),
                         "macs": sum(detector.macs.values()),
                         "arena_bytes": detector.arena_bytes,
                         "photos": len(photos),
@@ -147,29 +150,57 @@ def programs(
                 f"-DIMAGE_BYTES={int(np.prod(detector.input_shape))}",
                 f"-DSCORE_BYTES={size['scores']}", f"-DDELTA_BYTES={size['deltas']}",
             ]  # fmt: skip
-            sources = [HERE / "inferences.c", PROGRAM / "threads.c", *sets.objects]
-            built.append((case, toolchain.build(sources, folder / case.kernels, macros)))
+            program = folder / case.kernels
+            sources = [HERE / "inferences.c", *sets.objects]
+            toolchain.build([*sources, PROGRAM / "threads.c"], program, macros)
+            turns = [*sources, HERE / "parts_in_turn.c"]
+            toolchain.build(turns, in_turn(program), [*macros, f"-DTHREADS={THREADS}"])
+            built.append((case, program))
     return built
 
 
+def in_turn(program: Path) -> Path:
+    """The same program, which does the parts of two threads one after the other."""
+    return program.with_name(f"{program.name}_in_turn")
+
+
 def run(
-    case: Case, program: Path, images: Images, detector: CompiledDetector, folder: Path
+    case: Case, program: Path, images: Images, detector: CompiledDetector
 ) -> tuple[list[int], list[tuple[Any, Any]]]:
     """Instructions and decoded outputs for each image."""
+    counts, output = counted(case, program, images)
+    codes = np.frombuffer(output, np.int8).reshape(len(images), -1)
+    shapes = [detector.outputs[name].shape[1:] for name in ("scores", "deltas")]
+    scores, deltas = np.split(codes, [int(np.prod(shapes[0]))], axis=1)
+    decoded = detector.decode(scores.reshape(-1, *shapes[0]), deltas.reshape(-1, *shapes[1]))
+    return counts[1::2], [(s[None], b[None]) for s, b in zip(*decoded, strict=True)]
+
+
+def two_threads(case: Case, program: Path, image: Images) -> dict[str, int]:
+    """Instructions until both are done with an image, and how many bytes differ from those of one."""
+    counts, shared = counted(case, in_turn(program), image)
+    _, alone = counted(case, program, image)
+    pieces = counts[1:]  # between, one part, the other part, between, ...
+    parts = zip(*(pieces[k :: THREADS + 1] for k in range(1, THREADS + 1)), strict=True)
+    differing = np.frombuffer(shared, np.int8) != np.frombuffer(alone, np.int8)
+    return {
+        "instructions_of_two_threads": sum(pieces[:: THREADS + 1]) + sum(map(max, parts)),
+        "differing_values_of_two_threads": int(differing.sum()),
+    }
+
+
+def counted(case: Case, program: Path, images: Images) -> tuple[list[int], bytes]:
+    """Instructions from one call of getppid to the next, and what the program prints."""
     qemu = shutil.which(case.emulator) or shutil.which(f"{case.emulator}-static")
     if qemu is None:
         raise MissingToolError("counting", case.emulator, "Install qemu-user.")
-    plugin = counter(case.mark, folder)
+    plugin = counter(case.mark, program.parent)
     done = subprocess.run(
         [qemu, "-cpu", case.played, "-plugin", str(plugin), str(program)],
         input=images.tobytes(), capture_output=True, check=True, timeout=LONGEST_SECONDS,
     )  # fmt: skip
-    marks = [int(line.split()[1]) for line in done.stderr.splitlines() if b"delta" in line]
-    codes = np.frombuffer(done.stdout, np.int8).reshape(len(images), -1)
-    shapes = [detector.outputs[name].shape[1:] for name in ("scores", "deltas")]
-    scores, deltas = np.split(codes, [int(np.prod(shapes[0]))], axis=1)
-    decoded = detector.decode(scores.reshape(-1, *shapes[0]), deltas.reshape(-1, *shapes[1]))
-    return marks[1::2], [(s[None], b[None]) for s, b in zip(*decoded, strict=True)]
+    counts = [int(line.split()[1]) for line in done.stderr.splitlines() if b"delta" in line]
+    return counts, done.stdout
 
 
 def counter(mark: int, folder: Path) -> Path:
