@@ -71,7 +71,8 @@ class Page(HTMLParser):
 
     @property
     def code(self):
-        return self.scripts[2]
+        """What the browser runs: the detector, which is also the text of its worker, and the page."""
+        return "".join(self.scripts[2:])
 
 
 class PageDetector:

@@ -47,6 +47,7 @@ def test_nothing_is_loaded_or_sent(page):
     )
     rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
     assert rules["default-src"] == "'none'"
+    assert rules["worker-src"] == "blob:"  # made of the page's own text
     assert "connect-src" not in rules
     assert not any("http" in sources or "*" in sources for sources in rules.values())
 
@@ -63,7 +64,7 @@ def test_without_weights_the_page_is_small(folder):
 def test_names_of_classes_stay_text(page):
     """Markup in a name is shown, not executed."""
     assert page.card["class_names"] == list(HOSTILE)
-    assert [tag for tag, _ in page.elements].count("script") == 3
+    assert [tag for tag, _ in page.elements].count("script") == 4
     assert not any(attributes.get("src") == "x" for _, attributes in page.elements)
 
 

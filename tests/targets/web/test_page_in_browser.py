@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import os
 
 import numpy as np
@@ -138,6 +139,31 @@ def _swapped_primaries():
     content = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     content = content.replace(b"rXYZ", b"tXYZ").replace(b"bXYZ", b"rXYZ")
     return bytes(content.replace(b"tXYZ", b"bXYZ"))
+
+
+def test_the_network_runs_off_the_thread_of_the_page(browser, host, tmp_path):
+    """The page itself never computes: it could not even load a program."""
+    browser.run("Detector.load = Detector.prototype.detect = () => { throw new Error('here'); }")
+    path = image_file(tmp_path / "a.png")
+    record = found_in(browser, path)
+    assert_same(from_records(record["detections"]), host.detect_image(read_image(path)))
+
+
+def test_only_the_last_of_two_images_is_shown(browser, host, tmp_path):
+    """What was asked for while another image was computed takes its place."""
+    paths = [image_file(tmp_path / name, seed) for name, seed in (("a.png", 1), ("b.png", 2))]
+    contents = [base64.b64encode(path.read_bytes()).decode() for path in paths]
+    browser.run(
+        "(() => { window.shownFiles = []; document.addEventListener('tinydet', (event) =>"
+        " window.shownFiles.push(event.detail.file));"
+        f" {json.dumps(contents)}.forEach((content, index) => {{"
+        " const bytes = Uint8Array.from(atob(content), (c) => c.charCodeAt(0));"
+        " showFile(new File([bytes], ['a.png', 'b.png'][index], {type: 'image/png'})); }); })()"
+    )
+    browser.wait_for("window.last && window.last.file === 'b.png'")
+    assert browser.run("window.shownFiles") == ["b.png"]
+    found = from_records(browser.run("window.last")["detections"])
+    assert_same(found, host.detect_image(read_image(paths[1])))
 
 
 def test_a_transparent_image_is_told(browser, tmp_path):

@@ -123,13 +123,13 @@ TD_INLINE void tile_flip_starts(const tile_window *window, tile_weights *tile) {
     }
 }
 
-/* How the sums are rescaled. */
+/* How the sums are rescaled: a tile may be plain where other channels of the operator are not. */
 TD_INLINE void tile_prepare_factors(const td_conv_params *p, tile_weights *tile) {
-    tile->is_plain = p->is_plain;
-#if defined(TD_TILE_AVX2)
+    tile->is_plain = p->output_min == -128 && p->output_max == 127;
     for (int k = 0; k < TD_TILE_CHANNELS; k++) {
-        tile->is_plain &= tile->shifts[k] <= TILE_MAX_SHIFT;
+        tile->is_plain &= tile_factor_fits(tile->starts[k], tile->shifts[k], p->output_offset);
     }
+#if defined(TD_TILE_AVX2)
     for (int k = 0; tile->is_plain && k < TD_TILE_CHANNELS; k++) {
         tile->factors[k] = tile_factor_of(tile->multipliers[k], tile->shifts[k], p->output_offset);
     }
@@ -240,10 +240,17 @@ TD_INLINE tile_word tile_last_values(const uint8_t *in, int32_t at, int32_t leng
     return (tile_word)word;
 }
 
-/* A run of four pixels, filled up to `fours`. */
+/* A run of four pixels, filled up to `fours`. `there` bytes can be read from its start on: those behind the run meet
+ * weights of 0, and what they leave behind it in `out` is overwritten, or lies behind all. */
 TD_INLINE void tile_gather_run(const uint8_t *const in[TD_CONV_PIXELS], int32_t length, int32_t fours, int32_t flip,
-                               int8_t *out) {
+                               int32_t there, int8_t *out) {
     int32_t i = 0;
+#if defined(TD_TILE_AVX2)
+    for (; i < length && i + 16 <= there; i += 16) {
+        tile_gather_sixteen(in, i, flip, out + tile_four_place(i >> 2));
+    }
+#endif
+    (void)there;
     for (; i + 16 <= length; i += 16) {
         tile_gather_sixteen(in, i, flip, out + tile_four_place(i >> 2));
     }
@@ -305,15 +312,17 @@ TD_INLINE void tile_gather(const td_conv_params *p, const tile_window *window, c
         for (int32_t j = 0; j < runs->columns; j++, out += tile_four_place(window->fours_of_run)) {
             const uint8_t *in[TD_CONV_PIXELS];
             const int32_t column = x + j * p->dilation_width;
+            int32_t there = 0;
             if (pixels->is_in_row && row != NULL && column >= 0 && column <= last) {
                 in[0] = row + (ptrdiff_t)column * p->input_channels;
                 in[1] = in[0] + step;
                 in[2] = in[1] + step;
                 in[3] = in[2] + step;
+                there = (last - column + runs->pixels) * p->input_channels;
             } else {
                 tile_find_runs(p, runs, input, pixels, i * p->dilation_height, j * p->dilation_width, clipped, in);
             }
-            tile_gather_run(in, runs->length, window->fours_of_run, window->flip, out);
+            tile_gather_run(in, runs->length, window->fours_of_run, window->flip, there, out);
         }
     }
 }
@@ -454,7 +463,7 @@ TD_INLINE int conv_tile_fits(const td_conv_params *p) {
 
 TD_CONV_SHARED void conv_tile_rows(const td_conv_params *p, const uint8_t *input, int is_unsigned, int8_t *output,
                                    int32_t y_begin, int32_t y_end) {
-    int8_t gathered[TILE_BYTES] __attribute__((aligned(64)));
+    int8_t gathered[TILE_BYTES + 4 * TILE_FOUR_BYTES] __attribute__((aligned(64)));
     conv_pixels groups[TILE_MAX_BLOCKS][TILE_GROUPS];
     tile_block blocks[TILE_MAX_BLOCKS];
     tile_weights tile;

@@ -15,7 +15,7 @@ enum {
     PLANAR_PIXELS = 64,                    /* of a row at once */
     PLANAR_REACH = 2 * TD_TILE_PIXELS + 8, /* bytes from the first window of eight pixels on that are read */
     PLANAR_BYTES = 2 * PLANAR_PIXELS + PLANAR_REACH,
-    PLANAR_GROUPS = 64 /* of eight channels: 16 KiB; those of more channels are prepared for each row */
+    PLANAR_GROUPS = 64 /* of eight channels: 17 KiB; those of more channels are prepared for each row */
 };
 
 /* Eight channels; where there are fewer, the last one repeatedly. */
@@ -23,6 +23,7 @@ typedef struct {
     int32_t rows[3][TD_TILE_CHANNELS]; /* three weights; the fourth byte meets a value of 0 */
     int32_t biases[TD_TILE_CHANNELS];
     tile_factor factors[TD_TILE_CHANNELS];
+    int is_plain; /* tile_rescale gives the values */
 } planar_group;
 
 /* The windows of the first pixel. */
@@ -35,13 +36,18 @@ typedef int8_t planar_copies[3][TD_TILE_CHANNELS][PLANAR_BYTES];
 
 TD_INLINE void planar_prepare(const td_depthwise_planar_params *p, int32_t begin, planar_group *group) {
     const int32_t last = p->channels - begin - 1;
+    group->is_plain = p->output_min == -128 && p->output_max == 127;
     for (int32_t k = 0; k < TD_TILE_CHANNELS; k++) {
         const td_depthwise_channel *channel = &p->channel[begin + (k < last ? k : last)];
         group->rows[0][k] = channel->row_0;
         group->rows[1][k] = channel->row_1;
         group->rows[2][k] = channel->row_2;
         group->biases[k] = channel->bias;
-        group->factors[k] = tile_factor_of(channel->multiplier, channel->row_0 >> 24, p->output_offset);
+        const int32_t shift = channel->row_0 >> 24;
+        const tile_factor factor = {0, channel->multiplier, shift};
+        const int fits = tile_factor_fits(channel->bias, shift, p->output_offset);
+        group->factors[k] = fits ? tile_factor_of(channel->multiplier, shift, p->output_offset) : factor;
+        group->is_plain &= fits;
     }
 #if defined(TD_TILE_VNNI)
     /* The instruction takes values + 128: what these add is taken away. */
@@ -150,7 +156,7 @@ TD_INLINE void planar_store(const td_depthwise_planar_params *p, const tile_resu
     }
 }
 
-/* Up to eight channels of `count` pixels. `rounding` and `stride` are constants where this is inlined. */
+/* Up to eight channels of `count` pixels. `rounding` (that of the group) and `stride` are constants where this is inlined. */
 TD_INLINE void planar_tile(const td_depthwise_planar_params *p, const planar_group *group,
                            const planar_windows *windows, int32_t channels, int32_t count, int32_t stride,
                            int32_t rounding, int8_t *output) {
@@ -206,11 +212,11 @@ static void planar_row_in_tiles(const td_depthwise_planar_params *p, const plana
             const int32_t count = p->output_width - x < PLANAR_PIXELS ? p->output_width - x : PLANAR_PIXELS;
             int8_t *const to = output + (ptrdiff_t)x * p->channels + c;
             const planar_windows windows = planar_find(p, rows, c, x, count, copies);
-            if (p->rounding == TD_ROUND_ANY) {
+            if (!group->is_plain) {
                 planar_tile_any(p, group, &windows, left, count, to);
             } else if (p->stride_width == 2) {
                 planar_tile(p, group, &windows, left, count, 2, TD_ROUND_SHIFTED, to);
-            } else if (p->rounding == TD_ROUND_POSITIVE) {
+            } else if (p->output_offset == -128) {
                 planar_tile(p, group, &windows, left, count, 1, TD_ROUND_POSITIVE, to);
             } else {
                 planar_tile(p, group, &windows, left, count, 1, TD_ROUND_SHIFTED, to);

@@ -56,6 +56,13 @@ typedef struct {
     int is_positive; /* offset = -128; a constant where tile_rescale is inlined */
 } tile_factor;
 
+/* Whether tile_rescale gives what td_rescale does, clamped to [-128, 127]. */
+TD_INLINE int tile_factor_fits(int32_t start, int32_t shift, int32_t offset) {
+    (void)start;
+    (void)offset;
+    return shift >= 1 && shift <= 31;
+}
+
 typedef struct {
     int32x4_t low, high;
 } tile_sums;

@@ -15,9 +15,15 @@ typedef struct {
     int32_t multiplier, shift;
 } tile_factor;
 
-enum { TILE_MAX_SHIFT = 22 };
+/* Whether tile_rescale gives what td_rescale does, clamped to [-128, 127], for sums of `start` and less than 2**27 of
+ * products: nothing leaves 32 bits. */
+TD_INLINE int tile_factor_fits(int32_t start, int32_t shift, int32_t offset) {
+    const int32_t largest = (1 << 30) + (1 << 27);
+    return shift >= 1 && shift <= 31 && start >= -largest && start <= largest &&
+           (int64_t)(2 * (offset + 128) + 1) << (shift - 1) <= 1 << 29;
+}
 
-/* The factor multiplier * 2**-31 * 2**-shift, shift in [1, TILE_MAX_SHIFT], for |sums| < 2**30. */
+/* The factor multiplier * 2**-31 * 2**-shift, where it fits. */
 TD_INLINE tile_factor tile_factor_of(int32_t multiplier, int32_t shift, int32_t offset) {
     const tile_factor factor = {(INT64_C(1) << 30) + ((int64_t)(2 * (offset + 128) + 1) << (shift + 30)), multiplier,
                                 shift};
@@ -109,7 +115,7 @@ TD_INLINE tile_sums tile_load_sums(const int32_t from[TD_TILE_PIXELS]) {
     return _mm256_loadu_si256((const __m256i_u *)(const void *)from);
 }
 
-/* The sums are those of eight channels; each has a factor of its own, shift in [1, TILE_MAX_SHIFT]. */
+/* The sums are those of eight channels; each has a factor of its own, shift in [1, 23]. */
 TD_INLINE tile_values tile_rescale_channels(tile_sums sums, tile_sums multipliers, tile_sums shifts, int32_t offset) {
     const __m256i half = _mm256_set1_epi64x(1 << 30), one = _mm256_set1_epi32(1);
     const __m256i addends = _mm256_sllv_epi32(_mm256_set1_epi32(2 * offset + 1), _mm256_sub_epi32(shifts, one));

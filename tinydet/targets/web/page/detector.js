@@ -1,4 +1,4 @@
-// The detector in WebAssembly; knows nothing of the page.
+// The detector in WebAssembly, and the worker that it runs in; knows nothing of the page.
 //
 // Its memory: constants, arena and stack of the C program, then the pixels of one image (RGBA).
 
@@ -57,4 +57,61 @@ class Detector {
 // Suppression keeps the best box first, so this is also what it finds with the higher threshold.
 function withScore(detections, threshold) {
   return detections.filter(({ score }) => score >= Math.fround(threshold));
+}
+
+// In a worker: answers the calls of a WorkerDetector, one after the other.
+function answerCalls(scope) {
+  let loading = null;
+  scope.onmessage = async ({ data: { number, method, given } }) => {
+    try {
+      if (method === "load") loading = Detector.load(...given);
+      const detector = await loading;
+      scope.postMessage({ number, result: method === "detect" ? detector.detect(...given) : null });
+    } catch (error) {
+      scope.postMessage({ number, error: { name: error.name, message: error.message } });
+    }
+  };
+}
+
+// A detector in a thread of its own: the page goes on while it computes.
+class WorkerDetector {
+  // code: this text; program and classNames: as for Detector.load.
+  static async load(code, program, classNames) {
+    const url = URL.createObjectURL(new Blob([code, "\nanswerCalls(self);"], { type: "text/javascript" }));
+    const detector = new WorkerDetector(new Worker(url));
+    try {
+      await detector.call("load", [program, classNames]);
+    } finally {
+      URL.revokeObjectURL(url);
+    }
+    return detector;
+  }
+
+  constructor(worker) {
+    this.worker = worker;
+    this.waiting = new Map(); // number of a call to what ends it
+    this.number = 0;
+    worker.onmessage = ({ data: { number, result, error } }) => {
+      const { resolve, reject } = this.waiting.get(number);
+      this.waiting.delete(number);
+      if (error) reject(Object.assign(new Error(error.message), { name: error.name }));
+      else resolve(result);
+    };
+    worker.onerror = (event) => {
+      for (const { reject } of this.waiting.values()) reject(new Error(event.message));
+      this.waiting.clear();
+    };
+  }
+
+  call(method, given, moved = []) {
+    return new Promise((resolve, reject) => {
+      this.waiting.set(++this.number, { resolve, reject });
+      this.worker.postMessage({ number: this.number, method, given }, moved);
+    });
+  }
+
+  // What Detector.detect gives. The pixels move to the worker: the image is empty afterwards.
+  detect({ data, width, height }) {
+    return this.call("detect", [{ data, width, height }], [data.buffer]);
+  }
 }
