@@ -177,7 +177,7 @@ def run(
 
 
 def two_threads(case: Case, program: Path, image: Images) -> dict[str, int]:
-    """Instructions until both are done with an image, and how many bytes differ from those of one."""
+    """Instructions until both are done with an image, and bytes that differ from those of one."""
     counts, shared = counted(case, in_turn(program), image)
     _, alone = counted(case, program, image)
     pieces = counts[1:]  # between, one part, the other part, between, ...
