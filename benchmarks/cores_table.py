@@ -2,7 +2,7 @@
 
     python benchmarks/cores_table.py
 
-Writes it into ``docs/cores.md`` from the results of ``timing.py``, ``cores.py``,
+Writes it into ``docs/cores.md`` from the results of ``timing.py``, ``exactness.py``, ``cores.py``,
 ``linux_cores.py``, ``linux_tflite.py``, ``host_time.py`` and ``threads.py``; what was not measured
 is left empty.
 """
@@ -47,12 +47,12 @@ HEAD_KEYS = ("core", "kernels", "count_192", "per_mac", "time_192", "count_256",
              "differing", "reference")  # fmt: skip
 
 
-def figures(name: str) -> list[Row]:
+def figures(name: str, key: str = "rows") -> list[Row]:
     """The rows of a result file; none where it is not there."""
     path = RESULTS / f"{name}.json"
     if not path.is_file():
         return []
-    rows: list[Row] = json.loads(path.read_text(encoding="utf-8"))["figures"]["rows"]
+    rows: list[Row] = json.loads(path.read_text(encoding="utf-8"))["figures"][key]
     return rows
 
 
@@ -70,7 +70,7 @@ def counts(rows: list[Row], **also: Any) -> Cells:
 def microcontrollers() -> Iterator[Cells]:
     """Cores without vectors: estimated cycles of one board each."""
     rows = [row for row in figures("timing") if row["model"] in MODELS]
-    compared = {row["core"]: row for row in figures("cores")}
+    exact = [row for model in MODELS for row in figures(f"exactness_{model}", "models")]
     for core in ("cortex-m4", "cortex-m7", "cortex-m33"):
         of_core = [row for row in rows if row["core"] == core]
         boards = dict.fromkeys(row["board"] for row in of_core)
@@ -89,7 +89,7 @@ def microcontrollers() -> Iterator[Cells]:
         yield cells | {
             "core": core,
             "kernels": "DSP",
-            "differing": differing([compared[core]]) if core in compared else "",
+            "differing": differing([row[core] for row in exact if core in row]),
             "reference": DSP_REFERENCE,
         }
 
