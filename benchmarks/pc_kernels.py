@@ -36,7 +36,7 @@ from tinydet.targets.toolchain import (
     write_sources,
     zig_cc,
 )
-from tinydet.targets.web.build import LINK_FLAGS, MACHINE, SMALL_AND_FAST
+from tinydet.targets.web.build import LINK_FLAGS, MACHINE, RELAXED_MACHINE, SMALL_AND_FAST
 
 HERE = Path(__file__).parent / "pc_kernels"
 STAND_IN = Path(__file__).parents[1] / "tests/compiler/kernels/avx_vnni_stand_in.h"
@@ -95,7 +95,7 @@ def networks(detector: CompiledDetector, folder: Path) -> list[tuple[str, str, N
         network = on_host(detector, folder / name, cpu, options)
         if how != "not on this processor":
             found.append((name, how, network))
-    for name, machine in {"simd128": MACHINE}.items():
+    for name, machine in (("SIMD", MACHINE), ("relaxed SIMD", RELAXED_MACHINE)):
         found.append((f"WebAssembly, {name}", "V8", in_v8(detector, folder / name, machine)))
     return found
 

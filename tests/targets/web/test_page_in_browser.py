@@ -11,6 +11,7 @@ from PIL import Image, ImageCms
 
 from tests.targets.web.chromium import BROWSER, Chromium
 from tests.targets.web.pages import (
+    Page,
     assert_same,
     from_records,
     random_images,
@@ -19,6 +20,7 @@ from tests.targets.web.pages import (
 from tinydet.data.images import read_image
 from tinydet.targets import HostTarget
 from tinydet.targets.web import write_web_folder
+from tinydet.targets.web.build import packed
 
 pytestmark = [
     pytest.mark.device,
@@ -275,8 +277,8 @@ def test_a_refused_camera_is_explained(open_page):
 def test_a_browser_without_simd_is_told(page_path, tmp_path):
     """What cannot run says what is needed, and offers nothing that does not work."""
     broken = tmp_path / "broken.html"
-    text = page_path.read_text(encoding="utf-8")
-    broken.write_text(text.replace(';base64">AGFzbQ', ';base64">AGFzbA'), encoding="utf-8")
+    text, page = page_path.read_text(encoding="utf-8"), Page(page_path)
+    broken.write_text(text.replace(packed(page.module), packed(b"no module")), encoding="utf-8")
     with Chromium(tmp_path / "profile") as browser:
         browser.open(broken)
         browser.wait_for(f"{SAID}.startsWith('This browser cannot run the detector.')")

@@ -44,7 +44,7 @@ typedef struct {
     int8_t weights[(TILE_MAX_FOURS + 1) * TILE_WEIGHT_BYTES] __attribute__((aligned(64)));
     int32_t starts[TD_TILE_CHANNELS];
     int32_t multipliers[TD_TILE_CHANNELS], shifts[TD_TILE_CHANNELS]; /* of tile_factor */
-#if defined(TD_TILE_AVX2)
+#if !defined(TD_TILE_NEON)
     tile_factor factors[TD_TILE_CHANNELS]; /* the same */
 #endif
     int is_plain;   /* tile_rescale gives the values */
@@ -343,6 +343,112 @@ TD_INLINE void conv_tile_sums(const int8_t *in, const tile_weights *tile, int32_
     }
 }
 
+#elif defined(TD_TILE_WASM)
+
+/* Two channels: two sums, to be added, of two pixels each in four vectors. */
+TD_INLINE void conv_two_sums(const int8_t *in, const int8_t *weights, int32_t fours, v128_t parts[2][4]) {
+    TD_UNROLL
+    for (int k = 0; k < 4; k++) {
+        parts[0][k] = parts[1][k] = wasm_i32x4_splat(0);
+    }
+    for (int32_t f = 0; f < fours; f++, in += TILE_FOUR_BYTES, weights += TILE_WEIGHT_BYTES) {
+        const v128_t first = wasm_i16x8_extend_low_i8x16(wasm_v128_load32_splat(weights));
+        const v128_t second = wasm_i16x8_extend_low_i8x16(wasm_v128_load32_splat(weights + 4));
+        TD_UNROLL
+        for (int k = 0; k < 4; k++) {
+            const v128_t values = wasm_i16x8_load8x8(in + 8 * k);
+            parts[0][k] = wasm_i32x4_add(parts[0][k], wasm_i32x4_dot_i16x8(values, first));
+            parts[1][k] = wasm_i32x4_add(parts[1][k], wasm_i32x4_dot_i16x8(values, second));
+        }
+    }
+}
+
+TD_INLINE v128_t conv_joined(v128_t a, v128_t b) {
+    return wasm_i32x4_add(wasm_i32x4_shuffle(a, b, 0, 2, 4, 6), wasm_i32x4_shuffle(a, b, 1, 3, 5, 7));
+}
+
+TD_INLINE void conv_tile_sums_simd(const int8_t *in, const tile_weights *tile, int32_t fours,
+                                   tile_sums sums[TD_TILE_CHANNELS]) {
+    for (int c = 0; c < TD_TILE_CHANNELS; c += 2) {
+        v128_t parts[2][4];
+        conv_two_sums(in, tile->weights + 4 * c, fours, parts);
+        TD_UNROLL
+        for (int k = 0; k < 2; k++) {
+            const v128_t start = wasm_i32x4_splat(tile->starts[c + k]);
+            sums[c + k].low = wasm_i32x4_add(start, conv_joined(parts[k][0], parts[k][1]));
+            sums[c + k].high = wasm_i32x4_add(start, conv_joined(parts[k][2], parts[k][3]));
+        }
+    }
+}
+
+#if defined(__wasm_relaxed_simd__)
+
+/* Relaxed dot products multiply int8 by values of seven bits. What engines may do as they like is excluded: a second
+ * operand has no bit above, and two products are 2 * 128 * 127 = 32512 at most, which 16 bits hold. A weight + 127 is
+ * therefore taken as two parts from 0 to 127; 127 times the sum of the values is taken away in the end. Not for weights
+ * of -128. */
+TD_INLINE void conv_four_sums_relaxed(const int8_t *in, const int8_t *weights, int32_t fours, const int32_t starts[4],
+                                      tile_sums sums[4]) {
+    const v128_t most = wasm_i8x16_splat(127), ones = wasm_i8x16_splat(1);
+    v128_t low_values = wasm_i32x4_splat(0), high_values = low_values;
+    tile_sums parts[4]; /* not in memory, which the values might share */
+    TD_UNROLL
+    for (int c = 0; c < 4; c++) {
+        parts[c].low = parts[c].high = wasm_i32x4_splat(starts[c]);
+    }
+    for (int32_t f = 0; f < fours; f++, in += TILE_FOUR_BYTES, weights += TILE_WEIGHT_BYTES) {
+        const v128_t low = wasm_v128_load(in), high = wasm_v128_load(in + 16);
+        low_values = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(low, ones, low_values);
+        high_values = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(high, ones, high_values);
+        TD_UNROLL
+        for (int c = 0; c < 4; c++) {
+            const v128_t both = wasm_i8x16_add(wasm_v128_load32_splat(weights + 4 * c), most);
+            const v128_t first = wasm_u8x16_min(both, most), second = wasm_i8x16_sub(both, first);
+            parts[c].low = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(low, first, parts[c].low);
+            parts[c].high = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(high, first, parts[c].high);
+            parts[c].low = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(low, second, parts[c].low);
+            parts[c].high = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(high, second, parts[c].high);
+        }
+    }
+    low_values = wasm_i32x4_mul(low_values, wasm_i32x4_splat(127));
+    high_values = wasm_i32x4_mul(high_values, wasm_i32x4_splat(127));
+    TD_UNROLL
+    for (int c = 0; c < 4; c++) {
+        sums[c].low = wasm_i32x4_sub(parts[c].low, low_values);
+        sums[c].high = wasm_i32x4_sub(parts[c].high, high_values);
+    }
+}
+
+TD_INLINE void conv_tile_sums_here(const int8_t *in, const tile_weights *tile, int32_t fours,
+                                   tile_sums sums[TD_TILE_CHANNELS]) {
+    if (tile->has_lowest) {
+        conv_tile_sums_simd(in, tile, fours, sums);
+        return;
+    }
+    for (int c = 0; c < TD_TILE_CHANNELS; c += 4) {
+        conv_four_sums_relaxed(in, tile->weights + 4 * c, fours, tile->starts + c, sums + c);
+    }
+}
+
+#else
+
+TD_INLINE void conv_tile_sums_here(const int8_t *in, const tile_weights *tile, int32_t fours,
+                                   tile_sums sums[TD_TILE_CHANNELS]) {
+    conv_tile_sums_simd(in, tile, fours, sums);
+}
+
+#endif
+
+#if defined(TD_CONV_TILE_SUMS) /* elsewhere: a page takes what its browser has */
+void TD_CONV_TILE_SUMS(const int8_t *in, const tile_weights *tile, int32_t fours, tile_sums sums[TD_TILE_CHANNELS]);
+#define conv_tile_sums TD_CONV_TILE_SUMS
+#else
+__attribute__((noinline)) static void conv_tile_sums(const int8_t *in, const tile_weights *tile, int32_t fours,
+                                                     tile_sums sums[TD_TILE_CHANNELS]) {
+    conv_tile_sums_here(in, tile, fours, sums);
+}
+#endif
+
 #elif defined(TD_TILE_VNNI)
 
 TD_INLINE void conv_tile_sums(const int8_t *in, const tile_weights *tile, int32_t fours,
@@ -455,6 +561,15 @@ TD_INLINE void conv_weight_sums(const tile_weights *tile, int32_t fours, int32_t
     for (int32_t at = 0; at < num_bytes; at += TILE_WEIGHT_BYTES) {
         all.low = vdotq_s32(all.low, vld1q_s8(tile->weights + at), vdupq_n_s8(1));
         all.high = vdotq_s32(all.high, vld1q_s8(tile->weights + at + 16), vdupq_n_s8(1));
+    }
+    tile_spill(all, sums);
+#elif defined(TD_TILE_WASM)
+    tile_sums all = {wasm_i32x4_splat(0), wasm_i32x4_splat(0)};
+    for (int32_t at = 0; at < num_bytes; at += TILE_WEIGHT_BYTES) {
+        const v128_t low = wasm_i16x8_extadd_pairwise_i8x16(wasm_v128_load(tile->weights + at));
+        const v128_t high = wasm_i16x8_extadd_pairwise_i8x16(wasm_v128_load(tile->weights + at + 16));
+        all.low = wasm_i32x4_add(all.low, wasm_i32x4_extadd_pairwise_i16x8(low));
+        all.high = wasm_i32x4_add(all.high, wasm_i32x4_extadd_pairwise_i16x8(high));
     }
     tile_spill(all, sums);
 #else

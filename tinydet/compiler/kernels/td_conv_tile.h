@@ -15,7 +15,12 @@ enum {
     TILE_PAIRS = TD_TILE_CHANNELS / 2,
     TILE_GROUPS = TD_TILE_PIXELS / TD_CONV_PIXELS, /* of four pixels in a block */
     TILE_BYTES = 16384,                            /* of gathered values */
-    TILE_MAX_BLOCKS = 32
+    TILE_MAX_BLOCKS = 32,
+#if defined(TD_TILE_WASM)
+    TILE_IS_SMALL = 1 /* code counts: it is loaded over the network */
+#else
+    TILE_IS_SMALL = 0
+#endif
 };
 
 typedef int16_t tile_v8s16 __attribute__((vector_size(16)));
@@ -63,7 +68,7 @@ TD_INLINE void tile_load_eights(tile_v16s8 pairs, int is_joined, int8_t *to, til
     if (is_joined) { /* the upper byte is one too low where the lower one is negative */
         pairs -= (tile_v16s8)((tile_v8s16)pairs << 8) < 0;
     }
-#ifdef TD_CONV_HALVES
+#if defined(TD_CONV_HALVES) || defined(TD_TILE_WASM)
     *lowest |= pairs == -128;
 #else
     (void)lowest;
@@ -129,7 +134,7 @@ TD_INLINE void tile_prepare_factors(const td_conv_params *p, tile_weights *tile)
     for (int k = 0; k < TD_TILE_CHANNELS; k++) {
         tile->is_plain &= tile_factor_fits(tile->starts[k], tile->shifts[k], p->output_offset);
     }
-#if defined(TD_TILE_AVX2)
+#if !defined(TD_TILE_NEON)
     for (int k = 0; tile->is_plain && k < TD_TILE_CHANNELS; k++) {
         tile->factors[k] = tile_factor_of(tile->multipliers[k], tile->shifts[k], p->output_offset);
     }
@@ -208,6 +213,17 @@ TD_INLINE void tile_gather_sixteen(const uint8_t *const in[TD_CONV_PIXELS], int3
 #else
     vst4q_u32((uint32_t *)(void *)out, v);
 #endif
+#elif defined(TD_TILE_WASM)
+    v128_t v[TD_CONV_PIXELS];
+    for (int k = 0; k < TD_CONV_PIXELS; k++) {
+        v[k] = wasm_v128_xor(wasm_v128_load(in[k] + at), wasm_i8x16_splat((int8_t)flip));
+    }
+    const v128_t low_01 = wasm_i32x4_shuffle(v[0], v[1], 0, 4, 1, 5), low_23 = wasm_i32x4_shuffle(v[2], v[3], 0, 4, 1, 5);
+    const v128_t high_01 = wasm_i32x4_shuffle(v[0], v[1], 2, 6, 3, 7), high_23 = wasm_i32x4_shuffle(v[2], v[3], 2, 6, 3, 7);
+    wasm_v128_store(out, wasm_i64x2_shuffle(low_01, low_23, 0, 2));
+    wasm_v128_store(out + tile_four_place(1), wasm_i64x2_shuffle(low_01, low_23, 1, 3));
+    wasm_v128_store(out + tile_four_place(2), wasm_i64x2_shuffle(high_01, high_23, 0, 2));
+    wasm_v128_store(out + tile_four_place(3), wasm_i64x2_shuffle(high_01, high_23, 1, 3));
 #else
     const __m128i all = _mm_set1_epi8((char)flip);
     __m128i v[TD_CONV_PIXELS];
@@ -327,7 +343,7 @@ TD_INLINE void tile_gather(const td_conv_params *p, const tile_window *window, c
     }
 }
 
-#if defined(TD_TILE_AVX2)
+#if !defined(TD_TILE_NEON)
 /* The values of all channels where the tile is plain. */
 TD_INLINE void tile_plain_outputs(const tile_weights *tile, int32_t offset, int is_positive,
                                   const tile_sums sums[TD_TILE_CHANNELS], tile_results values[TD_TILE_CHANNELS]) {
@@ -435,7 +451,7 @@ TD_INLINE void tile_compute(const td_conv_params *p, const tile_block *blocks, i
         for (int32_t i = 0; i < count; i++) {
             tile_compute_any(p, &blocks[i], gathered + block_bytes * i, fours, tile, first);
         }
-    } else if (p->output_offset == -128) {
+    } else if (!TILE_IS_SMALL && p->output_offset == -128) {
         for (int32_t i = 0; i < count; i++) {
             tile_compute_plain(p, &blocks[i], gathered + block_bytes * i, fours, tile, first, 1);
         }

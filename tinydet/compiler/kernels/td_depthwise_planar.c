@@ -128,7 +128,7 @@ void td_depthwise_planar_s8(const td_depthwise_planar_params *p, const int8_t *i
 #elif defined(TD_TILE_AVX2)
         planar_row_in_tiles(p, &in, groups, out);
         continue;
-#elif defined(TD_TILE)
+#elif defined(TD_TILE_NEON)
         if (planar_is_for_tiles(p)) {
             planar_row_in_tiles(p, &in, out);
             continue;

@@ -1,4 +1,5 @@
-/* td_tile.h: vectors of eight pixels in the instructions of A cores and PCs (NEON, AVX2, VNNI). Not for callers.
+/* td_tile.h: vectors of eight pixels in the instructions of A cores, PCs and browsers (NEON, AVX2, VNNI,
+ * WebAssembly SIMD). Not for callers.
  *
  * TD_TILE is defined where there are such instructions; what they compute is what the portable loops beside them
  * compute. A tile is eight channels of eight pixels. */
@@ -9,7 +10,11 @@
 
 #if defined(__GNUC__) && defined(__has_builtin) && !defined(TD_PORTABLE)
 #if __has_builtin(__builtin_shufflevector)
-#if defined(__ARM_NEON) && !defined(__ARM_BIG_ENDIAN)
+#if defined(__wasm_simd128__)
+#define TD_TILE 1
+#define TD_TILE_WASM 1
+#include <wasm_simd128.h>
+#elif defined(__ARM_NEON) && !defined(__ARM_BIG_ENDIAN)
 #define TD_TILE 1
 #define TD_TILE_NEON 1
 #if defined(__aarch64__) && defined(__ARM_FEATURE_DOTPROD)
@@ -170,6 +175,8 @@ TD_INLINE void tile_store_pixels(const tile_values v[TD_TILE_CHANNELS], int8_t *
     }
 }
 
+#elif defined(TD_TILE_WASM)
+#include "td_tile_wasm.h"
 #else
 #include "td_tile_avx2.h"
 #endif

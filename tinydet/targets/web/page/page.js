@@ -56,6 +56,7 @@ function drawDetections() {
   byId("results").hidden = detections.length === 0;
   byId("objects").textContent = detections.length;
   byId("network").textContent = `${shown.networkMs.toFixed(1)} ms`;
+  byId("kernels").textContent = shown.kernels;
   byId("scaling").textContent = `${shown.scalingMs.toFixed(1)} ms`;
   byId("rate").textContent = camera ? framesPerSecond() : "–";
   const record = { file, width, height, detections };
@@ -272,10 +273,10 @@ function listen() {
 
 async function start() {
   try {
-    const code = byId("detector").textContent;
-    detector = await WorkerDetector.load(code, byId("program").textContent, card.class_names);
+    const [code, program, relaxed] = ["detector", "program", "relaxed"].map((id) => byId(id).textContent);
+    detector = await WorkerDetector.load(code, program, card.class_names, relaxed);
   } catch {
-    say("This browser cannot run the detector. It needs WebAssembly with SIMD: Chrome or Edge 91, Firefox 89, Safari 16.4, or newer.", "error");
+    say("This browser cannot run the detector. It needs WebAssembly with SIMD, and gzip: Chrome or Edge 91, Firefox 113, Safari 16.4, or newer.", "error");
     return;
   }
   listen();
