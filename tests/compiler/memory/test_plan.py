@@ -43,6 +43,18 @@ def test_every_plan_is_correct(graph, request):
     assert (plan.scratch(len(graph.ops) + 1) or (0, 0))[1] == request.output_scratch_bytes
 
 
+def test_free_memory_keeps_weights_that_are_read_often():
+    """The arena is as large as without that, and says where they are kept."""
+    net = NetworkBuilder(0)
+    x = net.conv(net.image(128, 128), 64, (3, 3), stride_height=8, stride_width=8, padding="SAME")
+    graph = net.graph(net.conv(net.conv(x, 64), 64))
+    requests = [PlanRequest(objective="speed", keeps_weights=keeps) for keeps in (False, True)]
+    plans = [plan_memory(graph, request) for request in requests]
+    assert plans[0].arena_bytes == plans[1].arena_bytes
+    kept = [sum(bool(step.kept_bytes) for step in p.schedule.flow.steps) for p in plans]
+    assert kept[0] == 0 < kept[1]
+
+
 @given(graph=networks())
 @settings(max_examples=12)
 def test_smaller_arenas_cost_more_and_every_limit_is_kept_or_out_of_reach(graph):
