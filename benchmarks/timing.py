@@ -133,6 +133,7 @@ def row(case: Case, programs: Programs) -> dict[str, Any]:
         "input_mode": detector.input_mode,
         "all_channels": case.random,
         "arena_bytes": detector.arena_bytes,
+        "fits": external or _flash_bytes(builds) <= board.flash_bytes,
     }
     record |= result.to_record()
     steps = record.pop("steps")  # of so many rows too long for a file that is kept
@@ -140,6 +141,11 @@ def row(case: Case, programs: Programs) -> dict[str, Any]:
     record["seconds_taken"] = round(seconds, 1)
     record["cycles_per_mac"] = round(result.cycles / result.macs, 3)
     return record
+
+
+def _flash_bytes(builds: Builds) -> int:
+    """Of a program and its weights."""
+    return sum(s.size_bytes for s in builds.program.image.sections.values() if s.loaded)
 
 
 if __name__ == "__main__":

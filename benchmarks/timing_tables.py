@@ -17,7 +17,7 @@ Table = Callable[[list[str], list[list[str]]], str]
 def timing_tables(figures: dict[str, Any], table: Table) -> str:
     """Estimates on all boards, then what external flash costs."""
     rows = figures["rows"]
-    heads = ["board", "model", "arena", "weights", "cycles", "per MAC", "ms"]
+    heads = ["board", "model", "arena", "weights; kernels, if copied", "cycles", "per MAC", "ms"]
     heads += ["issue, stalls, memory", "weights loaded", "from flash", "vendor's card"]
     lines = [_line(row) for row in rows]
     error = ModelError(**rows[0]["error"])
@@ -25,9 +25,9 @@ def timing_tables(figures: dict[str, Any], table: Table) -> str:
         f"\nEvery row is an **{error.text()}** (see [timing.md](timing.md)). None of these programs"
         " was timed on a board, and the waits of the STM32H7 boards and of external flash are"
         " derived from manuals. One inference with warm caches, without boxes; empty caches add"
-        " less than 0.1 %. Random: random weights in the published layout, alpha 0.35, all"
-        " channels kept. Weights loaded: by the processor from flash or its cache, with repeats;"
-        " copies in RAM do not count. From flash: of these, what no cache held, in whole lines."
+        " less than 0.1 %. Too small for them: what it would be, to compare with. Random: random"
+        " weights in the published layout, alpha 0.35, all channels kept. Weights loaded: by the"
+        " processor from flash or its cache, with repeats; copies in RAM do not count. From flash: of these, what no cache held, in whole lines."
         " Vendor's card: measured with STM32Cube.AI on this board, the same layout.\n"
     )
     return "## Estimated time on boards\n\n" + table(heads, lines) + note + _external(rows, table)
@@ -42,7 +42,7 @@ def _line(row: Row) -> list[str]:
         f"random, {row['input']}" if row["all_channels"] else row["model"],
         f"{row['arena_bytes'] / KIB:.0f} KiB in {row['places']['arena']}"
         + (", image fed in rows" if row.get("input_mode") == "rows" else ""),
-        row["places"]["weights"],
+        _places(row),
         f"{row['cycles'] / MILLION:.1f} M",
         f"{row['cycles_per_mac']:.2f}",
         f"{row['milliseconds']:.0f}",
@@ -51,6 +51,13 @@ def _line(row: Row) -> list[str]:
         f"{row['fetched_bytes'] / MILLION:.1f} MB",
         f"{MODEL_CARD_CYCLES[row['input']]} M" if card else "",
     ]
+
+
+def _places(row: Row) -> str:
+    """Of weights and kernels."""
+    places = row["places"]
+    weights = places["weights"] if row["fits"] else f"{places['weights']}, too small for them"
+    return f"{weights}; {places['kernels']}" if "kernels" in places else weights
 
 
 def _external(rows: list[Row], table: Table) -> str:

@@ -44,7 +44,8 @@ class CountResult(Result):
         from tinydet.targets.timing import estimate_columns, estimate_notes
 
         if self.estimate is None:
-            text = f"{format_benchmark(self.counts)}\nNo estimate of cycles: {self.no_estimate}"
+            text = f"{format_benchmark(self.counts)}\nInstructions only, no estimate of cycles: "
+            text += self.no_estimate
         else:
             text = format_benchmark(self.counts, estimate_columns(self.estimate))
             text += f"\n{estimate_notes(self.estimate)}"

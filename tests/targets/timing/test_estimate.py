@@ -79,6 +79,30 @@ def test_slower_memories_cost_more(builds, image):
     assert times[0].cold_cycles < times[-1].cold_cycles
 
 
+def test_what_comes_from_flash_are_whole_lines_that_no_cache_held(builds, image, result):
+    """The smaller cache holds fewer of them; what a copy in RAM gives is not among them."""
+    smaller = estimate(builds, image, find_board("STM32F746G-DISCO"))
+    for step, other in zip(result.steps, smaller.steps, strict=True):
+        assert step.fetched_bytes % 32 == other.fetched_bytes % 32 == 0
+        assert step.weight_bytes == other.weight_bytes
+    assert result.fetched_bytes <= smaller.fetched_bytes
+    assert smaller.fetched_bytes == sum(step.fetched_bytes for step in smaller.steps) > 0
+
+
+def test_kernels_run_from_ram_for_code_where_they_fit(builds, image):
+    board = find_board("STM32F746G-DISCO")
+    inside = estimate(builds, image, board)
+    tiny = replace(board, code_ram=replace(board.code_ram, size_bytes=64))
+    outside = [
+        estimate(builds, image, replace(board, code_ram=None)),
+        estimate(builds, image, tiny),
+    ]
+    assert inside.places["kernels"] == "ITCM"
+    assert "kernels in ITCM" in estimate_notes(inside)
+    assert "kernels" not in outside[0].places
+    assert inside.cold_cycles < outside[0].cold_cycles == outside[1].cold_cycles
+
+
 def test_a_memory_whose_waits_nobody_knows_is_refused(builds, image):
     with pytest.raises(UnsupportedError, match="external flash of the STM32L4R9I-DISCO"):
         estimate(builds, image, find_board("STM32L4R9I-DISCO"), external_weights=True)

@@ -158,8 +158,9 @@ def estimate(
     program, network = builds.program, builds.program.network
     timing = board_timing(board)
     weights = timing.weights_memory(external=external_weights)
-    bank = arena or timing.arena_bank(network.arena_bytes).name
-    hot = _kernels_memory(program, board)
+    kernels_bytes = program.image.sections[KERNELS].size_bytes
+    hot = timing.kernels_memory(kernels_bytes, network.arena_bytes)
+    bank = arena or timing.arena_bank(network.arena_bytes, kernels=hot).name
     places = _places(program, weights, bank, hot)
     cost = CostModel(program.core, memories(timing, places), program.machine().read)
     call, cold, warm = _run(program, codes, cost, builds.folder, places)
@@ -178,13 +179,6 @@ def estimate(
         waits=timing.source,
         weights_bytes_per_cycle=timing.bytes_per_cycle(weights),
     )
-
-
-def _kernels_memory(program: CortexMNetwork, board: Board) -> str:
-    """Where firmware for the board has its kernels (``firmware_project.placement``)."""
-    ram = board.code_ram
-    fits = ram is not None and program.image.sections[KERNELS].size_bytes <= ram.size_bytes
-    return ram.name if ram is not None and fits else FLASH
 
 
 def _places(
