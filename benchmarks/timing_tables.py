@@ -28,7 +28,8 @@ def timing_tables(figures: dict[str, Any], table: Table) -> str:
         " less than 0.1 %. Too small for them: what it would be, to compare with. Random: random"
         " weights in the published layout, alpha 0.35, all channels kept. Weights loaded: by the"
         " processor from flash or its cache, with repeats; copies in RAM do not count."
-        " From flash: of these, what no cache held, in whole lines. Vendor's card: measured with STM32Cube.AI on this board, the same layout.\n"
+        " From flash: of these, what no cache held, in whole lines."
+        " Vendor's card: measured with STM32Cube.AI on this board, the same layout.\n"
     )
     return "## Estimated time on boards\n\n" + table(heads, lines) + note + _external(rows, table)
 

@@ -134,10 +134,15 @@ def footprint_of(program: CortexMNetwork, stack_bytes: int) -> Footprint:
         detections_bytes=network.detections_bytes,
         weights_bytes=weights_bytes,
         code_bytes=code_bytes,
-        kernels_bytes=program.image.sections[KERNELS].size_bytes,
+        kernels_bytes=kernels_bytes(program.image),
         input_mode=network.input_mode,
         input_bytes=held[network.input_mode],
     )
+
+
+def kernels_bytes(image: Image) -> int:
+    """Code that firmware copies to RAM for code; 0 for a network without such kernels."""
+    return image.sections[KERNELS].size_bytes if KERNELS in image.sections else 0
 
 
 def format_footprint(footprint: Footprint) -> str:

@@ -64,7 +64,7 @@ class BoardTiming:
     def kernels_memory(self, kernels_bytes: int, arena_bytes: int) -> str:
         """Where firmware has its kernels: RAM for code, if the arena needs no part of that."""
         ram = self.board.code_ram
-        if ram is None or kernels_bytes > ram.size_bytes:
+        if ram is None or not 0 < kernels_bytes <= ram.size_bytes:
             return FLASH
         try:
             self.arena_bank(arena_bytes, kernels=ram.name)

@@ -19,7 +19,7 @@ from tinydet.targets.emulator import (
     Piece,
 )
 from tinydet.targets.emulator_hooks import build_hook
-from tinydet.targets.footprint import KERNELS, WEIGHTS
+from tinydet.targets.footprint import KERNELS, WEIGHTS, kernels_bytes
 from tinydet.targets.timing.board_memories import FLASH, board_timing, memories
 from tinydet.targets.timing.cost import CostModel
 from tinydet.targets.timing.recorder import FRACTION, RECORDER, Recorder, Totals
@@ -158,8 +158,7 @@ def estimate(
     program, network = builds.program, builds.program.network
     timing = board_timing(board)
     weights = timing.weights_memory(external=external_weights)
-    kernels_bytes = program.image.sections[KERNELS].size_bytes
-    hot = timing.kernels_memory(kernels_bytes, network.arena_bytes)
+    hot = timing.kernels_memory(kernels_bytes(program.image), network.arena_bytes)
     bank = arena or timing.arena_bank(network.arena_bytes, kernels=hot).name
     places = _places(program, weights, bank, hot)
     cost = CostModel(program.core, memories(timing, places), program.machine().read)
@@ -185,14 +184,13 @@ def _places(
     program: CortexMNetwork, weights: str, bank: str, kernels: str
 ) -> dict[tuple[int, int], str]:
     """``(begin, end)`` -> memory, weights first; the first one that holds an address counts."""
-    sections = program.image.sections
-    spans = [
-        (section.address, section.address + section.size_bytes)
-        for section in (sections[WEIGHTS], sections[KERNELS])
-    ]
+    of_parts = {
+        (section.address, section.address + section.size_bytes): memory
+        for name, memory in ((WEIGHTS, weights), (KERNELS, kernels))
+        if (section := program.image.sections.get(name)) is not None
+    }
     return {
-        spans[0]: weights,
-        spans[1]: kernels,
+        **of_parts,
         (FLASH_BEGIN, FLASH_BEGIN + FLASH_BYTES): FLASH,
         (RAM_BEGIN, RAM_BEGIN + RAM_BYTES): bank,
     }
