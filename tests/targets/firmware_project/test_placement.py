@@ -16,7 +16,7 @@ KIB = 1024
     [
         ("STM32H747I-DISCO", 0x0800_0000, "DTCM", "AXI SRAM"),
         ("STM32F746G-DISCO", 0x0800_0000, "DTCM", "SRAM1"),
-        ("STM32L4R9I-DISCO", 0x0800_0000, "SRAM3", "SRAM1"),
+        ("STM32L4R9I-DISCO", 0x0800_0000, "SRAM1", "SRAM1"),
         ("STM32N6570-DK", 0x3400_0400, "AXISRAM1", "AXISRAM1"),
         ("mps2-an500", 0, "SSRAM2+3", "SSRAM2+3"),
     ],

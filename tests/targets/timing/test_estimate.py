@@ -88,7 +88,6 @@ def test_what_comes_from_flash_are_whole_lines_that_no_cache_held(builds, image,
         assert step.fetched_bytes % 32 == other.fetched_bytes % 32 == 0
         assert step.weight_bytes == other.weight_bytes
     assert result.fetched_bytes <= smaller.fetched_bytes
-    assert smaller.fetched_bytes == sum(step.fetched_bytes for step in smaller.steps) > 0
 
 
 def test_kernels_run_from_ram_for_code_where_they_fit(tmp_path):
@@ -103,6 +102,7 @@ def test_kernels_run_from_ram_for_code_where_they_fit(tmp_path):
     assert "kernels in ITCM" in estimate_notes(inside)
     assert "kernels" not in outside.places
     assert inside.cold_cycles < outside.cold_cycles
+    assert inside.fetched_bytes > 0  # its weights are more than the cache of 4 KiB holds
 
 
 def test_a_memory_whose_waits_nobody_knows_is_refused(builds, image):

@@ -69,7 +69,7 @@ def _offers(plan: Plan, positions: set[int], share: int, *, keeps: bool) -> dict
     live, event_steps = live_bytes(plan.buffers), plan.timeline.event_steps
     offers = {}
     for segment in plan.schedule.segments:
-        for position in positions.intersection(range(segment.begin, segment.end)):
+        for position in sorted(positions.intersection(range(segment.begin, segment.end))):
             step = flow.steps[position]
             events = np.flatnonzero(event_steps == step.number)
             throughout = slice(int(events[0]), int(events[-1]) + 1)
