@@ -103,6 +103,7 @@ def test_kernels_run_from_ram_for_code_where_they_fit(tmp_path):
     assert "kernels" not in outside.places
     assert inside.cold_cycles < outside.cold_cycles
     assert inside.fetched_bytes > 0  # its weights are more than the cache of 4 KiB holds
+    assert inside.memory_cycles < outside.memory_cycles
 
 
 def test_a_memory_whose_waits_nobody_knows_is_refused(builds, image):

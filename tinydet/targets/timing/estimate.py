@@ -183,17 +183,17 @@ def estimate(
 def _places(
     program: CortexMNetwork, weights: str, bank: str, kernels: str
 ) -> dict[tuple[int, int], str]:
-    """``(begin, end)`` -> memory, weights first; the first one that holds an address counts."""
-    of_parts = {
+    """``(begin, end)`` -> memory, weights first. No two share an address."""
+    places = {
         (section.address, section.address + section.size_bytes): memory
         for name, memory in ((WEIGHTS, weights), (KERNELS, kernels))
         if (section := program.image.sections.get(name)) is not None
     }
-    return {
-        **of_parts,
-        (FLASH_BEGIN, FLASH_BEGIN + FLASH_BYTES): FLASH,
-        (RAM_BEGIN, RAM_BEGIN + RAM_BYTES): bank,
-    }
+    ends = [FLASH_BEGIN, *(edge for span in sorted(places) for edge in span)]
+    ends.append(FLASH_BEGIN + FLASH_BYTES)
+    rest = zip(ends[::2], ends[1::2], strict=True)
+    places |= {(begin, end): FLASH for begin, end in rest if begin < end}
+    return {**places, (RAM_BEGIN, RAM_BEGIN + RAM_BYTES): bank}
 
 
 def _run(
