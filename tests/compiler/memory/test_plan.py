@@ -22,7 +22,7 @@ from tinydet.compiler.memory.buffers import lower_bound_bytes
 from tinydet.compiler.memory.choice import SegmentChoice
 from tinydet.compiler.memory.plan import proven
 from tinydet.compiler.memory.timeline import make_timeline
-from tinydet.compiler.schedule import Schedule, SegmentMaker, make_flow, segment_cost
+from tinydet.compiler.schedule import Schedule, SegmentMaker, kernel_costs, make_flow, segment_cost
 from tinydet.errors import CompilerError
 
 REQUESTS = st.builds(
@@ -53,6 +53,23 @@ def test_free_memory_keeps_weights_that_are_read_often():
     assert plans[0].arena_bytes == plans[1].arena_bytes
     kept = [sum(bool(step.kept_bytes) for step in p.schedule.flow.steps) for p in plans]
     assert kept[0] == 0 < kept[1]
+
+
+def test_speed_weighs_rows_against_ram_that_the_core_waits_for(monkeypatch):
+    net = NetworkBuilder(0)
+    x = net.conv(net.image(48, 48), 8, (3, 3), padding="SAME")
+    graph = net.graph(net.conv(net.depthwise(x, padding="SAME"), 4))
+    request = PlanRequest(objective="speed", core="cortex-m7")
+    whole = plan_memory(graph, replace(request, core=None))
+    assert whole.overhead == 0
+    for slow_ram, fits in ((100.0, True), (0.0, False)):
+        costs = replace(kernel_costs(), fast_ram_bytes=whole.arena_bytes - 1, slow_ram=slow_ram)
+        monkeypatch.setattr(
+            "tinydet.compiler.memory.planning.kernel_costs", lambda _, costs=costs: costs
+        )
+        plan = plan_memory(graph, request)
+        assert (plan.arena_bytes < whole.arena_bytes) == fits
+        assert (plan.overhead > 0) == fits
 
 
 @given(graph=networks())
