@@ -1,0 +1,73 @@
+"""The newcomer's path, from a clone to a report and to boxes printed by firmware, with its times.
+
+    .ci/run                                       # times every step, and calls this at its end
+    cp build/newcomer.json benchmarks/results/    # keeps the figures; then make_tables.py
+
+    python benchmarks/newcomer.py TIMES [--output FOLDER]
+
+TIMES has one line for each step, as ``  123 s  name: command``.
+"""
+
+import argparse
+import re
+from pathlib import Path
+from typing import Any
+
+from record import RESULTS, write_result
+
+# What .ci/run calls the steps of the path, in order, and what is there after each.
+PATH = {
+    "clone": "the checkout",
+    "install": "an environment with TensorFlow, a C compiler and an emulator",
+    "data, training, int8, report": "a trained int8 detector and `demo/run/report.html`",
+    "report again": "the report, from the files of the run",
+    "firmware with boxes": "a firmware project; its self-test and boxes in an emulator",
+}
+LINE = re.compile(r"^\s*(\d+) s  (.+?): (.+)$")
+
+
+def main() -> None:
+    """Write newcomer.json."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("times", type=Path)
+    parser.add_argument("--output", type=Path, default=RESULTS)
+    asked = parser.parse_args()
+    matches = map(LINE.match, asked.times.read_text(encoding="utf-8").splitlines())
+    steps = {match[2]: (int(match[1]), match[3]) for match in matches if match}
+    if missing := PATH.keys() - steps.keys():
+        raise SystemExit(f"newcomer: no time of {', '.join(sorted(missing))}")
+    rows = [
+        {"step": name, "command": steps[name][1], "seconds": steps[name][0], "gives": gives}
+        for name, gives in PATH.items()
+    ]
+    others = {name: seconds for name, (seconds, _) in steps.items() if name not in PATH}
+    write_result("newcomer", ".ci/run", {"rows": rows, "other_steps_s": others}, asked.output)
+
+
+def newcomer_table(figures: dict[str, Any]) -> str:
+    """The path as a table of the documentation."""
+    rows, total = figures["rows"], 0
+    lines = ["| command | time | since the start | then there is |", "| --- | ---: | ---: | --- |"]
+    for row in rows:
+        total += row["seconds"]
+        time, since = duration(row["seconds"]), duration(total)
+        lines.append(f"| `{row['command']}` | {time} | {since} | {row['gives']} |")
+    return (
+        "## A newcomer's path\n\nFrom a clone to a report and to boxes that firmware prints, as the"
+        " checks of each change (`.ci/run`) run it from nothing, on the machine named in the result"
+        " file. How long installing takes depends on the network.\n\n" + "\n".join(lines) + "\n"
+    )
+
+
+def duration(seconds: int) -> str:
+    """Minutes and seconds.
+
+    >>> duration(7), duration(61)
+    ('7 s', '1 min 1 s')
+    """
+    minutes, rest = divmod(seconds, 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+if __name__ == "__main__":
+    main()
