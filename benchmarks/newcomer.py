@@ -11,7 +11,6 @@ TIMES has one line for each step, as ``  123 s  name: command``.
 import argparse
 import re
 from pathlib import Path
-from typing import Any
 
 from record import RESULTS, write_result
 
@@ -42,31 +41,6 @@ def main() -> None:
     ]
     others = {name: seconds for name, (seconds, _) in steps.items() if name not in PATH}
     write_result("newcomer", ".ci/run", {"rows": rows, "other_steps_s": others}, asked.output)
-
-
-def newcomer_table(figures: dict[str, Any]) -> str:
-    """The path as a table of the documentation."""
-    rows, total = figures["rows"], 0
-    lines = ["| command | time | since the start | then there is |", "| --- | ---: | ---: | --- |"]
-    for row in rows:
-        total += row["seconds"]
-        time, since = duration(row["seconds"]), duration(total)
-        lines.append(f"| `{row['command']}` | {time} | {since} | {row['gives']} |")
-    return (
-        "## A newcomer's path\n\nFrom a clone to a report and to boxes that firmware prints, as the"
-        " checks of each change (`.ci/run`) run it from nothing, on the machine named in the result"
-        " file. How long installing takes depends on the network.\n\n" + "\n".join(lines) + "\n"
-    )
-
-
-def duration(seconds: int) -> str:
-    """Minutes and seconds.
-
-    >>> duration(7), duration(61)
-    ('7 s', '1 min 1 s')
-    """
-    minutes, rest = divmod(seconds, 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 if __name__ == "__main__":
