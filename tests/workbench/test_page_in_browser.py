@@ -3,7 +3,7 @@
 import pytest
 
 from tests.data.readers.written_formats import picture, text
-from tests.page_checks import AXE, barriers, faults
+from tests.page_checks import AXE, HEIGHT, NARROW, barriers, faults
 from tests.targets.web.chromium import BROWSER, Chromium
 from tests.workbench.served import served
 from tinydet.data.dataset import load_dataset
@@ -68,3 +68,7 @@ def test_nobody_is_barred(data):
         browser.press("Escape")
         browser.wait_for("byId('editor').hidden")
         assert barriers(browser) == []
+        browser.look(NARROW, HEIGHT)  # no filter is cut off, and two images lie side by side
+        assert browser.run("byId('filters').scrollHeight - byId('filters').clientHeight") <= 0
+        tops = "[...document.querySelectorAll('.tile')].map((tile) => tile.style.top)"
+        browser.wait_for(f"new Set({tops}).size === 1")
