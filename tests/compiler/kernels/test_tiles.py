@@ -24,6 +24,7 @@ FREESTANDING = ("-O2", "-ffreestanding", "-nostdlib", "-fno-sanitize=all", "-fno
 SETS = {
     "neon": ("aarch64-linux-none", "cortex_a53", "qemu-aarch64", "cortex-a53"),
     "dotprod": ("aarch64-linux-none", "generic+dotprod", "qemu-aarch64", "max"),
+    "i8mm": ("aarch64-linux-none", "generic+dotprod+i8mm", "qemu-aarch64", "max"),
     "neon-32": ("arm-linux-eabihf", "cortex_a7", "qemu-arm", "cortex-a7"),
     "riscv64": ("riscv64-linux-none", "baseline_rv64+v", "qemu-riscv64", "rv64,v=true"),
     "riscv32": ("riscv32-linux-none", "baseline_rv32", "qemu-riscv32", "rv32"),

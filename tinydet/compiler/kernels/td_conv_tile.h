@@ -47,35 +47,52 @@ TD_INLINE tile_window tile_window_of(const td_conv_params *p, int is_unsigned) {
     return window;
 }
 
-/* A run of a pair of channels, but for its first `begin` eights; `to` is at the first one of the channels. */
+/* The last values of a run, fewer than eight, in the order of whole fours: the very last come as they are. */
+TD_INLINE tile_v16s8 tile_last_pairs(const int8_t *from, int32_t count) {
+    uint32_t two[TILE_PAIRS] = {0, 0, 0, 0}; /* values of both channels */
+    for (int32_t i = 0; 2 * i < count; i++) {
+        two[i] = (uint32_t)((const tile_word *)(const void *)from)[i];
+        two[i] = 2 * i + 1 < count ? two[i] : two[i] & 0xFFFF;
+    }
+    if (count & 3) {
+        uint32_t *const last = two + (count >> 2) * 2;
+        const uint32_t first = (last[0] & 0xFFFF) | last[1] << 16;
+        last[1] = last[0] >> 16 | (last[1] & 0xFFFF0000u);
+        last[0] = first;
+    }
+    return *(const tile_v16s8_at *)(const void *)two;
+}
+
+/* Eight values of a pair of channels. */
+TD_INLINE void tile_load_eights(tile_v16s8 pairs, int is_joined, int8_t *to, tile_v16s8 *lowest) {
+    if (is_joined) { /* the upper byte is one too low where the lower one is negative */
+        pairs -= (tile_v16s8)((tile_v8s16)pairs << 8) < 0;
+    }
+#if defined(TD_CONV_HALVES) || defined(TD_TILE_WASM)
+    *lowest |= pairs == -128;
+#else
+    (void)lowest;
+#endif
+    tile_put_eights(to, pairs);
+}
+
+/* A run of a pair of channels, but for its first `begin` eights; `to` is at the first one of the channels. May write a
+ * four more than there are. */
 TD_INLINE void tile_run_weights(const int8_t *from, const tile_window *window, int is_joined, int32_t begin, int8_t *to,
                                 int *has_lowest) {
-    const conv_runs *runs = &window->runs;
-    const int32_t eights = runs->length >> 3, done = 8 * eights;
+    const int32_t length = window->runs.length;
     tile_v16s8 lowest = {0};
     from += 16 * begin;
     to += 2 * TILE_WEIGHT_BYTES * begin;
-    for (int32_t i = begin; i < eights; i++, from += 16, to += 2 * TILE_WEIGHT_BYTES) {
-        tile_v16s8 pairs = *(const tile_v16s8_at *)from;
-        if (is_joined) { /* the upper byte is one too low where the lower one is negative */
-            pairs -= (tile_v16s8)((tile_v8s16)pairs << 8) < 0;
-        }
-#if defined(TD_CONV_HALVES) || defined(TD_TILE_WASM)
-        lowest |= pairs == -128;
-#endif
-        tile_put_eights(to, pairs);
+    TD_UNROLL_TWICE
+    for (int32_t i = begin; i < length >> 3; i++, from += 16, to += 2 * TILE_WEIGHT_BYTES) {
+        tile_load_eights(*(const tile_v16s8_at *)from, is_joined, to, &lowest);
+    }
+    if (length & 7) {
+        tile_load_eights(tile_last_pairs(from, length & 7), is_joined, to, &lowest);
     }
     const tile_v2s64 any = (tile_v2s64)lowest; /* where it matters */
     *has_lowest |= (any[0] | any[1]) != 0;
-    for (int32_t i = done; i < 4 * window->fours_of_run; i++) {
-        const int is_there = i < runs->length;
-        const int8_t *both = from + (is_there ? 2 * (conv_place(runs, i) - done) : 0);
-        const int8_t first = is_there ? both[0] : 0;
-        const int8_t second = is_there ? (int8_t)conv_second_weight(both, is_joined) : 0;
-        tile_put_weight(to, 0, i - done, first);
-        tile_put_weight(to, 1, i - done, second);
-        *has_lowest |= first == -128 || second == -128;
-    }
 }
 
 #if defined(TD_TILE_AVX2)
@@ -200,6 +217,12 @@ TD_INLINE void tile_gather_sixteen(const uint8_t *const in[TD_CONV_PIXELS], int3
     vst1q_u8((uint8_t *)out + 16, vreinterpretq_u8_u32(second.val[0]));
     vst1q_u8((uint8_t *)out + tile_four_place(2), vreinterpretq_u8_u32(first.val[1]));
     vst1q_u8((uint8_t *)out + tile_four_place(2) + 16, vreinterpretq_u8_u32(second.val[1]));
+#elif defined(TD_CONV_EIGHTS)
+    for (int k = 0; k < TD_CONV_PIXELS; k += 2) {
+        const uint64x2_t a = vreinterpretq_u64_u32(v.val[k]), b = vreinterpretq_u64_u32(v.val[k + 1]);
+        vst1q_u8((uint8_t *)out + tile_pixel_place(k), vreinterpretq_u8_u64(vzip1q_u64(a, b)));
+        vst1q_u8((uint8_t *)out + tile_four_place(2) + tile_pixel_place(k), vreinterpretq_u8_u64(vzip2q_u64(a, b)));
+    }
 #else
     vst4q_u32((uint32_t *)(void *)out, v);
 #endif

@@ -129,7 +129,7 @@ void td_depthwise_planar_s8(const td_depthwise_planar_params *p, const int8_t *i
         planar_row_in_tiles(p, &in, groups, out);
         continue;
 #elif defined(TD_TILE_NEON)
-        if (p->rounding != TD_ROUND_ANY) {
+        if (planar_is_for_tiles(p)) {
             planar_row_in_tiles(p, &in, out);
             continue;
         }

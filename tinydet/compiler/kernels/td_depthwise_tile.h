@@ -1,15 +1,14 @@
-/* td_depthwise_tile.h: td_depthwise_planar.c in NEON, eight pixels of a channel at a time. Not for
- * callers.
+/* td_depthwise_tile.h: td_depthwise_planar.c in NEON without dot products, eight pixels of a channel at a time. Not
+ * for callers.
  *
  * Vectors reach beyond the last window of a channel: into the next channel, whose values then count for nothing. What
  * would reach beyond the row is copied first. */
 #ifndef TD_DEPTHWISE_TILE_H
 #define TD_DEPTHWISE_TILE_H
 
-#include "td_depthwise_planar.h"
-#include "td_tile.h"
+#include "td_depthwise_dot.h"
 
-#ifdef TD_TILE_NEON
+#if defined(TD_TILE_NEON) && !defined(TD_TILE_NEON_DOT)
 
 enum {
     PLANAR_PIXELS = 64,                       /* of a row at once */
@@ -18,44 +17,6 @@ enum {
 };
 
 /* The weights of one channel as the instructions take them. */
-#if defined(__ARM_FEATURE_DOTPROD)
-
-typedef struct {
-    int8x16_t rows; /* lanes 1 to 3: three weights and a zero */
-    uint8x16_t windows, next_windows;
-    int32_t bias;
-    int has_lowest; /* of no meaning here */
-} planar_weights;
-
-TD_INLINE planar_weights planar_weights_of(const td_depthwise_channel *channel, int32_t stride) {
-    static const uint8_t places[2][2][16] = {
-        {{0, 1, 2, 3, 1, 2, 3, 4, 2, 3, 4, 5, 3, 4, 5, 6}, {4, 5, 6, 7, 5, 6, 7, 8, 6, 7, 8, 9, 7, 8, 9, 10}},
-        {{0, 1, 2, 3, 2, 3, 4, 5, 4, 5, 6, 7, 6, 7, 8, 9}, {0, 1, 2, 3, 2, 3, 4, 5, 4, 5, 6, 7, 6, 7, 8, 9}}};
-    const int32x4_t words = vld1q_s32(&channel->multiplier), three = vdupq_n_s32(0x00FFFFFF);
-    const planar_weights weights = {vreinterpretq_s8_s32(vandq_s32(words, three)), vld1q_u8(places[stride - 1][0]),
-                                    vld1q_u8(places[stride - 1][1]), channel->bias, 0};
-    return weights;
-}
-
-TD_INLINE tile_sums planar_tile_sums(const int8_t *const in[3], const planar_weights *w, int32_t stride,
-                                     int has_lowest) {
-    tile_sums sums = {vdupq_n_s32(w->bias), vdupq_n_s32(w->bias)};
-    (void)has_lowest;
-#define TD_PLANAR_DOT(i)                                                                                   \
-    do {                                                                                                   \
-        const int8x16_t a = vld1q_s8(in[i]), b = stride == 2 ? vld1q_s8(in[i] + 8) : a;                    \
-        sums.low = vdotq_laneq_s32(sums.low, vqtbl1q_s8(a, w->windows), w->rows, i + 1);                   \
-        sums.high = vdotq_laneq_s32(sums.high, vqtbl1q_s8(b, w->next_windows), w->rows, i + 1);            \
-    } while (0)
-    TD_PLANAR_DOT(0);
-    TD_PLANAR_DOT(1);
-    TD_PLANAR_DOT(2);
-#undef TD_PLANAR_DOT
-    return sums;
-}
-
-#else
-
 typedef struct {
     int8x8_t taps[9];
     int32_t bias;
@@ -122,8 +83,6 @@ TD_INLINE tile_sums planar_tile_sums(const int8_t *const in[3], const planar_wei
     }
     return sums;
 }
-
-#endif
 
 /* Copies of those rows of a channel that end before what is read of them. */
 static void planar_tile_copies(const planar_rows *rows, int32_t there, int8_t copies[3][PLANAR_BYTES],
@@ -217,6 +176,10 @@ TD_INLINE void planar_tile(const td_depthwise_planar_params *p, const planar_row
             in[i] += rows->channel_step[i];
         }
     }
+}
+
+TD_INLINE int planar_is_for_tiles(const td_depthwise_planar_params *p) {
+    return p->rounding != TD_ROUND_ANY;
 }
 
 static void planar_row_in_tiles(const td_depthwise_planar_params *p, const planar_rows *rows, int8_t *output) {

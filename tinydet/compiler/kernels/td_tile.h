@@ -17,6 +17,9 @@
 #elif defined(__ARM_NEON) && !defined(__ARM_BIG_ENDIAN)
 #define TD_TILE 1
 #define TD_TILE_NEON 1
+#if defined(__aarch64__) && defined(__ARM_FEATURE_DOTPROD)
+#define TD_TILE_NEON_DOT 1
+#endif
 #include <arm_neon.h>
 #elif defined(__AVX2__)
 #define TD_TILE 1
@@ -39,8 +42,10 @@
 
 #if defined(__clang__)
 #define TD_UNROLL _Pragma("clang loop unroll(full)")
+#define TD_UNROLL_TWICE _Pragma("clang loop unroll_count(2)")
 #else
 #define TD_UNROLL _Pragma("GCC unroll 8")
+#define TD_UNROLL_TWICE _Pragma("GCC unroll 2")
 #endif
 
 enum { TD_TILE_PIXELS = 8, TD_TILE_CHANNELS = 8 };
