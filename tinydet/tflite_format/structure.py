@@ -48,6 +48,7 @@ def check_structure(content: bytes) -> None:
         raise MalformedError("has no graph")
     for graph in graphs:
         _check_graph(graph, kinds, buffers, constants)
+        _check_order(graph, graph.tables(schema.GRAPH_TENSORS), buffers)
 
 
 def elements_by_type(content: bytes) -> Counter[str]:
@@ -88,6 +89,31 @@ def _check_graph(
         _check_indices(operator, schema.OPERATOR_OUTPUTS, len(tensors), lowest=0)
         operator.table(schema.OPERATOR_OPTIONS)
         _check_sizes(operator, kinds[code], tensors, constants)
+
+
+def _check_order(graph: Table, tensors: list[Table], buffers: list[int]) -> None:
+    """Refuse a graph that reads what nobody has computed, or computes a tensor twice."""
+    inputs = graph.integers(schema.GRAPH_INPUTS, "int32", MAX_INDICES)
+    given = set(inputs)
+    for index, tensor in enumerate(tensors):
+        buffer = tensor.integer(schema.TENSOR_BUFFER, "uint32")
+        is_stored = buffer < len(buffers) and buffers[buffer] > 0
+        is_empty = 0 in tensor.integers(schema.TENSOR_SHAPE, "int32", MAX_RANK)
+        if is_stored or is_empty or tensor.flag(schema.TENSOR_IS_VARIABLE):
+            given.add(index)
+    computed: set[int] = set()
+    for operator in graph.tables(schema.GRAPH_OPERATORS):
+        read = set(operator.integers(schema.OPERATOR_INPUTS, "int32", MAX_INDICES)) - {-1}
+        if not read <= given | computed:
+            missing = min(read - given - computed)
+            raise MalformedError(f"reads tensor {missing} before it is computed")
+        for index in operator.integers(schema.OPERATOR_OUTPUTS, "int32", MAX_INDICES):
+            if index in computed or index in given:
+                raise MalformedError(f"computes tensor {index} twice")
+            computed.add(index)
+    for index in graph.integers(schema.GRAPH_OUTPUTS, "int32", MAX_INDICES):
+        if index not in computed and index not in given:
+            raise MalformedError(f"gives tensor {index}, which nothing computes")
 
 
 def _check_sizes(
