@@ -84,6 +84,23 @@ def set_output_twice(_, graph):
     graph.operators[-1].outputs = graph.operators[0].outputs
 
 
+def pool(graph):
+    pools = schema.BuiltinOptions.Pool2DOptions
+    return next(op.builtinOptions for op in graph.operators if op.builtinOptionsType == pools)
+
+
+def set_window(_, graph):
+    pool(graph).filterHeight = 2**24
+
+
+def set_window_of_many(_, graph):
+    pool(graph).filterHeight = pool(graph).filterWidth = 2**12
+
+
+def set_stride(_, graph):
+    pool(graph).strideW = 0
+
+
 def set_late_input(_, graph):
     graph.operators[0].inputs = graph.operators[-1].outputs
 
@@ -102,6 +119,9 @@ def set_late_input(_, graph):
         (set_negative_size, "a RESHAPE to a size of -52993"),
         (set_large_size, f"a RESHAPE to {2**40} elements"),
         (set_output_twice, "computes tensor 1 twice"),
+        (set_window, f"window of {2**24}"),
+        (set_window_of_many, f"a window of {2**24} pixels in AVERAGE_POOL_2D"),
+        (set_stride, "stride, dilation or window of 0"),
         (set_late_input, "before it is computed"),
         (set_shape, "elements"),
     ],
