@@ -12,6 +12,7 @@ from ap_per_cost import cost_table
 from backends_table import backends_table
 from commercial_images import commercial_images_table
 from embedded_tables import boards_table, embedded_table, host_table
+from face_tables import answer_table, newcomer_table, pages_table, workbench_table
 from pretrained_card import pretrained_table
 from quantization_table import quantization_table
 from record import RESULTS
@@ -334,6 +335,10 @@ AFTER: dict[str, Callable[[dict[str, Any]], str]] = {
     "host_time": host_table,
     "same_boxes": lambda figures: same_boxes_table(figures),
     "deploy": lambda figures: deploy_table(figures),
+    "newcomer": lambda figures: newcomer_table(figures, table),
+    "answer_time": lambda figures: answer_table(figures, table),
+    "pages": lambda figures: pages_table(figures, table),
+    "workbench": lambda figures: workbench_table(figures, table),
 }
 
 

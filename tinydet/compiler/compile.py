@@ -285,6 +285,7 @@ def _request(options: CompileOptions) -> PlanRequest:
         ram_limit_bytes=options.ram_limit_bytes,
         input_mode=options.input_mode,
         core=options.core,
+        keeps_weights=not options.vectors,
     )
 
 

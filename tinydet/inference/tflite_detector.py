@@ -130,16 +130,16 @@ class TfliteDetector:
         anchors: FloatArray,
     ) -> None:
         self.spec, self.name = spec, network.path.name
-        self._network, self._codes, self._roles = network, codes, roles
-        self._anchors = anchors
+        self.network, self.codes = network, codes
+        self.roles, self.anchors = roles, anchors
 
     def outputs(self, images_u8: npt.NDArray[np.uint8]) -> tuple[FloatArray, FloatArray]:
         """See ``Detector.outputs``."""
         scores, boxes = [], []
-        for inputs, count in pixel_blocks(images_u8, self._codes, self._network.batch):
-            class_scores, box_deltas, _ = self._roles.split(self._network.run(inputs))
+        for inputs, count in pixel_blocks(images_u8, self.codes, self.network.batch):
+            class_scores, box_deltas, _ = self.roles.split(self.network.run(inputs))
             scores.append(class_scores[:count])
-            boxes.append(decode_batch(box_deltas[:count], self._anchors))
+            boxes.append(decode_batch(box_deltas[:count], self.anchors))
         return np.concatenate(scores), np.concatenate(boxes)
 
 

@@ -115,6 +115,7 @@ class NetworkCode:
             moved = [position for position, *_ in moved_inputs(flow.graph, op, flow.storages)]
         rings = self._plan.schedule.rings
         _, scratch = self._plan.scratch(step) or (0, 0)
+        kept = {running.number: running.kept_bytes for running in flow.steps}
         site = Site(
             flow.graph,
             op,
@@ -124,6 +125,7 @@ class NetworkCode:
             flow.layouts,
             rings,
             scratch,
+            kept.get(step, 0),
             self._vectors,
         )
         if op.kind not in EMITTERS:
