@@ -29,6 +29,7 @@ EMITTERS: dict[str, Callable[[Site], list[KernelCall]]] = {
     "RELU": elementwise.relu,
     "RELU6": elementwise.relu,
     "LOGISTIC": elementwise.logistic,
+    "LOOKUP": elementwise.lookup,
     "SOFTMAX": elementwise.softmax,
     "RESHAPE": movement.reshape,
     "CONCATENATION": movement.concatenation,

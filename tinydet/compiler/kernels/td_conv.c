@@ -248,6 +248,8 @@ TD_CONV_SHARED void conv_block(const td_conv_params *p, const td_conv_block *blo
     } else {
         conv_block_dsp(block);
     }
+#elif defined(TD_TILE_WASM)
+    conv_block_channels(p, block, 0, p->is_joined); /* of windows too large for tiles only: less code */
 #else
     if (p->is_plain) {
         conv_block_plain(p, block);

@@ -13,7 +13,7 @@ from tinydet.compiler.memory.buffers import Offset
 from tinydet.compiler.memory.validator.windows import image_rows, rows_read
 
 # Kernels that read an element (SOFTMAX: a row) before they write it, and nothing else of it.
-ELEMENT_BY_ELEMENT = ("ADD", "LOGISTIC", "MUL", "QUANTIZE", "RELU", "RELU6", "SOFTMAX")
+ELEMENT_BY_ELEMENT = ("ADD", "LOGISTIC", "LOOKUP", "MUL", "QUANTIZE", "RELU", "RELU6", "SOFTMAX")
 JOINING = ("RESHAPE", "CONCATENATION")  # change no value
 
 Ids = npt.NDArray[np.int64]
