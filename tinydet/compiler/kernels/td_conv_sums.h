@@ -41,7 +41,7 @@ enum {
 
 /* What belongs to eight channels. */
 typedef struct {
-    int8_t weights[(TILE_MAX_FOURS + 1) * TILE_WEIGHT_BYTES] __attribute__((aligned(64)));
+    int8_t weights[TILE_MAX_FOURS * TILE_WEIGHT_BYTES] __attribute__((aligned(64)));
     int32_t starts[TD_TILE_CHANNELS];
     int32_t multipliers[TD_TILE_CHANNELS], shifts[TD_TILE_CHANNELS]; /* of tile_factor */
 #if !defined(TD_TILE_NEON)
@@ -141,6 +141,12 @@ TD_INLINE void tile_put_eights(int8_t *to, tile_v16s8 pairs) {
         (tile_v2s64)__builtin_shufflevector(pairs, pairs, 0, 4, 2, 6, 1, 5, 3, 7, 8, 12, 10, 14, 9, 13, 11, 15);
     *(tile_s64_at *)to = fours[0];
     *(tile_s64_at *)(to + TILE_WEIGHT_BYTES) = fours[1];
+}
+
+/* Only the first four. */
+TD_INLINE void tile_put_four(int8_t *to, tile_v16s8 pairs) {
+    *(tile_s64_at *)to = ((tile_v2s64)__builtin_shufflevector(pairs, pairs, 0, 4, 2, 6, 1, 5, 3, 7, 8, 12, 10, 14, 9,
+                                                              13, 11, 15))[0];
 }
 
 #endif

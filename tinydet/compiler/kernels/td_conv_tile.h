@@ -63,8 +63,8 @@ TD_INLINE tile_v16s8 tile_last_pairs(const int8_t *from, int32_t count) {
     return *(const tile_v16s8_at *)(const void *)two;
 }
 
-/* Eight values of a pair of channels. */
-TD_INLINE void tile_load_eights(tile_v16s8 pairs, int is_joined, int8_t *to, tile_v16s8 *lowest) {
+/* Eight values of a pair of channels, as the instructions take them. */
+TD_INLINE tile_v16s8 tile_apart(tile_v16s8 pairs, int is_joined, tile_v16s8 *lowest) {
     if (is_joined) { /* the upper byte is one too low where the lower one is negative */
         pairs -= (tile_v16s8)((tile_v8s16)pairs << 8) < 0;
     }
@@ -73,11 +73,10 @@ TD_INLINE void tile_load_eights(tile_v16s8 pairs, int is_joined, int8_t *to, til
 #else
     (void)lowest;
 #endif
-    tile_put_eights(to, pairs);
+    return pairs;
 }
 
-/* A run of a pair of channels, but for its first `begin` eights; `to` is at the first one of the channels. May write a
- * four more than there are. */
+/* A run of a pair of channels, but for its first `begin` eights; `to` is at the first one of the channels. */
 TD_INLINE void tile_run_weights(const int8_t *from, const tile_window *window, int is_joined, int32_t begin, int8_t *to,
                                 int *has_lowest) {
     const int32_t length = window->runs.length;
@@ -86,10 +85,18 @@ TD_INLINE void tile_run_weights(const int8_t *from, const tile_window *window, i
     to += 2 * TILE_WEIGHT_BYTES * begin;
     TD_UNROLL_TWICE
     for (int32_t i = begin; i < length >> 3; i++, from += 16, to += 2 * TILE_WEIGHT_BYTES) {
-        tile_load_eights(*(const tile_v16s8_at *)from, is_joined, to, &lowest);
+        tile_put_eights(to, tile_apart(*(const tile_v16s8_at *)from, is_joined, &lowest));
     }
     if (length & 7) {
-        tile_load_eights(tile_last_pairs(from, length & 7), is_joined, to, &lowest);
+        const tile_v16s8 last = tile_apart(tile_last_pairs(from, length & 7), is_joined, &lowest);
+#if !defined(TD_CONV_HALVES) && !defined(TD_CONV_EIGHTS)
+        if ((length & 7) <= 4) { /* behind it lies the next run */
+            tile_put_four(to, last);
+        } else
+#endif
+        {
+            tile_put_eights(to, last);
+        }
     }
     const tile_v2s64 any = (tile_v2s64)lowest; /* where it matters */
     *has_lowest |= (any[0] | any[1]) != 0;
