@@ -3,8 +3,9 @@
     python benchmarks/linux_tflite.py --arm64 ROOT --armhf ROOT [--models person_192]
 
 A ROOT is a Python for that architecture, unpacked (``dpkg-deb -x``, not installed) from Debian's
-packages (python3.11-minimal, libpython3.11-stdlib, python3-numpy and the libraries they name), with
-the wheel of tflite-runtime 2.14 unpacked into its ``usr/lib/python3/dist-packages``. It runs in
+packages (python3.11-minimal, libpython3.11-stdlib, python3-numpy and the libraries they name; BLAS
+and LAPACK copied from their folders to those of the other libraries), with the wheel of
+tflite-runtime 2.14 unpacked into its ``usr/lib/python3/dist-packages``. It runs in
 QEMU's user mode on one thread, with the runtime's default delegate, XNNPACK; counted as in
 ``linux_cores.py``. Needs gcc and Debian's qemu-user.
 """

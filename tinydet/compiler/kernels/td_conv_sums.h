@@ -518,9 +518,8 @@ TD_INLINE void conv_tile_sums(const int8_t *in, const tile_weights *tile, int32_
 #endif
 
 #if defined(TD_TILE_AVX2)
-/* sums + the weights of a four. */
-TD_INLINE __m256i conv_add_fours(__m256i sums, const int8_t *weights) {
-    const __m256i four = _mm256_load_si256((const __m256i *)(const void *)weights);
+/* sums + those of a four of weights of each channel. */
+TD_INLINE __m256i conv_add_fours(__m256i sums, __m256i four) {
 #if defined(TD_TILE_VNNI)
     return TD_TILE_DOT(sums, _mm256_set1_epi8(1), four);
 #else
@@ -573,19 +572,11 @@ TD_INLINE void conv_weight_sums(const tile_weights *tile, int32_t fours, int32_t
     }
     tile_spill(all, sums);
 #else
-    __m256i parts[4]; /* each takes some cycles */
-    for (int i = 0; i < 4; i++) {
-        parts[i] = _mm256_setzero_si256();
+    __m256i all = _mm256_setzero_si256();
+    for (int32_t at = 0; at < num_bytes; at += TILE_WEIGHT_BYTES) {
+        all = conv_add_fours(all, _mm256_load_si256((const __m256i *)(const void *)(tile->weights + at)));
     }
-    for (int32_t at = 0; at < num_bytes; at += 4 * TILE_WEIGHT_BYTES) {
-        TD_UNROLL
-        for (int i = 0; i < 4; i++) {
-            if (at + i * TILE_WEIGHT_BYTES < num_bytes) {
-                parts[i] = conv_add_fours(parts[i], tile->weights + at + i * TILE_WEIGHT_BYTES);
-            }
-        }
-    }
-    tile_spill(_mm256_add_epi32(_mm256_add_epi32(parts[0], parts[1]), _mm256_add_epi32(parts[2], parts[3])), sums);
+    tile_spill(all, sums);
 #endif
 }
 

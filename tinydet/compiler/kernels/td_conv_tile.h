@@ -96,32 +96,39 @@ TD_INLINE void tile_run_weights(const int8_t *from, const tile_window *window, i
 }
 
 #if defined(TD_TILE_AVX2)
-/* As many values of a run as are whole eights, of four pairs of channels, which lie `pair_bytes` apart. */
-TD_INLINE void tile_run_eights(const int8_t *from, ptrdiff_t pair_bytes, int32_t eights, int is_joined, int8_t *to) {
-    const __m128i order = _mm_setr_epi8(0, 4, 2, 6, 1, 5, 3, 7, 8, 12, 10, 14, 9, 13, 11, 15);
+/* As many values of a run as are whole eights, of four pairs of channels, which lie `pair_bytes` apart. Gives `sums` and
+ * the weights of each channel. */
+TD_INLINE __m256i tile_run_eights(const int8_t *from, ptrdiff_t pair_bytes, int32_t eights, int is_joined, int8_t *to,
+                                  __m256i sums) {
+    const __m256i order = _mm256_broadcastsi128_si256(
+        _mm_setr_epi8(0, 4, 2, 6, 1, 5, 3, 7, 8, 12, 10, 14, 9, 13, 11, 15));
+    __m256i more = _mm256_setzero_si256();
     for (int32_t i = 0; i < eights; i++, from += 16, to += 2 * TILE_WEIGHT_BYTES) {
-        __m128i pairs[TILE_PAIRS];
+        __m256i pairs[2]; /* the first and third pair, the second and fourth */
         TD_UNROLL
-        for (int k = 0; k < TILE_PAIRS; k++) {
-            pairs[k] = _mm_loadu_si128((const __m128i_u *)(const void *)(from + k * pair_bytes));
+        for (int k = 0; k < 2; k++) {
+            const __m128i_u *const low = (const __m128i_u *)(const void *)(from + k * pair_bytes);
+            const __m128i_u *const high = (const __m128i_u *)(const void *)(from + (k + 2) * pair_bytes);
+            pairs[k] = _mm256_set_m128i(_mm_loadu_si128(high), _mm_loadu_si128(low));
             if (is_joined) { /* the upper byte is one too low where the lower one is negative */
-                pairs[k] = _mm_sub_epi8(pairs[k], _mm_cmpgt_epi8(_mm_setzero_si128(), _mm_slli_epi16(pairs[k], 8)));
+                const __m256i lower = _mm256_slli_epi16(pairs[k], 8);
+                pairs[k] = _mm256_sub_epi8(pairs[k], _mm256_cmpgt_epi8(_mm256_setzero_si256(), lower));
             }
-            pairs[k] = _mm_shuffle_epi8(pairs[k], order);
+            pairs[k] = _mm256_shuffle_epi8(pairs[k], order);
         }
-        __m128i *const four = (__m128i *)(void *)to;
-        _mm_store_si128(four, _mm_unpacklo_epi64(pairs[0], pairs[1]));
-        _mm_store_si128(four + 1, _mm_unpacklo_epi64(pairs[2], pairs[3]));
-        _mm_store_si128(four + 2, _mm_unpackhi_epi64(pairs[0], pairs[1]));
-        _mm_store_si128(four + 3, _mm_unpackhi_epi64(pairs[2], pairs[3]));
+        const __m256i first = _mm256_unpacklo_epi64(pairs[0], pairs[1]);
+        const __m256i second = _mm256_unpackhi_epi64(pairs[0], pairs[1]);
+        _mm256_storeu_si256((__m256i_u *)(void *)to, first);
+        _mm256_storeu_si256((__m256i_u *)(void *)(to + TILE_WEIGHT_BYTES), second);
+        sums = conv_add_fours(sums, first);
+        more = conv_add_fours(more, second);
     }
+    return _mm256_add_epi32(sums, more);
 }
 #endif
 
 /* What is added to the sums of flipped values. */
-TD_INLINE void tile_flip_starts(const tile_window *window, tile_weights *tile) {
-    int32_t sums[TD_TILE_CHANNELS];
-    conv_weight_sums(tile, window->fours, sums);
+TD_INLINE void tile_flip_starts(const tile_window *window, const int32_t sums[TD_TILE_CHANNELS], tile_weights *tile) {
     for (int32_t c = 0; c < TD_TILE_CHANNELS; c++) {
         const int32_t more = 128 * sums[c];
         tile->starts[c] = (int32_t)((uint32_t)tile->starts[c] + (uint32_t)(window->is_unsigned ? more : -more));
@@ -148,15 +155,18 @@ TD_CONV_SHARED void tile_load_weights(const td_conv_params *p, const tile_window
     const int32_t pairs = (p->output_channels + 1) / 2, run_bytes = 4 * runs->pairs;
     const int32_t num_runs = runs->rows * runs->columns, to_next_run = window->fours_of_run * TILE_WEIGHT_BYTES;
     int32_t begin = 0; /* eights that are there */
+    int32_t sums[TD_TILE_CHANNELS];
     tile->has_lowest = 0;
 #if defined(TD_TILE_AVX2)
     if (first + TILE_PAIRS <= pairs) {
         const ptrdiff_t pair_bytes = (ptrdiff_t)num_runs * run_bytes;
+        __m256i all = _mm256_setzero_si256();
         begin = runs->length >> 3;
         for (int32_t r = 0; r < num_runs; r++) {
-            tile_run_eights(p->weights + first * pair_bytes + r * run_bytes, pair_bytes, begin, p->is_joined,
-                            tile->weights + r * to_next_run);
+            all = tile_run_eights(p->weights + first * pair_bytes + r * run_bytes, pair_bytes, begin, p->is_joined,
+                                  tile->weights + r * to_next_run, all);
         }
+        tile_spill(all, sums);
     }
 #endif
     for (int32_t k = 0; k < TILE_PAIRS; k++) {
@@ -185,7 +195,10 @@ TD_CONV_SHARED void tile_load_weights(const td_conv_params *p, const tile_window
         tile->shifts[2 * k + 1] = both->second_shift + 1;
     }
     if (window->flip) {
-        tile_flip_starts(window, tile);
+        if (begin == 0 || (runs->length & 7) != 0) { /* else known from the eights */
+            conv_weight_sums(tile, window->fours, sums);
+        }
+        tile_flip_starts(window, sums, tile);
     }
     tile_prepare_factors(p, tile);
 }

@@ -13,7 +13,7 @@
 
 enum {
     PLANAR_PIXELS = 64,                    /* of a row at once */
-    PLANAR_REACH = 2 * TD_TILE_PIXELS + 8, /* bytes from the first window of eight pixels on that are read */
+    PLANAR_REACH = 2 * TD_TILE_PIXELS + 8, /* bytes from the first window of eight pixels on that are read, by a stride of 2 */
     PLANAR_BYTES = 2 * PLANAR_PIXELS + PLANAR_REACH,
     PLANAR_GROUPS = 64 /* of eight channels: 17 KiB; those of more channels are prepared for each row */
 };
@@ -120,7 +120,8 @@ TD_INLINE planar_windows planar_find(const td_depthwise_planar_params *p, const 
                                      int32_t x, int32_t count, planar_copies copies) {
     const int32_t left = p->channels - begin, channels = left < TD_TILE_CHANNELS ? left : TD_TILE_CHANNELS;
     const int32_t blocks = (count + TD_TILE_PIXELS - 1) / TD_TILE_PIXELS;
-    const int32_t read = (blocks - 1) * TD_TILE_PIXELS * p->stride_width + PLANAR_REACH;
+    const int32_t reach = p->stride_width == 1 ? PLANAR_REACH - TD_TILE_PIXELS : PLANAR_REACH;
+    const int32_t read = (blocks - 1) * TD_TILE_PIXELS * p->stride_width + reach;
     const int32_t there = left * p->channel_stride - p->input_start - x * p->stride_width;
     planar_windows windows;
     for (int i = 0; i < 3; i++) {

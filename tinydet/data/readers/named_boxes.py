@@ -27,7 +27,7 @@ class NamedBoxes:
         self._frame: Frame | None = None
         self._root = root
         self._first_place: object = None  # of a box in pixels
-        self._farthest_px = 0.0
+        self._farthest_px, self._is_whole = 0.0, True
         self.faults = LabelFaults(root)
 
     @property
@@ -91,6 +91,7 @@ class NamedBoxes:
                 fractions = self._frame.fractions(corners)
                 self._first_place = self._first_place or place
                 self._farthest_px = max(self._farthest_px, *map(abs, corners))
+                self._is_whole &= all(float(corner).is_integer() for corner in corners)
             self._annotations.add_box(self._class_id(name), fractions, ignored)
 
     def _class_id(self, name: str) -> int:
@@ -110,7 +111,7 @@ class NamedBoxes:
             DataError: There were faults, or no box in pixels leaves the first pixel.
         """
         self.faults.raise_if_any()
-        if self._first_place is not None and self._farthest_px <= 1:
+        if self._first_place is not None and self._farthest_px <= 1 and not self._is_whole:
             found = (
                 f"all boxes lie within the first pixel, as that of {self._first_place}: they seem "
                 f"to be fractions of the image, where {self._annotations.format} has pixels"
