@@ -10,11 +10,14 @@ from typing import Any
 
 from ap_per_cost import cost_table
 from backends_table import backends_table
+from commercial_images import commercial_images_table
 from embedded_tables import boards_table, embedded_table, host_table
 from pretrained_card import pretrained_table
 from quantization_table import quantization_table
 from record import RESULTS
 from scaling_tables import scaling_tables
+from small_network import small_network_table
+from teacher_labels import teacher_labels_table
 from timing_tables import timing_tables
 
 from tinydet.config.files import write_text_atomically
@@ -128,6 +131,11 @@ def recipes(figures: dict[str, Any]) -> list[dict[str, Any]]:
     return [row for row in figures["rows"] if "images" not in row]
 
 
+def base_of(figures: dict[str, Any]) -> str:
+    """The configuration that the rows of an ablation change."""
+    return figures.get("base", "benchmarks/ablation_base.yaml")
+
+
 def ablation_table(figures: dict[str, Any]) -> str:
     """What one change of the recipe each is worth, best first."""
     measured = recipes(figures)
@@ -142,7 +150,7 @@ def ablation_table(figures: dict[str, Any]) -> str:
     heads = ["row", "change", "seed", *ABLATION_HEADS, f"AP@0.4 over {reference}"]
     note = (
         f"\nPerson detector at 192, alpha 0.35: {figures['epochs']} epochs of {figures['images']} "
-        "images each, changes against `benchmarks/ablation_base.yaml`, weights of the last "
+        f"images each, changes against `{base_of(figures)}`, weights of the last "
         "epoch. A short budget favours whatever starts fast: see "
         "[training.md](training.md).\n"
     )
@@ -162,7 +170,7 @@ def training_images_table(figures: dict[str, Any]) -> str:
     ]
     heads = ["training images", "passes over them", *ABLATION_HEADS]
     note = (
-        "\nPerson detector at 192, alpha 0.35, by `benchmarks/ablation_base.yaml`: as many images "
+        f"\nPerson detector at 192, alpha 0.35, by `{base_of(figures)}`: as many images "
         f"are seen in each row, {figures['epochs'] * figures['images']:,}. More passes over fewer "
         "images teach less.\n"
     )
@@ -292,6 +300,9 @@ def table(heads: list[str], rows: list[list[str]]) -> str:
 BEFORE: dict[str, Callable[[dict[str, Any]], str]] = {
     "pretrained": lambda figures: pretrained_table(figures, table),
     "ap_per_cost": lambda figures: cost_table(figures, table),
+    "small_network": lambda figures: small_network_table(figures, table),
+    "commercial_images": lambda figures: commercial_images_table(figures, table),
+    "teacher_labels": lambda figures: teacher_labels_table(figures, table),
     "training_throughput": lambda figures: training_throughput({"figures": figures}),
     "backends_steps": lambda figures: backends_table(figures, table),
 }
