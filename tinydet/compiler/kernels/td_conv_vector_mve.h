@@ -236,8 +236,10 @@ TD_INLINE void vector_begin_call(const td_conv_vector_params *p, uint8_t flip, v
 /* Whether rows [y_begin, y_end) are one row: neither input nor output has anything between them. */
 TD_INLINE int vector_is_one_row(const vector_call_mve *call, int32_t y_begin, int32_t y_end) {
     const td_conv_vector_params *p = call->p;
-    return call->is_point && p->stride_height == 1 && p->stride_width == 1 && p->channel_stride == 1 &&
-           p->output_pad_left + p->output_pad_right == 0 && y_begin % p->input_ring + y_end - y_begin <= p->input_ring &&
+    return call->is_point && p->stride_height == 1 && p->stride_width == 1 && p->input_width == p->output_width &&
+           p->pixel_stride == p->output_channels && p->channel_stride == 1 &&
+           p->output_row_bytes == p->output_width * p->pixel_stride &&
+           y_begin % p->input_ring + y_end - y_begin <= p->input_ring &&
            y_begin % p->output_ring + y_end - y_begin <= p->output_ring;
 }
 
