@@ -33,8 +33,9 @@ __attribute__((noinline)) static void add_run_mve(const td_add_params *p, const 
         const int32x4_t sum_3 = add_scaled_mve(p, vandq_s32(a_words, high_byte), vandq_s32(b_words, high_byte));
         int16x8_t odd = vshrnbq_n_s32(vdupq_n_s16(0), sum_1, 16);
         odd = vshrntq_n_s32(odd, sum_3, 16);
-        int8x16_t values = vqshrnbq_n_s16((int8x16_t)even, even, TD_ADD_SHIFT - 16);
-        values = vqshrntq_n_s16(values, odd, TD_ADD_SHIFT - 16);
+        even = vshrq_n_s16(even, TD_ADD_SHIFT - 16); /* GNU as 2.40 makes VQRSHRN of VQSHRN */
+        int8x16_t values = vqmovnbq_s16((int8x16_t)even, even);
+        values = vqmovntq_s16(values, vshrq_n_s16(odd, TD_ADD_SHIFT - 16));
         vstrbq_p_s8(output, vminq_s8(vmaxq_s8(values, low), high), these);
     }
 }
