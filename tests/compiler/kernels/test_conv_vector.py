@@ -168,5 +168,24 @@ def test_a_first_layer(any_kernels):
     np.testing.assert_array_equal(run(any_kernels, case, [(0, 2), (2, 5)]), case[2])
 
 
+@pytest.mark.parametrize(
+    ("size", "output", "stride", "planar"),
+    [
+        ((3, 24), (3, 9), (1, 1), None),  # rows go on behind the last pixel that is used
+        ((2, 6), (4, 9), (2, 3), None),  # windows behind the end of the image
+        ((6, 1), (6, 1), (1, 1), (1, 0)),  # channels of two bytes
+        ((3, 6), (3, 6), (1, 1), (1, 1)),  # four pixels through the end of a row
+    ],
+)
+@pytest.mark.parametrize("is_unsigned", [False, True])
+def test_points_of_few_values(any_kernels, size, output, stride, planar, is_unsigned):
+    """Windows of one pixel, which the form in Helium reads where they lie, where it can."""
+    window = size, (output, (1, 1), stride, (1, 1), (0, 0))
+    values = 7, -128, (-128, 127), [(0x5A82799A, -9)]
+    rng = np.random.default_rng(1)
+    case = build_case(rng, window, (11, 5), values, planar=planar, is_unsigned=is_unsigned)
+    np.testing.assert_array_equal(run(any_kernels, case, [(0, output[0])]), case[2])
+
+
 def test_form_is_chosen_by_the_processor(m7_kernels):
     assert not m7_kernels.has("conv_vector_block_mve")
