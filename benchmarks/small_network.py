@@ -98,7 +98,7 @@ def small_network_table(figures: dict[str, Any], table: Any) -> str:
         "Candidates for `training.model.size: small` with random weights, alpha 0.35, one class, "
         f"rows of the input fed in. Cycles: estimate for {figures['board']}, all in flash. `small` "
         "has 14 blocks of the backbone, 48 channels, 2 blocks in each head.\n\n"
-        f"{table(head, rows)}\n"
+        f"{table(head, rows)}"
     )
 
 

@@ -49,8 +49,8 @@ def main() -> None:
     parser.add_argument("--step-teacher", help="of the row distilled, as person_192")
     parser.add_argument("--work", type=Path, required=True, help="folder for data and runs")
     parser.add_argument("--epochs", type=int, default=10, help=f"of {TRAINING_IMAGES} images")
-    parser.add_argument("--object-score", type=float, default=0.4)
-    parser.add_argument("--ignore-score", type=float, default=0.15)
+    parser.add_argument("--object-score", type=float, default=0.45)
+    parser.add_argument("--ignore-score", type=float, default=0.25)
     parser.add_argument("--seed", type=int, default=123)
     parsed = parser.parse_intermixed_args()
     for row in parsed.rows:
@@ -132,7 +132,7 @@ def trained(name: str, parsed: argparse.Namespace, parts: dict[str, Path]) -> tu
         "training.validation_period": epochs,
         "training.num_workers": 1,
         f"{SCHEDULE}.warmup_steps": warm_up,
-        f"{SCHEDULE}.decay_steps": epochs - warm_up,
+        f"{SCHEDULE}.decay_steps": max(1, epochs - warm_up),
     }
     if name == "distilled":
         values["training.teacher_model"] = parsed.step_teacher

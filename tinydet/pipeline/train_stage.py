@@ -127,7 +127,12 @@ def _provenance(
     config: UserConfig, seed: int, training: Dataset, validation: Dataset
 ) -> dict[str, Any]:
     """What ``detector.json`` says of the training."""
+    section = config.training
+    own: dict[str, str] = {} if section.model is None else {"size": section.model.size}
+    if section.teacher_model is not None:
+        own["teacher"] = section.teacher_model
     return {
+        **own,
         "project": config.general.project_name,
         "data": {
             "name": config.dataset.name,
@@ -136,8 +141,8 @@ def _provenance(
             "validation_images": len(validation),
         },
         "seed": seed,
-        "recipe": config.training.recipe,
-        "epochs": config.training.epochs,
+        "recipe": section.recipe,
+        "epochs": section.epochs,
         "backend": choose_backend().name,
         "versions": package_versions(),
     }

@@ -154,7 +154,7 @@ TD_INLINE int32_t depthwise_pixel_3x3(const td_depthwise_params *p, const uint8_
 }
 #endif
 
-#ifdef TD_TILE
+#if defined(TD_TILE) && !defined(TD_TILE_WASM)
 /* Eight channels from `begin` on of one row, by a 3x3 filter. */
 TD_INLINE void depthwise_tile_row(const td_depthwise_params *p, const uint8_t *input, int32_t y, int32_t begin,
                                   int8_t *output) {
@@ -224,7 +224,7 @@ TD_INLINE void depthwise_rows(const td_depthwise_params *p, const uint8_t *input
             depthwise_row_mve(p, input, y * p->stride_height - p->pad_top, out);
             continue;
         }
-#elif defined(TD_TILE)
+#elif defined(TD_TILE) && !defined(TD_TILE_WASM)
         if (!is_unsigned && p->filter_height == 3 && p->filter_width == 3 && p->depth_multiplier == 1 &&
             p->rounding != TD_ROUND_ANY) {
             for (; begin + TD_TILE_CHANNELS <= channels; begin += TD_TILE_CHANNELS) {
