@@ -12,9 +12,6 @@ from tinydet.compiler.requant import Multiplier
 # The kernel splits a word of four values into its even and its odd bytes.
 _ORDER_OF_FOUR = (0, 2, 1, 3)
 FULL_CLAMP = (-128, 127)
-# td_narrow: products of weights whose magnitudes sum to no more than this fit into 16 bits.
-_NARROW_SUM = 255
-_NARROW_ORDER = (0, 4, 8, 1, 5, 6, 2, 3, 7)
 _SHIFTS = range(-22, 0)  # of TD_ROUND_SHIFTED
 ROUND_ANY = "TD_ROUND_ANY"
 # Sums below this stay inside 32 bits through the shorter way of rescaling.
@@ -187,7 +184,7 @@ def planar_channels(
     >>> weights = np.arange(1, 10, dtype=np.int8).reshape(1, 3, 3, 1)
     >>> records, largest = planar_channels(weights, None, -2, [Multiplier(2**30, -5)])
     >>> [hex(number) for number in records[0]], largest
-    (['0x5a', '0x40000000', '0x5030201', '0x1060504', '0x90807'], 5850)
+    (['0x5a', '0x40000000', '0x5030201', '0x60504', '0x90807'], 5850)
     """
     channels = weights.shape[-1]
     by_channel = weights.reshape(3, 3, channels).transpose(2, 0, 1)
@@ -196,28 +193,12 @@ def planar_channels(
     rows[:, :, :3] = by_channel
     # A factor of 0 has no shift; any will do.
     rows[:, 0, 3] = [-factor.shift if factor.multiplier else 1 for factor in factors]
-    rows[:, 1, 3] = _narrow(by_channel.reshape(channels, -1))
     words = rows.view("<i4").reshape(channels, 3)
     records = tuple(
         (start, factor.multiplier, *map(int, word))
         for start, factor, word in zip(starts, factors, words, strict=True)
     )
     return records, int(largest.max())
-
-
-def _narrow(taps: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
-    """The ``td_narrow`` of each channel of a 3x3 filter.
-
-    Args:
-        taps: ``[channel, 9]``.
-
-    >>> _narrow(np.array([[85] * 9, [86] * 9, [-128] * 9], np.int8)).tolist()
-    [1, 2, 0]
-    """
-    sizes = np.abs(taps.astype(np.int16))[:, _NARROW_ORDER]
-    threes = np.add.reduceat(sizes, (0, 3, 6), axis=1).max(axis=1) <= _NARROW_SUM
-    twos = np.add.reduceat(sizes, (0, 2, 4, 6, 8), axis=1).max(axis=1) <= _NARROW_SUM
-    return np.where(threes, 1, np.where(twos, 2, 0)).astype(np.int8)
 
 
 def rounding(

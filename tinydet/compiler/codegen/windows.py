@@ -139,7 +139,7 @@ def _planar_depthwise(site: Site, options: DepthwiseOptions, layout: PlanarRow) 
         ("channel_stride", layout.channel_stride),
         *site.output_fields(options.activation),
         ("rounding", kind),
-        ("outside", constants.table(outside, name("outside"))),
+        ("outside", constants.table(outside, name("outside"), alignment=WORD_BYTES)),
         ("channel", constants.records("td_depthwise_channel", records, name("channels"))),
     )
     struct = Struct("td_depthwise_planar_params", site.limited(fields))

@@ -115,7 +115,34 @@ __attribute__((noinline)) static int32_t depthwise_fours(const td_depthwise_para
 
 #endif
 
-#if defined(TD_DSP) || defined(TD_MVE)
+#if defined(TD_MVE)
+/* One row by a 3x3 filter. */
+static void depthwise_row_mve(const td_depthwise_params *p, const uint8_t *input, int32_t y, int8_t *output) {
+    const int32_t channels = p->input_channels;
+    const uint8_t *rows[3];
+    depthwise_pixel_block block; /* no initialiser: compilers call memset */
+    block.weights = p->weights;
+    block.channels = channels;
+    block.factors = p->channel;
+    block.output_offset = p->output_offset;
+    block.sixteens = channels / 16;
+    for (int32_t i = 0; i < 3; i++) {
+        const int32_t row = y + i * p->dilation_height;
+        rows[i] = row < 0 || row >= p->input_height ? NULL : depthwise_tap(p, input, row, 0);
+    }
+    for (int32_t x = 0; x < p->output_width; x++, output += channels) {
+        int32_t column = x * p->stride_width - p->pad_left;
+        for (int32_t j = 0; j < 3; j++, column += p->dilation_width) {
+            const int is_inside = column >= 0 && column < p->input_width;
+            const ptrdiff_t at = (ptrdiff_t)column * channels;
+            for (int32_t i = 0; i < 3; i++) {
+                block.taps[3 * i + j] = (const int8_t *)(is_inside && rows[i] != NULL ? rows[i] + at : p->outside);
+            }
+        }
+        depthwise_pixel_mve(p, &block, output);
+    }
+}
+#elif defined(TD_DSP)
 TD_INLINE int32_t depthwise_pixel_3x3(const td_depthwise_params *p, const uint8_t *input, int32_t y, int32_t x,
                                       int8_t *output) {
     const int8_t *taps[TAPS_3X3];
@@ -123,12 +150,7 @@ TD_INLINE int32_t depthwise_pixel_3x3(const td_depthwise_params *p, const uint8_
         const int32_t tap_y = y + tap / 3 * p->dilation_height, tap_x = x + tap % 3 * p->dilation_width;
         taps[tap] = (const int8_t *)depthwise_tap(p, input, tap_y, tap_x);
     }
-#ifdef TD_MVE
-    depthwise_pixel_mve(p, taps, output);
-    return p->input_channels;
-#else
     return depthwise_fours(p, taps, output);
-#endif
 }
 #endif
 
@@ -177,7 +199,7 @@ TD_INLINE void depthwise_tile_row(const td_depthwise_params *p, const uint8_t *i
 TD_INLINE void depthwise_pixel(const td_depthwise_params *p, const uint8_t *input, int is_unsigned, int32_t y,
                                int32_t x, int32_t begin, int8_t *output) {
     const int32_t channels = p->input_channels * p->depth_multiplier;
-#if defined(TD_DSP) || defined(TD_MVE)
+#if defined(TD_DSP) && !defined(TD_MVE)
     if (!is_unsigned && p->filter_height == 3 && p->filter_width == 3 && p->depth_multiplier == 1 &&
         p->rounding != TD_ROUND_ANY) {
         begin = depthwise_pixel_3x3(p, input, y, x, output);
@@ -196,7 +218,13 @@ TD_INLINE void depthwise_rows(const td_depthwise_params *p, const uint8_t *input
     for (int32_t y = y_begin; y < y_end; y++) {
         int8_t *out = output + y % p->output_ring * p->output_width * channels;
         int32_t begin = 0;
-#if defined(TD_TILE) && !defined(TD_TILE_WASM)
+#if defined(TD_MVE)
+        if (!is_unsigned && p->filter_height == 3 && p->filter_width == 3 && p->depth_multiplier == 1 &&
+            p->rounding != TD_ROUND_ANY) {
+            depthwise_row_mve(p, input, y * p->stride_height - p->pad_top, out);
+            continue;
+        }
+#elif defined(TD_TILE) && !defined(TD_TILE_WASM)
         if (!is_unsigned && p->filter_height == 3 && p->filter_width == 3 && p->depth_multiplier == 1 &&
             p->rounding != TD_ROUND_ANY) {
             for (; begin + TD_TILE_CHANNELS <= channels; begin += TD_TILE_CHANNELS) {

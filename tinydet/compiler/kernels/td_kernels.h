@@ -176,19 +176,10 @@ void td_depthwise_u8(const td_depthwise_params *p, const uint8_t *input, int8_t 
  * (tinydet/compiler/layouts.py). Window of output pixel x: 3 adjacent bytes from input_start + x * stride_width on.
  * The output is interleaved. Pixels are computed in pairs: one byte behind the last of an odd number of windows
  * must be part of the row. */
-/* Taps t of the filter one after the other in the order 0, 4, 8, 1, 5, 6, 2, 3, 7 whose weights' magnitudes sum to no
- * more than 255, so that their products sum to 16 bits. */
-typedef enum {
-    TD_NARROW_NONE,
-    TD_NARROW_THREES, /* the first three, the next three, the last three */
-    TD_NARROW_TWOS    /* two at a time, and the last */
-} td_narrow;
-
 typedef struct {
     int32_t bias;                /* with minus the input's zero point * sum of weights folded in */
     int32_t multiplier;          /* of td_requant */
-    int32_t row_0, row_1, row_2; /* three int8 weights from the lowest byte on; fourth of row 0: -shift of td_requant;
-                                  * of row 1: td_narrow */
+    int32_t row_0, row_1, row_2; /* three int8 weights from the lowest byte on; fourth of row 0: -shift of td_requant */
 } td_depthwise_channel;
 
 typedef struct {
