@@ -268,6 +268,9 @@ TD_INLINE void conv_groups(const td_conv_params *p, const td_arena_s16 *gathered
     td_conv_block block;
     block.first = 2 * (ptrdiff_t)begin * p->channel_stride;
     block.rounded_offset = 2 * p->output_offset + 1;
+#ifdef TD_DSP
+    block.rounded_offset -= p->is_positive;
+#endif
     block.channels = p->channels + begin;
     block.gathered = gathered;
     block.weights = p->weights + 4 * begin * steps;
