@@ -9,6 +9,27 @@ enum { TD_CONV_CACHED_BYTES = 1280 };
 enum { TD_CONV_CACHED_BYTES = 4096 };
 #endif
 
+/* Groups that are gathered at a time. Where weights are copied, the room of the others is theirs. */
+TD_INLINE int32_t conv_groups_at_once(const td_conv_params *p) {
+#ifdef TD_CONV_COPIES_WEIGHTS
+    return p->groups_at_once > 2 ? p->groups_at_once - (p->groups_at_once + 2) / 4 : p->groups_at_once;
+#else
+    return p->groups_at_once;
+#endif
+}
+
+/* Pairs of channels whose weights stay where they are read fast, for windows of so many pairs of values. */
+TD_INLINE int32_t conv_pairs_at_once(const td_conv_params *p, ptrdiff_t steps) {
+#ifdef TD_CONV_COPIES_WEIGHTS
+    const int32_t left_groups = p->groups_at_once - conv_groups_at_once(p);
+    (void)steps; /* a group takes the room of the weights of four pairs */
+    return left_groups > 0 ? TD_CONV_PIXELS * left_groups : p->output_channels;
+#else
+    (void)p;
+    return 1 + (int32_t)(TD_CONV_CACHED_BYTES / (4 * steps + 1));
+#endif
+}
+
 /* A window in runs: values that are adjacent in the input. Without horizontal dilation a filter row is one
  * run, else each tap is one. Of a run, values are gathered in fours in the order 0, 2, 1, 3 (which is what
  * splitting a word into its even and its odd bytes gives), the last one to three as they come. A run fills
@@ -263,7 +284,7 @@ typedef struct {
 } conv_places;
 
 /* Pairs [begin, end) of channels of some groups of four pixels. */
-TD_INLINE void conv_groups(const td_conv_params *p, const td_arena_s16 *gathered, ptrdiff_t steps,
+TD_INLINE void conv_groups(const td_conv_params *p, td_arena_s16 *gathered, ptrdiff_t steps,
                            const conv_places *places, int32_t count, int32_t begin, int32_t end) {
     td_conv_block block;
     block.first = 2 * (ptrdiff_t)begin * p->channel_stride;
@@ -274,6 +295,13 @@ TD_INLINE void conv_groups(const td_conv_params *p, const td_arena_s16 *gathered
     block.channels = p->channels + begin;
     block.gathered = gathered;
     block.weights = p->weights + 4 * begin * steps;
+#ifdef TD_CONV_COPIES_WEIGHTS
+    if (count > 1 && count < p->groups_at_once) {
+        td_arena_s16 *const copy = gathered + 2 * TD_CONV_PIXELS * steps * count;
+        conv_copy_dsp(block.weights, copy, (end - begin) * steps);
+        block.weights = (const int8_t *)copy;
+    }
+#endif
     block.channel_stride = 2 * end <= p->output_channels ? p->channel_stride : 0;
     block.channels_end = p->channels + end;
     for (int32_t i = 0; i < count; i++) {
@@ -288,7 +316,7 @@ TD_INLINE void conv_groups(const td_conv_params *p, const td_arena_s16 *gathered
 
 /* All channels of some groups: of `at_once` pairs first, whose weights stay in the cache from group to group. All
  * weights are read from the memory behind it, which is slow, once for so many groups only. */
-TD_CONV_SHARED void conv_channels(const td_conv_params *p, const td_arena_s16 *gathered, ptrdiff_t steps,
+TD_CONV_SHARED void conv_channels(const td_conv_params *p, td_arena_s16 *gathered, ptrdiff_t steps,
                                   const conv_places *places, int32_t count, int32_t at_once) {
     const int32_t whole_pairs = p->output_channels / 2;
     int32_t begin = 0;
@@ -317,11 +345,11 @@ TD_INLINE void conv_rows(const td_conv_params *p, const uint8_t *input, int is_u
     const ptrdiff_t steps = (ptrdiff_t)runs.rows * runs.columns * runs.pairs;
     conv_pixels pixels = {y_begin, 0, 0, 0}, groups[TD_CONV_MAX_GROUPS];
     conv_places places[TD_CONV_MAX_GROUPS];
-    const int32_t at_once = 1 + (int32_t)(TD_CONV_CACHED_BYTES / (4 * steps + 1)); /* pairs of channels */
+    const int32_t at_once = conv_pairs_at_once(p, steps), most = conv_groups_at_once(p);
     int32_t left = (y_end - y_begin) * p->output_width;
     while (left > 0) {
         int32_t count = 0;
-        for (; count < p->groups_at_once && left > 0; count++) {
+        for (; count < most && left > 0; count++) {
             conv_next_pixels(p, &pixels, &left);
             conv_gather(p, &runs, input, &pixels, is_unsigned, gathered + 2 * TD_CONV_PIXELS * steps * count);
             groups[count] = pixels;

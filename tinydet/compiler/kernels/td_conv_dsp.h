@@ -70,12 +70,13 @@ _Static_assert(offsetof(td_conv_channels, first_multiplier) == 8 &&
 
 /* All channels of a block. Its fields go onto the stack: pixels 0, first 16, rounded_offset 20, channels 24,
  * gathered 28, gathered_end 32, weights 36, channel_stride 40, channels_end 44; two words more. 36 becomes the address
- * at which the row of steps is entered the first time, so that it ends with the last step but what TD_CONV_END does. */
+ * at which the row of steps is entered the first time, so that it ends with the last step but what TD_CONV_END does.
+ * 32 becomes what r0 is then, TD_CONV_BEHIND_BYTES less. */
 #define TD_CONV_BLOCK(step_bytes, start, split, products, finish)   \
     __asm__ volatile(".syntax unified\n"                            \
                      "push {r4-r11, lr}\n"                          \
                      "ldm r0, {r1-r12}\n"                           \
-                     "sub r9, r9, #" TD_CONV_LAST_STEP_BYTES "\n"   \
+                     "sub r9, r9, #" TD_CONV_BEHIND_BYTES "\n"   \
                      "sub sp, sp, #8\n"                             \
                      "push {r1-r12}\n"                              \
                      "mov r1, r10\n"                                \
@@ -113,14 +114,9 @@ TD_CONV_NAKED conv_block_joined_dsp(__attribute__((unused)) const td_conv_block 
     TD_CONV_BLOCK(TD_CONV_STEP_BYTES, TD_CONV_JOIN_BIASES, "", TD_CONV_PRODUCTS_JOINED, TD_CONV_FINISH_JOINED);
 }
 
-/* Whether the two above can do a block: where the last step is apart, there must be two. */
+/* Whether the two above can do a block: of at least two steps. */
 TD_INLINE int conv_is_for_dsp(const td_conv_block *block) {
-#ifdef TD_CONV_LAST_STEP_APART
     return block->gathered_end - block->gathered > 2 * TD_CONV_PIXELS;
-#else
-    (void)block;
-    return 1;
-#endif
 }
 
 #define TD_CONV_GATHER(extend)                      \
@@ -156,6 +152,32 @@ TD_CONV_NAKED conv_gather_u8_dsp(__attribute__((unused)) const uint8_t *const in
                                  __attribute__((unused)) int32_t fours, __attribute__((unused)) td_arena_s16 *out) {
     TD_CONV_GATHER("uxtb16");
 }
+
+#ifdef TD_CONV_COPIES_WEIGHTS
+/* `words` words, one at least. */
+TD_CONV_NAKED conv_copy_dsp(__attribute__((unused)) const int8_t *from, __attribute__((unused)) td_arena_s16 *to,
+                            __attribute__((unused)) ptrdiff_t words) {
+    __asm__ volatile(".syntax unified\n"
+                     "push {r4-r9, lr}\n"
+                     "subs r2, r2, #8\n"
+                     "blt 2f\n"
+                     "1:\n"
+                     "ldm r0!, {r3-r9, r12}\n"
+                     "stm r1!, {r3-r9, r12}\n"
+                     "subs r2, r2, #8\n"
+                     "bge 1b\n"
+                     "2:\n"
+                     "adds r2, r2, #8\n"
+                     "beq 4f\n"
+                     "3:\n"
+                     "ldr r3, [r0], #4\n"
+                     "str r3, [r1], #4\n"
+                     "subs r2, r2, #1\n"
+                     "bne 3b\n"
+                     "4:\n"
+                     "pop {r4-r9, pc}\n");
+}
+#endif
 
 #endif
 #endif /* TD_CONV_DSP_H */

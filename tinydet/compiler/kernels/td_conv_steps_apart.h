@@ -2,7 +2,6 @@
 #ifndef TD_CONV_STEPS_APART_H
 #define TD_CONV_STEPS_APART_H
 
-#define TD_CONV_LAST_STEP_APART 1
 /* Two instructions a cycle on a Cortex-M7: a load goes with the product in front of it, where LDRD goes alone, and a
  * product goes with the SXTB16 in front of it. A Cortex-M33 waits only for what was loaded just before. What a step
  * multiplies first is loaded in the step before, so that the last step is apart: it loads the factors instead. 16
@@ -20,7 +19,7 @@
 #define TD_V "r12"
 #define TD_W "lr"
 #define TD_CONV_STEPS "16"
-#define TD_CONV_LAST_STEP_BYTES "16"
+#define TD_CONV_BEHIND_BYTES "16"
 #define TD_CONV_STEP_BYTES "56"
 #define TD_CONV_STEP_BYTES_SPLIT "60"
 #define TD_CONV_JOIN_BIASES "add.w r7, r2, r7, lsl #8\n"
