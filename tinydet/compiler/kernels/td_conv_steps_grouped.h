@@ -112,45 +112,29 @@
     "adds.n r5, r5, r6\n"            \
     "str.n r5, [sp, #16]\n"          \
     "cmp.n r7, r8\n"
-#define TD_CONV_FINISH(lower)                                                                       \
-    lower(TD_T0) lower(TD_T1) lower(TD_T2) lower(TD_T3)                                             \
-    TD_CONV_SCALE(TD_S0, TD_X) TD_CONV_SIGN(TD_S0) TD_CONV_SHIFT(TD_S0, TD_Y) TD_CONV_OFFSET(TD_S0) \
-    TD_CONV_CLAMP(TD_S0)                                                                            \
-    TD_CONV_SCALE(TD_S1, TD_X) TD_CONV_SIGN(TD_S1) TD_CONV_SHIFT(TD_S1, TD_Y) TD_CONV_OFFSET(TD_S1) \
-    TD_CONV_CLAMP(TD_S1)                                                                            \
-    TD_CONV_SCALE(TD_S2, TD_X) TD_CONV_SIGN(TD_S2) TD_CONV_SHIFT(TD_S2, TD_Y) TD_CONV_OFFSET(TD_S2) \
-    TD_CONV_CLAMP(TD_S2)                                                                            \
-    TD_CONV_SCALE(TD_S3, TD_X) TD_CONV_SIGN(TD_S3) TD_CONV_SHIFT(TD_S3, TD_Y) TD_CONV_OFFSET(TD_S3) \
-    TD_CONV_CLAMP(TD_S3)                                                                            \
-    TD_CONV_SCALE(TD_T0, TD_V) TD_CONV_SIGN(TD_T0) TD_CONV_SHIFT(TD_T0, TD_W) TD_CONV_OFFSET(TD_T0) \
-    TD_CONV_CLAMP(TD_T0)                                                                            \
-    TD_CONV_SCALE(TD_T1, TD_V) TD_CONV_SIGN(TD_T1) TD_CONV_SHIFT(TD_T1, TD_W) TD_CONV_OFFSET(TD_T1) \
-    TD_CONV_CLAMP(TD_T1)                                                                            \
-    TD_CONV_SCALE(TD_T2, TD_V) TD_CONV_SIGN(TD_T2) TD_CONV_SHIFT(TD_T2, TD_W) TD_CONV_OFFSET(TD_T2) \
-    TD_CONV_CLAMP(TD_T2)                                                                            \
-    TD_CONV_SCALE(TD_T3, TD_V) TD_CONV_SIGN(TD_T3) TD_CONV_SHIFT(TD_T3, TD_W) TD_CONV_OFFSET(TD_T3) \
-    TD_CONV_CLAMP(TD_T3)                                                                            \
+#define TD_CONV_FINISH(lower)                                                                               \
+    ".irp sum, r6, r7, r8, r9\n"                                                                            \
+    TD_CONV_SCALE("\\sum", TD_X) TD_CONV_SIGN("\\sum") TD_CONV_SHIFT("\\sum", TD_Y) TD_CONV_OFFSET("\\sum") \
+    TD_CONV_CLAMP("\\sum") ".endr\n"                                                                        \
+    ".irp sum, r10, r11, r12, lr\n"                                                                         \
+    lower("\\sum")                                                                                          \
+    TD_CONV_SCALE("\\sum", TD_V) TD_CONV_SIGN("\\sum") TD_CONV_SHIFT("\\sum", TD_W) TD_CONV_OFFSET("\\sum") \
+    TD_CONV_CLAMP("\\sum") ".endr\n"                                                                        \
     TD_CONV_STORE
-#define TD_CONV_FINISH_POSITIVE                                                                                 \
-    "adds.n r0, #1\n"                                                                                           \
-    TD_CONV_SCALE(TD_S0, TD_X) TD_CONV_SCALE(TD_S1, TD_X) TD_CONV_SCALE(TD_S2, TD_X) TD_CONV_SCALE(TD_S3, TD_X) \
-    "lsl.w r2, r0, r3\n"                                                                                        \
-    "add.n r6, r2\n"                                                                                            \
-    "add.n r7, r2\n"                                                                                            \
-    "add.n r8, r2\n"                                                                                            \
-    "add.n r9, r2\n"                                                                                            \
-    "asrs.n r6, r3\n"                                                                                           \
-    "asrs.n r7, r3\n"                                                                                           \
-    TD_CONV_SHIFT(TD_S2, TD_Y) TD_CONV_SHIFT(TD_S3, TD_Y)                                                       \
-    TD_CONV_CLAMP(TD_S0) TD_CONV_CLAMP(TD_S1) TD_CONV_CLAMP(TD_S2) TD_CONV_CLAMP(TD_S3)                         \
-    "lsrs.n r5, r5, #1\n"                                                                                       \
-    "adds.n r4, #7\n"                                                                                           \
-    "lsls.n r0, r4\n"                                                                                           \
-    "adds.n r0, #64\n"                                                                                          \
-    TD_CONV_SCALE_JOINED(TD_T0, TD_V) TD_CONV_SHIFT(TD_T0, TD_W) TD_CONV_CLAMP(TD_T0)                           \
-    TD_CONV_SCALE_JOINED(TD_T1, TD_V) TD_CONV_SHIFT(TD_T1, TD_W) TD_CONV_CLAMP(TD_T1)                           \
-    TD_CONV_SCALE_JOINED(TD_T2, TD_V) TD_CONV_SHIFT(TD_T2, TD_W) TD_CONV_CLAMP(TD_T2)                           \
-    TD_CONV_SCALE_JOINED(TD_T3, TD_V) TD_CONV_SHIFT(TD_T3, TD_W) TD_CONV_CLAMP(TD_T3)                           \
+
+#define TD_CONV_FINISH_POSITIVE                                                                       \
+    ".irp sum, r6, r7, r8, r9\n"                                                                      \
+    TD_CONV_SCALE("\\sum", TD_X) ".endr\n"                                                            \
+    "adds.n r0, #1\n"                                                                                 \
+    "lsl.w r2, r0, r3\n"                                                                              \
+    ".irp sum, r6, r7, r8, r9\n"                                                                      \
+    "add.n \\sum, r2\n" TD_CONV_SHIFT("\\sum", TD_Y) TD_CONV_CLAMP("\\sum") ".endr\n"                 \
+    "lsrs.n r5, r5, #1\n"                                                                             \
+    "adds.n r4, #7\n"                                                                                 \
+    "lsls.n r0, r4\n"                                                                                 \
+    "adds.n r0, #64\n"                                                                                \
+    ".irp sum, r10, r11, r12, lr\n"                                                                   \
+    TD_CONV_SCALE_JOINED("\\sum", TD_V) TD_CONV_SHIFT("\\sum", TD_W) TD_CONV_CLAMP("\\sum") ".endr\n" \
     TD_CONV_STORE
 
 #endif /* TD_CONV_STEPS_GROUPED_H */
