@@ -49,7 +49,7 @@ def image_of(rng, shape, is_unsigned):
     return (values + 128).astype(np.uint8) if is_unsigned else values.astype(np.int8)
 
 
-def draw_case(data, is_unsigned, planar=None):
+def draw_case(data, is_unsigned, planar=None, *, calls_share_scratch=True):
     """Parameters, image and what must come out; half of the cases are plain ones (is_plain).
 
     Without the weight -128 most of these with more than a few values are also joined, and half of
@@ -80,11 +80,18 @@ def draw_case(data, is_unsigned, planar=None):
         planar,
         input_range=input_range,
         groups_at_once=data.draw(st.integers(1, 8)),
+        keeps_weights=calls_share_scratch and data.draw(st.booleans()),
     )
     sums = oracle.convolution_sums(image, weights, bias, quantization["input_offset"], geometry)
     clamp = (quantization["output_min"], quantization["output_max"])
     expected = oracle.outputs(sums, factors, quantization["output_offset"], *clamp)
     return params, image, expected.astype(np.int8), (geometry, rng)
+
+
+def draw_rows(data, params, height):
+    """Calls in any order; in ascending order where the first row copies the weights."""
+    rows = data.draw(splits(height))
+    return sorted(rows) if params["kept_weight_bytes"] else rows
 
 
 @pytest.mark.parametrize("is_unsigned", [False, True], ids=["s8", "u8"])
@@ -98,7 +105,7 @@ def test_conv(any_kernels, is_unsigned, data):
         ("td_conv_params", params),
         [image],
         (expected.shape, np.int8),
-        data.draw(splits(len(expected))),
+        draw_rows(data, params, len(expected)),
         scratch_bytes_of(params),
     )
     np.testing.assert_array_equal(got, expected)
@@ -116,7 +123,7 @@ def test_conv_to_planar_rows(any_kernels, data):
         ("td_conv_params", params),
         [image],
         (planar.shape, np.int8),
-        data.draw(splits(len(planar))),
+        draw_rows(data, params, len(planar)),
         scratch_bytes_of(params),
     )
     np.testing.assert_array_equal(got, planar)
@@ -126,7 +133,8 @@ def test_conv_to_planar_rows(any_kernels, data):
 @settings(max_examples=40)
 def test_conv_in_rings(any_kernels, data, planar):
     """Row by row from and into rings that hold just the rows in use; all else is rubbish."""
-    params, image, expected, (geometry, rng) = draw_case(data, False, planar)
+    case = draw_case(data, False, planar, calls_share_scratch=False)
+    params, image, expected, (geometry, rng) = case
     needed, reach = window_rows(geometry)
     if planar:
         expected = planar_rows(expected, planar, params["output_offset"])

@@ -55,9 +55,10 @@ def convolution(site: Site) -> list[KernelCall]:
         ("input_zero_point", zero_point),
         *site.output_fields(options.activation),
         ("is_plain", int(packed.is_plain)),
-        ("groups_at_once", convolution_groups(site.graph, site.op, site.scratch_bytes)),
+        ("groups_at_once", convolution_groups(site.graph, site.op, site.work_bytes)),
         ("is_joined", int(packed.is_joined)),
         ("is_positive", int(packed.is_positive)),
+        ("kept_weight_bytes", packed.weights.nbytes if site.kept_bytes else 0),
         ("weights", constants.table(packed.weights, name("weights"), alignment=WORD_BYTES)),
         ("channels", constants.records("td_conv_channels", packed.channels, name("channels"))),
     )

@@ -153,31 +153,5 @@ TD_CONV_NAKED conv_gather_u8_dsp(__attribute__((unused)) const uint8_t *const in
     TD_CONV_GATHER("uxtb16");
 }
 
-#ifdef TD_CONV_COPIES_WEIGHTS
-/* `words` words, one at least. */
-TD_CONV_NAKED conv_copy_dsp(__attribute__((unused)) const int8_t *from, __attribute__((unused)) td_arena_s16 *to,
-                            __attribute__((unused)) ptrdiff_t words) {
-    __asm__ volatile(".syntax unified\n"
-                     "push {r4-r9, lr}\n"
-                     "subs r2, r2, #8\n"
-                     "blt 2f\n"
-                     "1:\n"
-                     "ldm r0!, {r3-r9, r12}\n"
-                     "stm r1!, {r3-r9, r12}\n"
-                     "subs r2, r2, #8\n"
-                     "bge 1b\n"
-                     "2:\n"
-                     "adds r2, r2, #8\n"
-                     "beq 4f\n"
-                     "3:\n"
-                     "ldr r3, [r0], #4\n"
-                     "str r3, [r1], #4\n"
-                     "subs r2, r2, #1\n"
-                     "bne 3b\n"
-                     "4:\n"
-                     "pop {r4-r9, pc}\n");
-}
-#endif
-
 #endif
 #endif /* TD_CONV_DSP_H */

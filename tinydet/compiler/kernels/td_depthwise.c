@@ -76,7 +76,7 @@ TD_INLINE int32_t depthwise_pixel_3x3(const td_depthwise_params *p, const uint8_
 }
 #endif
 
-#ifdef TD_TILE
+#if defined(TD_TILE) && !defined(TD_TILE_WASM)
 /* Eight channels from `begin` on of one row, by a 3x3 filter. */
 TD_INLINE void depthwise_tile_row(const td_depthwise_params *p, const uint8_t *input, int32_t y, int32_t begin,
                                   int8_t *output) {
@@ -140,7 +140,7 @@ TD_INLINE void depthwise_rows(const td_depthwise_params *p, const uint8_t *input
     for (int32_t y = y_begin; y < y_end; y++) {
         int8_t *out = output + y % p->output_ring * p->output_width * channels;
         int32_t begin = 0;
-#ifdef TD_TILE
+#if defined(TD_TILE) && !defined(TD_TILE_WASM)
         if (!is_unsigned && p->filter_height == 3 && p->filter_width == 3 && p->depth_multiplier == 1 &&
             p->rounding != TD_ROUND_ANY) {
             for (; begin + TD_TILE_CHANNELS <= channels; begin += TD_TILE_CHANNELS) {

@@ -80,6 +80,7 @@ typedef struct {
     int16_t pixel_stride, channel_stride;       /* bytes of the output; see below */
     int16_t output_pad_left, output_pad_right;  /* zero points around each channel of a planar row, else 0 */
     int32_t output_row_bytes;
+    int32_t kept_weight_bytes;        /* 0, or all of `weights`: they and `channels` are kept in scratch; see below */
     const int8_t *weights;            /* as codegen/packing.py lays them out, 4-byte aligned */
     const td_conv_channels *channels; /* [output_channels / 2, rounded up] */
 } td_conv_params;
@@ -87,7 +88,8 @@ typedef struct {
 /* Output rows are [width][channels] (pixel_stride = output_channels, channel_stride = 1), or planar, for a
  * depthwise filter: [channels][pad_left + width + pad_right] (pixel_stride = 1), the pads filled with the zero
  * point. `scratch` holds 16 bytes for each two values of a window, groups_at_once times (kernel_scratch.py); it is
- * 16-byte aligned. */
+ * 16-byte aligned. With kept_weight_bytes it also holds, behind that, `weights` and `channels`, which the call for row 0
+ * copies there: then nothing else may write to it until the last row is done. */
 
 void td_conv_s8(const td_conv_params *p, const int8_t *input, int8_t *output, void *scratch, int32_t y_begin,
                 int32_t y_end);

@@ -139,11 +139,12 @@ def format_memory_use(uses: Sequence[MemoryUse]) -> str:
 def _placed(image: Image) -> list[tuple[str, int, int]]:
     """``(name, address, bytes)`` of the sections, and of what initialises variables."""
     placed = [(s.name, s.address, s.size_bytes) for s in image.sections.values()]
-    data = image.sections.get(".data")
-    if data is not None:
-        copies = image.symbols["td_data_load"].address
-        if copies != data.address:
-            placed.append((".data (initial values)", copies, data.size_bytes))
+    for name, what in ((".data", "data"), (".td_kernels", "kernels")):
+        section = image.sections.get(name)
+        if section is not None:
+            copies = image.symbols[f"td_{what}_load"].address
+            if copies != section.address:
+                placed.append((f"{name} (copied from here)", copies, section.size_bytes))
     return placed
 
 
