@@ -18,8 +18,10 @@ ROUND_ANY = "TD_ROUND_ANY"
 _PLAIN_SUM_LIMIT = 2**30
 # Sums of the second channel that are left of joined weights have 24 bits.
 _JOINED_SUM_LIMIT = 2**23
-# For so many values of a window, joined weights save more instructions than parting the sums takes.
+# For so many values of a window, joined weights save more instructions than parting the sums takes;
+# where results are positive, parting takes none.
 _JOINED_VALUES = 20
+_POSITIVE_SHIFTS = range(-15, 0)
 
 
 @dataclass(frozen=True)
@@ -31,12 +33,14 @@ class PackedConvolution:
         channels: The numbers of a ``td_conv_channels`` for each pair of output channels.
         is_plain: The kernel may rescale the shorter way.
         is_joined: The weights of a pair are one int16.
+        is_positive: They are, and negative results are clamped away.
     """
 
     weights: npt.NDArray[np.int8]
     channels: tuple[tuple[int, ...], ...]
     is_plain: bool
     is_joined: bool
+    is_positive: bool
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,7 @@ def pack_convolution(
     bias: npt.NDArray[np.int32] | None,
     factors: Sequence[Multiplier],
     quantization: Quantization,
+    output_zero_point: int,
     dilation_width: int = 1,
 ) -> PackedConvolution:
     """Bring the constants into the order in which td_conv_block.h reads them.
@@ -70,6 +75,7 @@ def pack_convolution(
         bias: One per output channel; None for zeros.
         factors: One per output channel.
         quantization: Of input and output.
+        output_zero_point: Of the output.
         dilation_width: Of the convolution.
     """
     flat = weights.reshape(len(weights), -1)
@@ -81,9 +87,12 @@ def pack_convolution(
         and int(largest.max()) < _PLAIN_SUM_LIMIT
     )
     pairs = _packed_weights(weights, dilation_width)
+    is_positive = output_zero_point == FULL_CLAMP[0] and all(
+        factor.shift in _POSITIVE_SHIFTS for factor in factors
+    )
     is_joined = (
         is_plain
-        and pairs.shape[1] >= _JOINED_VALUES
+        and (is_positive or pairs.shape[1] >= _JOINED_VALUES)
         and _can_be_joined(pairs)
         and int(largest[1::2].max(initial=0)) < _JOINED_SUM_LIMIT
         and (len(flat) % 2 == 0 or int(largest[-1]) < _JOINED_SUM_LIMIT)
@@ -95,7 +104,13 @@ def pack_convolution(
         (first[0], second[0], *first[1:], *second[1:])
         for first, second in zip(records[::2], records[1::2], strict=True)
     )
-    return PackedConvolution(_joined(pairs) if is_joined else pairs, channels, is_plain, is_joined)
+    return PackedConvolution(
+        _joined(pairs) if is_joined else pairs,
+        channels,
+        is_plain,
+        is_joined,
+        is_joined and is_positive,
+    )
 
 
 def _packed_weights(weights: npt.NDArray[np.int8], dilation_width: int = 1) -> npt.NDArray[np.int8]:

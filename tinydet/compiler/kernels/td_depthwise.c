@@ -1,6 +1,6 @@
 /* DEPTHWISE_CONV_2D on interleaved rows: sums of some channels of one pixel, tap by tap. */
+#include "td_depthwise_dsp.h"
 #include "td_depthwise_mve.h"
-#include "td_dsp.h"
 #include "td_tile.h"
 
 enum { CHANNELS_AT_ONCE = 32, TAPS_3X3 = 9 };
@@ -59,62 +59,6 @@ TD_INLINE void depthwise_channels(const td_depthwise_params *p, const uint8_t *i
     depthwise_outputs(p, sums, begin, count, output + begin);
 }
 
-#if defined(TD_DSP) && !defined(TD_MVE)
-TD_INLINE int32_t depthwise_rounded(int32_t sum, const td_depthwise_factor *factor, int32_t rounded_offset) {
-    int32_t high = td_add_high_product(sum, sum, factor->twice_multiplier); /* the multiplier is 2**32 too low */
-    high += high >> 31;
-    const int32_t value = (high >> factor->half_shift) + rounded_offset;
-    int32_t result;
-    TD_SHIFT_TO_S8(result, value, 1);
-    return result;
-}
-
-/* Adds the products of nine taps and of four channels from `channel` on; `weights` is at that channel too. In one piece,
- * because compilers spill. */
-TD_INLINE void depthwise_nine(const int8_t *const *taps, int32_t channel, const int8_t *weights, int32_t channels,
-                              int32_t sums[4]) {
-    uint32_t in, in_odd, w, w_odd;
-    __asm__(
-        ".rept 9\n\t"
-        "ldr %[in], [%[taps]], #4\n\t"
-        "ldr %[w], [%[weights]]\n\t"
-        "ldr %[in], [%[in], %[channel]]\n\t"
-        "add %[weights], %[weights], %[channels]\n\t"
-        "sxtb16 %[w_odd], %[w], ror #8\n\t"
-        "sxtb16 %[in_odd], %[in], ror #8\n\t"
-        "sxtb16 %[w], %[w]\n\t"
-        "sxtb16 %[in], %[in]\n\t"
-        "smlabb %[sum_1], %[in_odd], %[w_odd], %[sum_1]\n\t"
-        "smlatt %[sum_3], %[in_odd], %[w_odd], %[sum_3]\n\t"
-        "smlabb %[sum_0], %[in], %[w], %[sum_0]\n\t"
-        "smlatt %[sum_2], %[in], %[w], %[sum_2]\n\t"
-        ".endr"
-        : [sum_0] "+r"(sums[0]), [sum_1] "+r"(sums[1]), [sum_2] "+r"(sums[2]), [sum_3] "+r"(sums[3]),
-          [taps] "+r"(taps), [weights] "+r"(weights), [in] "=&r"(in), [in_odd] "=&r"(in_odd), [w] "=&r"(w),
-          [w_odd] "=&r"(w_odd)
-        : [channel] "r"(channel), [channels] "r"(channels)
-        : "memory");
-}
-
-/* A pixel of a 3x3 filter, four channels at a time; gives how many channels were done. */
-__attribute__((noinline)) static int32_t depthwise_fours(const td_depthwise_params *p,
-                                                         const int8_t *const taps[TAPS_3X3], int8_t *output) {
-    const int32_t channels = p->input_channels, rounded_offset = 2 * p->output_offset + 1;
-    const td_depthwise_factor *factor = p->channel;
-    int32_t c = 0;
-    for (; c + 4 <= channels; c += 4, factor += 4) {
-        int32_t sums[4] = {factor[0].bias, factor[1].bias, factor[2].bias, factor[3].bias};
-        depthwise_nine(taps, c, p->weights + c, channels, sums);
-        output[c] = (int8_t)depthwise_rounded(sums[0], factor, rounded_offset);
-        output[c + 1] = (int8_t)depthwise_rounded(sums[1], factor + 1, rounded_offset);
-        output[c + 2] = (int8_t)depthwise_rounded(sums[2], factor + 2, rounded_offset);
-        output[c + 3] = (int8_t)depthwise_rounded(sums[3], factor + 3, rounded_offset);
-    }
-    return c;
-}
-
-#endif
-
 #if defined(TD_MVE)
 /* One row by a 3x3 filter. */
 static void depthwise_row_mve(const td_depthwise_params *p, const uint8_t *input, int32_t y, int8_t *output) {
@@ -150,7 +94,7 @@ TD_INLINE int32_t depthwise_pixel_3x3(const td_depthwise_params *p, const uint8_
         const int32_t tap_y = y + tap / 3 * p->dilation_height, tap_x = x + tap % 3 * p->dilation_width;
         taps[tap] = (const int8_t *)depthwise_tap(p, input, tap_y, tap_x);
     }
-    return depthwise_fours(p, taps, output);
+    return depthwise_fours_dsp(p, taps, output);
 }
 #endif
 

@@ -76,6 +76,7 @@ typedef struct {
     int16_t is_plain; /* 1: every shift >= 0 and multiplier > 0, every |sum| < 2**30, and a clamp to [-128, 127] */
     int16_t groups_at_once; /* [1, TD_CONV_MAX_GROUPS] groups of four pixels that `scratch` has room for */
     int16_t is_joined; /* 1: weights as in td_conv_block.h, is_plain, |sum| < 2**23 in every second channel */
+    int16_t is_positive; /* 1: is_joined, output_offset = -128, so that negative results are clamped away, shifts < 15 */
     int16_t pixel_stride, channel_stride;       /* bytes of the output; see below */
     int16_t output_pad_left, output_pad_right;  /* zero points around each channel of a planar row, else 0 */
     int32_t output_row_bytes;
