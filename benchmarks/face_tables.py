@@ -84,10 +84,16 @@ def workbench_table(figures: Figures, table: Table) -> str:
 
 
 def answer_table(figures: Figures, table: Table) -> str:
-    """How soon the command line answers."""
+    """How soon the command line answers; the clock counts only on a machine that was not busy."""
+    rows = figures["rows"]
+    is_quiet = rows[0]["least_s"] < 2 * rows[0]["processor_s"]
     lines = [
-        [f"`{row['command']}`", f"{row['processor_s']:.2f} s", f"{row['least_s']:.2f} s"]
-        for row in figures["rows"]
+        [
+            f"`{row['command']}`",
+            f"{row['processor_s']:.2f} s",
+            f"{row['least_s']:.2f} s" if is_quiet else "not measured: busy machine",
+        ]
+        for row in rows
     ]
     return (
         "## How soon the command line answers\n\nOf"

@@ -19,9 +19,11 @@ from unittest import mock
 from PIL import Image
 
 from tests.compiler.sample_networks import every_operator
+from tests.compiler.test_unsigned import detector as unsigned_detector
 from tests.compiler.tflite_writer import write_tflite
 from tests.data.readers.written_formats import WRITERS
 from tests.inference.conftest import TinyDetector
+from tests.inference.test_detector_metadata import model_maker_file
 from tests.mutations import mutated_binary, mutated_text
 from tinydet.compiler.tflite_reader import read_detector
 from tinydet.config.detector_spec import DetectorSpec, PreprocessSpec, load_detector_spec
@@ -147,10 +149,13 @@ def specify(path: Path) -> str:
 def make_networks(folder: Path) -> None:
     (folder / "every operator.tflite").write_bytes(write_tflite(every_operator()))
     _detector().save(folder / "operator.tflite")
+    network, outputs = unsigned_detector(3)
+    network.save(folder, *outputs)
 
 
 def make_detectors(folder: Path) -> None:
     _detector().save(folder / "operator.tflite")
+    model_maker_file(folder, cell_px=32)
     for name, outputs, kind in (
         ("joined", ("joined",), "float"),
         ("separate", ("scores", "deltas", "anchors"), "int8"),

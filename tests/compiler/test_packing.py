@@ -24,9 +24,10 @@ PLAIN = Quantization(0, INT8, INT8)
 seeds = st.integers(0, 2**32 - 1)
 
 
-def pack(weights, bias=None, quantization=PLAIN, factor=(2**30, -8), dilation_width=1):
+def pack(weights, bias=None, quantization=PLAIN, factor=(2**30, -8), **options):
     factors = [Multiplier(*factor)] * len(weights)
-    return pack_convolution(weights, bias, factors, quantization, dilation_width)
+    options = {"output_zero_point": 3} | options
+    return pack_convolution(weights, bias, factors, quantization, **options)
 
 
 def unpacked(packed, shape, dilation_width):
@@ -101,6 +102,8 @@ def test_joined_only_where_both_sums_can_be_told_apart():
     weights = np.ones((2, 1, 1, 20), np.int8)
     assert pack(weights).is_joined
     assert not pack(weights[..., :18]).is_joined  # too few to be worth it
+    assert pack(weights[..., :2], output_zero_point=-128).is_positive
+    assert not pack(weights, factor=(2**30, -16), output_zero_point=-128).is_positive
     limit = 2**23 - 20 * 128
     assert pack(weights, np.array([2**29, limit - 1], np.int32)).is_joined
     assert not pack(weights, np.array([0, limit], np.int32)).is_joined

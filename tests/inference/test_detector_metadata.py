@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from tests.inference.conftest import TinyDetector
+from tests.inference.conftest import CELL_PX, TinyDetector
 from tinydet.compiler import compile_detector
 from tinydet.errors import ModelFileError, TinydetError, UnsupportedError
 from tinydet.inference import load_detector, read_facts
@@ -69,11 +69,16 @@ def model_maker_file(
     outputs=("codes", "sigmoid"),
     *,
     input_type="uint8",
+    cell_px=CELL_PX,
     **form,
 ):
     """A tiny detector of two classes and the background; ``(recipe, path)``."""
     recipe = TinyDetector(
-        num_classes=2, outputs=outputs, input_type=input_type, input_code=(2 / 255, 128)
+        num_classes=2,
+        outputs=outputs,
+        input_type=input_type,
+        input_code=(2 / 255, 128),
+        cell_px=cell_px,
     )
     path = recipe.save(folder / "model.tflite")
     low, high = recipe.anchors[:, :2], recipe.anchors[:, 2:]

@@ -30,7 +30,7 @@ SUBGRAPH_METADATA, CUSTOM_METADATA = 3, 9
 CUSTOM_NAME, CUSTOM_DATA = 0, 1
 ANCHORS_OPTIONS, DECODING_OPTIONS = 1, 2
 NUM_CLASSES, NUM_COORDS = 0, 2
-X_SCALE, Y_SCALE, W_SCALE, H_SCALE = 6, 7, 8, 9
+SCALES = (7, 6, 9, 8)  # y, x, height, width
 EXPONENTIAL_SIZE, SIGMOID_SCORE = 10, 11
 # That with which Model Maker measures its detectors.
 THRESHOLDS = PostprocessSpec(score_threshold=0.05, nms_iou_threshold=0.5, max_detections=100)
@@ -60,13 +60,13 @@ def read_detector_metadata(content: bytes, where: object) -> PostProcessing | No
             return None
         decoding = options.table(DECODING_OPTIONS)
         anchors = _anchors(options)
+        if decoding is None or not len(anchors):
+            raise ModelFileError(where, "has metadata without anchors or box code", REMEDY)
+        _check_form(decoding, where)
+        scales = np.array([decoding.real(slot) for slot in SCALES], np.float32)
+        num_classes = decoding.integer(NUM_CLASSES, "int32")
     except MalformedError as error:
         raise ModelFileError(where, f"has damaged metadata ({error})", REMEDY) from None
-    if decoding is None or not len(anchors):
-        raise ModelFileError(where, "has metadata without anchors or box code", REMEDY)
-    _check_form(decoding, where)
-    scales = np.array([decoding.real(s) for s in (Y_SCALE, X_SCALE, H_SCALE, W_SCALE)], np.float32)
-    num_classes = decoding.integer(NUM_CLASSES, "int32")
     lines = packed_lines(io.BytesIO(content)) or ("",)
     if len(lines) == num_classes and lines[0].lower() == BACKGROUND:
         num_classes -= 1

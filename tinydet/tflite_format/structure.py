@@ -16,6 +16,15 @@ MAX_INDICES = 1024  # inputs or outputs of one operator or graph
 MAX_RANK = 8
 MAX_SIDE = 2**20  # of scales
 CODES = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-(2**15), 2**15 - 1)}
+MAX_STEP = 2**15  # pixels of a stride, a dilation or a side of a window
+MAX_WINDOW = 2**20  # pixels of a window: a mean over 1024 x 1024
+# Slots of the options that say strides, dilations and the sides of a window.
+STEPS = {
+    **dict.fromkeys(("AVERAGE_POOL_2D", "MAX_POOL_2D", "L2_POOL_2D"), ((1, 2), (), (3, 4))),
+    "CONV_2D": ((1, 2), (4, 5), ()),
+    "DEPTHWISE_CONV_2D": ((1, 2), (5, 6), ()),
+    "TRANSPOSE_CONV": ((1, 2), (), ()),
+}
 MAX_SIZES = 2 * MAX_RANK  # of a PAD, before and after
 Bytes = npt.NDArray[np.uint8]
 MAX_ELEMENTS = 2**26  # of one tensor: 256 MiB as float32, a picture of 4700 x 4700 pixels
@@ -48,6 +57,7 @@ def check_structure(content: bytes) -> None:
         raise MalformedError("has no graph")
     for graph in graphs:
         _check_graph(graph, kinds, buffers, constants)
+        _check_order(graph, graph.tables(schema.GRAPH_TENSORS), buffers)
 
 
 def elements_by_type(content: bytes) -> Counter[str]:
@@ -86,8 +96,48 @@ def _check_graph(
             raise MalformedError(f"refers to operator code {code} of {len(kinds)}")
         _check_indices(operator, schema.OPERATOR_INPUTS, len(tensors), lowest=-1)
         _check_indices(operator, schema.OPERATOR_OUTPUTS, len(tensors), lowest=0)
-        operator.table(schema.OPERATOR_OPTIONS)
+        _check_steps(operator.table(schema.OPERATOR_OPTIONS), kinds[code])
         _check_sizes(operator, kinds[code], tensors, constants)
+
+
+def _check_steps(options: Table | None, kind: str) -> None:
+    """Refuse windows that no network has: some kernels go through all of their pixels."""
+    if options is None or kind not in STEPS:
+        return
+    strides, dilations, window = STEPS[kind]
+    sides = [options.integer(slot, "int32") for slot in window]
+    steps = [options.integer(slot, "int32") for slot in strides]
+    steps += [options.integer(slot, "int32", default=1) for slot in dilations]
+    for value in (*steps, *sides):
+        if not 0 < value <= MAX_STEP:
+            raise MalformedError(f"has a stride, dilation or window of {value} in {kind}")
+    if math.prod(sides) > MAX_WINDOW:
+        raise MalformedError(f"has a window of {math.prod(sides)} pixels in {kind}")
+
+
+def _check_order(graph: Table, tensors: list[Table], buffers: list[int]) -> None:
+    """Refuse a graph that reads what nobody has computed, or computes a tensor twice."""
+    inputs = graph.integers(schema.GRAPH_INPUTS, "int32", MAX_INDICES)
+    given = set(inputs)
+    for index, tensor in enumerate(tensors):
+        buffer = tensor.integer(schema.TENSOR_BUFFER, "uint32")
+        is_stored = buffer < len(buffers) and buffers[buffer] > 0
+        is_empty = 0 in tensor.integers(schema.TENSOR_SHAPE, "int32", MAX_RANK)
+        if is_stored or is_empty or tensor.flag(schema.TENSOR_IS_VARIABLE):
+            given.add(index)
+    computed: set[int] = set()
+    for operator in graph.tables(schema.GRAPH_OPERATORS):
+        read = set(operator.integers(schema.OPERATOR_INPUTS, "int32", MAX_INDICES)) - {-1}
+        if not read <= given | computed:
+            missing = min(read - given - computed)
+            raise MalformedError(f"reads tensor {missing} before it is computed")
+        for index in operator.integers(schema.OPERATOR_OUTPUTS, "int32", MAX_INDICES):
+            if index in computed or index in given:
+                raise MalformedError(f"computes tensor {index} twice")
+            computed.add(index)
+    for index in graph.integers(schema.GRAPH_OUTPUTS, "int32", MAX_INDICES):
+        if index not in computed and index not in given:
+            raise MalformedError(f"gives tensor {index}, which nothing computes")
 
 
 def _check_sizes(

@@ -96,7 +96,7 @@ def prepare(
     options: TrainingOptions,
     loss: DetectionLoss,
     group: ProcessGroup,
-    teacher: keras.Model | None = None,
+    teacher: "keras.Model | None" = None,
 ) -> None:
     """Freeze layers, choose kernels, compile, and give the optimizer its variables.
 

@@ -72,6 +72,7 @@ def conv_params(
         bias,
         [Multiplier(*f) for f in factors],
         Quantization(-quantization["input_offset"], input_range, clamp),
+        quantization["output_offset"],
         geometry[3][1],
     )
     left, right = planar or (0, 0)
@@ -87,6 +88,7 @@ def conv_params(
         "is_plain": int(packed.is_plain),
         "groups_at_once": groups_at_once,
         "is_joined": int(packed.is_joined),
+        "is_positive": int(packed.is_positive),
         "pixel_stride": 1 if planar else channels,
         "channel_stride": channel_stride,
         "output_pad_left": left,

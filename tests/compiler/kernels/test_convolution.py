@@ -52,7 +52,8 @@ def image_of(rng, shape, is_unsigned):
 def draw_case(data, is_unsigned, planar=None, *, calls_share_scratch=True):
     """Parameters, image and what must come out; half of the cases are plain ones (is_plain).
 
-    Without the weight -128 most of these with more than a few values are also joined.
+    Without the weight -128 most of these with more than a few values are also joined, and half of
+    them is_positive.
     """
     size, geometry = data.draw(geometries())
     channels, out_channels = data.draw(st.tuples(st.integers(1, 21), st.integers(1, 9)))
@@ -62,6 +63,8 @@ def draw_case(data, is_unsigned, planar=None, *, calls_share_scratch=True):
         factors = [(max(multiplier, 2**30), min(shift, -1)) for multiplier, shift in factors]
         bias //= 4
         quantization |= {"output_min": -128, "output_max": 127}
+        if data.draw(st.booleans()):
+            quantization["output_offset"] = -128
         lowest = -127
     else:
         factors, bias, rng = draw_channel_factors(data, out_channels)
@@ -248,23 +251,25 @@ def test_conv_on_other_cores(core_kernels, data):
 
 
 @pytest.mark.parametrize("kernel", ["kernels", "m7_kernels"])
-def test_large_sums(request, kernel):
+@pytest.mark.parametrize("offset", [5, -128])
+def test_large_sums(request, kernel, offset):
     """Sums near the limits of the short ways of rescaling (is_plain, is_joined) are exact."""
     weights = np.full((2, 1, 1, 32), 127, np.int8)
     weights[1] = -127
     image = np.array([[[-128] * 32, [127] * 32, [-128] * 16 + [127] * 16]], np.int8)
     geometry = ((1, 3), (1, 1), (1, 1), (1, 1), (0, 0))
-    fields = {"input_offset": 0, "output_offset": 5, "output_min": -128, "output_max": 127}
+    fields = {"input_offset": 0, "output_offset": offset, "output_min": -128, "output_max": 127}
     for first, second, joined in (
         (2**30 - 2**20, 2**23 - 2**20, 1),
         (1 - 2**30 + 2**20, 2**20 - 2**23, 1),
         (2**30 - 2**20, 2**30 - 2**20, 0),
     ):
-        for shift in (-1, -16, -23, -31):
+        for shift in (-1, -15, -16, -23, -31):
             bias = np.array([first, second], np.int32)
             factors = [(2**31 - 1, shift)] * 2
             params = conv_params((1, 3), geometry, weights, bias, factors, fields)
             assert (params["is_plain"], params["is_joined"]) == (1, joined)
+            assert params["is_positive"] == (joined and offset == -128 and shift >= -15)
             got = request.getfixturevalue(kernel).run(
                 "td_conv_s8",
                 ("td_conv_params", params),
@@ -274,5 +279,5 @@ def test_large_sums(request, kernel):
                 scratch_bytes_of(params),
             )
             sums = oracle.convolution_sums(image, weights, bias, 0, geometry)
-            expected = oracle.outputs(sums, factors, 5, -128, 127)
+            expected = oracle.outputs(sums, factors, offset, -128, 127)
             np.testing.assert_array_equal(got, expected.astype(np.int8))

@@ -153,3 +153,29 @@ def test_tables_that_mean_something_else(tmp_path, writers, content, found):
     (tmp_path / "labels.csv").write_bytes(content)
     with pytest.raises(DataError, match=found):
         load_dataset(tmp_path)
+
+
+def label_studio_task(region_type, value, **more):
+    region = {"type": region_type, "original_width": 100, "original_height": 50, "value": value}
+    task = {"id": 1, "data": {"image": "a.png"}, "annotations": [{"result": [region | more]}]}
+    return json.dumps([task])
+
+
+def test_boxes_on_a_picture_that_was_rotated_for_labelling_are_not_guessed(tmp_path, writers):
+    picture(writers, tmp_path, "a.png")
+    value = {"x": 10, "y": 20, "width": 30, "height": 40, "rectanglelabels": ["ball"]}
+    task = label_studio_task("rectanglelabels", value, image_rotation=90)
+    writers.text(tmp_path / "p.json", task)
+    with pytest.raises(DataError, match="rotated by 90 degrees for labelling"):
+        load_dataset(tmp_path)
+
+
+def test_the_box_around_a_turned_ellipse(tmp_path, writers):
+    """Half axes of 20 x 5 pixels, turned by a quarter: 5 x 20."""
+    picture(writers, tmp_path, "a.png")
+    value = {"x": 50, "y": 50, "radiusX": 20, "radiusY": 10, "rotation": 90}
+    task = label_studio_task("ellipselabels", value | {"ellipselabels": ["ball"]})
+    writers.text(tmp_path / "p.json", task)
+    dataset = load_dataset(tmp_path)
+    assert boxes_of(dataset) == {"a.png": [[0.45, 0.1, 0.55, 0.9]]}
+    assert dataset.findings.counts["rotated_boxes"] == 1

@@ -23,7 +23,7 @@
 typedef struct {
     int8_t *pixels[TD_CONV_PIXELS]; /* output, channel 0. Those that are missing repeat the first, which is written last */
     ptrdiff_t first;                /* of the channels, as a distance from channel 0 */
-    int32_t rounded_offset;         /* 2 * output offset + 1 */
+    int32_t rounded_offset;         /* 2 * output offset + 1, one less for the assembler code where p->is_positive */
     const td_conv_channels *channels;
     const td_arena_s16 *gathered, *gathered_end; /* 4-byte aligned */
     const int8_t *weights;                  /* 4-byte aligned */

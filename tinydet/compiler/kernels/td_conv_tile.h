@@ -161,21 +161,13 @@ TD_CONV_SHARED void tile_load_weights(const td_conv_params *p, const tile_window
     const conv_runs *runs = &window->runs;
     const int32_t pairs = (p->output_channels + 1) / 2, run_bytes = 4 * runs->pairs;
     const int32_t num_runs = runs->rows * runs->columns, to_next_run = window->fours_of_run * TILE_WEIGHT_BYTES;
-    int32_t begin = 0; /* eights that are there */
+#if defined(TD_TILE_AVX2) /* all four pairs: eights of them together, over what is written too much of ends */
+    const int32_t begin = first + TILE_PAIRS <= pairs ? runs->length >> 3 : 0;
+#else
+    const int32_t begin = 0;
+#endif
     int32_t sums[TD_TILE_CHANNELS];
     tile->has_lowest = 0;
-#if defined(TD_TILE_AVX2)
-    if (first + TILE_PAIRS <= pairs) {
-        const ptrdiff_t pair_bytes = (ptrdiff_t)num_runs * run_bytes;
-        __m256i all = _mm256_setzero_si256();
-        begin = runs->length >> 3;
-        for (int32_t r = 0; r < num_runs; r++) {
-            all = tile_run_eights(p->weights + first * pair_bytes + r * run_bytes, pair_bytes, begin, p->is_joined,
-                                  tile->weights + r * to_next_run, all);
-        }
-        tile_spill(all, sums);
-    }
-#endif
     for (int32_t k = 0; k < TILE_PAIRS; k++) {
         int8_t *to = tile->weights + tile_weight_place(2 * k, 0);
         if (first + k >= pairs) {
@@ -201,6 +193,15 @@ TD_CONV_SHARED void tile_load_weights(const td_conv_params *p, const tile_window
         tile->shifts[2 * k] = both->first_shift + 1;
         tile->shifts[2 * k + 1] = both->second_shift + 1;
     }
+#if defined(TD_TILE_AVX2)
+    const ptrdiff_t pair_bytes = (ptrdiff_t)num_runs * run_bytes;
+    __m256i all = _mm256_setzero_si256();
+    for (int32_t r = 0; begin > 0 && r < num_runs; r++) {
+        all = tile_run_eights(p->weights + first * pair_bytes + r * run_bytes, pair_bytes, begin, p->is_joined,
+                              tile->weights + r * to_next_run, all);
+    }
+    tile_spill(all, sums);
+#endif
     if (window->flip) {
         if (begin == 0 || (runs->length & 7) != 0) { /* else known from the eights */
             conv_weight_sums(tile, window->fours, sums);

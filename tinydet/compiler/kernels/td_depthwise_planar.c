@@ -116,7 +116,7 @@ void td_depthwise_planar_s8(const td_depthwise_planar_params *p, const int8_t *i
         const planar_rows in = planar_rows_at(p, input, y);
         int8_t *out = output + y % p->output_ring * output_row;
 #if defined(TD_MVE)
-        if (planar_is_for_mve(p)) {
+        if (planar_is_for_mve(p, &in)) {
             planar_row_in_mve(p, &in, out);
             continue;
         }

@@ -73,7 +73,7 @@ class BoardTiming:
         return ram.name
 
     def arena_bank(self, arena_bytes: int, *, kernels: str = "") -> RamBank:
-        """The fastest bank, or row of neighbours of one speed, that takes the arena.
+        """The fastest bank, or row of neighbours of one speed, that takes the arena; the smallest.
 
         Args:
             arena_bytes: Size of the arena.
@@ -100,7 +100,7 @@ class BoardTiming:
                 f"up to {largest.size_bytes // KIB} KiB there",
                 "Estimates are for arenas in internal RAM.",
             )
-        return min(fitting, key=lambda bank: (bank.speed, -bank.size_bytes))
+        return min(fitting, key=lambda bank: (bank.speed, bank.size_bytes))
 
 
 def board_timing(board: Board, path: Path = BOARDS_FILE) -> BoardTiming:
