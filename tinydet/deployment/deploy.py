@@ -106,7 +106,8 @@ class LinuxResult(Result):
         if self.host is None:
             return (
                 f"Program for {self.board}: {shown_path(self.program)} "
-                f"({self.program_bytes:,} bytes, static). Copy it to the board, or give --host user@address."
+                f"({self.program_bytes:,} bytes, static). Copy it to the board, "
+                "or give --host user@address."
             )
         how = "was already there" if self.was_there else "copied"
         lines = [f"{self.program} on {self.host} ({self.kernel}): {how}"]
