@@ -93,7 +93,7 @@ class QuantizeResult(Result):
     report: Path | None = None
 
     def __str__(self) -> str:
-        text = f"Wrote {self.path} ({self.size_bytes:,} bytes)"
+        text = f"Wrote {shown_path(self.path)} ({self.size_bytes:,} bytes)"
         if self.comparison is None or self.report is None:
             return text
         from tinydet.evaluation import format_comparison

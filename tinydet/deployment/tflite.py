@@ -58,9 +58,9 @@ class TfliteResult(Result):
         note = [PER_CHANNEL] if self.per_channel else []
         if self.host is None:
             made = (
-                f"For {self.board}: {self.program}, with {NAME}.tflite and {NAME}.json beside it "
-                f"({self.bytes:,} bytes). Copy the three to the board and run python3 {NAME}.py, "
-                "or give --host user@address."
+                f"For {self.board}: {shown_path(self.program)}, with {NAME}.tflite and {NAME}.json "
+                f"beside it ({self.bytes:,} bytes). Copy the three to the board and run "
+                f"python3 {NAME}.py, or give --host user@address."
             )
             return "\n".join([made, *note])
         how = "was already there" if self.was_there else "copied"
