@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup demo test device lint docs package lock clean
+.PHONY: setup demo test device pages lint docs package lock clean
 
 setup: $(VENV)/.done
 
@@ -24,6 +24,11 @@ test: setup
 # Tests that need programs which pip does not install: skipped where these are missing.
 device: setup
 	$(BIN)/python -m pytest -m device
+
+# Site, report and workbench in a browser (Chromium; with axe-core, npm install axe-core, also
+# whether they bar anybody).
+pages: setup
+	$(BIN)/python -m pytest -m device tests/docs tests/report tests/workbench
 
 lint: setup
 	$(BIN)/ruff check .

@@ -1,13 +1,15 @@
 """What each part of the training recipe is worth: one change each, same images seen, same seed.
 
     python benchmarks/ablation.py coco-person --weights BACKBONE.h5 --work FOLDER [ROW ...]
+    python benchmarks/ablation.py PEOPLE --recipe 2 --epochs 20 --weights BACKBONE.h5 --work FOLDER
     python benchmarks/make_tables.py
 
 Trains the rows of ablation_rows.yaml that the result file does not hold yet, one after the other,
 each in a process of its own, and adds each to the file as soon as it is measured; a row that was
 stopped goes on where it was. AP is that of the float model of the last epoch, on the validation
 images: no epoch is chosen by them. A row with ``images`` trains on so many of them, in as many
-more epochs: as many are seen.
+more epochs: as many are seen. ``--recipe 2`` changes the recipe of ``tinydet init`` instead of the
+first base: rows of ablation_rows_2.yaml, into a result file of their own.
 """
 
 import argparse
@@ -27,30 +29,36 @@ from tinydet.config.loader import load_config
 from tinydet.config.schema import UserConfig
 
 HERE = Path(__file__).parent
-BASE, ROWS = HERE / "ablation_base.yaml", HERE / "ablation_rows.yaml"
+# Recipe -> its configuration, the rows that change it, and the beginning of the result's name.
+RECIPES = {
+    1: ("benchmarks/ablation_base.yaml", HERE / "ablation_rows.yaml", "ablation"),
+    2: ("configs/coco_person_192_a035.yaml", HERE / "ablation_rows_2.yaml", "ablation_2"),
+}
 MEASURED = "measured.json"  # in the folder of a row
 EMA_MOMENTUM = 0.999
-TRAINING_IMAGES = 1668
+TRAINING_IMAGES = 1668  # of coco-person
 
 
 def main() -> None:
     """Measure the missing rows and write results/ablation_<epochs>_epochs.json."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path, help="folder of coco-person")
-    parser.add_argument("rows", nargs="*", help="names in ablation_rows.yaml; none: all of them")
+    parser.add_argument("rows", nargs="*", help="names of rows; none: all of them")
     parser.add_argument("--weights", type=Path, required=True, help="of the backbone")
     parser.add_argument("--work", type=Path, required=True, help="folder for the run folders")
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--seed", type=int, default=123)
+    parser.add_argument("--recipe", type=int, choices=RECIPES, default=1)
     parser.add_argument("--measure", metavar="ROW", help=argparse.SUPPRESS)
     parsed = parser.parse_intermixed_args()
-    rows = yaml.safe_load(ROWS.read_text(encoding="utf-8"))
+    _, rows_file, _ = RECIPES[parsed.recipe]
+    rows = yaml.safe_load(rows_file.read_text(encoding="utf-8"))
     if parsed.measure:
         measure(rows[parsed.measure], parsed, folder_of(parsed, parsed.measure))
         return
     for name in parsed.rows or rows:
         if name not in rows:
-            parser.error(f"{name} is no row of {ROWS.name}: {', '.join(rows)}")
+            parser.error(f"{name} is no row of {rows_file.name}: {', '.join(rows)}")
         folder = folder_of(parsed, name)
         if not (folder / MEASURED).is_file():
             print(f"{name}: {rows[name]['change']}", flush=True)
@@ -61,7 +69,8 @@ def main() -> None:
 def folder_of(parsed: argparse.Namespace, name: str) -> Path:
     """Where a row is trained."""
     work: Path = parsed.work
-    return work / f"{name}_{parsed.epochs}_epochs_seed_{parsed.seed}"
+    recipe = "" if parsed.recipe == 1 else f"recipe_{parsed.recipe}_"
+    return work / f"{recipe}{name}_{parsed.epochs}_epochs_seed_{parsed.seed}"
 
 
 def measure(row: dict[str, Any], parsed: argparse.Namespace, folder: Path) -> None:
@@ -80,7 +89,8 @@ def measure(row: dict[str, Any], parsed: argparse.Namespace, folder: Path) -> No
     for path in (run, folder):
         path.mkdir(parents=True, exist_ok=True)
     data = part_of(parsed.data, row["images"], folder) if "images" in row else parsed.data
-    epochs = round(parsed.epochs * TRAINING_IMAGES / row.get("images", TRAINING_IMAGES))
+    images = images_of(parsed.data)
+    epochs = round(parsed.epochs * images / row.get("images", images))
     config = configuration(row, parsed, data, epochs)
     saved = run / "saved_models"
     if not (saved / "last_model.keras").is_file():
@@ -94,6 +104,11 @@ def measure(row: dict[str, Any], parsed: argparse.Namespace, folder: Path) -> No
     figures["minutes"] = round(sum(seconds) / 60, 1)
     (folder / MEASURED).write_text(json.dumps(figures))
     print(figures, flush=True)
+
+
+def images_of(data: Path) -> int:
+    """Number of training images of a YOLO data set."""
+    return sum(1 for _ in (data / "images" / "train").iterdir())
 
 
 def part_of(data: Path, images: int, folder: Path) -> Path:
@@ -122,7 +137,7 @@ def part_of(data: Path, images: int, folder: Path) -> Path:
 def configuration(
     row: dict[str, Any], parsed: argparse.Namespace, data: Path, epochs: int
 ) -> UserConfig:
-    """The base with the changes of a row."""
+    """The recipe with the changes of a row."""
     warm_up = max(1, min(3, parsed.epochs // 5)) * epochs // parsed.epochs
     schedule = "training.callbacks.LRWarmupCosineDecay"
     overrides = [
@@ -135,8 +150,9 @@ def configuration(
         f"{schedule}.decay_steps={epochs - warm_up}",
         *row.get("overrides", []),
     ]
-    environment = {**os.environ, "COCO_PERSON": str(data)}
-    return load_config(BASE, overrides, environment).config
+    environment = {**os.environ, "COCO_PERSON": str(data), "COCO": str(data)}
+    base = HERE.parent / RECIPES[parsed.recipe][0]
+    return load_config(base, overrides, environment).config
 
 
 def finished_model(row: dict[str, Any], config: UserConfig, saved: Path, spec: Any) -> Any:
@@ -168,14 +184,19 @@ def add_row(
     parsed: argparse.Namespace, name: str, row: dict[str, Any], figures: dict[str, Any]
 ) -> None:
     """Put the figures of one row into the result file."""
-    stem = f"ablation_{parsed.epochs}_epochs"
+    base, _, begin = RECIPES[parsed.recipe]
+    stem = f"{begin}_{parsed.epochs}_epochs"
     path = RESULTS / f"{stem}.json"
     known = json.loads(path.read_text())["figures"]["rows"] if path.is_file() else []
     key = (name, parsed.seed)
     rows = [r for r in known if (r["row"], r["seed"]) != key]
     rows.append({"row": name, "seed": parsed.seed, **row, **figures})
-    command = f"python benchmarks/ablation.py coco-person --epochs {parsed.epochs} ..."
-    write_result(stem, command, {"epochs": parsed.epochs, "images": TRAINING_IMAGES, "rows": rows})
+    recipe = "" if parsed.recipe == 1 else f" --recipe {parsed.recipe}"
+    command = (
+        f"python benchmarks/ablation.py {parsed.data.name}{recipe} --epochs {parsed.epochs} ..."
+    )
+    facts = {"base": base, "epochs": parsed.epochs, "images": images_of(parsed.data)}
+    write_result(stem, command, {**facts, "rows": rows})
 
 
 if __name__ == "__main__":

@@ -10,11 +10,15 @@ from typing import Any
 
 from ap_per_cost import cost_table
 from backends_table import backends_table
+from commercial_images import commercial_images_table
 from embedded_tables import boards_table, embedded_table, host_table
+from face_tables import answer_table, newcomer_table, pages_table, workbench_table
 from pretrained_card import pretrained_table
 from quantization_table import quantization_table
 from record import RESULTS
 from scaling_tables import scaling_tables
+from small_network import small_network_table
+from teacher_labels import teacher_labels_table
 from timing_tables import timing_tables
 
 from tinydet.config.files import write_text_atomically
@@ -34,7 +38,6 @@ contains the command, the date, the machine and the versions. AP: all-point inte
 def main() -> None:
     """Read every result and write the tables."""
     results = {path.stem: json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))}
-    results = {k: r for k, r in results.items() if "figures" in r}  # not the fuzz of all readers
     accuracy = {k: r for k, r in results.items() if "int8_per_channel" in r["figures"]}
     parts = [HEAD, accuracy_table(accuracy), training_table(accuracy)]
     for name, section in BEFORE.items():
@@ -60,18 +63,41 @@ def main() -> None:
     exactness = [r["figures"] for k, r in results.items() if k.startswith("exactness")]
     if exactness:
         parts.append(exactness_table([model for f in exactness for model in f["models"]]))
-    if "fuzz" in results:
-        parts.append(fuzz_section(results["fuzz"]["figures"]))
+    parts.append(foreign_files_table(results["post_processed"]["figures"]["models"]))
+    parts.append(
+        fuzz_section(results["fuzz"]["figures"], results["fuzz_readers"]["figures"]),
+    )
     parts.append(how_taken(results))
     write_text_atomically(DOC, "\n".join(parts))
     print(f"Wrote {DOC}")
 
 
-def fuzz_section(figures: dict[str, Any]) -> str:
-    """What mutated model files did."""
+def foreign_files_table(models: list[dict[str, Any]]) -> str:
+    """The C of public files beside LiteRT's reference kernels."""
+    keys = ("images", "values", "differing_values", "detections", "images_with_other_detections")
+    rows = [
+        [f"`{m['file']}`", *(f"{m[key]:,}" for key in keys), f"{m['largest_difference']:.1e}"]
+        for m in models
+    ]
+    heads = ["file", "photos", "values", "differing", "boxes", "photos with others", "farthest"]
+    note = (
+        "\nValues: scores and box codes of all anchors, C against LiteRT's reference kernels. "
+        "Boxes: against LiteRT's operator where the file has it, else against the same box code in "
+        "Python; the last column is the largest difference of a score or box edge.\n"
+    )
+    return "## Public detectors in C\n\n" + table(heads, rows) + note
+
+
+def fuzz_section(compiler: dict[str, Any], readers: dict[str, Any]) -> str:
+    """What mutated files did."""
     return (
-        f"## Hostile files\n\n{figures['mutated_files']:,} mutated `.tflite` files: each read or "
-        f"refused with an error of tinydet, {figures['neither_read_nor_refused']} otherwise.\n"
+        f"## Hostile files\n\n{compiler['mutated_files']:,} mutated `.tflite` files compiled: each "
+        "became C or was refused with an error of tinydet, "
+        f"{compiler['neither_read_nor_refused']} otherwise.\n\n"
+        f"{readers['inputs']:,} mutated inputs of every reader (models, labels, archives, images, "
+        f"configurations, specifications): each was read or refused, {len(readers['faults'])} "
+        f"otherwise. Longest {readers['longest_cpu_s']:.1f} s of CPU time, longest message "
+        f"{readers['longest_message_bytes']:,} bytes, most memory {readers['peak_mib']} MiB.\n"
     )
 
 
@@ -128,6 +154,11 @@ def recipes(figures: dict[str, Any]) -> list[dict[str, Any]]:
     return [row for row in figures["rows"] if "images" not in row]
 
 
+def base_of(figures: dict[str, Any]) -> str:
+    """The configuration that the rows of an ablation change."""
+    return figures.get("base", "benchmarks/ablation_base.yaml")
+
+
 def ablation_table(figures: dict[str, Any]) -> str:
     """What one change of the recipe each is worth, best first."""
     measured = recipes(figures)
@@ -142,7 +173,7 @@ def ablation_table(figures: dict[str, Any]) -> str:
     heads = ["row", "change", "seed", *ABLATION_HEADS, f"AP@0.4 over {reference}"]
     note = (
         f"\nPerson detector at 192, alpha 0.35: {figures['epochs']} epochs of {figures['images']} "
-        "images each, changes against `benchmarks/ablation_base.yaml`, weights of the last "
+        f"images each, changes against `{base_of(figures)}`, weights of the last "
         "epoch. A short budget favours whatever starts fast: see "
         "[training.md](training.md).\n"
     )
@@ -162,7 +193,7 @@ def training_images_table(figures: dict[str, Any]) -> str:
     ]
     heads = ["training images", "passes over them", *ABLATION_HEADS]
     note = (
-        "\nPerson detector at 192, alpha 0.35, by `benchmarks/ablation_base.yaml`: as many images "
+        f"\nPerson detector at 192, alpha 0.35, by `{base_of(figures)}`: as many images "
         f"are seen in each row, {figures['epochs'] * figures['images']:,}. More passes over fewer "
         "images teach less.\n"
     )
@@ -292,6 +323,9 @@ def table(heads: list[str], rows: list[list[str]]) -> str:
 BEFORE: dict[str, Callable[[dict[str, Any]], str]] = {
     "pretrained": lambda figures: pretrained_table(figures, table),
     "ap_per_cost": lambda figures: cost_table(figures, table),
+    "small_network": lambda figures: small_network_table(figures, table),
+    "commercial_images": lambda figures: commercial_images_table(figures, table),
+    "teacher_labels": lambda figures: teacher_labels_table(figures, table),
     "training_throughput": lambda figures: training_throughput({"figures": figures}),
     "backends_steps": lambda figures: backends_table(figures, table),
 }
@@ -301,6 +335,10 @@ AFTER: dict[str, Callable[[dict[str, Any]], str]] = {
     "host_time": host_table,
     "same_boxes": lambda figures: same_boxes_table(figures),
     "deploy": lambda figures: deploy_table(figures),
+    "newcomer": lambda figures: newcomer_table(figures, table),
+    "answer_time": lambda figures: answer_table(figures, table),
+    "pages": lambda figures: pages_table(figures, table),
+    "workbench": lambda figures: workbench_table(figures, table),
 }
 
 

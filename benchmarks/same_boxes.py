@@ -3,9 +3,9 @@
     PYTHONPATH=. python benchmarks/same_boxes.py MODEL.tflite IMAGES [--images 24]
 
 The yardstick is LiteRT's reference kernels with the box selection of ``tinydet.boxes``. Photos are
-written as PNG first, since decoders of JPEG round as they like. The Arm programs run in QEMU's
-user-mode emulation and the page in Chromium, where these are installed; what is not there is not in
-the result.
+written as PNG first, since decoders of JPEG round as they like. The Arm and RISC-V programs run in
+QEMU's user-mode emulation and the page in Chromium, where these are installed; what is not there is
+not in the result.
 """
 
 import argparse
@@ -37,10 +37,12 @@ from tinydet.targets.web import write_web_folder
 NAME = "person"
 LOW_SCORE = 0.25  # more boxes to compare than a user wants to see
 CORES = ("cortex-m4", "cortex-m7", "cortex-m33")
-LINUX = {
-    "linux-x86_64": None,
-    "linux-armv7": "qemu-arm-static",
-    "linux-aarch64": "qemu-aarch64-static",
+LINUX = {  # emulator, and the processor it plays
+    "linux-x86_64": (),
+    "linux-armv7": ("qemu-arm",),
+    "linux-aarch64": ("qemu-aarch64",),
+    "linux-riscv64": ("qemu-riscv64", "-cpu", "rv64,v=true"),
+    "linux-riscv32": ("qemu-riscv32", "-cpu", "rv32"),
 }
 Finder = Callable[[Path], Detections]
 
@@ -92,10 +94,11 @@ def finders(model_path: Path, spec: DetectorSpec, folder: Path) -> dict[str, Fin
         )
         for name, program in programs.items()
     }
-    for name, emulator in LINUX.items():
-        if emulator is None or shutil.which(emulator):
+    for name, emulation in LINUX.items():
+        emulator = installed(emulation[0]) if emulation else None
+        if not emulation or emulator is not None:
             program = build_program(model, linux_board(name), folder / name)
-            command = [*([emulator] if emulator else []), str(program)]
+            command = [str(emulator), *emulation[1:], str(program)] if emulator else [str(program)]
             how = f"{name}, QEMU" if emulator else name
             found[how] = lambda path, command=command: on_linux(command, path)
     if os.access(BROWSER, os.X_OK):
@@ -109,6 +112,11 @@ def finders(model_path: Path, spec: DetectorSpec, folder: Path) -> dict[str, Fin
         )
         found["Chromium"] = lambda path: in_browser(browser, path)
     return found
+
+
+def installed(emulator: str) -> str | None:
+    """Where QEMU's user mode is: Debian has it under two names."""
+    return shutil.which(emulator) or shutil.which(f"{emulator}-static")
 
 
 def on_linux(command: list[str], path: Path) -> Detections:

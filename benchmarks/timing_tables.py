@@ -3,9 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from tinydet.targets.boards import find_board
 from tinydet.targets.timing import ModelError
-from tinydet.targets.timing.board_memories import board_timing
 
 KIB, MILLION = 1024, 1e6
 # The publisher's model card, COCO person, alpha 0.35, int8, STM32Cube.AI on the STM32H747I-DISCO at
@@ -19,16 +17,18 @@ Table = Callable[[list[str], list[list[str]]], str]
 def timing_tables(figures: dict[str, Any], table: Table) -> str:
     """Estimates on all boards, then what external flash costs."""
     rows = figures["rows"]
-    heads = ["board", "model", "arena", "weights", "cycles", "per MAC", "ms"]
-    heads += ["issue, stalls, memory", "weights loaded", "vendor's card"]
+    heads = ["board", "model", "arena", "weights; kernels, if copied", "cycles", "per MAC", "ms"]
+    heads += ["issue, stalls, memory", "weights loaded", "from flash", "vendor's card"]
     lines = [_line(row) for row in rows]
     error = ModelError(**rows[0]["error"])
     note = (
         f"\nEvery row is an **{error.text()}** (see [timing.md](timing.md)). None of these programs"
         " was timed on a board, and the waits of the STM32H7 boards and of external flash are"
         " derived from manuals. One inference with warm caches, without boxes; empty caches add"
-        " less than 0.1 %. Random: random weights in the published layout, alpha 0.35, all"
-        " channels kept. Weights loaded: by the processor, with repeats, from a cache or not."
+        " less than 0.1 %. Too small for them: what it would be, to compare with. Random: random"
+        " weights in the published layout, alpha 0.35, all channels kept. Weights loaded: by the"
+        " processor from flash or its cache, with repeats; copies in RAM do not count."
+        " From flash: of these, what no cache held, in whole lines."
         " Vendor's card: measured with STM32Cube.AI on this board, the same layout.\n"
     )
     return "## Estimated time on boards\n\n" + table(heads, lines) + note + _external(rows, table)
@@ -43,14 +43,22 @@ def _line(row: Row) -> list[str]:
         f"random, {row['input']}" if row["all_channels"] else row["model"],
         f"{row['arena_bytes'] / KIB:.0f} KiB in {row['places']['arena']}"
         + (", image fed in rows" if row.get("input_mode") == "rows" else ""),
-        row["places"]["weights"],
+        _places(row),
         f"{row['cycles'] / MILLION:.1f} M",
         f"{row['cycles_per_mac']:.2f}",
         f"{row['milliseconds']:.0f}",
         ", ".join(f"{share:.0%}" for share in shares),
         f"{row['weight_bytes'] / MILLION:.1f} MB",
+        f"{row['fetched_bytes'] / MILLION:.1f} MB",
         f"{MODEL_CARD_CYCLES[row['input']]} M" if card else "",
     ]
+
+
+def _places(row: Row) -> str:
+    """Of weights and kernels."""
+    places = row["places"]
+    weights = places["weights"] if row["fits"] else f"{places['weights']}, too small for them"
+    return f"{weights}; {places['kernels']}" if "kernels" in places else weights
 
 
 def _external(rows: list[Row], table: Table) -> str:
@@ -68,25 +76,12 @@ def _external(rows: list[Row], table: Table) -> str:
                 f"{other['milliseconds']:.0f}",
                 f"{row['milliseconds']:.0f}",
                 f"{row['cycles'] / other['cycles']:.2f}",
-                f"{_missed_bytes(row, other) / MILLION:.1f} MB",
+                f"{row['fetched_bytes'] / MILLION:.1f} MB",
             ]
         )
     if not lines:
         return ""
     heads = ["board", "model", "ms, internal flash", "ms, external flash", "ratio"]
-    note = (
-        "\nWeights from flash: bytes of the lines that the data cache misses, with repeats. The"
-        " caches do the same in both rows, so the cycles between them tell the lines.\n"
-    )
+    note = "\nWeights from flash: the same in both rows, since the caches do the same.\n"
     title = "\n### Weights in external flash\n\n"
     return title + table([*heads, "weights from flash"], lines) + note
-
-
-def _missed_bytes(external: Row, internal: Row) -> float:
-    """Bytes of the lines that wait for the external flash in place of the internal one."""
-    timing = board_timing(find_board(external["board"]))
-    places = (row["places"]["weights"] for row in (external, internal))
-    slow, fast = (float(timing.waits[place]["data_wait"]) for place in places)
-    cache = next(cache for cache in timing.caches if cache.name == "D")
-    cycles = int(external["memory_cycles"]) - int(internal["memory_cycles"])
-    return cycles / (slow - fast) * cache.line_bytes

@@ -64,6 +64,8 @@ DEFAULTS = {
     "preprocessing.rescaling.scale": "`1/127.5`",
     "training.model.anchors": "`published`",
     "training.model.anchors.aspect_ratios": "(1, 2, 1/2, 1/3)",
+    "training.model.fpn_channels": "128; `small`: 48",
+    "training.model.head_depth": "4; `small`: 2",
     "training.optimizer": "`Adam: {learning_rate: 0.001}`",
 }
 MEANINGS = {

@@ -8,6 +8,8 @@ import sys
 import pytest
 
 import tinydet
+from tinydet.commands import train
+from tinydet.config.schema.training import SIZES
 
 HEAVY = (
     "tensorflow",
@@ -52,6 +54,10 @@ def test_it_is_quick(code: str) -> None:
     before, after = loaded("pass"), loaded(code)
     packages = {name.split(".")[0] for name in after - before}
     assert packages - set(sys.stdlib_module_names) == {"tinydet"}
+
+
+def test_what_commands_repeat_for_that_is_the_same() -> None:
+    assert tuple(SIZES) == train.SIZES
 
 
 @pytest.mark.parametrize("name", tinydet.__all__)

@@ -36,6 +36,26 @@ def test_every_python_that_is_promised_is_tried() -> None:
     assert {os.split("-")[0] for os in matrix["os"]} == {"ubuntu", "macos", "windows"}
 
 
+@pytest.mark.parametrize(
+    ("schema", "pattern", "count"),
+    [
+        ("vendor.github-workflows", ".github/workflows/*.yml", 2),
+        ("vendor.github-issue-forms", ".github/ISSUE_TEMPLATE/[!c]*.yml", 3),
+        ("vendor.github-issue-config", ".github/ISSUE_TEMPLATE/config.yml", 1),
+        ("vendor.dependabot", ".github/dependabot.yml", 1),
+        ("vendor.citation-file-format", "CITATION.cff", 1),
+    ],
+)
+def test_files_for_others_are_as_they_must_be(schema: str, pattern: str, count: int) -> None:
+    """The forge's and the citation's own schemas accept them."""
+    checker = pytest.importorskip("check_jsonschema", reason="pip install 'tinydet[dev]'")
+    paths = [str(path) for path in sorted(ROOT.glob(pattern))]
+    assert len(paths) == count
+    with pytest.raises(SystemExit) as ended:
+        checker.main(["--builtin-schema", schema, *paths])
+    assert ended.value.code == 0
+
+
 def test_every_dependency_has_a_known_good_version() -> None:
     """``make lock`` writes constraints.txt again."""
     locked = {

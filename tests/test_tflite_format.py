@@ -50,6 +50,61 @@ def set_shape(_, graph):
     graph.tensors[0].shape = np.array([2**30, 2**30], np.int32)
 
 
+def quantized(graph):
+    return next(t for t in graph.tensors if t.quantization is not None and t.quantization.scale)
+
+
+def set_zero_point(_, graph):
+    quantized(graph).quantization.zeroPoint = [-53035]
+
+
+def set_scales(_, graph):
+    tensor = quantized(graph)
+    tensor.quantization.scale, tensor.quantization.zeroPoint = [0.1] * 7, [0] * 7
+
+
+def set_zero_points(_, graph):
+    quantized(graph).quantization.zeroPoint = [0, 0]
+
+
+def reshape_target(model, graph):
+    reshape = next(op for op in graph.operators if op.builtinOptions is None)
+    return model.buffers[graph.tensors[reshape.inputs[1]].buffer]
+
+
+def set_negative_size(model, graph):
+    reshape_target(model, graph).data = np.array([-52993, 48], "<i4").view(np.uint8)
+
+
+def set_large_size(model, graph):
+    reshape_target(model, graph).data = np.array([2**20, 2**20], "<i4").view(np.uint8)
+
+
+def set_output_twice(_, graph):
+    graph.operators[-1].outputs = graph.operators[0].outputs
+
+
+def pool(graph):
+    pools = schema.BuiltinOptions.Pool2DOptions
+    return next(op.builtinOptions for op in graph.operators if op.builtinOptionsType == pools)
+
+
+def set_window(_, graph):
+    pool(graph).filterHeight = 2**24
+
+
+def set_window_of_many(_, graph):
+    pool(graph).filterHeight = pool(graph).filterWidth = 2**12
+
+
+def set_stride(_, graph):
+    pool(graph).strideW = 0
+
+
+def set_late_input(_, graph):
+    graph.operators[0].inputs = graph.operators[-1].outputs
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -58,6 +113,16 @@ def set_shape(_, graph):
         (set_output, "tensor -1 of"),
         (set_buffer, "buffer 4000 of"),
         (shorten, "for a tensor that needs"),
+        (set_zero_point, "a zero point of -53035 in uint8"),
+        (set_scales, "7 scales for a tensor of the shape"),
+        (set_zero_points, "1 scales, but 2 zero points"),
+        (set_negative_size, "a RESHAPE to a size of -52993"),
+        (set_large_size, f"a RESHAPE to {2**40} elements"),
+        (set_output_twice, "computes tensor 1 twice"),
+        (set_window, f"window of {2**24}"),
+        (set_window_of_many, f"a window of {2**24} pixels in AVERAGE_POOL_2D"),
+        (set_stride, "stride, dilation or window of 0"),
+        (set_late_input, "before it is computed"),
         (set_shape, "elements"),
     ],
 )

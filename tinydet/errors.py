@@ -1,6 +1,5 @@
 """Errors a user can cause. Each says where, what was found, what is supported, what to do."""
 
-import difflib
 from collections.abc import Iterable, Sequence
 
 MAX_LINE = 600  # characters of one line of a message
@@ -155,6 +154,8 @@ def near_name(name: str, known: Iterable[str]) -> str:
     >>> near_name("alhpa", ["alpha", "epochs"])
     " Did you mean 'alpha'?"
     """
+    import difflib  # loads much, for the few who need it
+
     names = {known_name.lower(): known_name for known_name in known}
     matches = difflib.get_close_matches(name.lower(), list(names), n=1)
     return f" Did you mean '{names[matches[0]]}'?" if matches else ""

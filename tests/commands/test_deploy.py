@@ -78,7 +78,7 @@ def test_without_capstone_only_the_estimate_is_missing(
     monkeypatch.setattr("tinydet.targets.timing.decoder.require_package", require)
     tinydet("benchmark", run_folder, "--board", "STM32H747I-DISCO", "--output", tmp_path / "b")
     printed = capsys.readouterr().out
-    assert "No estimate of cycles: estimating cycles needs capstone" in printed
+    assert "no estimate of cycles: estimating cycles needs capstone" in printed
     assert "STM32H747I-DISCO: fits" in printed
     record = json.loads((tmp_path / "b" / "benchmark.json").read_text())
     assert record["timing_estimate"] is None

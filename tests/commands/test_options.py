@@ -56,6 +56,7 @@ SPECIAL = {
 }
 BOARD, LINUX = ("--board", "STM32H747I-DISCO"), ("--board", "STM32MP157F-DK2")
 HOST, PLANNED = ("--host", "me@box"), {"boxes", "unlimited"}
+MADE, TFLITE = {"c", *PLANNED}, ("--runtime", "tflite")
 CASES = [
     (["run", "--config", "user_config.yaml"], set()),
     (["train", "data"], set()),
@@ -94,21 +95,27 @@ CASES = [
         ["benchmark", "bare/m.tflite", "--classes", "box"],
         {"core", "counted", "undescribed", *PLANNED},
     ),
-    (["deploy", "m.tflite", "--target", "web"], PLANNED),
+    (["deploy", "m.tflite", "--target", "web"], MADE),
     (
         ["deploy", "bare/m.tflite", "--target", "web", "--classes", "box"],
-        {"undescribed", *PLANNED},
+        {"undescribed", *MADE},
     ),
-    (["deploy", "m.tflite", *BOARD], {"firmware", *PLANNED}),
-    (["deploy", "m.tflite", *LINUX], {"on-linux", *PLANNED}),
-    (["deploy", "m.tflite", *LINUX, *HOST], {"on-linux", "linux", "imageless", *PLANNED}),
+    (["deploy", "m.tflite", *BOARD], {"firmware", *MADE}),
+    (["deploy", "m.tflite", *LINUX], {"on-linux", *MADE}),
+    (["deploy", "m.tflite", *LINUX, *HOST], {"on-linux", "linux", "imageless", *MADE}),
     (
         ["deploy", "m.tflite", *LINUX, *HOST, "--images", "photo.png"],
-        {"on-linux", "linux", *PLANNED},
+        {"on-linux", "linux", *MADE},
     ),
     (
         ["deploy", "m.tflite", *LINUX, *HOST, "--camera", "/dev/video0"],
-        {"on-linux", "linux", "imageless", "camera", *PLANNED},
+        {"on-linux", "linux", "imageless", "camera", *MADE},
+    ),
+    (["deploy", "m.tflite", *LINUX, *TFLITE], {"on-linux", "boxes"}),
+    (["deploy", "m.tflite", *LINUX, *TFLITE, *HOST], {"on-linux", "linux", "boxes"}),
+    (
+        ["deploy", "m.tflite", *LINUX, *TFLITE, *HOST, "--images", "photo.png"],
+        {"on-linux", "linux", "delegated", "boxes"},
     ),
     (["data", "check", "data"], set()),
     (["data", "generate", "new"], set()),
@@ -203,6 +210,7 @@ def library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tinydet.deployment.compiling.footprint_of", asked(2))
     for name in ("deploy_firmware", "deploy_linux", "deploy_page"):
         monkeypatch.setattr(f"tinydet.deployment.deploy.{name}", asked())
+    monkeypatch.setattr("tinydet.deployment.tflite.deploy_tflite", asked())
     for name in ("count_on_core", "time_via_gdb", "time_on_linux"):
         monkeypatch.setattr(f"tinydet.deployment.benchmark.{name}", asked())
 

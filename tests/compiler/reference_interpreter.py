@@ -292,6 +292,10 @@ def logistic(graph, op, values):
     return np.clip(stored, *LIMITS[output.dtype])
 
 
+def lookup(_, op, values):
+    return np.array(op.options.table)[values.astype(np.int8).view(np.uint8)]
+
+
 def saturating_high_multiply(a: int, b: int) -> int:
     """gemmlowp's SaturatingRoundingDoublingHighMul on Python integers."""
     product = a * b
@@ -388,6 +392,7 @@ KERNELS = {
     "RELU": rectify("RELU"),
     "RELU6": rectify("RELU6"),
     "LOGISTIC": logistic,
+    "LOOKUP": lookup,
     "SOFTMAX": softmax,
     "CONCATENATION": concatenation,
     "RESHAPE": reshape,

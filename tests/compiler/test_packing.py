@@ -11,8 +11,11 @@ from tests.compiler.network_builder import NetworkBuilder
 from tinydet.compiler.codegen.packing import Quantization, pack_convolution
 from tinydet.compiler.kernel_scratch import (
     SCRATCH_ALIGNMENT,
+    Room,
+    Scratch,
     convolution_groups,
-    scratch_bytes,
+    least_scratch_bytes,
+    useful_scratch,
 )
 from tinydet.compiler.requant import Multiplier
 
@@ -21,9 +24,10 @@ PLAIN = Quantization(0, INT8, INT8)
 seeds = st.integers(0, 2**32 - 1)
 
 
-def pack(weights, bias=None, quantization=PLAIN, factor=(2**30, -8), dilation_width=1):
+def pack(weights, bias=None, quantization=PLAIN, factor=(2**30, -8), **options):
     factors = [Multiplier(*factor)] * len(weights)
-    return pack_convolution(weights, bias, factors, quantization, dilation_width)
+    options = {"output_zero_point": 3} | options
+    return pack_convolution(weights, bias, factors, quantization, **options)
 
 
 def unpacked(packed, shape, dilation_width):
@@ -98,6 +102,8 @@ def test_joined_only_where_both_sums_can_be_told_apart():
     weights = np.ones((2, 1, 1, 20), np.int8)
     assert pack(weights).is_joined
     assert not pack(weights[..., :18]).is_joined  # too few to be worth it
+    assert pack(weights[..., :2], output_zero_point=-128).is_positive
+    assert not pack(weights, factor=(2**30, -16), output_zero_point=-128).is_positive
     limit = 2**23 - 20 * 128
     assert pack(weights, np.array([2**29, limit - 1], np.int32)).is_joined
     assert not pack(weights, np.array([0, limit], np.int32)).is_joined
@@ -120,8 +126,8 @@ def test_scratch_holds_four_pixels(channels, filter_size, dilation):
     height, width = filter_size
     runs, length = (height, width * channels) if dilation == 1 else (height * width, channels)
     needed = 4 * 2 * runs * (length + length % 2)
-    assert 0 <= scratch_bytes(graph, op) - needed < SCRATCH_ALIGNMENT
-    assert scratch_bytes(graph, op) % SCRATCH_ALIGNMENT == 0
+    assert 0 <= least_scratch_bytes(graph, op) - needed < SCRATCH_ALIGNMENT
+    assert least_scratch_bytes(graph, op) % SCRATCH_ALIGNMENT == 0
 
 
 @pytest.mark.parametrize(
@@ -143,6 +149,29 @@ def test_weights_that_leave_the_cache_are_read_for_several_groups(
     net = NetworkBuilder(0)
     graph = net.graph(net.conv(net.image(*size, channels), outputs))
     (op,) = graph.ops
-    size_bytes = scratch_bytes(graph, op, most)
-    assert size_bytes == groups * 8 * channels
-    assert convolution_groups(graph, op, size_bytes) == groups
+    scratch = useful_scratch(graph, op, Room(most, most, 1, 200_000, keeps=False))
+    assert scratch == Scratch(groups * 8 * channels)
+    assert convolution_groups(graph, op, scratch.size_bytes) == groups
+
+
+@pytest.mark.parametrize(
+    ("calls", "throughout", "kept"),
+    [
+        (1, 40_000, False),  # 64 pixels are two times eight groups
+        (8, 40_000, True),  # eight calls read all weights eight times
+        (8, 8 * 64 + 64 * 64 + 32 * 24 + SCRATCH_ALIGNMENT, True),
+        (8, 8 * 64 + 64 * 64 + 32 * 24, False),
+    ],
+)
+def test_weights_that_are_read_often_are_kept_in_memory_that_is_free_throughout(
+    calls, throughout, kept
+):
+    net = NetworkBuilder(0)
+    graph = net.graph(net.conv(net.image(8, 8, 64), 64))
+    (op,) = graph.ops
+    scratch = useful_scratch(graph, op, Room(40_000, throughout, calls, 100_000, keeps=True))
+    assert scratch.kept_bytes == (64 * 64 + 32 * 24 if kept else 0)
+    assert 8 * 64 <= scratch.size_bytes - scratch.kept_bytes <= 40_000
+    assert scratch.size_bytes <= (throughout if kept else 40_000)
+    none = useful_scratch(graph, op, Room(40_000, throughout, calls, 100_000, keeps=False))
+    assert none.kept_bytes == 0

@@ -1,8 +1,6 @@
 """The site is built without a warning, and its pages ask no other machine for anything."""
 
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -11,7 +9,6 @@ import pytest
 
 import tinydet
 
-pytest.importorskip("sphinx", reason="pip install 'tinydet[docs]'")
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
@@ -38,22 +35,6 @@ class Resources(HTMLParser):
         # The links to the next and the previous page are for people.
         if tag == "link" and given.get("rel") not in ("next", "prev", "index", "search"):
             self.fetched.append(given.get("href") or "")
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The built pages; a warning (a link that leads nowhere, a page in no menu) is an error."""
-    folder = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "sphinx", "--quiet", "--fail-on-warning", "--keep-going"]
-    done = subprocess.run(
-        [*command, "-c", "docs", ".", str(folder)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return folder
 
 
 def resources(site: Path) -> Iterator[tuple[Path, str]]:

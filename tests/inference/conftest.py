@@ -19,7 +19,6 @@ from tinydet.config.detector_spec import AnchorSpec, DetectorSpec, PreprocessSpe
 SIDE_PX = 32
 CELL_PX = 8
 SMALLEST = (0.2, 0.3)  # the published formula has no sense for a map of 4x4 cells
-FEATURES = (SIDE_PX // CELL_PX) ** 2 * 3
 T = schema.TensorType
 OP = schema.BuiltinOperator
 TYPES = {"float": T.FLOAT32, "int8": T.INT8, "uint8": T.UINT8}
@@ -100,6 +99,7 @@ class TinyDetector:
     channels: int = 3
     operator_version: int = 1
     tile_version: int = 1
+    cell_px: int = CELL_PX  # side of the squares whose mean it reads
     background: bool = True  # whether a post-processing operator reads a score of it
     operator: dict = field(default_factory=dict)  # options of a post-processing operator
     preprocess: PreprocessSpec = field(
@@ -110,8 +110,9 @@ class TinyDetector:
         rng = np.random.default_rng(7)
         self.anchors = make_anchors(SIDE_PX, SIDE_PX, SMALLEST)
         self.rows = len(self.anchors)
-        self.score_weights = rng.normal(0, 0.3, (self.rows * (self.num_classes + 1), FEATURES))
-        self.delta_weights = rng.normal(0, 0.05, (self.rows * 4, FEATURES))
+        self.features = (SIDE_PX // self.cell_px) ** 2 * 3
+        self.score_weights = rng.normal(0, 0.3, (self.rows * (self.num_classes + 1), self.features))
+        self.delta_weights = rng.normal(0, 0.05, (self.rows * 4, self.features))
         # Output codes, not symmetric: scores 0..1, deltas about -2..3, anchors about -1..2.
         self.codes = {"scores": (1 / 256, -128), "deltas": (0.02, -28), "anchors": (0.0119, -43)}
 
@@ -123,6 +124,14 @@ class TinyDetector:
 
     def expected(self, images_u8):
         """The scores and deltas in NumPy, of images [B, H, W, 3]."""
+        flat = self.features_of(images_u8)
+        logits = (flat @ self.score_weights.T).reshape(len(flat), self.rows, -1)
+        exponents = np.exp(logits)
+        deltas = (flat @ self.delta_weights.T).reshape(len(flat), self.rows, 4)
+        return exponents / exponents.sum(-1, keepdims=True), deltas
+
+    def features_of(self, images_u8):
+        """The means that the heads read, [B, features]."""
         real = images_u8 * self.preprocess.scale + self.preprocess.offset
         if self.input_type != "float" and self.input_code[0]:
             scale, zero_point = self.input_code
@@ -132,13 +141,9 @@ class TinyDetector:
             wanted, own = real / scale + zero_point, images_u8.astype(float) + shift
             codes = np.where(np.abs(wanted - own) < 0.5001, own, np.round(wanted))
             real = (np.clip(codes, low, high) - zero_point) * scale
-        cells = SIDE_PX // CELL_PX
-        pooled = real.reshape(-1, cells, CELL_PX, cells, CELL_PX, 3).mean(axis=(2, 4))
-        flat = pooled.reshape(len(real), FEATURES)
-        logits = (flat @ self.score_weights.T).reshape(len(real), self.rows, -1)
-        exponents = np.exp(logits)
-        deltas = (flat @ self.delta_weights.T).reshape(len(real), self.rows, 4)
-        return exponents / exponents.sum(-1, keepdims=True), deltas
+        cells = SIDE_PX // self.cell_px
+        pooled = real.reshape(-1, cells, self.cell_px, cells, self.cell_px, 3).mean(axis=(2, 4))
+        return pooled.reshape(len(real), self.features)
 
     def save(self, path: Path) -> Path:
         g = Graph()
@@ -151,6 +156,10 @@ class TinyDetector:
         flat = self._features(g, source, code)
         if self.outputs == ("operator",):
             g.graph.outputs = self._post_processed(g, flat)
+            return g.save(path)
+        if set(self.outputs) == {"codes", "sigmoid"}:  # as MediaPipe Model Maker exports it
+            parts = dict(zip(("codes", "sigmoid"), self._codes_and_sigmoid(g, flat), strict=True))
+            g.graph.outputs = [parts[name] for name in self.outputs]
             return g.save(path)
         parts = {
             "scores": self._head(g, flat, self.score_weights, self.num_classes + 1, softmax=True),
@@ -174,10 +183,7 @@ class TinyDetector:
 
     def _post_processed(self, g, flat):
         """As the TF Object Detection API exports it: sigmoid scores, centre and size of anchors."""
-        columns = self.num_classes + self.background
-        logits = self._head(g, flat, self.score_weights[: self.rows * columns], columns)
-        scores = g.op(OP.LOGISTIC, [logits], g.tensor((self.batch, self.rows, columns)))
-        boxes = self._head(g, flat, self.delta_weights, 4)
+        boxes, scores = self._codes_and_sigmoid(g, flat)
         low, high = self.anchors[:, 1::-1], self.anchors[:, :1:-1]
         anchors = np.concatenate([(low + high) / 2, high - low], axis=1)
         if self.output_type == "float":
@@ -190,6 +196,12 @@ class TinyDetector:
         name = "TFLite_Detection_PostProcess"
         return g.custom(name, [boxes, scores, constant], results, self.operator)
 
+    def _codes_and_sigmoid(self, g, flat):
+        columns = self.num_classes + self.background
+        logits = self._head(g, flat, self.score_weights[: self.rows * columns], columns)
+        scores = g.op(OP.LOGISTIC, [logits], g.tensor((self.batch, self.rows, columns)))
+        return self._head(g, flat, self.delta_weights, 4), scores
+
     def _features(self, g, source, code):
         shape = g.graph.tensors[source].shape
         if code is not None:
@@ -201,14 +213,18 @@ class TinyDetector:
             scaled = g.op(OP.MUL, [cast, factor], g.tensor(shape), schema.MulOptionsT())
             offset = g.tensor((), data=self.preprocess.offset)
             source = g.op(OP.ADD, [scaled, offset], g.tensor(shape), schema.AddOptionsT())
-        cells = SIDE_PX // CELL_PX
+        cells = SIDE_PX // self.cell_px
         pool = schema.Pool2DOptionsT(
-            padding=1, strideH=CELL_PX, strideW=CELL_PX, filterHeight=CELL_PX, filterWidth=CELL_PX
+            padding=1,
+            strideH=self.cell_px,
+            strideW=self.cell_px,
+            filterHeight=self.cell_px,
+            filterWidth=self.cell_px,
         )
         pooled = g.tensor((self.batch, cells, cells, self.channels))
         g.op(OP.AVERAGE_POOL_2D, [source], pooled, pool, self.operator_version)
-        flat = g.tensor((self.batch, FEATURES))
-        return g.op(OP.RESHAPE, [pooled, g.tensor((2,), T.INT32, [-1, FEATURES])], flat)
+        flat = g.tensor((self.batch, self.features))
+        return g.op(OP.RESHAPE, [pooled, g.tensor((2,), T.INT32, [-1, self.features])], flat)
 
     def _head(self, g, flat, weights, columns, softmax=False):
         w = g.tensor(weights.shape, data=weights)

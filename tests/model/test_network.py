@@ -1,18 +1,22 @@
 """The network keeps its output contract at every size, width and layout."""
 
+from dataclasses import asdict
+
 import keras
 import numpy as np
 import pytest
 
 from tinydet.anchors import make_anchors
 from tinydet.config.detector_spec import ALPHAS, SIDES_PX
+from tinydet.config.schema.training import SIZES
 from tinydet.errors import ModelFileError
 from tinydet.model import build_detector
-from tinydet.model.backbone import TAPS
+from tinydet.model.backbone import DEEPEST_TAP, FINER_TAPS
 from tinydet.model.network import split_outputs
 
 # Parameters of the whole network with one class, so that a change of the layout shows.
 PARAMETERS = {0.35: 1_063_158, 0.5: 1_361_222, 0.75: 2_041_158, 1.0: 2_921_174}
+SMALL_PARAMETERS = 220_840  # three classes
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +53,7 @@ def test_rows_are_in_the_order_of_the_anchors(small):
 
 
 def test_taps_have_strides_8_16_32(small):
-    sizes = [small.get_layer(name).output.shape[1:3] for name in TAPS]
+    sizes = [small.get_layer(name).output.shape[1:3] for name in (*FINER_TAPS, DEEPEST_TAP)]
     assert sizes == [(8, 12), (4, 6), (2, 3)]
 
 
@@ -95,6 +99,24 @@ def test_the_published_layout_has_batch_norm_after_the_predictors(small):
     assert not [la for la in published.layers if isinstance(la, keras.layers.Dropout)]
     assert published.get_layer("head_p3_class_project").use_bias is False
     assert published.name == "ssd_mobilenetv2_fpnlite_64x96_a035"
+
+
+def test_the_small_size_keeps_the_contract_and_begins_as_the_standard_one():
+    """Its layers are the first ones of the standard network, which slices of frozen ones rely on,
+    as far as the deepest tap; one row per anchor; what is learnt is behind no wider layer."""
+    size = SIZES["small"]
+    model = build_detector(64, 96, 3, **asdict(size))
+    assert model.output_shape == (None, len(make_anchors(64, 96, (0.2, 0.3))), 1 + 3 + 4)
+    assert model.name == "ssd_mobilenetv2_fpnlite_small_64x96_a035"
+    names = [layer.name for layer in model.layers]
+    standard = [layer.name for layer in build_detector(64, 96, 3).layers]
+    depth = names.index(size.deepest_tap) + 1
+    assert names[:depth] == standard[:depth]
+    assert all(name.startswith(("fpn_", "head_", "class_", "box_")) for name in names[depth:])
+    assert model.get_layer(size.deepest_tap).output.shape == (None, 2, 3, 56)
+    widths = {la.filters for la in model.layers[depth:] if isinstance(la, keras.layers.Conv2D)}
+    assert widths == {size.fpn_channels, 5 * (1 + 3), 5 * 4}
+    assert model.count_params() == SMALL_PARAMETERS
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,13 @@
 """A network that starts from a trained detector has its weights, layer by layer."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
+from tinydet.config.schema.training import SIZES
 from tinydet.errors import ModelFileError, UnsupportedError
 from tinydet.model import build_detector, detector_to_start_from, start_from_detector
 from tinydet.model.trained_start import TrainedStart
@@ -72,13 +74,26 @@ def test_a_network_with_other_predictors_takes_all_but_them(donor):
     assert len([name for name in result.fresh if "_block4_" in name]) == 5 * 4
 
 
+def test_a_small_network_takes_the_backbone_as_far_as_it_goes(donor):
+    """Whatever has another shape starts fresh, and the line for the log says so."""
+    path, weights = donor
+    model = build_detector(SIDE_PX, SIDE_PX, 2, **asdict(SIZES["small"]))
+    result = start_from_detector(model, path)
+    backbone = {name for name in result.taken if not name.startswith(("fpn_", "head_"))}
+    assert set(result.taken) == backbone == layers_equal_to(model, weights)
+    assert {"Conv1", "block_14_project_BN"} <= backbone
+    assert all(name.startswith(("fpn_", "head_")) for name in result.fresh)
+    assert str(result).endswith(
+        f"{len(backbone)} layers of the backbone loaded, pyramid and heads start fresh"
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "found"),
     [
         ({"alpha": 0.5}, "training.model.alpha: 0.5 with pretrained_weights of another is not "
          "supported (supported: 0.35)"),
-        ({"fpn_channels": 64}, "training.model.fpn_channels: 64 with pretrained_weights of another "
-         "is not supported (supported: 128)"),
+        ({"alpha": 0.5, "fpn_channels": 64}, "training.model.alpha: 0.5"),
     ],
 )  # fmt: skip
 def test_another_width_is_refused(donor, arguments, found):
@@ -89,7 +104,7 @@ def test_another_width_is_refused(donor, arguments, found):
 
 
 def test_the_line_for_the_log():
-    source, taken = Path("runs", "best_model.keras"), ("Conv1", "bn_Conv1")
+    source, taken = Path("runs", "best_model.keras"), ("Conv1", "fpn_lateral_p3_conv")
     start = "Starting from best_model.keras: 2 layers loaded"
     assert str(TrainedStart(source, taken, ())) == f"{start}, none starts fresh"
     classes, blocks = (
@@ -99,6 +114,10 @@ def test_the_line_for_the_log():
     assert str(TrainedStart(source, taken, (*classes,))) == f"{start}, class predictors start fresh"
     assert str(TrainedStart(source, taken, (*classes, "head_p3_box_project_bn", *blocks))) == (
         f"{start}, class predictors and box predictors and 2 other layers start fresh"
+    )
+    assert str(TrainedStart(source, ("Conv1",), (*classes, "fpn_lateral_p3_conv"))) == (
+        "Starting from best_model.keras: 1 layers of the backbone loaded, pyramid and heads start "
+        "fresh"
     )
 
 

@@ -79,6 +79,18 @@ def test_an_image_of_two_parts_is_told(
     )
 
 
+def test_the_validation_set_may_stand_in_for_a_missing_test_set(
+    current: Run, generated: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """That is told, and is no fault of the data; the training set never may."""
+    dataset = load_dataset(generated, split="val")
+    for part in ("validation", "test", "train"):
+        check_part(current, part, dataset)
+    told = capsys.readouterr().out
+    assert told.count("\n  the images of the validation set") == 1
+    assert told.count("also occur in another part") == 1
+
+
 def test_strict_unreadable_images_end_the_run_each_time(
     current: Run, generated: Path, tmp_path: Path
 ) -> None:

@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 
 from tests.prediction.test_predict import BrightDetector, lamp_image, save
+from tinydet.config.schema.basics import DatasetSection
 from tinydet.data.dataset import load_dataset
 from tinydet.errors import DataError, UnsupportedError
+from tinydet.pipeline.datasets import load_training
 from tinydet.prediction.labels import label_images
+from tinydet.training.batches import ground_truth_rows
+from tinydet.training.losses import DetectionLoss
 
 SCORES = {"object_score": 0.7, "ignore_score": 0.3}
 
@@ -47,6 +51,33 @@ def test_sure_boxes_are_objects_and_unsure_ones_are_ignored(photos):
         np.testing.assert_allclose(sample.boxes[order], TwoBoxes.boxes[:2], atol=1e-3)
     scores = [a["score"] for a in json.loads(labels.file.read_text())["annotations"]]
     assert sorted(scores) == [0.4, 0.4, 0.9, 0.9]
+
+
+def test_training_learns_nothing_of_unsure_boxes_beside_a_labelled_set(photos, tmp_path_factory):
+    """Of a list of data sets, the second one a teacher's: whatever a network says at the anchors of
+    an unsure box costs nothing, at those of a sure one and elsewhere it does."""
+    label_images(TwoBoxes(), photos, **SCORES)
+    labelled = tmp_path_factory.mktemp("labelled")
+    save(labelled / "c.jpg", lamp_image(80, 80))
+    (labelled / "c.txt").write_text("0 0.5 0.5 0.4 0.4\n")
+    paths = [str(labelled), str(photos)]
+    section = DatasetSection.model_validate(
+        {"training_path": paths, "validation_path": paths[0], "class_names": ["none", "lämp"]}
+    )
+    training, _ = load_training(section)
+    assert [sample.path.name for sample in training.samples].count("a.jpg") == 1
+    sample = next(s for s in training.samples if s.path.name == "a.jpg")
+    rows = ground_truth_rows(sample.boxes, sample.class_ids, sample.ignored, 4)[None]
+    sure, unsure = sample.boxes[~sample.ignored], sample.boxes[sample.ignored]
+    elsewhere = np.array([[0.55, 0.65, 0.85, 0.95]])
+    loss = DetectionLoss(np.concatenate([sure, unsure, elsewhere]), anchors_per_object=1)
+    for anchor, costs in ((0, True), (1, False), (2, True)):
+        values = []
+        for logit in (0.0, 5.0):
+            outputs = np.zeros((1, 3, 3 + 4), np.float32)
+            outputs[0, anchor, 2] = logit
+            values.append(float(loss.cost(rows, outputs)))
+        assert (values[0] != values[1]) == costs
 
 
 def test_labels_are_never_overwritten(photos):

@@ -107,10 +107,11 @@ def test_each_record_gives_rows_of_its_own_origin(tmp_path):
     assert accuracy[2:7] == ["int8 tflite", "cats, 7 images", "37.5", NONE, "21.0"]
 
 
-def test_an_estimate_is_a_row_of_its_own_and_says_so(tmp_path):
+@pytest.mark.parametrize("beside", [INSTRUCTIONS, BOARD], ids=["counts", "measurement"])
+def test_an_estimate_is_a_row_of_its_own_and_says_so(tmp_path, beside):
     error = {"points": 7, "median": 0.03, "worst": 0.2}
     time = {"board": "MY-BOARD", "clock_mhz": 400, "milliseconds": 250.5, "cycles": 100_200_000}
-    record = {**INSTRUCTIONS, "timing_estimate": {**time, "error": error}}
+    record = {**beside, "timing_estimate": {**time, "error": error}}
     (row,) = rows(markdown(tmp_path, [record]), "estimated, not measured")
     assert row[2:8] == ["MY-BOARD", "1 CPU", "400", "250.50", "100,200,000", NONE]
     assert "7 programs" in row[-1]

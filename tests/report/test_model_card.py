@@ -24,6 +24,8 @@ PROVENANCE = {
     "data": {"name": "/home/somebody/secret/cats", "training_images": 1234, "validation_images": 5},
     "seed": 77,
     "epochs": 31,
+    "size": "small",
+    "teacher": "/home/somebody/secret/large.keras",
     "versions": {"tinydet": "9.9"},
 }
 
@@ -64,6 +66,7 @@ def test_the_figures_are_those_of_the_run(run):
     assert "On 37 images with 91 objects of a & b." in text
     assert "Training images: 1\N{NARROW NO-BREAK SPACE}234" in text
     assert "Epochs: 31" in text
+    assert "Size of the network: small\n- Teacher: large.keras\n" in text
     assert "Calibration images: 57" in text
     assert "pixel values 0..255, unchanged" in text
     assert "Input `image`: uint8 (1, 192, 256, 3)." in text

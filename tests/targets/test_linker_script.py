@@ -21,3 +21,17 @@ def test_only_the_models_own_objects_are_placed_as_its_own(folder, ending):
     assert all(any(fnmatchcase(path, pattern) for pattern in patterns) for path in own)
     assert not any(fnmatchcase(path, pattern) for path in others for pattern in patterns)
     assert script.count("@") == 0
+
+
+def test_kernels_are_copied_to_ram_for_code_where_there_is_some():
+    """Else they lie in the program's memory, and start-up copies nothing."""
+    itcm = MemoryRegion("ITCM", 32, 16352)
+    for memory, region in (
+        (MemoryMap(FLASH, FLASH, RAM, RAM), "FLASH"),
+        (MemoryMap(FLASH, FLASH, RAM, RAM, itcm), "ITCM"),
+    ):
+        script = linker_script(memory, "conv", 4096)
+        assert f'REGION_ALIAS("KERNELS", {region})' in script
+        kernels = script.split(".td_kernels :")[1].split("\n")[0]
+        assert "]td_conv.o(.text .text.*)" in kernels
+        assert "> KERNELS AT > PROGRAM" in kernels

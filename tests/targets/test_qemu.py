@@ -1,7 +1,6 @@
 """A Cortex-M55 with Helium in QEMU."""
 
 import shutil
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -70,22 +69,20 @@ def test_both_emulators_count_the_same(tmp_path):
     ):
         machine.write(program.image_address(), pixels)
         calls.append(machine.call(f"{detector.name}_run", arena, split=True))
-    # Registers cannot be seen in QEMU: what a call is given is not known of every one.
-    known = [replace(c, pieces=tuple(replace(p, argument="") for p in c.pieces)) for c in calls]
-    assert known[0] == known[1]
+    assert calls[0] == calls[1]
 
 
 @needs_qemu
 @pytest.mark.slow
 def test_the_pretrained_detector(tmp_path):
-    """All of person_192 on noise; less than a third of an instruction for each multiplication."""
+    """All of person_192 on noise; less than a quarter of an instruction for each multiplication."""
     path = model_path("person_192", INT8)
     detector = compile_detector(path, CompileOptions(core="cortex-m55"))
     here = HostTarget().build(compile_detector(path), tmp_path / "here")
     there = CortexMTarget("cortex-m55").build(detector, tmp_path / "there")
     image = noise(detector)
     same(there.run(image), here.run(image))
-    assert there.measure_run(image).instructions < sum(detector.macs.values()) / 3
+    assert there.measure_run(image).instructions < sum(detector.macs.values()) / 4
 
 
 def test_without_qemu_the_remedy_is_told(monkeypatch):

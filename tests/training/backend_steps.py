@@ -11,13 +11,14 @@ import sys
 from pathlib import Path
 
 
-def steps(model_path, spec, batches, options):
+def steps(model_path, spec, batches, options, taught=False):
     """Losses of training steps from a model file, and some of the weights after them."""
     import tinydet.model  # noqa: F401, I001 - first: chooses the backend
     import keras
     import numpy as np
 
     from tinydet.inference.decoding import spec_anchors
+    from tinydet.training.distillation import load_teacher
     from tinydet.training.distribution import ProcessGroup
     from tinydet.training.losses import DetectionLoss
     from tinydet.training.model_setup import prepare
@@ -28,6 +29,7 @@ def steps(model_path, spec, batches, options):
         options,
         DetectionLoss(spec_anchors(spec), iou_weight=2.0, anchors_per_object=4),
         ProcessGroup(),
+        load_teacher(Path(model_path), spec) if taught else None,
     )
     losses = [float(np.asarray(model.train_on_batch(*batch))) for batch in batches]
     model.save(Path(model_path).with_name(f"{keras.backend.backend()}.keras"))

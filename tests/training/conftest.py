@@ -117,21 +117,26 @@ def assign_plainly():
         regions = [i for i, row in enumerate(rows) if row[5] == 2]
         iou = {
             (i, a): iou_and_cover(rows[i][:4], anchor)[0]
-            for i in objects
+            for i in objects + regions
             for a, anchor in enumerate(anchors)
         }
-        claims = {}  # anchor -> objects that it is one of the best anchors of
-        for i in objects:
+        claims, spared = {}, set()  # anchor -> objects that it is one of the best anchors of
+        for i in objects + regions:
             ranked = sorted(range(len(anchors)), key=lambda a, i=i: (-iou[i, a], a))
             for best in ranked[:anchors_per_object]:
-                if iou[i, best] > 0:
+                if iou[i, best] > 0 and i in objects:
                     claims.setdefault(best, []).append(i)
+                elif iou[i, best] > 0:
+                    spared.add(best)
         result = []
         for a, anchor in enumerate(anchors):
             candidates = claims.get(a, objects)
             best = max(candidates, key=lambda i, a=a: (iou[i, a], -i), default=None)
             overlap = iou[best, a] if best is not None else -1
-            covered = any(iou_and_cover(rows[i][:4], anchor)[1] > Fraction(1, 2) for i in regions)
+            covered = a in spared or any(
+                iou[i, a] >= negative_iou or iou_and_cover(rows[i][:4], anchor)[1] > Fraction(1, 2)
+                for i in regions
+            )
             if a in claims or overlap >= positive_iou:
                 result.append(best)
             elif overlap >= negative_iou or covered:

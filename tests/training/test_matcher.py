@@ -105,14 +105,25 @@ def test_padding_is_no_object_even_where_it_looks_like_one():
 
 
 def test_anchors_inside_an_ignored_region_learn_nothing_unless_an_object_is_there():
+    """The first one, as the region's best anchor, would do so anyway."""
     gt = [[0.0, 0.0, 0.75, 0.75, 0, IGNORED], [0.5, 0.5, 0.75, 0.75, 1, OBJECT]]
     anchors = [
         [0.0, 0.0, 0.25, 0.25],  # inside
         [0.5, 0.0, 1.0, 0.25],  # half inside: not more than half
         [0.5, 0.5, 0.75, 0.75],  # the object
         [0.75, 0.75, 1.0, 1.0],  # outside
+        [0.25, 0.0, 0.5, 0.25],  # inside
     ]
     positive, negative, class_ids, _ = assigned(gt, anchors)
-    assert positive.tolist() == [False, False, True, False]
-    assert negative.tolist() == [False, True, False, True]
+    assert positive.tolist() == [False, False, True, False, False]
+    assert negative.tolist() == [False, True, False, True, False]
     assert class_ids[2] == 1
+
+
+def test_the_best_anchor_of_a_small_ignored_box_is_no_background():
+    """The box covers a sixteenth of it, and as an object it would be positive there."""
+    gt = [[0.0, 0.0, 0.125, 0.125, 0, IGNORED]]
+    anchors = [[0.0, 0.0, 0.5, 0.5], [0.5, 0.5, 1.0, 1.0], [0.0, 0.0, 1.0, 1.0]]
+    positive, negative, _, _ = assigned(gt, anchors)
+    assert not positive.any()
+    assert negative.tolist() == [False, True, True]

@@ -14,6 +14,7 @@ from tinydet.result import Result, shown_path
 if TYPE_CHECKING:
     from tinydet.compiler import CompiledDetector, CompiledNetwork, CompileOptions
     from tinydet.compiler.memory import InputMode, Objective
+    from tinydet.config.detector_spec import DetectorSpec
     from tinydet.deployment.raw_network import ReferenceComparison
     from tinydet.targets import Footprint
     from tinydet.targets.toolchain import Compiler
@@ -223,27 +224,39 @@ def compile(  # noqa: A001 - the name of the command
     )
 
 
-def compiled(command: Command, contexts: set[str], given: Mapping[str, Any]) -> "CompiledDetector":
-    """What every command that compiles does first: check its options, then translate the model.
+def described(
+    command: Command, contexts: set[str], given: Mapping[str, Any]
+) -> "tuple[Path, DetectorSpec]":
+    """What every command for boards does first: check its options, then find the model.
 
     Args:
         command: Whose options are checked.
-        contexts: In which the options are used; those of the model and of the plan are added.
+        contexts: In which the options are used; those of the model are added.
         given: All parameters of the function of the command, by name.
+
+    Returns:
+        The file, and what it was trained for, with the thresholds of the user.
     """
-    from tinydet.compiler import compile_detector
     from tinydet.deployment.compiling import int8_model, with_thresholds
     from tinydet.pipeline.detector_of import is_described, spec_for
 
     path = int8_model(given["model"])
     holding = {"boxes"} if is_described(path) else {"boxes", "undescribed"}
-    _check(command, contexts | holding, given)
+    command.check(contexts | holding, **given)
     spec = with_thresholds(
         spec_for(path, given["class_names"]),
         given.get("score_threshold"),
         given.get("nms_iou_threshold"),
         given["max_detections"],
     )
+    return path, spec
+
+
+def compiled(command: Command, contexts: set[str], given: Mapping[str, Any]) -> "CompiledDetector":
+    """The detector in C, with its options checked; the arguments are those of ``described``."""
+    from tinydet.compiler import compile_detector
+
+    path, spec = described(command, contexts | _unlimited(given), given)
     return compile_detector(path, _options(contexts, given), spec=spec)
 
 
@@ -256,13 +269,12 @@ def compiled_raw(
     from tinydet.deployment.raw_network import with_self_test
 
     path = int8_model(given["model"])
-    _check(command, contexts, given)
+    command.check(contexts | _unlimited(given), **given)
     return with_self_test(compile_network(path, _options(contexts, given)))
 
 
-def _check(command: Command, contexts: set[str], given: Mapping[str, Any]) -> None:
-    unlimited = {"unlimited"} if given["ram_limit_bytes"] is None else set()
-    command.check(contexts | unlimited, **given)
+def _unlimited(given: Mapping[str, Any]) -> set[str]:
+    return {"unlimited"} if given["ram_limit_bytes"] is None else set()
 
 
 def _options(contexts: set[str], given: Mapping[str, Any]) -> "CompileOptions":

@@ -1,6 +1,5 @@
 """``tinydet data view``: look through a data set in the browser and mend its labels."""
 
-import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,6 +56,8 @@ def view_data(
     Raises:
         TinydetError: The data set or the model cannot be read, or they share no class.
     """
+    import webbrowser
+
     from tinydet.data.dataset import load_dataset
     from tinydet.inference import load_detector
     from tinydet.pipeline.detector_of import spec_for

@@ -1,8 +1,9 @@
 """``tinydet deploy``: firmware of a board, a program on Linux, or a web page."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 from tinydet.commands.benchmark import HOST, SSH_OPTIONS
 from tinydet.commands.compile import (
@@ -12,8 +13,9 @@ from tinydet.commands.compile import (
     THRESHOLDS,
     compiled,
     compiler_option,
+    described,
 )
-from tinydet.commands.options import Command, Option, output_option
+from tinydet.commands.options import Command, Option, choice, output_option
 from tinydet.commands.predict import CLASSES
 from tinydet.errors import UnsupportedError
 from tinydet.progress import work
@@ -21,6 +23,7 @@ from tinydet.progress import work
 if TYPE_CHECKING:
     from tinydet.compiler.memory import Objective
     from tinydet.deployment.deploy import FirmwareResult, LinuxResult, PageResult
+    from tinydet.deployment.tflite import TfliteResult
     from tinydet.targets.firmware_project.placement import External
     from tinydet.targets.toolchain import Compiler
 
@@ -47,6 +50,19 @@ COMMAND = Command(
             default_text="inside",
             only=("firmware",),
         ),
+        choice(
+            "--runtime",
+            "Linux: what runs the network: c (a program made here), or tflite (that of the board, "
+            "for an NPU or GPU that only it reaches)",
+            *("c", "tflite"),
+            only=("on-linux",),
+        ),
+        Option(
+            "--delegate",
+            "with --runtime tflite: library on the board that takes the network over (NPU, GPU)",
+            metavar="PATH",
+            only=("delegated",),
+        ),
         HOST,
         *SSH_OPTIONS,
         Option(
@@ -57,7 +73,7 @@ COMMAND = Command(
         ),
         Option("--max-frames", "Linux: stop the camera after N frames", "count", only=("camera",)),
         output_option("deployed"),
-        *PLAN_OPTIONS,
+        *(replace(option, only=option.only or ("c",)) for option in PLAN_OPTIONS),
         CLASSES,
         *THRESHOLDS,
         compiler_option("firmware"),
@@ -80,6 +96,8 @@ def deploy(
     target: str | None = None,
     image: str | Path | None = None,
     external: "Sequence[External]" = (),
+    runtime: Literal["c", "tflite"] | None = None,
+    delegate: str | None = None,
     host: str | None = None,
     port: int | None = None,
     identity: str | Path | None = None,
@@ -95,7 +113,7 @@ def deploy(
     nms_iou_threshold: float | None = None,
     max_detections: int | None = None,
     compiler: "Compiler | None" = None,
-) -> "FirmwareResult | LinuxResult | PageResult":
+) -> "FirmwareResult | LinuxResult | PageResult | TfliteResult":
     """Deploy a detector to a microcontroller board, a Linux board, or a web page.
 
     Args:
@@ -107,13 +125,16 @@ def deploy(
             images that are sent.
         external: Firmware: what is placed in memory outside the chip, ``flash`` (weights) and
             ``ram`` (arena).
+        runtime: Linux: ``c`` (None) makes a program of the C; ``tflite`` ships the ``.tflite``
+            with a small Python program for the TensorFlow Lite runtime that the board has.
+        delegate: With ``tflite``: library on the board that takes the network over (NPU, GPU).
         host: ``user@address`` of a Linux board; None only compiles for it.
         port: SSH port; None: that of ``ssh_config``, else 22.
         identity: Private key file; None: agent and ``ssh_config``.
         folder: Folder on the Linux board; None: ``tinydet`` in the home folder.
         threads: Of the program there, 1 to 16; None: one for each core.
         images: With ``host``: files that are sent, run on the board, and compared with what the
-            same C finds on this machine.
+            same C (with ``tflite``: ``tinydet.predict``) finds on this machine.
         camera: With ``host``: V4L2 device of the board, instead of images.
         max_frames: Stop the camera after this many frames.
         optimize: This option and the following: see ``tinydet.compile``.
@@ -133,34 +154,23 @@ def deploy(
     """
     given = dict(locals())
     from tinydet.deployment import deploy as ways
-    from tinydet.targets import Board
-    from tinydet.targets.linux import LinuxBoard, Source, SshHost
+    from tinydet.targets.linux import LinuxBoard
 
     if (board is None) == (target is None):
         supported = "--board NAME or --target web"
         raise UnsupportedError("deploy", "giving neither or both", supported, "Give one of them.")
     found = None if board is None else ways.board_of(board)
     sent = tuple(Path(each) for each in (*images, *([image] if image is not None else [])))
-    contexts: set[str] = set()
-    if isinstance(found, Board):
-        contexts = {"firmware"}
-    elif isinstance(found, LinuxBoard):
-        contexts = {"on-linux"}
-        if host is not None:
-            contexts |= {"linux"} if sent else {"linux", "imageless"}
-            contexts |= {"camera"} if camera is not None else set()
-    detector = compiled(COMMAND, contexts, given)
+    contexts = _contexts(found, given, has_images=bool(sent))
     output = Path(output)
+    if isinstance(found, LinuxBoard) and runtime == "tflite":
+        from tinydet.deployment import tflite
+
+        path, spec = described(COMMAND, contexts, given)
+        return tflite.deploy_tflite(path, spec, found, output, **_there(given, sent))
+    detector = compiled(COMMAND, contexts, given)
     if isinstance(found, LinuxBoard):
-        key = None if identity is None else Path(identity)
-        return ways.deploy_linux(
-            detector,
-            found,
-            output,
-            host=None if host is None else SshHost(host, port, key),
-            folder=folder or ways.FOLDER_ON_BOARD,
-            source=Source(images=sent, camera=camera, max_frames=max_frames, threads=threads),
-        )
+        return ways.deploy_linux(detector, found, output, **_there(given, sent))
     if found is not None:
         return ways.deploy_firmware(
             detector,
@@ -171,3 +181,44 @@ def deploy(
             compiler=compiler or "zig",
         )
     return ways.deploy_page(detector, output)
+
+
+def _there(given: Mapping[str, Any], images: tuple[Path, ...]) -> dict[str, Any]:
+    """Where and on what a detector works on a Linux board."""
+    from tinydet.deployment.deploy import FOLDER_ON_BOARD
+    from tinydet.targets.linux import Source, SshHost
+
+    host, key = given["host"], given["identity"]
+    return {
+        "host": host and SshHost(host, given["port"], None if key is None else Path(key)),
+        "folder": given["folder"] or FOLDER_ON_BOARD,
+        "source": Source(
+            images=images,
+            camera=given["camera"],
+            max_frames=given["max_frames"],
+            threads=given["threads"],
+            delegate=given["delegate"],
+        ),
+    }
+
+
+def _contexts(board: object, given: Mapping[str, Any], *, has_images: bool) -> set[str]:
+    """Those of ``CONTEXTS`` that hold for a kind of board (None: a page) and other options."""
+    from tinydet.targets import Board
+    from tinydet.targets.linux import LinuxBoard
+
+    if isinstance(board, Board):
+        return {"firmware", "c"}
+    if not isinstance(board, LinuxBoard):
+        return {"c"}
+    is_c = given["runtime"] != "tflite"
+    contexts = {"on-linux", "c"} if is_c else {"on-linux"}
+    if given["host"] is not None:
+        contexts |= {"linux"}
+        if is_c and not has_images:
+            contexts |= {"imageless"}
+        if is_c and given["camera"] is not None:
+            contexts |= {"camera"}
+        if has_images and not is_c:
+            contexts |= {"delegated"}
+    return contexts

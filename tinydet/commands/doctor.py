@@ -61,14 +61,16 @@ def doctor() -> Diagnosis:
     import shutil
 
     from tinydet.backends import BACKENDS
+    from tinydet.progress import track
     from tinydet.versions import package_versions
 
+    backends = track(BACKENDS.items(), "Looking for GPUs")
     return Diagnosis(
         machine=platform.platform(),
         cores=os.cpu_count() or 1,
         versions=package_versions(),
         backend=_backend(),
-        backends={name: _gpus_seen_by(backend) for name, backend in BACKENDS.items()},
+        backends={name: _gpus_seen_by(backend) for name, backend in backends},
         tools={tool: shutil.which(tool) for tool in TOOLS},
     )
 

@@ -8,7 +8,7 @@ from tinydet.evaluation import (
     format_result,
 )
 from tinydet.evaluation.comparison import Comparison
-from tinydet.result import Result
+from tinydet.result import Result, shown_path
 
 
 @dataclass(frozen=True)
@@ -41,4 +41,4 @@ class EvaluateResult(EvaluationResult, Result):
         parts = [format_result(self)]
         if self.other is not None and self.comparison is not None:
             parts += ["", format_result(self.other), "", format_comparison(self.comparison)]
-        return "\n".join([*parts, *([f"Report: {self.report}"] if self.report else [])])
+        return "\n".join([*parts, *([f"Report: {shown_path(self.report)}"] if self.report else [])])

@@ -20,7 +20,7 @@ from tinydet.commands.compile import (
     compiler_option,
 )
 from tinydet.commands.options import Command, Option
-from tinydet.commands.train import INPUT
+from tinydet.commands.train import INPUT, SIZE
 from tinydet.progress import work
 from tinydet.result import Result
 
@@ -50,6 +50,7 @@ COMMAND = Command(
             default_text="0.35",
             only=("untrained",),
         ),
+        replace(SIZE, help="before training: of the network", only=("untrained",)),
         replace(INPUT, help="before training: px, or HEIGHTxWIDTH", only=("untrained",)),
         Option(
             "--classes",
@@ -119,6 +120,7 @@ def footprint(
     target: str = CORE,
     config: str | Path | None = None,
     alpha: float | None = None,
+    size: str | None = None,
     input_size: tuple[int, int] | None = None,
     num_classes: int | None = None,
     input_mode: "InputMode" = "image",
@@ -137,6 +139,7 @@ def footprint(
         config: Before training: configuration of the network; None uses the defaults of ``tinydet
             init``.
         alpha: Before training: width of the backbone.
+        size: Before training: ``standard`` or ``small``.
         input_size: Before training: ``(height, width)``, pixels.
         num_classes: Before training; None uses the classes of the configuration, else one.
         input_mode: This option and the following: see ``tinydet.compile``.
@@ -163,7 +166,7 @@ def footprint(
         if model is None:
             unlimited = {"unlimited"} if ram_limit_bytes is None else set()
             COMMAND.check({"boxes"} | contexts | unlimited, **given)
-            built = _untrained(config, alpha, input_size, num_classes, folder)
+            built = _untrained(config, alpha, size, input_size, num_classes, folder)
             given = {**given, "model": built}
         make = compiled_raw if raw_outputs else compiled
         network = make(COMMAND, contexts, given)
@@ -174,6 +177,7 @@ def footprint(
 def _untrained(
     config: str | Path | None,
     alpha: float | None,
+    size: str | None,
     input_size: tuple[int, int] | None,
     num_classes: int | None,
     folder: Path,
@@ -185,6 +189,7 @@ def _untrained(
     require_training_tools("a footprint before training", CONVERTER)
     values = {
         "training.model.alpha": alpha,
+        "training.model.size": size,
         "training.model.input_shape": input_size and (*input_size, 3),
     }
     given = {key: value for key, value in values.items() if value is not None}

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tinydet.commands.options import Command, Option, output_option
-from tinydet.result import Result
+from tinydet.result import Result, shown_path
 
 DATA_HELP = "data set: a folder, a YOLO data.yaml, or a COCO json; the format is detected"
 COMMAND = Command(
@@ -30,7 +30,7 @@ class FileResult(Result):
     path: Path
 
     def __str__(self) -> str:
-        return f"Wrote {self.path}"
+        return f"Wrote {shown_path(self.path)}"
 
 
 def init(

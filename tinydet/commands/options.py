@@ -22,7 +22,9 @@ CONTEXTS = {
     "gdb": "microcontroller boards (--board) with --via",
     "on-linux": "Linux boards (--board)",
     "linux": "Linux boards with --host",
-    "imageless": "Linux boards with --host, without images",
+    "c": "detectors in C, without --runtime tflite",
+    "delegated": "Linux boards with --host, --runtime tflite and images",
+    "imageless": "Linux boards with --host, without images or --runtime tflite",
     "camera": "Linux boards with --camera",
 }
 NOT_GIVEN: tuple[object, ...] = (None, (), [], False)

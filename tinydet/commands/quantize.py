@@ -93,7 +93,7 @@ class QuantizeResult(Result):
     report: Path | None = None
 
     def __str__(self) -> str:
-        text = f"Wrote {self.path} ({self.size_bytes:,} bytes)"
+        text = f"Wrote {shown_path(self.path)} ({self.size_bytes:,} bytes)"
         if self.comparison is None or self.report is None:
             return text
         from tinydet.evaluation import format_comparison
@@ -134,7 +134,7 @@ def quantize(
 
     Args:
         model: ``.keras`` file with its ``detector.json``, the name of a bundled detector, or a
-            float ``.tflite`` detector with softmax scores.
+            float (also dynamic-range) ``.tflite`` detector.
         images: Calibration images: a folder, a data set, or a list of files. To balance classes, a
             labelled data set; for QAT, the training set.
         output: Folder for the int8 model; with ``report`` also ``layers.json``, and with ``data``

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from tinydet.config.overrides import Change
     from tinydet.pipeline import RunResult
 
+# Repeated here so that ``tinydet --help`` loads no schema; a test compares the two.
+SIZES = ("standard", "small")
 NAMES = Option(
     "--classes",
     "class names, separated by commas",
@@ -29,6 +31,12 @@ INPUT = Option(
     metavar="SIZE",
     default_text="192",
 )
+SIZE = Option(
+    "--size",
+    "standard, or small: for 512 KB of flash",
+    choices=SIZES,
+    default_text="standard",
+)
 COMMAND = Command(
     "train",
     "train a float model on a folder of labelled images",
@@ -39,6 +47,7 @@ COMMAND = Command(
         NAMES,
         INPUT,
         Option("--alpha", "width of the backbone", "number", default_text="0.35"),
+        SIZE,
         Option("--epochs", "passes over the data set", "count", default_text="100"),
         Option("--batch-size", "images per step", "count", default_text="32"),
         Option(
@@ -68,6 +77,7 @@ def train(
     class_names: Sequence[str] | None = None,
     input_size: tuple[int, int] | None = None,
     alpha: float | None = None,
+    size: str | None = None,
     epochs: int | None = None,
     batch_size: int | None = None,
     pretrained: str | None = None,
@@ -82,6 +92,7 @@ def train(
         class_names: Classes to learn; None uses all classes of the data set.
         input_size: ``(height, width)`` of the network, pixels; None: 192 x 192.
         alpha: Width of the backbone; None: 0.35.
+        size: ``standard`` or ``small``, for 512 KB of flash; None: ``standard``.
         epochs: Passes over the data set; None: 100. The learning-rate schedule is fitted to it.
         batch_size: Images per step; None: 32.
         pretrained: ``imagenet``, a detector by name or file, a weights file of the backbone, or
@@ -103,6 +114,7 @@ def train(
             "dataset.class_names": class_names,
             "training.model.input_shape": shape,
             "training.model.alpha": alpha,
+            "training.model.size": size,
             "training.epochs": epochs,
             "training.batch_size": batch_size,
             "training.model.pretrained_weights": pretrained,

@@ -32,21 +32,14 @@ def draw_arena(plan: Plan, path: Path) -> None:
     Raises:
         OutputError: The file cannot be written.
     """
-    from matplotlib import colormaps, rcParams
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(12, 6.5), layout="constrained")
     axes = figure.add_subplot()
-    live = live_bytes(plan.buffers)
-    axes.set_xlim(0, len(live))
-    axes.set_ylim(0, plan.arena_bytes / KIB * 1.05)
-    colours = colormaps["tab20"].colors  # type: ignore[attr-defined]  # made at run time
-    for number, (buffer, offset) in enumerate(zip(plan.buffers, plan.offsets, strict=True)):
-        _draw_buffer(axes, buffer, offset, colours[number % len(colours)])
-        _label_buffer(axes, buffer, offset, (len(live), plan.arena_bytes))
-    edges = np.arange(len(live) + 1)
-    axes.stairs(live / KIB, edges, color=rcParams["axes.edgecolor"], linewidth=1, label="in use")
-    axes.axhline(plan.arena_bytes / KIB, color="red", linewidth=1, label="arena")
+    fill_arena(axes, plan)
+    picture = len(live_bytes(plan.buffers)), plan.arena_bytes
+    for buffer, offset in zip(plan.buffers, plan.offsets, strict=True):
+        _label_buffer(axes, buffer, offset, picture)
     _name_segments(axes, plan)
     axes.set_ylabel("KiB from the start of the arena")
     axes.set_title(
@@ -56,6 +49,26 @@ def draw_arena(plan: Plan, path: Path) -> None:
     axes.legend(loc="upper right")
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=110)
+
+
+def fill_arena(axes: "Axes", plan: Plan) -> None:
+    """The bytes in use over time, without a name: each buffer, their sum, the whole arena.
+
+    Args:
+        axes: Where; its limits are set.
+        plan: The plan.
+    """
+    from matplotlib import colormaps, rcParams
+
+    live = live_bytes(plan.buffers)
+    axes.set_xlim(0, len(live))
+    axes.set_ylim(0, plan.arena_bytes / KIB * 1.05)
+    colours = colormaps["tab20"].colors  # type: ignore[attr-defined]  # made at run time
+    for number, (buffer, offset) in enumerate(zip(plan.buffers, plan.offsets, strict=True)):
+        _draw_buffer(axes, buffer, offset, colours[number % len(colours)])
+    edges = np.arange(len(live) + 1)
+    axes.stairs(live / KIB, edges, color=rcParams["axes.edgecolor"], linewidth=1, label="in use")
+    axes.axhline(plan.arena_bytes / KIB, color="red", linewidth=1, label="arena")
 
 
 def _draw_buffer(axes: "Axes", buffer: Buffer, offset: int, colour: object) -> None:

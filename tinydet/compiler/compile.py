@@ -42,7 +42,13 @@ from tinydet.compiler.tflite_reader import PostProcessOperator, read_detector, r
 from tinydet.config.detector_spec import DETECTOR_FILE, DetectorSpec, load_detector_spec
 from tinydet.errors import ModelFileError, UnsupportedError
 from tinydet.inference.decoding import matching_anchors
-from tinydet.inference.post_processing import OPERATOR, PostProcessing, read_post_processing
+from tinydet.inference.detector_metadata import read_detector_metadata
+from tinydet.inference.post_processing import (
+    OPERATOR,
+    PostProcessing,
+    codes_and_scores,
+    read_post_processing,
+)
 from tinydet.progress import stage
 from tinydet.tensor_code import TensorCode, takes_pixels
 
@@ -118,7 +124,12 @@ def compile_detector(
     if spec is None:
         raise ValueError("the content of a file does not say what it detects: give spec")
     read, operator = read_detector(content, where)
-    post_processing = None if operator is None else _post_processing(operator, where)
+    post_processing: PostProcessing | None
+    if operator is not None:
+        post_processing = _post_processing(operator, where)
+    else:
+        post_processing = read_detector_metadata(content, where)
+        read = _with_codes_first(read, post_processing, where)
     read = with_uint8_input(without_float_input(read))
     graph, head = lower(read, where, post_processing, remove_channels=options.remove_channels)
     _check_pixels(read, spec, where)  # not before it is known that this is a detector
@@ -196,6 +207,15 @@ def _post_processing(operator: PostProcessOperator, where: str) -> PostProcessin
     return told
 
 
+def _with_codes_first(graph: Graph, told: PostProcessing | None, where: str) -> Graph:
+    """The graph with the outputs ``(box codes, class scores)``, as what is told needs them."""
+    if told is None:
+        return graph
+    shapes = [graph.tensors[index].shape for index in graph.outputs]
+    places = codes_and_scores(shapes, told, where)
+    return replace(graph, outputs=tuple(graph.outputs[place] for place in places))
+
+
 def _content(model: Path | bytes, where: str) -> tuple[bytes, str]:
     """All bytes of the file, and what it is called in messages."""
     return (model, where) if isinstance(model, bytes) else (_read(model), where or str(model))
@@ -265,6 +285,7 @@ def _request(options: CompileOptions) -> PlanRequest:
         ram_limit_bytes=options.ram_limit_bytes,
         input_mode=options.input_mode,
         core=options.core,
+        keeps_weights=not options.vectors,
     )
 
 

@@ -203,10 +203,10 @@ def number(value: object) -> float | None:
 def text_number(text: str | None) -> float | None:
     """A finite number that a text spells; None for all else.
 
-    >>> text_number(" 2.5 "), text_number("nan"), text_number("x"), text_number(None)
+    >>> text_number(" 2.5 "), text_number("nan"), text_number("0_5"), text_number(None)
     (2.5, None, None, None)
     """
     try:
-        return number(float(text or ""))
+        return None if text and "_" in text else number(float(text or ""))
     except ValueError:
         return None

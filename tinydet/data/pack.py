@@ -23,7 +23,7 @@ from tinydet.data.images import read_image
 from tinydet.errors import DataError
 from tinydet.look_ahead import in_order
 from tinydet.progress import track
-from tinydet.result import UNREADABLE, Result
+from tinydet.result import UNREADABLE, Result, shown_path
 
 QUALITY = 75  # of the JPEGs: 10 KB for a photo of 256 pixels
 AHEAD = 8  # images in the making, beyond one per thread
@@ -58,7 +58,7 @@ class Pack(Result):
     def __str__(self) -> str:
         parts = ", ".join(f"{part or 'all'} {count:,}" for part, count in self.images.items())
         lines = [
-            f"Wrote {self.path}: {parts} images, {self.boxes:,} boxes, "
+            f"Wrote {shown_path(self.path)}: {parts} images, {self.boxes:,} boxes, "
             f"{self.size_bytes / MIB:.1f} MiB"
         ]
         lines += [f"left out: {reason}" for reason in self.unreadable]

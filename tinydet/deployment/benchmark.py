@@ -44,7 +44,8 @@ class CountResult(Result):
         from tinydet.targets.timing import estimate_columns, estimate_notes
 
         if self.estimate is None:
-            text = f"{format_benchmark(self.counts)}\nNo estimate of cycles: {self.no_estimate}"
+            text = f"{format_benchmark(self.counts)}\nInstructions only, no estimate of cycles: "
+            text += self.no_estimate
         else:
             text = format_benchmark(self.counts, estimate_columns(self.estimate))
             text += f"\n{estimate_notes(self.estimate)}"
@@ -58,7 +59,7 @@ class CountResult(Result):
         record = {
             **self.counts.to_record(),
             "footprint": self.counts.footprint.to_record(),
-            **self.estimate_record(),
+            **_estimate_record(self.estimate, self.no_estimate),
         }
         if self.fit is not None:
             record |= {
@@ -68,33 +69,43 @@ class CountResult(Result):
             }
         return record
 
-    def estimate_record(self) -> dict[str, Any]:
-        """``timing_estimate``, or why there is none."""
-        if self.estimate is None:
-            return {"timing_estimate": None, "no_timing_estimate": self.no_estimate}
-        return {"timing_estimate": self.estimate.to_record()}
+
+def _estimate_record(estimate: "TimingEstimate | None", why_not: str) -> dict[str, Any]:
+    """``timing_estimate``, or why there is none."""
+    if estimate is None:
+        return {"timing_estimate": None, "no_timing_estimate": why_not}
+    return {"timing_estimate": estimate.to_record()}
 
 
 @dataclass(frozen=True)
 class BoardTimingResult(Result):
-    """Times of a board behind a GDB server.
+    """Times of a board behind a GDB server, beside the estimate for it.
 
     Attributes:
         board: Its name.
         timing: What was measured.
+        estimate: How long the network takes there, estimated.
+        no_estimate: Why that is not known; empty where it is.
     """
 
     board: str
     timing: "BoardTiming"
+    estimate: "TimingEstimate | None" = None
+    no_estimate: str = ""
 
     def __str__(self) -> str:
         from tinydet.targets.gdb_remote import format_board_timing
+        from tinydet.targets.timing import estimate_notes
 
-        return format_board_timing(self.timing)
+        measured = f"Measured:\n{format_board_timing(self.timing)}"
+        if self.estimate is None:
+            return f"{measured}\n\nNo estimate beside it: {self.no_estimate}"
+        return f"{measured}\n\n{estimate_notes(self.estimate)}"
 
     def to_dict(self) -> dict[str, Any]:
         """The record of ``benchmark.json``."""
-        return {"board": self.board, **self.timing.to_record()}
+        record = {"board": self.board, **self.timing.to_record()}
+        return record | _estimate_record(self.estimate, self.no_estimate)
 
 
 @dataclass(frozen=True)
@@ -153,7 +164,7 @@ def count_on_core(
         result = CountResult(counts, found, time, why)
         write_record(output / FOOTPRINT_FILE, network.where, counts.footprint.to_record())
     how = {"compiler": compiler, "input_mode": network.input_mode}
-    record = counts.to_record() | how | result.estimate_record()
+    record = counts.to_record() | how | _estimate_record(result.estimate, result.no_estimate)
     write_record(output / BENCHMARK_FILE, network.where, record)
     _draw(result, output)
     return result
@@ -170,6 +181,26 @@ def _estimate(
     external = found.flash_spare_bytes < 0
     try:
         return estimate(builds, codes, found.board, external_weights=external), ""
+    except (MissingToolError, UnsupportedError) as error:
+        return None, str(error)
+
+
+def _estimate_beside(
+    detector: "CompiledDetector",
+    board: "Board",
+    output: Path,
+    image: str | Path | None,
+    compiler: "Compiler",
+) -> "tuple[TimingEstimate | None, str]":
+    """The estimate for a board that was timed, or why there is none."""
+    from tinydet.targets import Builds, CortexMTarget
+    from tinydet.targets.timing import board_timing, estimate
+
+    try:
+        board_timing(board)  # before anything is built
+        target = CortexMTarget(board.core, compiler=compiler)
+        builds = Builds.of(target, detector, output / "estimate")
+        return estimate(builds, network_input(detector, image), board), ""
     except (MissingToolError, UnsupportedError) as error:
         return None, str(error)
 
@@ -219,7 +250,10 @@ def time_via_gdb(
     project = write_firmware_project(detector, board, output, image=pixels)
     elf = build_firmware(project, compiler=compiler, self_test=True)
     clock_hz = None if clock_mhz is None else clock_mhz * 1e6
-    result = BoardTimingResult(board.name, benchmark_via_gdb(elf, server, port, clock_hz=clock_hz))
+    timing = benchmark_via_gdb(elf, server, port, clock_hz=clock_hz)
+    result = BoardTimingResult(
+        board.name, timing, *_estimate_beside(detector, board, output, image, compiler)
+    )
     write_record(output / BENCHMARK_FILE, detector.where, result.to_dict())
     return result
 

@@ -59,8 +59,8 @@ class FirmwareResult(Result):
         return "\n".join(
             [
                 f"Firmware project for {self.board}: {shown_path(self.folder)} (see its README.md)",
-                f"Program: {self.program}",
-                f"Self-test: {self.self_test}",
+                f"Program: {shown_path(self.program)}",
+                f"Self-test: {shown_path(self.self_test)}",
                 "",
                 format_memory_use(self.memory),
                 "",
@@ -105,8 +105,9 @@ class LinuxResult(Result):
     def __str__(self) -> str:
         if self.host is None:
             return (
-                f"Program for {self.board}: {self.program} ({self.program_bytes:,} bytes, "
-                "static). Copy it to the board, or give --host user@address."
+                f"Program for {self.board}: {shown_path(self.program)} "
+                f"({self.program_bytes:,} bytes, static). Copy it to the board, "
+                "or give --host user@address."
             )
         how = "was already there" if self.was_there else "copied"
         lines = [f"{self.program} on {self.host} ({self.kernel}): {how}"]

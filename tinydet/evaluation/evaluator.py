@@ -26,11 +26,13 @@ from tinydet.evaluation.result import (
 )
 from tinydet.evaluation.scoring import ScoredImages
 from tinydet.inference import Detector, detect_files, model_kind
-from tinydet.progress import track
+from tinydet.progress import stage, track, work
 from tinydet.versions import installed_versions
 
 EVALUATION_FOLDER = "evaluation"
 CURVES_FOLDER = "precision_vs_recall_curves"
+# What follows the detecting, with the seconds that each usually takes, for the bar.
+SCORING = (("resample AP", 3), ("COCO's figures", 5), ("write figures and pictures", 4))
 PACKAGES = ("tinydet", "numpy", "pycocotools", "ai-edge-litert", "keras", "tensorflow")
 
 
@@ -86,31 +88,36 @@ def evaluate(
     )
     if on_scored is not None:
         on_scored(scored)
-    ap = scored.ap
-    seconds = time.perf_counter() - start
-    result = EvaluationResult(
-        model=_model_facts(detector, model_path),
-        data=_data_facts(scored, data_path),
-        class_names=dataset.class_names,
-        settings={
-            **settings.postprocess.model_dump(),
-            "iou_thresholds": list(settings.all_ious),
-            "engine": settings.engine,
-            "workers": workers,
-        },
-        ap=ap,
-        coco=coco_figures(
-            scored.detections, scored.ground_truth, scored.image_sizes, dataset.class_names
-        ),
-        f1_best=scored.f1_best,
-        confusion=scored.confusion,
-        images_per_second=len(rows) / seconds,
-        seconds=seconds,
-        versions=installed_versions(PACKAGES),
-        score_counts=scored.score_counts,
-    )
-    if run_folder is not None:
-        _write(result, scored, run_folder, model_path.stem)
+    with work("evaluate", *SCORING):
+        with stage("resample AP"):
+            ap = scored.ap
+        seconds = time.perf_counter() - start
+        with stage("COCO's figures"):
+            coco = coco_figures(
+                scored.detections, scored.ground_truth, scored.image_sizes, dataset.class_names
+            )
+        result = EvaluationResult(
+            model=_model_facts(detector, model_path),
+            data=_data_facts(scored, data_path),
+            class_names=dataset.class_names,
+            settings={
+                **settings.postprocess.model_dump(),
+                "iou_thresholds": list(settings.all_ious),
+                "engine": settings.engine,
+                "workers": workers,
+            },
+            ap=ap,
+            coco=coco,
+            f1_best=scored.f1_best,
+            confusion=scored.confusion,
+            images_per_second=len(rows) / seconds,
+            seconds=seconds,
+            versions=installed_versions(PACKAGES),
+            score_counts=scored.score_counts,
+        )
+        if run_folder is not None:
+            with stage("write figures and pictures"):
+                _write(result, scored, run_folder, model_path.stem)
     return result
 
 

@@ -34,6 +34,7 @@ from tinydet.metrics import (
     score_counts,
 )
 from tinydet.metrics.matching import DoubleArray
+from tinydet.progress import track
 
 NO_SCORE = 0.5  # threshold of the confusion where nothing was found and none is the best
 
@@ -85,7 +86,7 @@ class ScoredImages:
     def ap(self) -> dict[str, ApAtIou]:
         """By IoU as text: AP of each class and their mean."""
         found = {}
-        for iou, curves in self.curves.items():
+        for iou, curves in track(self.curves.items(), "Resampling AP"):
             values = np.array([curve.ap for curve in curves], np.float64)
             per_class = dict(zip(self.class_names, map(_known, values), strict=True))
             draws = resampled_ap(self.matches, self.ground_truth, iou, self.draws)

@@ -1,6 +1,5 @@
 """From a model file to a detector, and what can be told of the file before that."""
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,10 +16,10 @@ from tinydet.config.detector_spec import (
 )
 from tinydet.errors import ModelFileError, UnsupportedError, near_name
 from tinydet.inference.detector import Detector, Engine
+from tinydet.inference.packed_labels import packed_labels
 from tinydet.pretrained import LISTED, NAMES, model_path
 from tinydet.tensor_code import TensorCode
-
-MAX_LABEL_BYTES = 1 << 20
+from tinydet.tflite_format import elements_by_type
 
 
 def load_detector(
@@ -154,34 +153,10 @@ def _rescaling(code: TensorCode) -> tuple[float, float] | None:
     return code.scale, code.scale * (first_code - code.zero_point)
 
 
-def packed_labels(path: Path, num_classes: int) -> tuple[str, ...] | None:
-    """Class names of the list that TFLite's metadata pack behind the network, as a zip.
-
-    Args:
-        path: The ``.tflite`` file.
-        num_classes: Without the background, which the list may name first.
-
-    Returns:
-        None where there is no list of as many different names.
-    """
-    try:
-        with zipfile.ZipFile(path) as packed:
-            lists = [e for e in packed.infolist() if e.filename.lower().endswith(".txt")]
-            if len(lists) != 1 or lists[0].file_size > MAX_LABEL_BYTES:
-                return None
-            text = packed.read(lists[0]).decode("utf-8")
-    except (OSError, ValueError, NotImplementedError, RuntimeError, zipfile.BadZipFile):
-        return None
-    names = tuple(line.strip() for line in text.splitlines() if line.strip())
-    if len(names) == num_classes + 1:
-        names = names[1:]
-    return names if len(names) == num_classes == len(set(names)) else None
-
-
 def model_kind(path: Path) -> str:
     """``float keras``, ``int8 tflite`` or ``float tflite``; the suffix where there is no file.
 
-    A ``.tflite`` counts as int8 when most of its weights (the tensors with content, by size) are.
+    A ``.tflite`` counts as int8 when most of the values that it stores and computes are.
     """
     suffix = path.suffix.lower()
     if suffix not in TFLITE_SUFFIXES:
@@ -192,14 +167,10 @@ def model_kind(path: Path) -> str:
 
 
 def _is_quantized(path: Path) -> bool:
-    from ai_edge_litert.interpreter import Interpreter
+    from tinydet.inference.tflite_network import read_content
 
-    details = Interpreter(model_path=str(path)).get_tensor_details()
-    elements = {True: 0, False: 0}
-    for tensor in details:
-        if tensor["dtype"] in (np.int8, np.uint8, np.float32):
-            elements[tensor["dtype"] != np.float32] += int(np.prod(tensor["shape"]))
-    return elements[True] > elements[False]
+    elements = elements_by_type(read_content(path))
+    return elements["int8"] + elements["uint8"] > elements["float32"]
 
 
 def _spec_beside(path: Path) -> DetectorSpec:

@@ -15,7 +15,8 @@ Shape = tuple[int, ...]
 
 KNOWN = (
     "tinydet runs SSD detectors with softmax scores, box deltas and constant anchors, and files "
-    "that end in TFLite_Detection_PostProcess; compile --raw-outputs takes any int8 network"
+    "with TFLite_Detection_PostProcess or MediaPipe's metadata; compile --raw-outputs takes any "
+    "int8 network"
 )
 
 
@@ -84,7 +85,7 @@ def _boxes_without_anchors(size: tuple[int, int], shapes: Sequence[Shape]) -> st
     if rows == {MODEL_MAKER_ANCHORS * _cells(size, strides)}:
         return (
             "a MediaPipe Model Maker detector (sigmoid scores, 9 anchors per cell that are not "
-            "in the file)"
+            "in the file: its metadata were removed)"
         )
     return "an SSD with sigmoid scores whose post-processing and anchors are not in the file"
 

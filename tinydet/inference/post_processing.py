@@ -8,6 +8,7 @@ Reference:
     Detector", section 2.2, for the box code.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ from tinydet.config.detector_spec import PostprocessSpec
 from tinydet.errors import ModelFileError, UnsupportedError
 
 OPERATOR = "TFLite_Detection_PostProcess"
+BOX_COLUMNS = 4
 NUM_INPUTS = 3  # box codes, scores, anchors
 SCALES = ("y_scale", "x_scale", "h_scale", "w_scale")
 OPTIONS = (*SCALES, "max_detections", "num_classes", "nms_iou_threshold", "nms_score_threshold")
@@ -52,6 +54,22 @@ class PostProcessing:
     classes_per_box: int
     boxes_per_class: int
     postprocess: PostprocessSpec
+
+    def options(self) -> bytes:
+        """The operator's options, as they stand in a file."""
+        from flatbuffers import flexbuffers
+
+        names = dict(zip(SCALES, (float(scale) for scale in self.scales), strict=True))
+        given = names | {
+            "max_detections": self.postprocess.max_detections,
+            "max_classes_per_detection": self.classes_per_box,
+            "detections_per_class": self.boxes_per_class,
+            "use_regular_nms": self.each_class,
+            "nms_score_threshold": self.postprocess.score_threshold,
+            "nms_iou_threshold": self.postprocess.nms_iou_threshold,
+            "num_classes": self.num_classes,
+        }
+        return bytes(flexbuffers.Dumps(given))
 
     def decode_outputs(
         self, box_codes: FloatArray, class_scores: FloatArray
@@ -134,6 +152,33 @@ def _suppressed(
         boxes[candidates], scores[candidates], postprocess.nms_iou_threshold, most
     )
     return candidates[kept]
+
+
+def codes_and_scores(
+    shapes: Sequence[Sequence[int]], told: PostProcessing, where: object
+) -> tuple[int, int]:
+    """Which of two outputs holds the box codes, and which the scores.
+
+    Args:
+        shapes: Of the outputs; the box codes come first as a rule, but their shapes say so.
+        told: What follows.
+        where: Path of the file, for messages.
+
+    Raises:
+        ModelFileError: They are not ``[1, NA, 4]`` and ``[1, NA, classes]``, in any order.
+    """
+    rows, classes = len(told.anchors), told.num_classes
+    found = [tuple(int(side) for side in shape) for shape in shapes]
+    for codes, scores in ((0, 1), (1, 0)):
+        fits = len(found) == 2 and found[codes] == (1, rows, BOX_COLUMNS)
+        if fits and found[scores] in ((1, rows, classes), (1, rows, classes + 1)):
+            return codes, scores
+    listed = ", ".join("x".join(map(str, shape)) for shape in found)
+    raise ModelFileError(
+        where,
+        f"states {rows} anchors and {classes} classes, but its network gives {listed}",
+        "Export the model again.",
+    )
 
 
 def read_post_processing(

@@ -11,9 +11,10 @@ from tinydet.config.detector_spec import DETECTOR_FILE, DetectorSpec, Postproces
 from tinydet.errors import ModelFileError, UnsupportedError
 from tinydet.inference.decoding import decode_batch, matching_anchors
 from tinydet.inference.detector import Engine
+from tinydet.inference.detector_metadata import read_detector_metadata
 from tinydet.inference.other_networks import KNOWN, appearance
 from tinydet.inference.output_roles import NoDetectorError, OutputRoles, find_roles, shapes_text
-from tinydet.inference.post_processing import OPERATOR, PostProcessing
+from tinydet.inference.post_processing import OPERATOR, PostProcessing, codes_and_scores
 from tinydet.inference.tflite_network import TfliteNetwork, pixel_blocks, read_content
 from tinydet.tensor_code import AnyArray, pixel_codes
 
@@ -30,7 +31,8 @@ class TfliteFile:
         roles: Which output is which, where it has no post-processing operator.
         num_anchors: Rows of its outputs.
         anchors: ``[NA, 4]`` as an output of the file states them, else None.
-        post_processing: What its post-processing operator is told, where it has one.
+        post_processing: What its post-processing operator is told, or MediaPipe by its metadata.
+        places: Which outputs hold the box codes and the scores, where it has one of these.
     """
 
     network: TfliteNetwork
@@ -39,6 +41,7 @@ class TfliteFile:
     roles: OutputRoles | None = None
     anchors: FloatArray | None = None
     post_processing: PostProcessing | None = None
+    places: tuple[int, int] = (0, 1)
 
 
 def open_tflite(path: Path, *, num_threads: int = 1, engine: Engine = "litert") -> TfliteFile:
@@ -54,14 +57,20 @@ def open_tflite(path: Path, *, num_threads: int = 1, engine: Engine = "litert") 
 
         # Before LiteRT sees it: damaged options of the operator end the whole program there.
         content, post_processing = cut_post_processing(content, path)
+    else:
+        post_processing = read_detector_metadata(content, path)
     network = runnable_network(content, path, num_threads=num_threads, engine=engine)
     if not network.takes_images:
         raise _no_detector(network, [], f"its input is {shapes_text(network.input_shapes)}")
     black, colours = network.probe()
     if post_processing is not None:
-        _check_post_processed(black, post_processing, path)
-        num_classes, num_anchors = post_processing.num_classes, len(post_processing.anchors)
-        return TfliteFile(network, num_classes, num_anchors, post_processing=post_processing)
+        return TfliteFile(
+            network,
+            post_processing.num_classes,
+            len(post_processing.anchors),
+            post_processing=post_processing,
+            places=codes_and_scores([output.shape for output in black], post_processing, path),
+        )
     try:
         roles = find_roles(black, colours)
     except NoDetectorError as error:
@@ -88,7 +97,7 @@ def load_tflite(
     file = open_tflite(path, num_threads=num_threads, engine=engine)
     codes = _fitting_codes(file, spec)
     if file.post_processing is not None:
-        return PostProcessedDetector(file.network, spec, codes, file.post_processing)
+        return PostProcessedDetector(file, spec, codes, file.post_processing)
     assert file.roles is not None
     anchors = file.anchors
     if anchors is None:
@@ -121,27 +130,27 @@ class TfliteDetector:
         anchors: FloatArray,
     ) -> None:
         self.spec, self.name = spec, network.path.name
-        self._network, self._codes, self._roles = network, codes, roles
-        self._anchors = anchors
+        self.network, self.codes = network, codes
+        self.roles, self.anchors = roles, anchors
 
     def outputs(self, images_u8: npt.NDArray[np.uint8]) -> tuple[FloatArray, FloatArray]:
         """See ``Detector.outputs``."""
         scores, boxes = [], []
-        for inputs, count in pixel_blocks(images_u8, self._codes, self._network.batch):
-            class_scores, box_deltas, _ = self._roles.split(self._network.run(inputs))
+        for inputs, count in pixel_blocks(images_u8, self.codes, self.network.batch):
+            class_scores, box_deltas, _ = self.roles.split(self.network.run(inputs))
             scores.append(class_scores[:count])
-            boxes.append(decode_batch(box_deltas[:count], self._anchors))
+            boxes.append(decode_batch(box_deltas[:count], self.anchors))
         return np.concatenate(scores), np.concatenate(boxes)
 
 
 class PostProcessedDetector:
-    """Runs a ``.tflite`` file that ends in ``TFLite_Detection_PostProcess``.
+    """Runs a ``.tflite`` file that ends in ``TFLite_Detection_PostProcess``, or needs MediaPipe.
 
     The network runs without the operator, so that a threshold can be any; boxes are decoded and
-    selected as the operator does it.
+    selected as the operator, or MediaPipe, does it.
 
     Args:
-        network: The file without the operator.
+        file: The file, its network without the operator.
         spec: Class names and preprocessing.
         codes: The input code of each pixel value.
         operator: What the operator is told.
@@ -149,19 +158,22 @@ class PostProcessedDetector:
 
     def __init__(
         self,
-        network: TfliteNetwork,
+        file: TfliteFile,
         spec: DetectorSpec,
         codes: AnyArray,
         operator: PostProcessing,
     ) -> None:
-        self.spec, self.name = spec, network.path.name
-        self._network, self._codes, self._operator = network, codes, operator
+        self.spec, self.name = spec, file.network.path.name
+        self._network, self._codes, self._operator = file.network, codes, operator
+        self._places = file.places
 
     def outputs(self, images_u8: npt.NDArray[np.uint8]) -> tuple[FloatArray, FloatArray]:
         """See ``Detector.outputs``; scores may be sigmoid values, and do not sum to 1 then."""
         scores, boxes = [], []
         for inputs, count in pixel_blocks(images_u8, self._codes, self._network.batch):
-            class_scores, decoded = self._operator.decode_outputs(*self._network.run(inputs))
+            values = self._network.run(inputs)
+            box_codes, class_scores = (values[place] for place in self._places)
+            class_scores, decoded = self._operator.decode_outputs(box_codes, class_scores)
             scores.append(class_scores[:count])
             boxes.append(decoded[:count])
         return np.concatenate(scores), np.concatenate(boxes)
@@ -193,18 +205,6 @@ def runnable_network(
 
     folded = fold_constants(content, path)
     return TfliteNetwork(folded, path, num_threads=num_threads, engine=engine)
-
-
-def _check_post_processed(outputs: list[FloatArray], operator: PostProcessing, path: Path) -> None:
-    boxes, scores = (output.shape for output in outputs)
-    rows, classes = len(operator.anchors), operator.num_classes
-    if boxes != (1, rows, 4) or scores not in ((1, rows, classes), (1, rows, classes + 1)):
-        raise ModelFileError(
-            path,
-            f"its operator {OPERATOR} has {rows} anchors and {classes} classes, but reads "
-            f"{shapes_text([boxes, scores])}",
-            "Export the model again.",
-        )
 
 
 def _fitting_codes(file: TfliteFile, spec: DetectorSpec) -> AnyArray:

@@ -48,6 +48,14 @@ def parse_model(content: bytes) -> Any:
     return schema.ModelT.InitFromPackedBuf(content)
 
 
+def has_scales_per_channel(content: bytes) -> bool:
+    """Whether some tensor of a .tflite file's content has more than one scale."""
+    graphs = parse_model(content).subgraphs
+    tensors = (tensor for graph in graphs for tensor in graph.tensors)
+    scales = (tensor.quantization and tensor.quantization.scale for tensor in tensors)
+    return any(each is not None and len(each) > 1 for each in scales)
+
+
 def pack_model(model: Any) -> bytes:
     """The content of a .tflite file, every buffer aligned as the schema demands."""
     for buffer in model.buffers:

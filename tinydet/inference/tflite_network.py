@@ -92,19 +92,15 @@ class TfliteNetwork:
         missing = self.batch - len(inputs)
         if missing > 0:  # a model with a fixed batch size above 1
             inputs = np.concatenate([inputs, np.repeat(inputs[-1:], missing, axis=0)])
-        interpreter.set_tensor(self._inputs[0]["index"], inputs)
         try:
+            interpreter.set_tensor(self._inputs[0]["index"], inputs)
             interpreter.invoke()
-        except RuntimeError as error:
+            values = [interpreter.get_tensor(d["index"]) for d in interpreter.get_output_details()]
+        except (RuntimeError, ValueError) as error:
             raise ModelFileError(
                 self.path, f"cannot be run ({first_line(error)})", "Convert the model again."
             ) from error
-        return [
-            code.decode(interpreter.get_tensor(details["index"]))
-            for code, details in zip(
-                self._output_codes, interpreter.get_output_details(), strict=True
-            )
-        ]
+        return [code.decode(one) for code, one in zip(self._output_codes, values, strict=True)]
 
     def probe(self) -> tuple[list[FloatArray], list[FloatArray]]:
         """The outputs for two inputs that any network for images tells apart.

@@ -8,12 +8,17 @@ import keras
 from tinydet.errors import ModelFileError, first_line, near_name
 from tinydet.pretrained import NAMES, STARTS
 
-TAPS = ("block_5_add", "block_12_add", "out_relu")  # C3, C4, C5
+FINER_TAPS = ("block_5_add", "block_12_add")  # C3, C4
+DEEPEST_TAP = "out_relu"  # C5
 IMAGENET = "imagenet"
 
 
 def build_backbone(
-    inputs: Any, alpha: float, pretrained_weights: str | None, batch_norm_momentum: float
+    inputs: Any,
+    alpha: float,
+    pretrained_weights: str | None,
+    batch_norm_momentum: float,
+    deepest_tap: str = DEEPEST_TAP,
 ) -> list[Any]:
     """Put MobileNetV2 on an input tensor.
 
@@ -25,6 +30,7 @@ def build_backbone(
         batch_norm_momentum: Of every batch normalization. Keras' own 0.999 needs thousands of
             steps before the moving averages mean anything, and validation AP stays at 0 until
             then.
+        deepest_tap: Layer of stride 32 that is C5; the network has none of the layers behind it.
 
     Returns:
         Keras tensors ``[C3, C4, C5]``.
@@ -43,7 +49,7 @@ def build_backbone(
     for layer in backbone.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = batch_norm_momentum
-    return [backbone.get_layer(name).output for name in TAPS]
+    return [backbone.get_layer(name).output for name in (*FINER_TAPS, deepest_tap)]
 
 
 def _load_weights(backbone: Any, alpha: float, pretrained_weights: str) -> None:

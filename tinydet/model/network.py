@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from tinydet.model.backbone import build_backbone
+from tinydet.model.backbone import DEEPEST_TAP, build_backbone
 from tinydet.model.fpn import BlockBuilder, build_head, build_pyramid
 from tinydet.model.trained_start import detector_to_start_from, start_from_detector
 
@@ -25,6 +25,7 @@ def build_detector(  # noqa: PLR0913 - every number of the network is a paramete
     anchors_per_cell: int = 5,
     fpn_channels: int = 128,
     head_depth: int = 4,
+    deepest_tap: str = DEEPEST_TAP,
     predictor_batch_norm: bool = False,
     batch_norm_momentum: float = 0.97,
     dropout: float = 0.0,
@@ -42,6 +43,8 @@ def build_detector(  # noqa: PLR0913 - every number of the network is a paramete
         anchors_per_cell: Predictions per feature map cell.
         fpn_channels: Width of the pyramid and of the heads.
         head_depth: Depthwise-separable blocks per head.
+        deepest_tap: Layer of the backbone with stride 32 where the pyramid begins; an earlier one
+            than the last leaves out the widest layers.
         predictor_batch_norm: The published layout has batch normalization after the predictors;
             without it training is faster and AP is higher.
         batch_norm_momentum: Of every batch normalization.
@@ -54,13 +57,13 @@ def build_detector(  # noqa: PLR0913 - every number of the network is a paramete
 
     Raises:
         ModelFileError: ``pretrained_weights`` cannot be loaded.
-        UnsupportedError: They are those of a detector with another ``alpha`` or ``fpn_channels``.
+        UnsupportedError: They are those of a detector with another ``alpha``.
     """
     start = detector_to_start_from(pretrained_weights, height, width)
     inputs = keras.Input((height, width, 3), name="image")
     blocks = BlockBuilder(batch_norm_momentum)
     backbone_weights = None if start else pretrained_weights
-    taps = build_backbone(inputs, alpha, backbone_weights, batch_norm_momentum)
+    taps = build_backbone(inputs, alpha, backbone_weights, batch_norm_momentum, deepest_tap)
     pyramid = build_pyramid(taps, fpn_channels, blocks)
     num_scores = 1 + num_classes
     outputs = {
@@ -86,7 +89,7 @@ def build_detector(  # noqa: PLR0913 - every number of the network is a paramete
     class_logits = layers.Concatenate(axis=1, name="class_logits")(rows["class"])
     box_deltas = layers.Concatenate(axis=1, name="box_deltas")(rows["box"])
     joined = layers.Concatenate(axis=2, name=OUTPUT_LAYER)([class_logits, box_deltas])
-    model = keras.Model(inputs, joined, name=_model_name(height, width, alpha))
+    model = keras.Model(inputs, joined, name=_model_name(height, width, alpha, deepest_tap))
     if start:
         start_from_detector(model, start)
     return model
@@ -113,6 +116,7 @@ def _class_bias(anchors_per_cell: int, num_classes: int) -> Any:
     return keras.initializers.Constant(bias.tolist())
 
 
-def _model_name(height: int, width: int, alpha: float) -> str:
+def _model_name(height: int, width: int, alpha: float, deepest_tap: str) -> str:
+    kind = "" if deepest_tap == DEEPEST_TAP else "small_"
     size = f"{height}" if height == width else f"{height}x{width}"
-    return f"ssd_mobilenetv2_fpnlite_{size}_a{round(100 * alpha):03d}"
+    return f"ssd_mobilenetv2_fpnlite_{kind}{size}_a{round(100 * alpha):03d}"

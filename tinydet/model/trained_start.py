@@ -34,9 +34,12 @@ class TrainedStart:
 
     def __str__(self) -> str:
         """One line for the log."""
-        text = f"Starting from {self.source.name}: {len(self.taken)} layers loaded"
+        part = "" if any(name.startswith(NECK) for name in self.taken) else " of the backbone"
+        text = f"Starting from {self.source.name}: {len(self.taken)} layers{part} loaded"
         if not self.fresh:
             return f"{text}, none starts fresh"
+        if part:
+            return f"{text}, pyramid and heads start fresh"
         kinds = dict.fromkeys(f"{kind} predictors" for n in self.fresh if (kind := _predicts(n)))
         others = [name for name in self.fresh if not _predicts(name)]
         named = [*kinds, *([f"{len(others)} other layers"] if others else [])]
@@ -78,7 +81,8 @@ def start_from_detector(
 
     Each layer of the same name and the same shapes is taken; the input size may differ. What
     depends on classes and anchors may differ, too: with other classes the class predictors start
-    fresh, with another number of anchors per location all predictors.
+    fresh, with another number of anchors per location all predictors, with other ``fpn_channels``
+    pyramid and heads.
 
     Args:
         model: From ``build_detector``; changed in place.
@@ -91,7 +95,7 @@ def start_from_detector(
 
     Raises:
         ModelFileError: The file is not such a detector.
-        UnsupportedError: It has another ``alpha`` or other ``fpn_channels``.
+        UnsupportedError: It has another ``alpha``.
     """
     donor = _load(source)
     donors = {layer.name: layer for layer in donor.layers}
@@ -101,7 +105,7 @@ def start_from_detector(
         for layer in layers
         if layer.name in donors and _shapes(layer) == _shapes(donors[layer.name])
     }
-    _require_same_width(model, donor, agreeing)
+    _require_same_alpha(model, donor, agreeing)
     boxes_agree = all(la.name in agreeing for la in layers if _predicts(la.name) == "box")
     if not (boxes_agree and same_classes):
         agreeing = {name for name in agreeing if _predicts(name) != "class"}
@@ -128,22 +132,16 @@ def _load(source: Path) -> keras.Model:
     return donor
 
 
-def _require_same_width(model: keras.Model, donor: keras.Model, agreeing: set[str]) -> None:
+def _require_same_alpha(model: keras.Model, donor: keras.Model, agreeing: set[str]) -> None:
     """Refuse a detector of another width: none of its features would mean anything here."""
-    names = {layer.name for layer in donor.layers if layer.weights and not _predicts(layer.name)}
-    differing = [la.name for la in model.layers if la.name in names - agreeing]
-    if not differing:
-        return
-    if all(name.startswith(NECK) for name in differing):
-        key = "training.model.fpn_channels"
-        here, there = (
-            str(network.get_layer(DEEPEST_LATERAL).filters) for network in (model, donor)
+    names = {layer.name for layer in donor.layers if layer.weights} - agreeing
+    if any(la.name in names for la in model.layers if not la.name.startswith(NECK)):
+        raise UnsupportedError(
+            "training.model.alpha",
+            f"{_alpha(model)} with pretrained_weights of another",
+            _alpha(donor),
+            "Use that of the detector, or start from imagenet.",
         )
-    else:
-        key = "training.model.alpha"
-        here, there = (_alpha(network) for network in (model, donor))
-    remedy = "Use that of the detector, or start from imagenet."
-    raise UnsupportedError(key, f"{here} with pretrained_weights of another", there, remedy)
 
 
 def _alpha(network: keras.Model) -> str:

@@ -36,7 +36,12 @@ def check_part(run: Run, part: str, dataset: Dataset, *, strict: bool = False) -
     folder = run.folder / "data" / part
     if _is_checked(folder / CHECK_FILE, dataset):
         return dataset
-    others = {name: list(digests) for name, digests in run.checked.items() if name != part}
+    # Without a test set the validation set takes its place: that is told, and no mistake.
+    stands_in = part == "test" and run.checked.get("validation", {}).keys() == {
+        sample.path for sample in dataset.samples
+    }
+    own = {part, "validation"} if stands_in else {part}
+    others = {name: list(digests) for name, digests in run.checked.items() if name not in own}
     known = {path: digest for digests in run.checked.values() for path, digest in digests.items()}
     check = check_against(dataset, others, known, folder, MOST_DECODED)
     run.checked[part] = {s.path: check.digests.get(s.path, "") for s in dataset.samples}
@@ -49,7 +54,8 @@ def check_part(run: Run, part: str, dataset: Dataset, *, strict: bool = False) -
         f"{report['images']} images, {report['boxes']} boxes, "
         f"{report['negatives']} without objects ({dataset.format})"
     )
-    findings = [f"\n  {f['count']} {f['meaning']}" for f in report["findings"]]
+    findings = ["\n  the images of the validation set"] if stands_in else []
+    findings += [f"\n  {f['count']} {f['meaning']}" for f in report["findings"]]
     if check.unreadable:
         findings.append(f"\n  {_listed(check)}, left out; with dataset.strict they end the run")
     if report["decoded"] < report["images"] - len(check.unreadable):

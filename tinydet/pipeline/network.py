@@ -65,6 +65,7 @@ def new_model_and_spec(
     section = config.training
     if section.model is None:
         raise ValueError("a new network needs training.model")
+    size = section.model.network_size()
     preprocess = config.preprocess_spec()
     spec = DetectorSpec(
         class_names=class_names,
@@ -82,8 +83,9 @@ def new_model_and_spec(
         alpha=section.model.alpha,
         pretrained_weights=None if start else weights,
         anchors_per_cell=len(spec.anchors.aspect_ratios) + 1,
-        fpn_channels=section.model.fpn_channels,
-        head_depth=section.model.head_depth,
+        fpn_channels=size.fpn_channels,
+        head_depth=size.head_depth,
+        deepest_tap=size.deepest_tap,
         predictor_batch_norm=RECIPES[section.recipe].predictor_batch_norm,
         batch_norm_momentum=section.batch_norm_momentum,
         dropout=section.dropout or 0.0,

@@ -18,6 +18,7 @@ from tinydet.pipeline.detector_of import spec_of
 from tinydet.pipeline.devices import cluster_of, join_group, use_device
 from tinydet.pipeline.network import new_model_and_spec
 from tinydet.pipeline.run_folder import Run
+from tinydet.pretrained import FLOAT, model_path
 from tinydet.versions import package_versions
 
 GIB = 1 << 30
@@ -30,6 +31,7 @@ def train_stage(run: Run) -> Path:
     datasets.require_boxes(training, config.dataset)
 
     from tinydet.training import seed_everything, train
+    from tinydet.training.distillation import require_same_kind
     from tinydet.training.distribution import leave, told_of_lost_processes
 
     general, cluster = config.general, cluster_of(config)
@@ -40,6 +42,8 @@ def train_stage(run: Run) -> Path:
     seed_everything(seed, config.general.deterministic_ops)
     options = _options(config, seed)
     model, spec = _model_and_spec(config, training.class_names, run.log.say)
+    if options.teacher_model is not None:
+        require_same_kind(options.teacher_model, spec)
     if group.is_first:
         # After the model: weights that cannot be loaded should not cost a look at every image.
         # Several processes must train on the same images: there all must be readable.
@@ -98,6 +102,8 @@ def _options(config: UserConfig, seed: int) -> Any:
         loss=section.loss.given(),
         ema_momentum=section.ema_momentum,
         batch_norm_batches=section.batch_norm_batches,
+        teacher_model=_teacher_of(section.teacher_model),
+        teacher_weight=section.teacher_weight or 1.0,
         frozen_layers=section.frozen_layers,
         callbacks=section.callbacks,
         iou_threshold=config.postprocessing.iou_threshold,
@@ -113,11 +119,20 @@ def _options(config: UserConfig, seed: int) -> Any:
     )
 
 
+def _teacher_of(name: str | None) -> Path | None:
+    return None if name is None else model_path(name, FLOAT).expanduser()
+
+
 def _provenance(
     config: UserConfig, seed: int, training: Dataset, validation: Dataset
 ) -> dict[str, Any]:
     """What ``detector.json`` says of the training."""
+    section = config.training
+    own: dict[str, str] = {} if section.model is None else {"size": section.model.size}
+    if section.teacher_model is not None:
+        own["teacher"] = section.teacher_model
     return {
+        **own,
         "project": config.general.project_name,
         "data": {
             "name": config.dataset.name,
@@ -126,8 +141,8 @@ def _provenance(
             "validation_images": len(validation),
         },
         "seed": seed,
-        "recipe": config.training.recipe,
-        "epochs": config.training.epochs,
+        "recipe": section.recipe,
+        "epochs": section.epochs,
         "backend": choose_backend().name,
         "versions": package_versions(),
     }

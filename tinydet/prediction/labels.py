@@ -15,7 +15,7 @@ from tinydet.errors import UnsupportedError
 from tinydet.inference import Detector
 from tinydet.prediction import Prediction, predict
 from tinydet.prediction.outputs import unreadable_lines
-from tinydet.result import UNREADABLE, Result
+from tinydet.result import UNREADABLE, Result, shown_path
 
 LABELS_FILE = Path("annotations") / "instances_default.json"  # where the COCO reader looks
 
@@ -50,7 +50,9 @@ class TeacherLabels(Result):
             [
                 f"{self.images} images: {self.objects} objects, {self.ignored} unsure boxes that "
                 f"are ignored, {self.without_objects} images without a sure object",
-                "Interrupted: nothing was written." if self.file is None else f"Wrote {self.file}",
+                "Interrupted: nothing was written."
+                if self.file is None
+                else f"Wrote {shown_path(self.file)}",
                 *unreadable_lines(self.unreadable),
             ]
         )

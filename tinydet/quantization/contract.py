@@ -13,6 +13,7 @@ from tinydet.errors import ModelFileError
 from tinydet.inference import load_detector
 from tinydet.inference.decoding import spec_anchors
 from tinydet.inference.output_roles import BOX_COLUMNS
+from tinydet.inference.post_processing import OPERATOR, PostProcessing
 from tinydet.inference.tflite_file import (
     NUMPY_TYPES,
     constant,
@@ -23,12 +24,14 @@ from tinydet.inference.tflite_file import (
     tensor_name,
     type_name,
 )
+from tinydet.inference.tflite_rewriting import cut_post_processing
 from tinydet.progress import stage
 from tinydet.quantization.options import QuantizationOptions, TensorType
 from tinydet.tensor_code import TensorCode, takes_pixels
 
 TENSOR_TYPES: dict[TensorType, str] = {"float": "FLOAT32", "int8": "INT8", "uint8": "UINT8"}
-FLOAT_TAIL = ("DEQUANTIZE", "DEQUANTIZE", "CONCATENATION")
+FLOAT_TAILS = [("DEQUANTIZE", "DEQUANTIZE", last) for last in ("CONCATENATION", "CUSTOM")]
+TAIL_OPERATORS = 3
 # Kernels that TFLite Micro lacks or that make shapes depend on the input.
 FORBIDDEN_OPERATORS = ("TILE", "SHAPE", "STRIDED_SLICE", "PACK", "BROADCAST_TO", "GATHER")
 INPUT_SCALE_TOLERANCE = 1e-3  # relative; a pixel of 255 then moves by a quarter of a step
@@ -41,7 +44,7 @@ def verify_quantized(
     options: QuantizationOptions,
     image_u8: npt.NDArray[np.uint8],
     where: Path,
-    anchors: FloatArray | None = None,
+    boxes: FloatArray | PostProcessing | None = None,
 ) -> dict[str, Any]:
     """Check a quantized file against the contract and compare two engines on one image.
 
@@ -51,7 +54,8 @@ def verify_quantized(
         options: What was asked for.
         image_u8: Preprocessed image ``[H, W, 3]``.
         where: Name the file will have, for the message.
-        anchors: ``[NA, 4]`` of the float model; None: those of the recipe.
+        boxes: Anchors ``[NA, 4]`` of the float model; None: those of the recipe. Or what the
+            post-processing operator at its end is told.
 
     Returns:
         JSON-ready findings: tensors by type, operators, inputs and outputs, ``not_int8`` (inner
@@ -67,11 +71,10 @@ def verify_quantized(
     not_int8, problems = _inner_tensors(model, graph, options)
     problems += _operators(model, graph)
     problems += _input(graph, spec, options)
-    recipe = spec_anchors(spec)
-    anchors = recipe if anchors is None else anchors
-    problems += _outputs(model, graph, options, (anchors, 1 + spec.num_classes))
-    if options.output_type != "float" and not np.array_equal(anchors, recipe):
-        problems.append("its anchors are not those of the recipe (output type float stores them)")
+    if isinstance(boxes, PostProcessing):
+        problems += _operator_at_the_end(content, boxes, where)
+    else:
+        problems += _joined_outputs(model, graph, options, spec, boxes)
     if problems:
         raise ModelFileError(
             where,
@@ -132,8 +135,8 @@ def input_matches_rescaling(code: TensorCode, preprocess: PreprocessSpec) -> boo
 
 def _tail_tensors(model: Any, graph: Any) -> set[int]:
     """Tensors of the float join: computed by the last three operators, and its constants."""
-    tail = graph.operators[-len(FLOAT_TAIL) :]
-    if tuple(operator_name(model, op) for op in tail) != FLOAT_TAIL:
+    tail = graph.operators[-TAIL_OPERATORS:]
+    if tuple(operator_name(model, op) for op in tail) not in FLOAT_TAILS:
         return set()
     return {int(i) for op in tail for i in op.outputs} | {int(i) for i in tail[-1].inputs}
 
@@ -169,7 +172,13 @@ def _has_scale(tensor: Any) -> bool:
 
 
 def _operators(model: Any, graph: Any) -> list[str]:
-    names = Counter(operator_name(model, op) for op in graph.operators)
+    # A PACK of codes repeats pixels: the upsampling of the TF Object Detection API.
+    names = Counter(
+        name
+        for op in graph.operators
+        if (name := operator_name(model, op)) != "PACK"
+        or type_name(graph.tensors[op.outputs[0]]) != "INT8"
+    )
     problems = [f"it contains operator {name}" for name in FORBIDDEN_OPERATORS if names[name]]
     dynamic = [
         tensor_name(tensor)
@@ -199,6 +208,30 @@ def _input(graph: Any, spec: DetectorSpec, options: QuantizationOptions) -> list
                 f"the input has scale {scale:.6g} and zero point {zero_point}, which is not the "
                 f"rescaling {spec.preprocess.scale:.6g} * pixel + {spec.preprocess.offset:g}"
             )
+    return problems
+
+
+def _operator_at_the_end(content: bytes, told: PostProcessing, where: Path) -> list[str]:
+    """Problems of the post-processing operator: it must be told the same as that of the source."""
+    _, written = cut_post_processing(content, where)
+    if written is None:
+        return [f"it does not end in {OPERATOR}"]
+    same = np.array_equal(written.anchors, told.anchors) and written.options() == told.options()
+    return [] if same else [f"its {OPERATOR} is told something else than that of the float model"]
+
+
+def _joined_outputs(
+    model: Any,
+    graph: Any,
+    options: QuantizationOptions,
+    spec: DetectorSpec,
+    anchors: FloatArray | None,
+) -> list[str]:
+    recipe = spec_anchors(spec)
+    anchors = recipe if anchors is None else anchors
+    problems = _outputs(model, graph, options, (anchors, 1 + spec.num_classes))
+    if options.output_type != "float" and not np.array_equal(anchors, recipe):
+        problems.append("its anchors are not those of the recipe (output type float stores them)")
     return problems
 
 

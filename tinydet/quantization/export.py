@@ -10,7 +10,11 @@ from tinydet.config.files import atomic_path, write_text_atomically
 from tinydet.inference.tflite_file import only_graph, pack_model, parse_model
 from tinydet.quantization.contract import verify_quantized
 from tinydet.quantization.converter import to_int8
-from tinydet.quantization.float_tail import append_float_tail, order_outputs
+from tinydet.quantization.float_tail import (
+    append_float_tail,
+    append_post_processing,
+    order_outputs,
+)
 from tinydet.quantization.prepared_network import PreparedNetwork
 from tinydet.versions import installed_versions
 
@@ -33,19 +37,22 @@ def export_int8(prepared: PreparedNetwork, output_folder: Path) -> Path:
         ModelFileError: The converter rejects the network, or its file breaks the contract.
         OutputError: The folder cannot be written to.
     """
-    spec, options = prepared.spec, prepared.options
+    spec, options, told = prepared.spec, prepared.options, prepared.network.told
     converted = parse_model(to_int8(prepared.network, options, prepared.model_path))
     only_graph(converted, prepared.model_path)
     order_outputs(converted)
     if options.output_type == "float":
-        append_float_tail(converted, prepared.anchors)
+        if told is None:
+            append_float_tail(converted, prepared.anchors)
+        else:
+            append_post_processing(converted, told)
     path = output_folder / QUANTIZED_MODEL_FILE
     sample = prepared.images.images_u8[0]
     with atomic_path(path) as temporary:
         temporary.write_bytes(pack_model(converted))
         record = _record(prepared, temporary)
         record["verification"] = verify_quantized(
-            temporary, spec, options, sample, path, prepared.anchors
+            temporary, spec, options, sample, path, told or prepared.anchors
         )
         provenance = {**spec.provenance, "quantization": _provenance(record)}
         spec.model_copy(update={"provenance": provenance}).save(output_folder / DETECTOR_FILE)

@@ -1,8 +1,9 @@
-"""Joining scores, box deltas and anchors in float, behind the int8 network.
+"""What follows the int8 network in float: the join with the anchors, or the operator of boxes.
 
 One int8 tensor for the three would force one scale on them: a box corner would then move by up to
 0.006 of the image. The converter cannot be told to leave the join in float, so it is appended to
-the finished file: DEQUANTIZE, DEQUANTIZE, CONCATENATION with constant anchors.
+the finished file: DEQUANTIZE, DEQUANTIZE, CONCATENATION with constant anchors; or, for networks
+that say themselves how boxes are made, DEQUANTIZE, DEQUANTIZE, TFLite_Detection_PostProcess.
 """
 
 from typing import Any
@@ -11,7 +12,9 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from tinydet.boxes import FloatArray
+from tinydet.inference.post_processing import OPERATOR, PostProcessing
 from tinydet.inference.tflite_file import operator_name
+from tinydet.quantization.folded_network import PROBABILITIES
 
 DETECTIONS = "detections"
 COLUMN_AXIS = 2
@@ -20,9 +23,9 @@ MAX_OLD_CODE = 127  # operators beyond it stand only in the newer field
 
 
 def order_outputs(model: Any) -> None:
-    """Bring the outputs into the order scores, deltas: the scores are those behind a softmax."""
+    """Bring the outputs into the order scores, deltas; a softmax or sigmoid makes scores."""
     graph = model.subgraphs[0]
-    graph.outputs = sorted(graph.outputs, key=lambda index: not _is_softmax(model, graph, index))
+    graph.outputs = sorted(graph.outputs, key=lambda index: not _are_scores(model, graph, index))
 
 
 def append_float_tail(model: Any, anchors: FloatArray) -> None:
@@ -46,14 +49,49 @@ def append_float_tail(model: Any, anchors: FloatArray) -> None:
         signature.outputs = [schema.TensorMapT(name=DETECTIONS, tensorIndex=joined)]
 
 
-def _is_softmax(model: Any, graph: Any, tensor_index: int) -> bool:
-    """Whether a tensor comes from a SOFTMAX, perhaps through a change of its type."""
+def append_post_processing(model: Any, told: PostProcessing) -> None:
+    """Replace the outputs scores and box codes by those of ``TFLite_Detection_PostProcess``.
+
+    Args:
+        model: ``ModelT`` whose outputs are int8 scores and int8 box codes, in this order; changed
+            in place.
+        told: What the operator is told.
+    """
+    graph = model.subgraphs[0]
+    scores, codes = (_append_dequantize(model, graph, index) for index in graph.outputs)
+    anchors = _append_anchors(model, graph, told.anchors)
+    graph.tensors[anchors].shape = np.array(told.anchors.shape, np.int32)
+    most = told.postprocess.max_detections
+    shapes = {"boxes": (1, most, 4), "classes": (1, most), "scores": (1, most), "count": (1,)}
+    found = [_append_tensor(graph, f"found_{name}", shape) for name, shape in shapes.items()]
+    model.operatorCodes.append(
+        schema.OperatorCodeT(
+            deprecatedBuiltinCode=schema.BuiltinOperator.CUSTOM,
+            builtinCode=schema.BuiltinOperator.CUSTOM,
+            customCode=OPERATOR,
+        )
+    )
+    operator = schema.OperatorT(
+        opcodeIndex=len(model.operatorCodes) - 1, inputs=[codes, scores, anchors], outputs=found
+    )
+    operator.customOptions = np.frombuffer(told.options(), np.uint8)
+    graph.operators.append(operator)
+    graph.outputs = found
+    for signature in model.signatureDefs or []:
+        signature.outputs = [
+            schema.TensorMapT(name=name, tensorIndex=index)
+            for name, index in zip(shapes, found, strict=True)
+        ]
+
+
+def _are_scores(model: Any, graph: Any, tensor_index: int) -> bool:
+    """Whether a tensor comes from a softmax or sigmoid, perhaps through a change of its type."""
     for operator in graph.operators:
         if tensor_index in operator.outputs:
             name = operator_name(model, operator)
             if name in ("QUANTIZE", "DEQUANTIZE"):
-                return _is_softmax(model, graph, operator.inputs[0])
-            return name == "SOFTMAX"
+                return _are_scores(model, graph, operator.inputs[0])
+            return name in PROBABILITIES
     return False
 
 

@@ -10,9 +10,9 @@ from tinydet.boxes import FloatArray
 from tinydet.config.detector_spec import DetectorSpec
 from tinydet.errors import ModelFileError, UnsupportedError
 from tinydet.inference.decoding import matching_anchors
-from tinydet.inference.output_roles import OutputRoles, shapes_text
+from tinydet.inference.output_roles import shapes_text
 from tinydet.inference.post_processing import OPERATOR
-from tinydet.inference.tflite_detector import open_tflite
+from tinydet.inference.tflite_detector import TfliteFile, open_tflite
 from tinydet.inference.tflite_file import (
     constant,
     only_graph,
@@ -21,13 +21,12 @@ from tinydet.inference.tflite_file import (
     scale_and_zero_point,
     type_name,
 )
-from tinydet.inference.tflite_network import read_content
 from tinydet.inference.tflite_rewriting import fold_constants, pack_used
-from tinydet.quantization.folded_network import SOFTMAX, FoldedNetwork
+from tinydet.quantization.folded_network import PROBABILITIES, FoldedNetwork
 
 WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 JOINED_PARTS = 3  # scores, deltas, anchors
-SOURCES = "a float detector with softmax scores and box deltas, joined or as separate outputs"
+SOURCES = f"a float detector with scores and box deltas, joined or apart, or with {OPERATOR}"
 
 
 def load_float_tflite(path: Path, spec: DetectorSpec) -> tuple[FoldedNetwork, FloatArray]:
@@ -41,8 +40,8 @@ def load_float_tflite(path: Path, spec: DetectorSpec) -> tuple[FoldedNetwork, Fl
         spec: What it was trained for.
 
     Returns:
-        Network from ``[1, H, W, 3]`` rescaled pixels to softmax scores ``[1, NA, NC]`` and deltas
-        ``[1, NA, 4]``, and anchors ``[NA, 4]``.
+        Network from ``[1, H, W, 3]`` rescaled pixels to scores ``[1, NA, NC]`` and deltas (or the
+        codes of its operator) ``[1, NA, 4]``, and anchors ``[NA, 4]``.
 
     Raises:
         ModelFileError: The file is broken, is no detector, or does not fit the specification.
@@ -51,21 +50,20 @@ def load_float_tflite(path: Path, spec: DetectorSpec) -> tuple[FoldedNetwork, Fl
     file = open_tflite(path)
     if not file.network.input_code.is_float:
         raise _unsupported(path, "an input that is quantized", "compile it as it is")
-    if file.roles is None:
-        remedy = "export it with a representative data set"
-        raise _unsupported(path, f"a float file that ends in {OPERATOR}", remedy)
     _check_fit(path, file.network.input_shapes[0], file.num_classes, spec)
-    model = parse_model(fold_constants(read_content(path), path))
+    model = parse_model(fold_constants(file.network.content, path))
     graph = only_graph(model, path)
-    graph.outputs = np.array(_scores_and_deltas(model, graph, file.roles, path), np.int32)
+    graph.outputs = np.array(_scores_and_deltas(model, graph, file, path), np.int32)
     _keep_what_is_needed(graph)
     _restore_weights(model, graph)
     for tensor in graph.tensors:
         tensor.shapeSignature = None
-    anchors = file.anchors
-    if anchors is None:
+    told, anchors = file.post_processing, file.anchors
+    if told is not None:
+        anchors = told.anchors
+    elif anchors is None:
         anchors = matching_anchors(spec, file.num_anchors, path)
-    return FoldedNetwork(pack_used(model, graph), where=path), anchors
+    return FoldedNetwork(pack_used(model, graph), where=path, told=told), anchors
 
 
 def _unsupported(path: Path, found: str, remedy: str) -> UnsupportedError:
@@ -87,17 +85,19 @@ def _check_fit(
         )
 
 
-def _scores_and_deltas(model: Any, graph: Any, roles: OutputRoles, path: Path) -> tuple[int, int]:
+def _scores_and_deltas(model: Any, graph: Any, file: TfliteFile, path: Path) -> tuple[int, int]:
     outputs = [int(index) for index in graph.outputs]
-    scores, deltas = outputs[roles.scores], outputs[roles.deltas]
-    if roles.scores == roles.deltas:
+    places = file.places if file.roles is None else (file.roles.deltas, file.roles.scores)
+    deltas, scores = (outputs[place] for place in places)
+    if scores == deltas:
         join = _producer(graph, scores)
         if operator_name(model, join) != "CONCATENATION" or len(join.inputs) != JOINED_PARTS:
             raise _unsupported(path, "an output that is not joined of three parts", "split it")
         scores, deltas = (int(index) for index in join.inputs[:2])
     producer = _producer(graph, scores)
-    if producer is None or operator_name(model, producer) != SOFTMAX:
-        raise _unsupported(path, "class scores that do not come from a softmax", "train it so")
+    if producer is None or operator_name(model, producer) not in PROBABILITIES:
+        found = "class scores that do not come from a softmax or sigmoid"
+        raise _unsupported(path, found, "train it so")
     return scores, deltas
 
 

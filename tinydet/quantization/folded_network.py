@@ -16,6 +16,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from tinydet.boxes import FloatArray
+from tinydet.inference.post_processing import PostProcessing
 from tinydet.inference.tflite_file import (
     constant,
     only_graph,
@@ -27,6 +28,7 @@ from tinydet.inference.tflite_file import (
 )
 
 CONV, DEPTHWISE, SOFTMAX = "CONV_2D", "DEPTHWISE_CONV_2D", "SOFTMAX"
+PROBABILITIES = (SOFTMAX, "LOGISTIC")  # what makes scores of logits
 RESIZES = "RESIZE_BILINEAR"  # its codes are means of codes
 OUTPUT_CHANNEL_AXIS = {CONV: 0, DEPTHWISE: 3}  # OHWI and 1HWC
 INPUT_CHANNEL_AXIS = 3  # of both
@@ -71,6 +73,8 @@ class FoldedNetwork:
         content: Of the file.
         layer_names: Names of the Keras layers it was made from; steps are called by them.
         where: Path of the model, for the message.
+        told: How boxes are made of the outputs, for a file that says so itself (by a
+            post-processing operator or MediaPipe's metadata); None: as tinydet's detectors do.
 
     Attributes:
         layers: In the order of computation.
@@ -82,8 +86,13 @@ class FoldedNetwork:
     """
 
     def __init__(
-        self, content: bytes, layer_names: Iterable[str] = (), where: object = "network"
+        self,
+        content: bytes,
+        layer_names: Iterable[str] = (),
+        where: object = "network",
+        told: PostProcessing | None = None,
     ) -> None:
+        self.told = told
         self._model = parse_model(content)
         self._graph = only_graph(self._model, where)
         self._give_each_layer_its_weights()
@@ -99,18 +108,20 @@ class FoldedNetwork:
 
     @property
     def scores(self) -> int:
-        """The tensor of class scores: what the softmax gives."""
-        return self._softmax.output
+        """The tensor of class scores: what the softmax or sigmoid gives."""
+        return self.head.output
 
     @property
     def logits_and_deltas(self) -> tuple[int, int]:
-        """The tensors of class logits (what the softmax takes) and of box deltas."""
+        """The tensors of class logits (what the softmax or sigmoid takes) and of box deltas."""
         (deltas,) = (tensor for tensor in self.outputs if tensor != self.scores)
-        return self._softmax.inputs[0], deltas
+        return self.head.inputs[0], deltas
 
     @property
-    def _softmax(self) -> Layer:
-        return next(layer for layer in self.layers if layer.kind == SOFTMAX)
+    def head(self) -> Layer:
+        """The softmax or sigmoid of the class scores."""
+        heads = (layer for layer in self.layers if layer.kind in PROBABILITIES)
+        return next(layer for layer in heads if layer.output in self.outputs)
 
     def content(self) -> bytes:
         """The network as it is now, as the content of a ``.tflite``."""
@@ -160,7 +171,7 @@ class FoldedNetwork:
 
     def copy(self) -> "FoldedNetwork":
         """Another network with the same content; tensors keep their numbers."""
-        other = FoldedNetwork(self.content())
+        other = FoldedNetwork(self.content(), told=self.told)
         other.layers = self.layers
         return other
 

@@ -160,6 +160,13 @@ def prepare_network(
     paths = select_calibration_images(calibration_images, options.max_images)
     pixels = input_range(spec.preprocess)
     network, anchors = read_float_network(model_path, spec)
+    if network.told is not None and options.output_type != "float":
+        raise UnsupportedError(
+            "quantization_output_type",
+            f"{options.output_type} for a file that says itself how boxes are made",
+            "float",
+            "Leave it at float: the file then ends in the same operator.",
+        )
     images = CalibrationImages.read(paths, spec.preprocess)
     facts: dict[str, Any] = {"calibration": _calibration_facts(paths)}
     if options.optimize:

@@ -160,7 +160,9 @@ def _figures(verdict: str) -> str:
 
 
 def _times(benchmark: Mapping[str, Any]) -> dict[str, str]:
-    """Board -> time in words: an estimate carries its error, a measurement says that it is one."""
+    """Board -> time in words: a measurement says that it is one, an estimate carries its error."""
+    if isinstance(benchmark.get("ms"), int | float) and "board" in benchmark:
+        return {str(benchmark["board"]): f"{benchmark['ms']:.0f} ms, measured"}
     estimate = benchmark.get("timing_estimate")
     if isinstance(estimate, Mapping) and isinstance(estimate.get("milliseconds"), int | float):
         worst = estimate.get("error", {}).get("worst")
@@ -170,6 +172,4 @@ def _times(benchmark: Mapping[str, Any]) -> dict[str, str]:
             f"{error}"
         )
         return {str(estimate.get("board")): text}
-    if isinstance(benchmark.get("ms"), int | float) and "board" in benchmark:
-        return {str(benchmark["board"]): f"{benchmark['ms']:.0f} ms, measured"}
     return {}

@@ -4,6 +4,7 @@ import json
 import os
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import astuple
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ class ArenaSizes:
         if model is None:
             raise ValueError("a search over networks needs training.model")
         anchors_per_cell = len(model.anchors.aspect_ratios) + 1
-        sizes = [model.alpha, *model.input_shape[:2], model.fpn_channels, model.head_depth]
+        sizes = [model.alpha, *model.input_shape[:2], *astuple(model.network_size())]
         return [*sizes, anchors_per_cell, config.training.recipe, self.num_classes]
 
 

@@ -129,7 +129,8 @@ def run_firmware(
 
 def _memories(board: Board) -> Sequence[tuple[int, int]]:
     """``(begin, end)`` of flash and RAM, inside and outside, whole pages, neighbours joined."""
-    memories = [(bank.address, bank.end) for bank in board.ram]
+    banks = [*board.ram, *([board.code_ram] if board.code_ram else [])]
+    memories = [(bank.address, bank.end) for bank in banks]
     for begin, size_bytes in (
         (board.flash_address, board.flash_bytes),
         (board.external_flash_address, board.external_flash_bytes),

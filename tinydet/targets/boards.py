@@ -57,6 +57,8 @@ class Board:
         program_ram: Names of the banks that a program runs from on a chip without flash.
         clock_mhz: Of the processor: after reset, and the highest.
         uart: The serial port that a PC sees.
+        code_ram: RAM from which code runs without waiting; None without. Where it has the name of
+            one of ``ram``, it is that bank at another address.
     """
 
     name: str
@@ -74,6 +76,7 @@ class Board:
     program_ram: tuple[str, ...] = ()
     clock_mhz: tuple[float, float] = (0.0, 0.0)
     uart: str = ""
+    code_ram: RamBank | None = None
 
     def regions(self) -> tuple[RamBank, ...]:
         """Internal RAM with neighbouring banks joined, largest first."""
@@ -162,9 +165,14 @@ def load_boards(path: Path = BOARDS_FILE) -> tuple[Board, ...]:
             program_ram=tuple(board.get("program_ram", ())),
             clock_mhz=(board["clock_mhz"][0], board["clock_mhz"][1]),
             uart=board["uart"],
+            code_ram=_code_ram(*board["code_ram"]) if "code_ram" in board else None,
         )
         for board in boards
     )
+
+
+def _code_ram(name: str, address: str, size_kib: int) -> RamBank:
+    return RamBank(name, int(address, 16), size_kib * KIB)
 
 
 @overload

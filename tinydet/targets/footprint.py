@@ -17,7 +17,7 @@ KIB = 1024
 # Needed by every program, not by the model: vectors and start-up. Stack, detections and
 # arena are counted by their own rules.
 NOT_THE_MODEL = (".vectors", ".td_startup", ".td_stack", ".td_detections", ".td_arena")
-WEIGHTS = ".td_weights"
+WEIGHTS, KERNELS = ".td_weights", ".td_kernels"
 _ARENA_NOTES: dict[str, str] = {
     "image": "the arena, with the input",
     "caller": "the arena, without the input",
@@ -42,6 +42,7 @@ class Footprint:
         detections_bytes: The caller's array that takes the detections.
         weights_bytes: Constants of the network in flash: weights, biases, multipliers, parameters.
         code_bytes: Machine code in flash, with the tables of the kernels.
+        kernels_bytes: The share of it that firmware for a board with RAM for code copies there.
         input_mode: ``image``: it lies in the arena; ``caller``: all of it outside; ``rows``: the
             arena holds the rows that are still needed, the next ones come from outside.
         input_bytes: What the caller has to hold of the image at once, in no sum: all of it, or one
@@ -55,6 +56,7 @@ class Footprint:
     detections_bytes: int
     weights_bytes: int
     code_bytes: int
+    kernels_bytes: int = 0
     input_mode: InputMode = "image"
     input_bytes: int = 0
 
@@ -132,9 +134,15 @@ def footprint_of(program: CortexMNetwork, stack_bytes: int) -> Footprint:
         detections_bytes=network.detections_bytes,
         weights_bytes=weights_bytes,
         code_bytes=code_bytes,
+        kernels_bytes=kernels_bytes(program.image),
         input_mode=network.input_mode,
         input_bytes=held[network.input_mode],
     )
+
+
+def kernels_bytes(image: Image) -> int:
+    """Code that firmware copies to RAM for code; 0 for a network without such kernels."""
+    return image.sections[KERNELS].size_bytes if KERNELS in image.sections else 0
 
 
 def format_footprint(footprint: Footprint) -> str:
@@ -142,11 +150,14 @@ def format_footprint(footprint: Footprint) -> str:
     f = footprint
     found = f"detections {f.detections_bytes} B, " if f.detections_bytes else ""
     parts = f"stack {f.stack_bytes} B, {found}variables {f.static_bytes} B"
+    copied = (
+        f"{f.kernels_bytes / KIB:.1f} KiB of it also in RAM for code (ITCM), if the board has it"
+    )
     rows = [
         ("activation RAM", f.activation_ram_bytes, _ARENA_NOTES[f.input_mode]),
         ("runtime RAM", f.runtime_ram_bytes, parts),
         ("weights flash", f.weights_bytes, ""),
-        ("code flash", f.code_bytes, ""),
+        ("code flash", f.code_bytes, copied if f.kernels_bytes else ""),
         ("total RAM", f.total_ram_bytes, ""),
         ("total flash", f.total_flash_bytes, ""),
     ]

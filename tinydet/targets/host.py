@@ -111,6 +111,7 @@ class HostNetwork:
     def __init__(self, library: Path, network: CompiledNetwork, *, sanitize: bool = False) -> None:
         self.network = network
         self._library: Any = ctypes.CDLL(str(library))
+        self._functions: dict[str, Any] = {}  # looking one up takes longer than calling it
         self._sanitize = sanitize
         self._of_thread = threading.local()
 
@@ -120,7 +121,8 @@ class HostNetwork:
         codes = check_input(codes, network)
         place = ctypes.c_void_p(codes.ctypes.data)
         if network.input_mode == "image":
-            ctypes.memmove(self._call("input", arena, result=ctypes.c_void_p), place, codes.nbytes)
+            room = self._function("input", ctypes.c_void_p)(arena)
+            ctypes.memmove(room, place, codes.nbytes)
             self._call("run", arena, result=None)
         else:
             self._call("run", place, arena, result=None)
@@ -134,17 +136,22 @@ class HostNetwork:
         return result
 
     def _output(self, member: str, tensor: Tensor) -> CodeArray:
-        address = self._call(member, self._arena(), result=ctypes.c_void_p)
+        address = self._function(member, ctypes.c_void_p)(self._arena())
         content = ctypes.string_at(address, tensor.size_bytes)
         return np.frombuffer(content, tensor.dtype).reshape(tensor.shape[1:])
 
     def _call(self, member: str, *arguments: Any, result: Any = ctypes.c_int) -> Any:
         """Call a function of the header, and check what it left behind."""
-        function = self._library[f"{self.network.name}_{member}"]
-        function.restype = result
-        value = function(*arguments)
+        value = self._function(member, result)(*arguments)
         self._check()
         return value
+
+    def _function(self, member: str, result: Any) -> Any:
+        if member not in self._functions:
+            function = self._library[f"{self.network.name}_{member}"]
+            function.restype = result
+            self._functions[member] = function
+        return self._functions[member]
 
     def _arena(self) -> ctypes.c_void_p:
         """This thread's arena, guarded on both sides."""

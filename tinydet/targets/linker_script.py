@@ -4,6 +4,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 TEMPLATE = Path(__file__).parent / "firmware" / "cortex_m.ld"
+KERNELS = ("td_conv", "td_depthwise_planar", "td_depthwise")  # nearly all cycles of a detector
+_ENDINGS = (".o", ".c.o", ".c.obj")
 
 
 @dataclass(frozen=True)
@@ -40,25 +42,24 @@ class MemoryMap:
         weights: Constants of the model, and a built-in image.
         data: Stack, variables, detections.
         arena: The arena.
+        kernels: The code of ``KERNELS``, which start-up copies there; None: in ``program``.
     """
 
     program: MemoryRegion
     weights: MemoryRegion
     data: MemoryRegion
     arena: MemoryRegion
+    kernels: MemoryRegion | None = None
 
     def regions(self) -> tuple[MemoryRegion, ...]:
         """Each region once."""
-        return tuple(dict.fromkeys((self.program, self.weights, self.data, self.arena)))
+        parts = (self.program, self.weights, self.data, self.arena, self.kernels or self.program)
+        return tuple(dict.fromkeys(parts))
 
     def resized(self, size_bytes: int) -> "MemoryMap":
         """The same with every region of another size."""
-        return MemoryMap(
-            *(
-                replace(region, size_bytes=size_bytes)
-                for region in (self.program, self.weights, self.data, self.arena)
-            )
-        )
+        parts = (self.program, self.weights, self.data, self.arena, self.kernels or self.program)
+        return MemoryMap(*(replace(region, size_bytes=size_bytes) for region in parts))
 
     def commands(self) -> str:
         """The MEMORY command and the names of the parts."""
@@ -68,6 +69,7 @@ class MemoryMap:
             ("WEIGHTS", self.weights),
             ("DATA", self.data),
             ("ARENA", self.arena),
+            ("KERNELS", self.kernels or self.program),
         )
         aliases = "\n".join(f'REGION_ALIAS("{part}", {region.name})' for part, region in parts)
         return f"MEMORY\n{{\n{lines}}}\n{aliases}"
@@ -86,11 +88,14 @@ def linker_script(memory: MemoryMap, model_name: str, stack_bytes: int) -> str:
     """
     text = TEMPLATE.read_text(encoding="utf-8")
     files = [*_objects(model_name), *_objects(f"{model_name}_weights")]
+    kernels = [file for stem in KERNELS for file in _objects(stem)]
     marks = (
         ("MEMORIES", memory.commands()),
         ("MODEL_TEXT", " ".join(f"{file}(.text .text.*)" for file in _objects(model_name))),
         ("MODEL_CONSTANTS", " ".join(f"{file}(.rodata .rodata.*)" for file in files)),
         ("MODEL_FILES", " ".join(files)),
+        ("KERNELS", " ".join(f"{file}(.text .text.*)" for file in kernels)),
+        ("KERNEL_FILES", " ".join(kernels)),
         ("STACK_BYTES", str(stack_bytes)),
     )
     for mark, value in marks:
@@ -104,4 +109,4 @@ def _objects(stem: str) -> list[str]:
     >>> _objects("conv")[0]
     '*[!_0-9A-Za-z]conv.o'
     """
-    return [f"*[!_0-9A-Za-z]{stem}{ending}" for ending in (".o", ".c.o", ".c.obj")]
+    return [f"*[!_0-9A-Za-z]{stem}{ending}" for ending in _ENDINGS]

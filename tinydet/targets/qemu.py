@@ -197,7 +197,7 @@ class QemuMachine:
         pieces = []
         for instructions, own, address, argument in self._pieces[:count].tolist():
             callee = name(address) if address else ""
-            described = ""  # QEMU does not report every read
+            described = ""
             if callee and argument:
                 described = text(argument) if callee == TRACE_FUNCTION else name(argument)
             pieces.append(Piece(instructions, own, callee, described))

@@ -42,6 +42,10 @@ def fingerprint(
     settings = {name: v for name, v in asdict(options).items() if name not in SPEED_ONLY}
     if options.accumulate == 1:  # runs from before there was such an option can be resumed
         del settings["accumulate"]
+    if options.teacher_model is None:  # likewise
+        del settings["teacher_model"], settings["teacher_weight"]
+    else:
+        settings["teacher_model"] = hashlib.sha256(options.teacher_model.read_bytes()).hexdigest()
     network = [
         [type(layer).__name__, getattr(layer, "rate", None), getattr(layer, "momentum", None)]
         for layer in model.layers

@@ -29,6 +29,7 @@ from tinydet.training.checkpoint import (
     load_weights,
     start_or_resume,
 )
+from tinydet.training.distillation import load_teacher
 from tinydet.training.distribution import ProcessGroup, current_group
 from tinydet.training.fingerprint import fingerprint
 from tinydet.training.history import CURVES_FILE, METRICS_FILE, draw_curves, write_metrics
@@ -79,7 +80,8 @@ def train(
         Paths and figures.
 
     Raises:
-        UnsupportedError: Optimizer, callback, or frozen layers are not known.
+        UnsupportedError: Optimizer, callback, or frozen layers are not known, or the teacher is of
+            another kind.
         ModelFileError: The run to resume had other settings, or its weights are broken.
         DataError: An image cannot be read.
         OutputError: The folder cannot be written.
@@ -161,7 +163,8 @@ def train(
         )
     )
     shared_loss = DetectionLoss(anchors, **weighing, sum_over=group.total)
-    prepared = partial(prepare, loss=shared_loss, group=group)
+    teacher = load_teacher(options.teacher_model, spec) if options.teacher_model else None
+    prepared = partial(prepare, loss=shared_loss, group=group, teacher=teacher)
     prepared(model, options)
     if first_epoch and group.is_first:
         load_weights(model, saved / LAST_WEIGHTS)

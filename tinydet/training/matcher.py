@@ -40,8 +40,10 @@ def match(
     ``positive_iou``. Every object also takes its own best anchors, however low the IoU above 0, and
     even where another object overlaps such an anchor more; only where an anchor is among the best
     of several objects the one that overlaps it most has it. Anchors whose best
-    IoU lies between the thresholds, or of whose area more than half lies inside one ignored
-    region, learn nothing, unless they are positive. Of equals the first object or anchor is taken.
+    IoU lies between the thresholds learn nothing, unless they are positive; nor do those of whose
+    area more than half lies inside one ignored region, nor those that would not be background if
+    the region were an object: a region may be an object that nobody is sure of, and a small one
+    covers no anchor. Of equals the first object or anchor is taken.
 
     Args:
         ground_truth: ``[B, M, 6]`` ``(x_min, y_min, x_max, y_max, class_id, kind)``, kind one of
@@ -59,27 +61,29 @@ def match(
     """
     ground_truth, anchors = ops.convert_to_tensor(ground_truth), ops.convert_to_tensor(anchors)
     gt_boxes, kind = ground_truth[..., :4], ground_truth[..., 5]
-    is_object = ops.equal(kind, OBJECT)[..., None]
-    shared, iou = _overlaps(gt_boxes, anchors)
-    iou = ops.where(is_object, iou, -1.0)
+    is_object, is_ignored = (ops.equal(kind, which)[..., None] for which in (OBJECT, IGNORED))
+    shared, overlap = _overlaps(gt_boxes, anchors)
+    overlap = ops.where(ops.logical_or(is_object, is_ignored), overlap, -1.0)
+    iou = ops.where(is_object, overlap, -1.0)
     best_iou = ops.max(iou, axis=1)
     matched = ops.argmax(iou, axis=1)
 
     num_anchors = anchors.shape[0]
     num_best = min(anchors_per_object, num_anchors)
-    best_anchors = choose_backend().best_indices(iou, num_best)[..., None]
+    best_anchors = choose_backend().best_indices(overlap, num_best)[..., None]
     is_best = ops.logical_and(
         ops.any(ops.equal(best_anchors, ops.arange(num_anchors, dtype=best_anchors.dtype)), axis=2),
-        iou > 0,  # an object that no anchor touches has no best one
+        overlap > 0,  # an object that no anchor touches has no best one
     )
-    forced = ops.any(is_best, axis=1)
+    is_own = ops.logical_and(is_best, is_object)
+    forced = ops.any(is_own, axis=1)
     # Several objects with the same best anchor: the one that overlaps it most.
-    matched = ops.where(forced, ops.argmax(ops.where(is_best, iou, -2.0), axis=1), matched)
+    matched = ops.where(forced, ops.argmax(ops.where(is_own, iou, -2.0), axis=1), matched)
 
     positive = ops.logical_or(best_iou >= positive_iou, forced)
     area = _area(anchors)
-    covered = ops.where(ops.equal(kind, IGNORED)[..., None], shared / area, 0.0)
-    in_ignored = ops.max(covered, axis=1) > COVERED_SHARE
+    touches = ops.logical_or(overlap >= negative_iou, shared / area > COVERED_SHARE)
+    in_ignored = ops.any(ops.logical_and(is_ignored, ops.logical_or(touches, is_best)), axis=1)
     negative = ops.logical_not(
         ops.logical_or(ops.logical_or(best_iou >= negative_iou, positive), in_ignored)
     )

@@ -10,6 +10,7 @@ from tinydet.backends import choose_backend
 from tinydet.config.frozen_layers import SUPPORTED, parse_frozen_layers
 from tinydet.errors import UnsupportedError, near_name
 from tinydet.training.batch_norm import use_fused_batch_norm
+from tinydet.training.distillation import learn_from_teacher
 from tinydet.training.distribution import ProcessGroup
 from tinydet.training.losses import DetectionLoss
 from tinydet.training.options import TrainingOptions
@@ -91,7 +92,11 @@ def seed_everything(seed: int, deterministic: bool = False) -> None:
 
 
 def prepare(
-    model: keras.Model, options: TrainingOptions, loss: DetectionLoss, group: ProcessGroup
+    model: keras.Model,
+    options: TrainingOptions,
+    loss: DetectionLoss,
+    group: ProcessGroup,
+    teacher: "keras.Model | None" = None,
 ) -> None:
     """Freeze layers, choose kernels, compile, and give the optimizer its variables.
 
@@ -100,6 +105,7 @@ def prepare(
         options: How to train.
         loss: See ``DetectionLoss``.
         group: The processes that train together.
+        teacher: Whose outputs are learnt, too.
 
     Raises:
         UnsupportedError: Frozen layers or optimizer are not known, or nothing is left to learn.
@@ -118,6 +124,8 @@ def prepare(
     model.compile(optimizer=optimizer, loss=loss, jit_compile=backend.compiles_steps)
     if options.accumulate > 1:
         model.train_step = backend.step_in_parts(model, loss, options.accumulate)
+    if teacher is not None:
+        learn_from_teacher(model, teacher, options.teacher_weight, group.size)
     # Keras makes them at the first step, and skips those in a checkpoint that is loaded before.
     optimizer.build(model.trainable_variables)
 

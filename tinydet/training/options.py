@@ -22,6 +22,9 @@ class TrainingOptions:
             is what is validated and saved. None keeps no average.
         batch_norm_batches: Training batches over which the statistics of batch normalization are
             measured again for the saved models; 0 keeps the moving averages of training.
+        teacher_model: Float detector to learn from beside the labels, see
+            ``tinydet.training.distillation``; None for none.
+        teacher_weight: Of the loss against its outputs.
         frozen_layers: Which layers do not learn, as ``"(0:-1)"``; None freezes none.
         callbacks: Keras callbacks and schedules by name, with arguments.
         iou_threshold: Of the validation AP.
@@ -46,6 +49,8 @@ class TrainingOptions:
     loss: Mapping[str, Any] = field(default_factory=dict)
     ema_momentum: float | None = None
     batch_norm_batches: int = 0
+    teacher_model: Path | None = None
+    teacher_weight: float = 1.0
     frozen_layers: str | None = None
     callbacks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     iou_threshold: float = 0.4

@@ -15,7 +15,7 @@ from tinydet.data.editing import open_editor
 from tinydet.data.readers.tables import home_of
 from tinydet.errors import DataError, UnsupportedError
 from tinydet.inference import Detector, detect
-from tinydet.result import Result
+from tinydet.result import Result, shown_path
 from tinydet.workbench.images import Images
 from tinydet.workbench.server import WorkbenchServer
 
@@ -41,9 +41,9 @@ class ViewResult(Result):
     def __str__(self) -> str:
         lines = [f"{self.images} images, labels of {self.changed} changed, {self.marked} marked"]
         if self.backups:
-            lines.append(f"Labels as they were before: {self.backups}")
+            lines.append(f"Labels as they were before: {shown_path(self.backups)}")
         if self.marks_file:
-            lines.append(f"Marked images: {self.marks_file}")
+            lines.append(f"Marked images: {shown_path(self.marks_file)}")
         return "\n".join(lines)
 
 

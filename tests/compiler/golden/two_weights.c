@@ -40,6 +40,8 @@ const td_conv_params two_conv_1 = {
     .is_plain = 0,
     .groups_at_once = 1,
     .is_joined = 0,
+    .is_positive = 0,
+    .kept_weight_bytes = 0,
     .weights = weights_1,
     .channels = channels_1,
 };

@@ -24,12 +24,17 @@ def window_fields(size, geometry):
 
 
 def scratch_bytes_of(params):
-    """Groups of four pixels of int16, runs of the window in pairs: the law of kernel_scratch.py."""
+    """Groups of four pixels of int16, runs of the window in pairs: the law of kernel_scratch.py.
+
+    Behind them what is kept: the weights, and six words for each pair of channels.
+    """
     runs, length = params["filter_height"], params["filter_width"] * params["input_channels"]
     if params["dilation_width"] > 1:
         runs, length = runs * params["filter_width"], params["input_channels"]
     group_bytes = 8 * runs * 2 * math.ceil(length / 2)
-    return math.ceil(params["groups_at_once"] * group_bytes / 16) * 16
+    kept_bytes = params["kept_weight_bytes"]
+    kept_bytes += 24 * len(params["channels"]) if kept_bytes else 0
+    return math.ceil((params["groups_at_once"] * group_bytes + kept_bytes) / 16) * 16
 
 
 def conv_params(
@@ -43,6 +48,7 @@ def conv_params(
     *,
     input_range=(-128, 127),
     groups_at_once=3,
+    keeps_weights=False,
 ):
     """td_conv_params of whole tensors.
 
@@ -56,6 +62,7 @@ def conv_params(
         planar: (pad left, pad right) of planar output rows.
         input_range: Of the type of the input.
         groups_at_once: Groups of pixels that are gathered at a time.
+        keeps_weights: The weights are copied to scratch memory.
     """
     channels = len(weights)
     (height, width), *_ = geometry
@@ -65,6 +72,7 @@ def conv_params(
         bias,
         [Multiplier(*f) for f in factors],
         Quantization(-quantization["input_offset"], input_range, clamp),
+        quantization["output_offset"],
         geometry[3][1],
     )
     left, right = planar or (0, 0)
@@ -80,10 +88,12 @@ def conv_params(
         "is_plain": int(packed.is_plain),
         "groups_at_once": groups_at_once,
         "is_joined": int(packed.is_joined),
+        "is_positive": int(packed.is_positive),
         "pixel_stride": 1 if planar else channels,
         "channel_stride": channel_stride,
         "output_pad_left": left,
         "output_pad_right": right,
+        "kept_weight_bytes": packed.weights.nbytes if keeps_weights else 0,
         "output_row_bytes": channels * channel_stride if planar else channels * width,
         "weights": packed.weights,
         "channels": np.array(packed.channels, np.int32),

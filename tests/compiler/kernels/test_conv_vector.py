@@ -148,14 +148,43 @@ def test_conv_in_rings(any_kernels, data, planar):
 @pytest.mark.parametrize("steps", range(1, 19))
 @pytest.mark.parametrize("output_zero", [-128, 3], ids=["positive", "any"])
 def test_every_number_of_steps(any_kernels, steps, output_zero):
-    """The form in Helium enters a row of eight steps so that it does as many as a window has."""
+    """The form in Helium has a loop for each of few steps, and enters a row of eight for more."""
     rng = np.random.default_rng(steps)
-    window = (1, 5), ((1, 5), (1, 1), (1, 1), (1, 1), (0, 0))
+    window = (2, 13), ((2, 13), (1, 1), (1, 1), (1, 1), (0, 0))
     values = 5, output_zero, (-128, 127), [(0x5A82799A, -9), (0x7FFFFFFF, -8)]
-    case = build_case(rng, window, (16 * steps - steps % 3, 3), values)
+    planar = (1, 2) if steps % 2 else None
+    case = build_case(rng, window, (16 * steps - steps % 3, 3), values, planar=planar)
     assert case[0]["is_plain"]
     assert case[0]["steps"] == steps
-    np.testing.assert_array_equal(run(any_kernels, case, [(0, 1)]), case[2])
+    np.testing.assert_array_equal(run(any_kernels, case, [(0, 2)]), case[2])
+
+
+def test_a_first_layer(any_kernels):
+    """Windows of three rows of an image, in groups along a row, at its edges and within."""
+    rng = np.random.default_rng(0)
+    window = (9, 39), ((5, 20), (3, 3), (2, 2), (1, 1), (1, 1))
+    values = 7, -128, (-128, 127), [(0x5A82799A, -9)]
+    case = build_case(rng, window, (3, 5), values, planar=(1, 3), is_unsigned=True)
+    np.testing.assert_array_equal(run(any_kernels, case, [(0, 2), (2, 5)]), case[2])
+
+
+@pytest.mark.parametrize(
+    ("size", "output", "stride", "planar"),
+    [
+        ((3, 24), (3, 9), (1, 1), None),  # rows go on behind the last pixel that is used
+        ((2, 6), (4, 9), (2, 3), None),  # windows behind the end of the image
+        ((6, 1), (6, 1), (1, 1), (1, 0)),  # channels of two bytes
+        ((3, 6), (3, 6), (1, 1), (1, 1)),  # four pixels through the end of a row
+    ],
+)
+@pytest.mark.parametrize("is_unsigned", [False, True])
+def test_points_of_few_values(any_kernels, size, output, stride, planar, is_unsigned):
+    """Windows of one pixel, which the form in Helium reads where they lie, where it can."""
+    window = size, (output, (1, 1), stride, (1, 1), (0, 0))
+    values = 7, -128, (-128, 127), [(0x5A82799A, -9)]
+    rng = np.random.default_rng(1)
+    case = build_case(rng, window, (11, 5), values, planar=planar, is_unsigned=is_unsigned)
+    np.testing.assert_array_equal(run(any_kernels, case, [(0, output[0])]), case[2])
 
 
 def test_form_is_chosen_by_the_processor(m7_kernels):

@@ -49,10 +49,11 @@ def image_of(rng, shape, is_unsigned):
     return (values + 128).astype(np.uint8) if is_unsigned else values.astype(np.int8)
 
 
-def draw_case(data, is_unsigned, planar=None):
+def draw_case(data, is_unsigned, planar=None, *, calls_share_scratch=True):
     """Parameters, image and what must come out; half of the cases are plain ones (is_plain).
 
-    Without the weight -128 most of these with more than a few values are also joined.
+    Without the weight -128 most of these with more than a few values are also joined, and half of
+    them is_positive.
     """
     size, geometry = data.draw(geometries())
     channels, out_channels = data.draw(st.tuples(st.integers(1, 21), st.integers(1, 9)))
@@ -62,6 +63,8 @@ def draw_case(data, is_unsigned, planar=None):
         factors = [(max(multiplier, 2**30), min(shift, -1)) for multiplier, shift in factors]
         bias //= 4
         quantization |= {"output_min": -128, "output_max": 127}
+        if data.draw(st.booleans()):
+            quantization["output_offset"] = -128
         lowest = -127
     else:
         factors, bias, rng = draw_channel_factors(data, out_channels)
@@ -77,11 +80,18 @@ def draw_case(data, is_unsigned, planar=None):
         planar,
         input_range=input_range,
         groups_at_once=data.draw(st.integers(1, 8)),
+        keeps_weights=calls_share_scratch and data.draw(st.booleans()),
     )
     sums = oracle.convolution_sums(image, weights, bias, quantization["input_offset"], geometry)
     clamp = (quantization["output_min"], quantization["output_max"])
     expected = oracle.outputs(sums, factors, quantization["output_offset"], *clamp)
     return params, image, expected.astype(np.int8), (geometry, rng)
+
+
+def draw_rows(data, params, height):
+    """Calls in any order; in ascending order where the first row copies the weights."""
+    rows = data.draw(splits(height))
+    return sorted(rows) if params["kept_weight_bytes"] else rows
 
 
 @pytest.mark.parametrize("is_unsigned", [False, True], ids=["s8", "u8"])
@@ -95,7 +105,7 @@ def test_conv(any_kernels, is_unsigned, data):
         ("td_conv_params", params),
         [image],
         (expected.shape, np.int8),
-        data.draw(splits(len(expected))),
+        draw_rows(data, params, len(expected)),
         scratch_bytes_of(params),
     )
     np.testing.assert_array_equal(got, expected)
@@ -113,7 +123,7 @@ def test_conv_to_planar_rows(any_kernels, data):
         ("td_conv_params", params),
         [image],
         (planar.shape, np.int8),
-        data.draw(splits(len(planar))),
+        draw_rows(data, params, len(planar)),
         scratch_bytes_of(params),
     )
     np.testing.assert_array_equal(got, planar)
@@ -123,7 +133,8 @@ def test_conv_to_planar_rows(any_kernels, data):
 @settings(max_examples=40)
 def test_conv_in_rings(any_kernels, data, planar):
     """Row by row from and into rings that hold just the rows in use; all else is rubbish."""
-    params, image, expected, (geometry, rng) = draw_case(data, False, planar)
+    case = draw_case(data, False, planar, calls_share_scratch=False)
+    params, image, expected, (geometry, rng) = case
     needed, reach = window_rows(geometry)
     if planar:
         expected = planar_rows(expected, planar, params["output_offset"])
@@ -240,23 +251,25 @@ def test_conv_on_other_cores(core_kernels, data):
 
 
 @pytest.mark.parametrize("kernel", ["kernels", "m7_kernels"])
-def test_large_sums(request, kernel):
+@pytest.mark.parametrize("offset", [5, -128])
+def test_large_sums(request, kernel, offset):
     """Sums near the limits of the short ways of rescaling (is_plain, is_joined) are exact."""
     weights = np.full((2, 1, 1, 32), 127, np.int8)
     weights[1] = -127
     image = np.array([[[-128] * 32, [127] * 32, [-128] * 16 + [127] * 16]], np.int8)
     geometry = ((1, 3), (1, 1), (1, 1), (1, 1), (0, 0))
-    fields = {"input_offset": 0, "output_offset": 5, "output_min": -128, "output_max": 127}
+    fields = {"input_offset": 0, "output_offset": offset, "output_min": -128, "output_max": 127}
     for first, second, joined in (
         (2**30 - 2**20, 2**23 - 2**20, 1),
         (1 - 2**30 + 2**20, 2**20 - 2**23, 1),
         (2**30 - 2**20, 2**30 - 2**20, 0),
     ):
-        for shift in (-1, -16, -23, -31):
+        for shift in (-1, -15, -16, -23, -31):
             bias = np.array([first, second], np.int32)
             factors = [(2**31 - 1, shift)] * 2
             params = conv_params((1, 3), geometry, weights, bias, factors, fields)
             assert (params["is_plain"], params["is_joined"]) == (1, joined)
+            assert params["is_positive"] == (joined and offset == -128 and shift >= -15)
             got = request.getfixturevalue(kernel).run(
                 "td_conv_s8",
                 ("td_conv_params", params),
@@ -266,5 +279,5 @@ def test_large_sums(request, kernel):
                 scratch_bytes_of(params),
             )
             sums = oracle.convolution_sums(image, weights, bias, 0, geometry)
-            expected = oracle.outputs(sums, factors, 5, -128, 127)
+            expected = oracle.outputs(sums, factors, offset, -128, 127)
             np.testing.assert_array_equal(got, expected.astype(np.int8))

@@ -45,9 +45,6 @@ def cases(draw, rounding):
     output_zero = -128 if rounding == ROUND_POSITIVE else draw(zero_points)
     image = int8_values(rng, height, width, channels).astype(np.int8)
     weights = int8_values(rng, 3, 3, channels).astype(np.int8)
-    weights //= np.array(
-        draw(st.lists(st.sampled_from([1, 2, 3]), min_size=channels, max_size=channels)), np.int8
-    )
     factors = draw_factors(data, rounding, channels)
     bound = 2 ** int(rng.integers(1, 29))
     bias = rng.integers(-bound, bound, channels)
@@ -58,13 +55,7 @@ def cases(draw, rounding):
     records["multiplier"] = [m for m, _ in factors]
     records["weights"][:, :, :3] = weights.transpose(2, 0, 1)
     records["weights"][:, 0, 3] = [-shift for _, shift in factors]
-    # What td_narrow says of a channel: how many products in a row have a sum of 16 bits.
-    sizes = [abs(int(w)) for w in weights.reshape(-1)]
-    for c in range(channels):
-        taps = [sizes[t * channels + c] for t in (0, 4, 8, 1, 5, 6, 2, 3, 7)]
-        fits = [all(sum(taps[i : i + n]) <= 255 for i in range(0, 9, n)) for n in (3, 2)]
-        records["weights"][c, 1, 3] = 1 if fits[0] else 2 if fits[1] else 0
-    start = draw(st.integers(0, 2))
+    start = draw(st.sampled_from([0, 0, 0, 1, 2]))
     # Windows are read in pairs: up to the byte behind the last of an odd number of them.
     reach = start + (output[1] - 1) * stride[1] + 3 + output[1] % 2
     channel_stride = -(-max(reach, start + left + width) // 4) * 4

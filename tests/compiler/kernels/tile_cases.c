@@ -70,6 +70,18 @@ static int32_t twice_multiplier(void)
     return (int32_t)(0x80000000u + draw(0x7FFFFFFFu) / 2u * 2u);
 }
 
+/* A right shift for sums of any size, now and then one so far that nothing is left. */
+static int32_t any_shift(int32_t least)
+{
+    return draw(8) ? between(least, 12) : between(20, 30);
+}
+
+/* A bias; of a channel that is rescaled far down also one as large as those of constant channels. */
+static int32_t bias_for(int32_t shift)
+{
+    return shift > 18 && draw(2) ? between(-(1 << 30), 1 << 30) : between(-99999, 99999);
+}
+
 /* A run of an odd number of values is filled up by weights of 0. */
 static void clear_gaps(const td_conv_params *p)
 {
@@ -99,8 +111,9 @@ static int conv_case(void)
     p.output_width = (int16_t)((p.input_width - 1) / p.stride_width + 1);
     p.input_zero_point = is_unsigned ? short_between(0, 255) : short_between(-128, 127);
     p.output_offset = draw(2) ? -128 : short_between(-128, 127);
-    p.output_min = is_plain ? -128 : short_between(-128, -100);
-    p.output_max = is_plain ? 127 : short_between(50, 127);
+    const int is_clamped = !is_plain && draw(2);
+    p.output_min = is_clamped ? short_between(-128, -100) : -128;
+    p.output_max = is_clamped ? short_between(50, 127) : 127;
     p.is_plain = (int16_t)is_plain;
     p.is_joined = (int16_t)(is_plain && draw(2));
     p.groups_at_once = 1;
@@ -117,9 +130,10 @@ static int conv_case(void)
     p.channels = conv_channels;
     clear_gaps(&p);
     for (int32_t c = 0; c < (p.output_channels + 1) / 2; c++) {
-        const int32_t least = is_plain ? 0 : -5;
-        const td_conv_channels both = {between(-99999, 99999), between(-99999, 99999), twice_multiplier(),
-                                       between(least, 12), twice_multiplier(), between(least, 12)};
+        const int32_t first = any_shift(is_plain ? 0 : -5), second = any_shift(is_plain ? 0 : -5);
+        const td_conv_channels both = {is_plain ? between(-99999, 99999) : bias_for(first),
+                                       is_plain ? between(-99999, 99999) : bias_for(second),
+                                       twice_multiplier(), first, twice_multiplier(), second};
         conv_channels[c] = both;
     }
     if (is_unsigned) {
@@ -166,6 +180,7 @@ static int depthwise_case(void)
 static int planar_case(void)
 {
     td_depthwise_planar_params p = {0};
+    const int is_any = draw(3) == 0, is_clamped = is_any && draw(2);
     begin_case();
     p.channels = short_between(1, 40);
     p.output_height = p.output_ring = short_between(1, 6);
@@ -176,9 +191,9 @@ static int planar_case(void)
     p.input_start = short_between(0, 2);
     p.channel_stride = (int16_t)(((p.output_width - 1) * p.stride_width + p.input_start + 4 + 3) / 4 * 4);
     p.output_offset = draw(2) ? -128 : short_between(-128, 127);
-    p.output_min = -128;
-    p.output_max = 127;
-    p.rounding = p.output_offset == -128 ? TD_ROUND_POSITIVE : TD_ROUND_SHIFTED;
+    p.output_min = is_clamped ? short_between(-128, -100) : -128;
+    p.output_max = is_clamped ? short_between(50, 127) : 127;
+    p.rounding = is_any ? TD_ROUND_ANY : p.output_offset == -128 ? TD_ROUND_POSITIVE : TD_ROUND_SHIFTED;
     p.outside = (const int8_t *)outside;
     p.channel = planar_channels;
     for (int32_t i = 0; i < p.channel_stride; i++) {
@@ -186,14 +201,15 @@ static int planar_case(void)
     }
     for (int32_t c = 0; c < p.channels; c++) {
         const int8_t *w = weights + 16 * c;
+        const int32_t shift = is_any ? any_shift(-5) : between(1, 13);
         int32_t rows[3];
         for (int i = 0; i < 3; i++) {
             const uint32_t three = (uint8_t)w[3 * i] | (uint32_t)(uint8_t)w[3 * i + 1] << 8 |
                                    (uint32_t)(uint8_t)w[3 * i + 2] << 16;
-            rows[i] = (int32_t)(three | (uint32_t)between(i == 0, i == 0 ? 13 : 2) << 24);
+            rows[i] = (int32_t)(three | (uint32_t)(i == 0 ? shift : between(0, 2)) << 24);
         }
-        const td_depthwise_channel channel = {between(-99999, 99999), between(1 << 30, 2147483647), rows[0], rows[1],
-                                              rows[2]};
+        const td_depthwise_channel channel = {is_any ? bias_for(shift) : between(-99999, 99999),
+                                              draw(16) ? between(1 << 30, 2147483647) : 0, rows[0], rows[1], rows[2]};
         planar_channels[c] = channel;
     }
     td_depthwise_planar_s8_portable(&p, input, expected, 0, p.output_height);

@@ -22,7 +22,7 @@ from tinydet.compiler.memory.buffers import lower_bound_bytes
 from tinydet.compiler.memory.choice import SegmentChoice
 from tinydet.compiler.memory.plan import proven
 from tinydet.compiler.memory.timeline import make_timeline
-from tinydet.compiler.schedule import Schedule, SegmentMaker, make_flow, segment_cost
+from tinydet.compiler.schedule import Schedule, SegmentMaker, kernel_costs, make_flow, segment_cost
 from tinydet.errors import CompilerError
 
 REQUESTS = st.builds(
@@ -41,6 +41,35 @@ def test_every_plan_is_correct(graph, request):
     assert lower_bound_bytes(plan.buffers) <= plan.arena_bytes
     assert plan.arena_bytes <= sum(b.size_bytes + b.alignment for b in plan.buffers)
     assert (plan.scratch(len(graph.ops) + 1) or (0, 0))[1] == request.output_scratch_bytes
+
+
+def test_free_memory_keeps_weights_that_are_read_often():
+    """The arena is as large as without that, and says where they are kept."""
+    net = NetworkBuilder(0)
+    x = net.conv(net.image(128, 128), 64, (3, 3), stride_height=8, stride_width=8, padding="SAME")
+    graph = net.graph(net.conv(net.conv(x, 64), 64))
+    requests = [PlanRequest(objective="speed", keeps_weights=keeps) for keeps in (False, True)]
+    plans = [plan_memory(graph, request) for request in requests]
+    assert plans[0].arena_bytes == plans[1].arena_bytes
+    kept = [sum(bool(step.kept_bytes) for step in p.schedule.flow.steps) for p in plans]
+    assert kept[0] == 0 < kept[1]
+
+
+def test_speed_weighs_rows_against_ram_that_the_core_waits_for(monkeypatch):
+    net = NetworkBuilder(0)
+    x = net.conv(net.image(48, 48), 8, (3, 3), padding="SAME")
+    graph = net.graph(net.conv(net.depthwise(x, padding="SAME"), 4))
+    request = PlanRequest(objective="speed", core="cortex-m7")
+    whole = plan_memory(graph, replace(request, core=None))
+    assert whole.overhead == 0
+    for slow_ram, fits in ((100.0, True), (0.0, False)):
+        costs = replace(kernel_costs(), fast_ram_bytes=whole.arena_bytes - 1, slow_ram=slow_ram)
+        monkeypatch.setattr(
+            "tinydet.compiler.memory.planning.kernel_costs", lambda _, costs=costs: costs
+        )
+        plan = plan_memory(graph, request)
+        assert (plan.arena_bytes < whole.arena_bytes) == fits
+        assert (plan.overhead > 0) == fits
 
 
 @given(graph=networks())

@@ -132,6 +132,17 @@ def test_segments_in_another_order_are_a_fault():
     assert find_faults(graph, segments[::-1], layout)
 
 
+def test_what_is_kept_from_row_to_row_and_overwritten_is_a_fault():
+    """Two convolutions of one loop that work in the same memory, of which one keeps it."""
+    graph, segments, layout = streamed()
+    steps = [step for step in layout.scratch if 0 < step <= len(graph.ops)]
+    place = layout.scratch[steps[0]]
+    shared = replace(layout, scratch=layout.scratch | {steps[1]: place})
+    assert find_faults(graph, segments, shared) == find_faults(graph, segments, layout) == []
+    (fault,) = find_faults(graph, segments, replace(shared, kept=frozenset(steps[:1])))
+    assert fault == f"what {graph.ops[steps[0] - 1].name} keeps from row to row was overwritten"
+
+
 def test_a_state_that_is_overwritten_is_a_fault():
     graph, segments, layout = streamed()
     image = layout.offsets[graph.inputs[0]]

@@ -54,6 +54,50 @@ def test_json_that_breaks_parsers(tmp_path, writers, text):
         load_dataset(path)
 
 
+@pytest.mark.parametrize("text", ["", "[", "{}]", "// note\n[]", '{"images": [1,]}', "\0\0"])
+def test_a_broken_file_beside_a_sound_one_may_be_that_of_a_part(tmp_path, writers, text):
+    """Its images would be left out as if no file spoke of them."""
+    for part in ("train", "valid"):
+        picture(writers, tmp_path / part, "a.png")
+    writers.text(tmp_path / "train/_annotations.coco.json", coco(["a.png"]))
+    writers.text(tmp_path / "valid/_annotations.coco.json", text)
+    with pytest.raises(DataError, match=r"valid.*is not valid JSON"):
+        load_dataset(tmp_path)
+
+
+def test_a_broken_file_alone_is_named(tmp_path, writers):
+    picture(writers, tmp_path, "a.png")
+    writers.text(tmp_path / "labels.json", coco(["a.png"])[:-3])
+    with pytest.raises(DataError, match=r"labels\.json: is not valid JSON"):
+        load_dataset(tmp_path)
+
+
+def test_json_of_another_kind_is_counted(tmp_path, writers):
+    picture(writers, tmp_path, "a.png")
+    writers.text(tmp_path / "labels.json", coco(["a.png"]))
+    writers.text(tmp_path / "notes.json", '{"taken": 2020}')
+    assert load_dataset(tmp_path).findings.counts["other_files"] == 1
+
+
+def test_boxes_in_fractions_are_not_boxes_in_pixels(tmp_path, writers):
+    picture(writers, tmp_path, "a.png")
+    fractions = [{"id": 1, "image_id": 0, "category_id": 1, "bbox": [0.1, 0.2, 0.5, 0.25]}]
+    writers.text(tmp_path / "labels.json", coco(["a.png"], annotations=fractions))
+    with pytest.raises(DataError, match=r"annotation 1: they seem to be fractions of the image"):
+        load_dataset(tmp_path)
+
+
+def test_a_turned_box_of_cvat(tmp_path, writers):
+    """A quarter turn around the centre of 10..40 x 10..30: 15..35 x 5..35."""
+    picture(writers, tmp_path, "a.png")
+    turned = {"id": 1, "image_id": 0, "category_id": 1, "bbox": BOX}
+    turned["attributes"] = {"rotation": 90.0, "occluded": False}
+    writers.text(tmp_path / "labels.json", coco(["a.png"], annotations=[turned]))
+    dataset = load_dataset(tmp_path)
+    assert boxes_of(dataset) == {"a.png": [[0.15, 0.1, 0.35, 0.7]]}
+    assert dataset.findings.counts["rotated_boxes"] == 1
+
+
 @pytest.mark.parametrize("ids", [("c-ball", "c-box"), (2, 1), ("10", "9"), (1.0, 2.0)])
 def test_category_ids_of_any_kind(tmp_path, writers, ids):
     picture(writers, tmp_path, "a.png")

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from tests.data.readers.brought import YOLO_LINE, boxes_of, picture
+from tests.data.readers.brought import FRACTIONS, YOLO_LINE, boxes_of, picture
 from tinydet.data.check import check_dataset, format_check
 from tinydet.data.dataset import load_dataset
 from tinydet.errors import DataError
@@ -126,3 +126,56 @@ def test_a_folder_per_class_is_no_detection_set(tmp_path, writers):
     picture(writers, tmp_path, "cat/a.png", "dog/b.png")
     with pytest.raises(DataError, match="one folder of images per class"):
         load_dataset(tmp_path)
+
+
+HEADER = "filename,width,height,class,xmin,ymin,xmax,ymax\n"
+ROW = "a.png,100,50,ball,10,10,40,30\n"
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_tables_of_every_spreadsheet(tmp_path, writers, delimiter):
+    picture(writers, tmp_path, "a.png")
+    writers.text(tmp_path / "labels.csv", (HEADER + ROW).replace(",", delimiter))
+    assert boxes_of(load_dataset(tmp_path)) == {"a.png": [FRACTIONS]}
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        ((HEADER + ROW).replace(",", ";").replace("10;10", "10,5;10"), "labels.csv:2: its box is"),
+        (HEADER + "a.png,100,50,ball,0.1,0.2,0.4,0.6\n", "they seem to be fractions of the image"),
+        ((HEADER + ROW.replace("ball", "B\xe4lle")).encode("latin-1"), "Save it as CSV in UTF-8"),
+    ],
+)
+def test_tables_that_mean_something_else(tmp_path, writers, content, found):
+    picture(writers, tmp_path, "a.png")
+    content = content if isinstance(content, bytes) else content.encode()
+    (tmp_path / "labels.csv").write_bytes(content)
+    with pytest.raises(DataError, match=found):
+        load_dataset(tmp_path)
+
+
+def label_studio_task(region_type, value, **more):
+    region = {"type": region_type, "original_width": 100, "original_height": 50, "value": value}
+    task = {"id": 1, "data": {"image": "a.png"}, "annotations": [{"result": [region | more]}]}
+    return json.dumps([task])
+
+
+def test_boxes_on_a_picture_that_was_rotated_for_labelling_are_not_guessed(tmp_path, writers):
+    picture(writers, tmp_path, "a.png")
+    value = {"x": 10, "y": 20, "width": 30, "height": 40, "rectanglelabels": ["ball"]}
+    task = label_studio_task("rectanglelabels", value, image_rotation=90)
+    writers.text(tmp_path / "p.json", task)
+    with pytest.raises(DataError, match="rotated by 90 degrees for labelling"):
+        load_dataset(tmp_path)
+
+
+def test_the_box_around_a_turned_ellipse(tmp_path, writers):
+    """Half axes of 20 x 5 pixels, turned by a quarter: 5 x 20."""
+    picture(writers, tmp_path, "a.png")
+    value = {"x": 50, "y": 50, "radiusX": 20, "radiusY": 10, "rotation": 90}
+    task = label_studio_task("ellipselabels", value | {"ellipselabels": ["ball"]})
+    writers.text(tmp_path / "p.json", task)
+    dataset = load_dataset(tmp_path)
+    assert boxes_of(dataset) == {"a.png": [[0.45, 0.1, 0.55, 0.9]]}
+    assert dataset.findings.counts["rotated_boxes"] == 1

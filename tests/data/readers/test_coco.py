@@ -22,7 +22,7 @@ def test_folder(tmp_path, writers, labelled_images, image_folder):
     writers.assert_equals(dataset, images, ignored=True)
     assert dataset.class_names == CLASS_NAMES
     assert dataset.format == "COCO"
-    assert writers.counts(dataset) == {}
+    assert writers.counts(dataset) == {"other_files": 1}  # the captions
     single = load_dataset(tmp_path / "annotations/instances_train2017.json")
     writers.assert_equals(single, images, ignored=True)
 

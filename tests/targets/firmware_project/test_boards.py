@@ -1,5 +1,6 @@
 """Firmware for every board: linked, and run in the memories of that board."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -77,6 +78,17 @@ def test_sections_lie_where_the_board_has_memory(write):
     fast_enough = (dtcm if project.memory.arena.name.startswith("DTCM") else sram).address
     assert arena.address >= fast_enough
     assert arena.size_bytes == project.needs.arena_bytes
+
+
+def test_kernels_that_ram_for_code_does_not_take_stay_in_flash(write, capsys):
+    board = find_board("STM32F769I-DISCO")
+    assert board.code_ram is not None
+    for size_bytes, begin in ((board.code_ram.size_bytes, 32), (1024, board.flash_address)):
+        ram = replace(board.code_ram, size_bytes=size_bytes)
+        project = write(replace(board, code_ram=ram))
+        kernels = read_image(build_firmware(project)).sections[".td_kernels"]
+        assert begin <= kernels.address < begin + board.flash_bytes
+        assert ("they stay in flash" in capsys.readouterr().err) == (begin != 32)
 
 
 def test_banks_in_the_linker_script_do_not_overlap(write):

@@ -16,7 +16,7 @@ KIB = 1024
     [
         ("STM32H747I-DISCO", 0x0800_0000, "DTCM", "AXI SRAM"),
         ("STM32F746G-DISCO", 0x0800_0000, "DTCM", "SRAM1"),
-        ("STM32L4R9I-DISCO", 0x0800_0000, "SRAM2", "SRAM1"),
+        ("STM32L4R9I-DISCO", 0x0800_0000, "SRAM1", "SRAM1"),
         ("STM32N6570-DK", 0x3400_0400, "AXISRAM1", "AXISRAM1"),
         ("mps2-an500", 0, "SSRAM2+3", "SSRAM2+3"),
     ],
@@ -29,6 +29,21 @@ def test_an_arena_of_150_kib_lies_in_the_fastest_bank_that_takes_it(name, progra
     assert memory.program.address == program
     assert memory.data.address == banks[data].address + offset
     assert memory.arena.address == banks[arena].address + offset
+
+
+@pytest.mark.parametrize(
+    ("name", "arena_bytes", "kernels"),
+    [
+        ("STM32H747I-DISCO", 100 * KIB, (32, 64 * KIB - 32)),  # a function at 0 would be null
+        ("STM32L4R9I-DISCO", 384 * KIB, (0x1000_0000, 64 * KIB)),
+        ("STM32L4R9I-DISCO", 400 * KIB, None),  # the arena needs the bank
+        ("STM32F469I-DISCO", 100 * KIB, None),
+    ],
+)
+def test_kernels_lie_in_ram_for_code_that_nothing_else_needs(name, arena_bytes, kernels):
+    memory = place(find_board(name), Needs(arena_bytes, 12 * KIB))
+    found = memory.kernels and (memory.kernels.address, memory.kernels.size_bytes)
+    assert found == kernels
 
 
 banks = st.lists(

@@ -42,6 +42,15 @@ def test_the_arena_lies_in_the_fastest_bank_that_takes_it():
         timing.arena_bank(2048 * 1024)
 
 
+def test_the_arena_comes_before_the_kernels():
+    """On an STM32L4R9 RAM for code is a bank that a large arena needs too."""
+    timing = board_timing(find_board("STM32L4R9I-DISCO"))
+    assert timing.kernels_memory(10_000, 384 * 1024) == "SRAM2"
+    assert timing.arena_bank(384 * 1024, kernels="SRAM2").name == "SRAM3"
+    assert timing.kernels_memory(10_000, 385 * 1024) == FLASH
+    assert timing.kernels_memory(65 * 1024, 1024) == FLASH
+
+
 def test_a_board_without_timing_is_refused_by_name():
     with pytest.raises(UnsupportedError, match="mps2-an500"):
         board_timing(find_board("mps2-an500"))

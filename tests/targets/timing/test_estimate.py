@@ -4,8 +4,10 @@ from dataclasses import replace
 from itertools import pairwise
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
+from tests.compiler.small_detector import small_compiled
 from tinydet.errors import UnsupportedError
 from tinydet.targets import Builds, CortexMTarget, benchmark, format_benchmark
 from tinydet.targets.boards import find_board
@@ -77,6 +79,31 @@ def test_slower_memories_cost_more(builds, image):
     ]
     assert all(a.cold_cycles <= b.cold_cycles for a, b in pairwise(times))
     assert times[0].cold_cycles < times[-1].cold_cycles
+
+
+def test_what_comes_from_flash_are_whole_lines_that_no_cache_held(builds, image, result):
+    """The smaller cache holds fewer of them; what a copy in RAM gives is not among them."""
+    smaller = estimate(builds, image, find_board("STM32F746G-DISCO"), arena="SRAM1")
+    for step, other in zip(result.steps, smaller.steps, strict=True):
+        assert step.fetched_bytes % 32 == other.fetched_bytes % 32 == 0
+        assert step.weight_bytes == other.weight_bytes
+    assert result.fetched_bytes <= smaller.fetched_bytes
+
+
+def test_kernels_run_from_ram_for_code_where_they_fit(tmp_path):
+    """Of a real network: the stand-in has no kernels."""
+    detector = small_compiled()
+    builds = Builds.of(CortexMTarget(), detector, tmp_path)
+    noise = np.random.default_rng(0).integers(0, 256, detector.input_shape, np.uint8)
+    board = find_board("STM32F746G-DISCO")
+    tiny = replace(board, code_ram=replace(board.code_ram, size_bytes=64))
+    inside, outside = (estimate(builds, noise, b) for b in (board, tiny))
+    assert inside.places["kernels"] == "ITCM"
+    assert "kernels in ITCM" in estimate_notes(inside)
+    assert "kernels" not in outside.places
+    assert inside.cold_cycles < outside.cold_cycles
+    assert inside.fetched_bytes > 0  # its weights are more than the cache of 4 KiB holds
+    assert inside.memory_cycles < outside.memory_cycles
 
 
 def test_a_memory_whose_waits_nobody_knows_is_refused(builds, image):

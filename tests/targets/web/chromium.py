@@ -25,7 +25,15 @@ FLAGS = (
     "--remote-debugging-pipe",
 )
 PATIENCE_S = 600
-KEY_CODES = {"Tab": 9, "Enter": 13, " ": 32, "ArrowLeft": 37, "ArrowRight": 39, "2": 50}
+KEY_CODES = {
+    "Tab": 9,
+    "Escape": 27,
+    "Enter": 13,
+    " ": 32,
+    "ArrowLeft": 37,
+    "ArrowRight": 39,
+    "2": 50,
+}
 # The browser reads commands from file descriptor 3 and writes answers to 4.
 ON_PIPES = "import os,sys; a,b=map(int,sys.argv[1:3]); os.dup2(a,13); os.dup2(b,14); \
 os.dup2(13,3); os.dup2(14,4); os.execv(sys.argv[3], sys.argv[3:])"
@@ -97,6 +105,8 @@ class Chromium:
             self.problems.append(event["params"]["exceptionDetails"])
         if event["method"] == "Log.entryAdded" and event["params"]["entry"]["level"] == "error":
             self.problems.append(event["params"]["entry"])
+        if event["method"] == "Runtime.consoleAPICalled" and event["params"]["type"] == "error":
+            self.problems.append(event["params"])
         if event["method"] == "Network.requestWillBeSent":
             url = event["params"]["request"]["url"]
             if not url.startswith(("file:", "data:", "blob:")):
@@ -141,20 +151,17 @@ class Chromium:
         text = {"Enter": "\r", " ": " ", "2": "2"}.get(key)
         for kind in ("keyDown", "keyUp"):
             extra = {"text": text} if text and kind == "keyDown" else {}
-            number = {"Tab": 9, "2": 50, "Enter": 13, " ": 32, "ArrowRight": 39, "ArrowLeft": 37}[
-                key
-            ]
             self.call(
                 "Input.dispatchKeyEvent",
                 type=kind,
                 key=key,
                 code=code or key,
-                windowsVirtualKeyCode=number,
+                windowsVirtualKeyCode=KEY_CODES[key],
                 **extra,
             )
 
-    def screenshot(self, path, width, height, *, dark=False):
-        """A picture of the page as a window of this size shows it."""
+    def look(self, width, height, *, dark=False):
+        """Show the page as a window of this size does, to a reader who likes it dark or light."""
         phone = width < 600
         self.call(
             "Emulation.setDeviceMetricsOverride",
@@ -165,6 +172,10 @@ class Chromium:
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
+
+    def screenshot(self, path, width, height, *, dark=False):
+        """A picture of the page as a window of this size shows it."""
+        self.look(width, height, dark=dark)
         path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot")["data"]))
 
 

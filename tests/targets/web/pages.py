@@ -1,6 +1,7 @@
 """Pages of a small detector, read as a browser reads them, and the host's C to compare with."""
 
 import base64
+import gzip
 import json
 from html.parser import HTMLParser
 
@@ -70,8 +71,29 @@ class Page(HTMLParser):
         return self.scripts[1]
 
     @property
+    def module(self):
+        """The WebAssembly module."""
+        return unpacked(self.program)
+
+    @property
+    def relaxed(self):
+        """The module with relaxed SIMD."""
+        return unpacked(self.scripts[2])
+
+    @property
     def code(self):
-        return self.scripts[2]
+        """What the browser runs: the detector, also the text of its worker, and the page."""
+        return "".join(self.scripts[3:])
+
+
+def unpacked(text):
+    """A module as it stands in the page."""
+    return gzip.decompress(base64.b64decode(text))
+
+
+def in_javascript(module):
+    """An expression that gives the bytes of a module."""
+    return f'fromBase64("{base64.b64encode(module).decode()}")'
 
 
 class PageDetector:
@@ -84,8 +106,13 @@ class PageDetector:
         self.engine = MiniRacer()
         self.engine.eval(BROWSER_FUNCTIONS + detector_js + "\nlet detector;")
         names = json.dumps(page.card["class_names"])
-        load = f"Detector.load({json.dumps(page.program)}, {names})"
+        modules = in_javascript(page.module), in_javascript(page.relaxed)
+        load = f"Detector.load({modules[0]}, {names}, {modules[1]})"
         self.engine.eval(f"{load}.then((made) => {{ detector = made; }})").get()
+
+    def use(self, kernels):
+        """Take kernels by their name, not those that were faster."""
+        self.engine.eval(f"detector.use({json.dumps(kernels)})")
 
     def detect(self, rgba, threshold):
         """Record of an image ``[H, W, 4]``: ``detections``, ``isOpaque``."""

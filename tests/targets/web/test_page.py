@@ -7,11 +7,17 @@ from pathlib import Path
 import pytest
 
 import tinydet.targets.web
-from tests.targets.web.pages import SCORE_THRESHOLD, Page, small_files
+from tests.targets.web.pages import (
+    BROWSER_FUNCTIONS,
+    SCORE_THRESHOLD,
+    Page,
+    in_javascript,
+    small_files,
+)
 from tinydet.errors import MissingToolError, OutputError
 from tinydet.targets import toolchain
 from tinydet.targets.web import write_web_folder
-from tinydet.targets.web.build import build_program, constant_bytes
+from tinydet.targets.web.build import build_program, constant_bytes, packed, without_constants
 
 PAGE_FOLDER = Path(tinydet.targets.web.__file__).parent / "page"
 HOSTILE = ("</script><script>alert(1)</script>", '"><img src=x onerror=alert(2)>')
@@ -47,6 +53,7 @@ def test_nothing_is_loaded_or_sent(page):
     )
     rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
     assert rules["default-src"] == "'none'"
+    assert rules["worker-src"] == "blob:"  # made of the page's own text
     assert "connect-src" not in rules
     assert not any("http" in sources or "*" in sources for sources in rules.values())
 
@@ -54,16 +61,19 @@ def test_nothing_is_loaded_or_sent(page):
 def test_without_weights_the_page_is_small(folder):
     assert folder.page_bytes == folder.page.stat().st_size
     assert folder.bytes_without_weights <= PAGE_LIMIT_BYTES
-    # What the rest is: the page's own text, and the program's code in base64.
+    # What the rest is: the page's own text, and the code of both modules, compressed, in base64.
+    page = Page(folder.page)
     text = sum(path.stat().st_size for path in PAGE_FOLDER.iterdir() if path.suffix != ".c")
-    code = (folder.program_bytes - folder.weights_bytes) * 4 / 3
+    code = len(packed(without_constants(page.module))) + len(packed(page.relaxed))
     assert abs(folder.bytes_without_weights - code - text) < 2048
+    assert len(page.module) == folder.program_bytes
+    assert len(page.module) - len(without_constants(page.module)) >= folder.weights_bytes
 
 
 def test_names_of_classes_stay_text(page):
     """Markup in a name is shown, not executed."""
     assert page.card["class_names"] == list(HOSTILE)
-    assert [tag for tag, _ in page.elements].count("script") == 3
+    assert [tag for tag, _ in page.elements].count("script") == 5
     assert not any(attributes.get("src") == "x" for _, attributes in page.elements)
 
 
@@ -139,16 +149,25 @@ def test_sections_of_a_module_are_told_apart():
 
 
 def test_the_program_needs_nothing():
-    """No imports: neither a C library nor functions of the page."""
+    """No imports, neither a C library nor functions of the page; and the module with relaxed SIMD
+    only the memory: it knows of no stack there."""
     from py_mini_racer import MiniRacer
 
     program = build_program(small_files())
     engine = MiniRacer()
-    numbers = ",".join(map(str, program))
-    engine.eval(f"const module = new WebAssembly.Module(new Uint8Array([{numbers}]))")
-    assert engine.eval("WebAssembly.Module.imports(module).length") == 0
-    exports = engine.eval("WebAssembly.Module.exports(module).map((e) => e.name).join()")
-    assert set(exports.split(",")) == {"memory", "is_opaque", "scale", "detect", "found"}
+    engine.eval(BROWSER_FUNCTIONS)
+    for name in ("module", "relaxed"):
+        module = in_javascript(getattr(program, name))
+        engine.eval(f"const {name} = new WebAssembly.Module({module})")
+    names = "(kind, module) => WebAssembly.Module[kind](module).map((e) => e.name).sort().join()"
+    assert engine.eval(f'({names})("imports", module)') == ""
+    assert engine.eval(f'({names})("imports", relaxed)') == "memory"
+    assert engine.eval(f'({names})("exports", relaxed)') == "sums"
+    exports = engine.eval(f'({names})("exports", module)')
+    assert set(exports.split(",")) == {
+        "memory", "__indirect_function_table", "is_opaque", "scale", "detect", "found",
+        "sums_of_module", "use_sums",
+    }  # fmt: skip
 
 
 def test_missing_compiler_says_what_to_install(tmp_path, monkeypatch):

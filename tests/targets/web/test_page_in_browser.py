@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import os
 
 import numpy as np
@@ -10,6 +11,7 @@ from PIL import Image, ImageCms
 
 from tests.targets.web.chromium import BROWSER, Chromium
 from tests.targets.web.pages import (
+    Page,
     assert_same,
     from_records,
     random_images,
@@ -18,6 +20,7 @@ from tests.targets.web.pages import (
 from tinydet.data.images import read_image
 from tinydet.targets import HostTarget
 from tinydet.targets.web import write_web_folder
+from tinydet.targets.web.build import packed
 
 pytestmark = [
     pytest.mark.device,
@@ -140,6 +143,31 @@ def _swapped_primaries():
     return bytes(content.replace(b"tXYZ", b"bXYZ"))
 
 
+def test_the_network_runs_off_the_thread_of_the_page(browser, host, tmp_path):
+    """The page itself never computes: it could not even load a program."""
+    browser.run("Detector.load = Detector.prototype.detect = () => { throw new Error('here'); }")
+    path = image_file(tmp_path / "a.png")
+    record = found_in(browser, path)
+    assert_same(from_records(record["detections"]), host.detect_image(read_image(path)))
+
+
+def test_only_the_last_of_two_images_is_shown(browser, host, tmp_path):
+    """What was asked for while another image was computed takes its place."""
+    paths = [image_file(tmp_path / name, seed) for name, seed in (("a.png", 1), ("b.png", 2))]
+    contents = [base64.b64encode(path.read_bytes()).decode() for path in paths]
+    browser.run(
+        "(() => { window.shownFiles = []; document.addEventListener('tinydet', (event) =>"
+        " window.shownFiles.push(event.detail.file));"
+        f" {json.dumps(contents)}.forEach((content, index) => {{"
+        " const bytes = Uint8Array.from(atob(content), (c) => c.charCodeAt(0));"
+        " showFile(new File([bytes], ['a.png', 'b.png'][index], {type: 'image/png'})); }); })()"
+    )
+    browser.wait_for("window.last && window.last.file === 'b.png'")
+    assert browser.run("window.shownFiles") == ["b.png"]
+    found = from_records(browser.run("window.last")["detections"])
+    assert_same(found, host.detect_image(read_image(paths[1])))
+
+
 def test_a_transparent_image_is_told(browser, tmp_path):
     rgba = np.full((40, 50, 4), 200, np.uint8)
     path = tmp_path / "a.png"
@@ -249,8 +277,8 @@ def test_a_refused_camera_is_explained(open_page):
 def test_a_browser_without_simd_is_told(page_path, tmp_path):
     """What cannot run says what is needed, and offers nothing that does not work."""
     broken = tmp_path / "broken.html"
-    text = page_path.read_text(encoding="utf-8")
-    broken.write_text(text.replace(';base64">AGFzbQ', ';base64">AGFzbA'), encoding="utf-8")
+    text, page = page_path.read_text(encoding="utf-8"), Page(page_path)
+    broken.write_text(text.replace(packed(page.module), packed(b"no module")), encoding="utf-8")
     with Chromium(tmp_path / "profile") as browser:
         browser.open(broken)
         browser.wait_for(f"{SAID}.startsWith('This browser cannot run the detector.')")

@@ -1,5 +1,7 @@
 """The page's WebAssembly under the page's JavaScript, in the engine that Chromium has."""
 
+import base64
+import json
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +62,16 @@ def test_detections_are_those_of_this_machine(files, host, page_detector):
     assert len(set(counts)) > 5  # else the images say little
 
 
+@pytest.mark.parametrize("kernels", ["SIMD", "relaxed SIMD"])
+def test_all_kernels_find_the_same(files, host, page_detector, kernels):
+    """Whichever are faster in a browser: the same bits."""
+    page_detector.use(kernels)
+    for rgb in random_images(8, seed=6):
+        record = page_detector.detect(with_alpha(rgb, 255), files.spec.postprocess.score_threshold)
+        assert record["kernels"] == kernels
+        assert_same(from_records(record["detections"]), host.detect_image(rgb))
+
+
 def test_detections_are_those_of_the_python_path(way, files, host, page_detector):
     """``tinydet.detect`` with the compiled network finds the same: bit for bit where boxes need
     not be moved, else up to the rounding that the C states."""
@@ -101,6 +113,40 @@ def test_too_large_an_image_is_refused(page_detector):
     rgba = np.zeros((1, 16384, 4), np.uint8)
     with pytest.raises(Exception, match="RangeError: the image is too large"):
         page_detector.detect(rgba, 0.5)
+
+
+def test_the_worker_answers_calls_in_their_order(files, host, page_detector, tmp_path):
+    """Every call has an answer with its number: what was found, or the error that it ended with."""
+    page = Page(write_web_folder(files, tmp_path).page)
+    # What unpacks modules is part of browsers, not of this engine.
+    page_detector.engine.eval("unpacked = async (text) => fromBase64(text)")
+    program = json.dumps(base64.b64encode(page.module).decode())
+    relaxed = json.dumps(base64.b64encode(page.relaxed).decode())
+    names = json.dumps(list(files.spec.class_names))
+    rgb = list(random_images(6, seed=9))[-1]
+    height, width, _ = rgb.shape
+    pixels = ",".join(map(str, with_alpha(rgb, 255).ravel()))
+    image = f"{{data: new Uint8Array([{pixels}]), width: {width}, height: {height}}}"
+    wide = "{data: new Uint8Array(4 * 16384), width: 16384, height: 1}"
+    calls = [("load", f"[{program}, {names}, {relaxed}]")]
+    calls += [("detect", f"[{image}]"), ("detect", f"[{wide}]")]
+    posted = "".join(
+        f"scope.onmessage({{data: {{number: {number}, method: '{method}', given: {given}}}}});"
+        for number, (method, given) in enumerate(calls, 1)
+    )
+    answers = json.loads(
+        page_detector.engine.eval(
+            "new Promise((resolve) => { const sent = []; const scope = { postMessage(answer) {"
+            f" if (sent.push(answer) === {len(calls)}) resolve(JSON.stringify(sent)); }} }};"
+            f" answerCalls(scope); {posted} }})"
+        ).get()
+    )
+    assert [answer["number"] for answer in answers] == [1, 2, 3]
+    threshold = np.float32(files.spec.postprocess.score_threshold)
+    records = answers[1]["result"]["detections"]
+    found = from_records([record for record in records if record["score"] >= threshold])
+    assert_same(found, host.detect_image(rgb))
+    assert answers[2]["error"] == {"name": "RangeError", "message": "the image is too large"}
 
 
 def test_slider_gives_what_the_threshold_gives(tmp_path):

@@ -64,6 +64,7 @@ class Site:
         layouts: The tensors whose rows are planar.
         rings: Rows that the buffers of tensors hold that are never whole.
         scratch_bytes: Memory that its kernel may work in.
+        kept_bytes: The share of it in which it keeps its constants from call to call.
         vectors: Whether convolutions get weights for vectors of sixteen values.
     """
 
@@ -75,7 +76,13 @@ class Site:
     layouts: Mapping[int, PlanarRow] = field(default_factory=dict)
     rings: Mapping[int, int] = field(default_factory=dict)
     scratch_bytes: int = 0
+    kept_bytes: int = 0
     vectors: bool = False
+
+    @property
+    def work_bytes(self) -> int:
+        """The share of ``scratch_bytes`` that means nothing between calls."""
+        return self.scratch_bytes - self.kept_bytes
 
     def options(self, kind: type[Options]) -> Options:
         """The operator's options, which are of this kind."""

@@ -7,7 +7,7 @@ import numpy as np
 from tinydet.compiler.affine_add import affine_add
 from tinydet.compiler.codegen.c_text import Struct, float32, list_of
 from tinydet.compiler.codegen.calls import Fields, KernelCall, Site, factor, short_type
-from tinydet.compiler.ir import AddOptions, MulOptions, SoftmaxOptions, Tensor
+from tinydet.compiler.ir import AddOptions, LookupOptions, MulOptions, SoftmaxOptions, Tensor
 from tinydet.compiler.lookup import logistic_table, softmax_exp_table, softmax_pair_table
 from tinydet.compiler.requant import (
     Multiplier,
@@ -105,6 +105,13 @@ def logistic(site: Site) -> list[KernelCall]:
     table = logistic_table(source.scale, source.zero_point, target.scale, target.zero_point)
     name = site.constants.table(table, site.table_name("logistic"), public=True)
     return [site.call("td_lookup_s8", name, (0, target.num_elements))]
+
+
+def lookup(site: Site) -> list[KernelCall]:
+    """LOOKUP."""
+    table = np.array(site.options(LookupOptions).table, np.int8)
+    name = site.constants.table(table, site.table_name("codes"), public=True)
+    return [site.call("td_lookup_s8", name, (0, site.output.num_elements))]
 
 
 def softmax(site: Site) -> list[KernelCall]:

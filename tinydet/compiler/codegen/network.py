@@ -29,6 +29,7 @@ EMITTERS: dict[str, Callable[[Site], list[KernelCall]]] = {
     "RELU": elementwise.relu,
     "RELU6": elementwise.relu,
     "LOGISTIC": elementwise.logistic,
+    "LOOKUP": elementwise.lookup,
     "SOFTMAX": elementwise.softmax,
     "RESHAPE": movement.reshape,
     "CONCATENATION": movement.concatenation,
@@ -114,6 +115,7 @@ class NetworkCode:
             moved = [position for position, *_ in moved_inputs(flow.graph, op, flow.storages)]
         rings = self._plan.schedule.rings
         _, scratch = self._plan.scratch(step) or (0, 0)
+        kept = {running.number: running.kept_bytes for running in flow.steps}
         site = Site(
             flow.graph,
             op,
@@ -123,6 +125,7 @@ class NetworkCode:
             flow.layouts,
             rings,
             scratch,
+            kept.get(step, 0),
             self._vectors,
         )
         if op.kind not in EMITTERS:

@@ -12,17 +12,16 @@ from tinydet.compiler.requant import Multiplier
 # The kernel splits a word of four values into its even and its odd bytes.
 _ORDER_OF_FOUR = (0, 2, 1, 3)
 FULL_CLAMP = (-128, 127)
-# td_narrow: products of weights whose magnitudes sum to no more than this fit into 16 bits.
-_NARROW_SUM = 255
-_NARROW_ORDER = (0, 4, 8, 1, 5, 6, 2, 3, 7)
 _SHIFTS = range(-22, 0)  # of TD_ROUND_SHIFTED
 ROUND_ANY = "TD_ROUND_ANY"
 # Sums below this stay inside 32 bits through the shorter way of rescaling.
 _PLAIN_SUM_LIMIT = 2**30
 # Sums of the second channel that are left of joined weights have 24 bits.
 _JOINED_SUM_LIMIT = 2**23
-# For so many values of a window, joined weights save more instructions than parting the sums takes.
+# For so many values of a window, joined weights save more instructions than parting the sums takes;
+# where results are positive, parting takes none.
 _JOINED_VALUES = 20
+_POSITIVE_SHIFTS = range(-15, 0)
 
 
 @dataclass(frozen=True)
@@ -34,12 +33,14 @@ class PackedConvolution:
         channels: The numbers of a ``td_conv_channels`` for each pair of output channels.
         is_plain: The kernel may rescale the shorter way.
         is_joined: The weights of a pair are one int16.
+        is_positive: They are, and negative results are clamped away.
     """
 
     weights: npt.NDArray[np.int8]
     channels: tuple[tuple[int, ...], ...]
     is_plain: bool
     is_joined: bool
+    is_positive: bool
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ def pack_convolution(
     bias: npt.NDArray[np.int32] | None,
     factors: Sequence[Multiplier],
     quantization: Quantization,
+    output_zero_point: int,
     dilation_width: int = 1,
 ) -> PackedConvolution:
     """Bring the constants into the order in which td_conv_block.h reads them.
@@ -73,6 +75,7 @@ def pack_convolution(
         bias: One per output channel; None for zeros.
         factors: One per output channel.
         quantization: Of input and output.
+        output_zero_point: Of the output.
         dilation_width: Of the convolution.
     """
     flat = weights.reshape(len(weights), -1)
@@ -84,9 +87,12 @@ def pack_convolution(
         and int(largest.max()) < _PLAIN_SUM_LIMIT
     )
     pairs = _packed_weights(weights, dilation_width)
+    is_positive = output_zero_point == FULL_CLAMP[0] and all(
+        factor.shift in _POSITIVE_SHIFTS for factor in factors
+    )
     is_joined = (
         is_plain
-        and pairs.shape[1] >= _JOINED_VALUES
+        and (is_positive or pairs.shape[1] >= _JOINED_VALUES)
         and _can_be_joined(pairs)
         and int(largest[1::2].max(initial=0)) < _JOINED_SUM_LIMIT
         and (len(flat) % 2 == 0 or int(largest[-1]) < _JOINED_SUM_LIMIT)
@@ -98,7 +104,13 @@ def pack_convolution(
         (first[0], second[0], *first[1:], *second[1:])
         for first, second in zip(records[::2], records[1::2], strict=True)
     )
-    return PackedConvolution(_joined(pairs) if is_joined else pairs, channels, is_plain, is_joined)
+    return PackedConvolution(
+        _joined(pairs) if is_joined else pairs,
+        channels,
+        is_plain,
+        is_joined,
+        is_joined and is_positive,
+    )
 
 
 def _packed_weights(weights: npt.NDArray[np.int8], dilation_width: int = 1) -> npt.NDArray[np.int8]:
@@ -187,7 +199,7 @@ def planar_channels(
     >>> weights = np.arange(1, 10, dtype=np.int8).reshape(1, 3, 3, 1)
     >>> records, largest = planar_channels(weights, None, -2, [Multiplier(2**30, -5)])
     >>> [hex(number) for number in records[0]], largest
-    (['0x5a', '0x40000000', '0x5030201', '0x1060504', '0x90807'], 5850)
+    (['0x5a', '0x40000000', '0x5030201', '0x60504', '0x90807'], 5850)
     """
     channels = weights.shape[-1]
     by_channel = weights.reshape(3, 3, channels).transpose(2, 0, 1)
@@ -196,28 +208,12 @@ def planar_channels(
     rows[:, :, :3] = by_channel
     # A factor of 0 has no shift; any will do.
     rows[:, 0, 3] = [-factor.shift if factor.multiplier else 1 for factor in factors]
-    rows[:, 1, 3] = _narrow(by_channel.reshape(channels, -1))
     words = rows.view("<i4").reshape(channels, 3)
     records = tuple(
         (start, factor.multiplier, *map(int, word))
         for start, factor, word in zip(starts, factors, words, strict=True)
     )
     return records, int(largest.max())
-
-
-def _narrow(taps: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
-    """The ``td_narrow`` of each channel of a 3x3 filter.
-
-    Args:
-        taps: ``[channel, 9]``.
-
-    >>> _narrow(np.array([[85] * 9, [86] * 9, [-128] * 9], np.int8)).tolist()
-    [1, 2, 0]
-    """
-    sizes = np.abs(taps.astype(np.int16))[:, _NARROW_ORDER]
-    threes = np.add.reduceat(sizes, (0, 3, 6), axis=1).max(axis=1) <= _NARROW_SUM
-    twos = np.add.reduceat(sizes, (0, 2, 4, 6, 8), axis=1).max(axis=1) <= _NARROW_SUM
-    return np.where(threes, 1, np.where(twos, 2, 0)).astype(np.int8)
 
 
 def rounding(

@@ -45,7 +45,9 @@ def convolution(site: Site) -> list[KernelCall]:
     # Of windows of few values, what scratch memory was planned for is too small for vectors.
     if site.vectors and site.scratch_bytes >= vector_group_bytes(weights[0].size):
         return _vector_convolution(site, options, sizes, quantization)
-    packed = pack_convolution(weights, bias, factors, quantization, options.dilation_width)
+    packed = pack_convolution(
+        weights, bias, factors, quantization, site.output.zero_point, options.dilation_width
+    )
     constants, name = site.constants, site.table_name
     fields = (
         *sizes,
@@ -53,8 +55,10 @@ def convolution(site: Site) -> list[KernelCall]:
         ("input_zero_point", zero_point),
         *site.output_fields(options.activation),
         ("is_plain", int(packed.is_plain)),
-        ("groups_at_once", convolution_groups(site.graph, site.op, site.scratch_bytes)),
+        ("groups_at_once", convolution_groups(site.graph, site.op, site.work_bytes)),
         ("is_joined", int(packed.is_joined)),
+        ("is_positive", int(packed.is_positive)),
+        ("kept_weight_bytes", packed.weights.nbytes if site.kept_bytes else 0),
         ("weights", constants.table(packed.weights, name("weights"), alignment=WORD_BYTES)),
         ("channels", constants.records("td_conv_channels", packed.channels, name("channels"))),
     )
@@ -138,7 +142,7 @@ def _planar_depthwise(site: Site, options: DepthwiseOptions, layout: PlanarRow) 
         ("channel_stride", layout.channel_stride),
         *site.output_fields(options.activation),
         ("rounding", kind),
-        ("outside", constants.table(outside, name("outside"))),
+        ("outside", constants.table(outside, name("outside"), alignment=WORD_BYTES)),
         ("channel", constants.records("td_depthwise_channel", records, name("channels"))),
     )
     struct = Struct("td_depthwise_planar_params", site.limited(fields))

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from tinydet.compiler.constraints import CONSTRAINTS, FOLDED_KINDS
-from tinydet.compiler.ir import OPTIONS_OF_KIND, ConvOptions, PoolOptions
+from tinydet.compiler.ir import OPTIONS_OF_KIND, ConvOptions, LookupOptions, PoolOptions
 from tinydet.config.files import write_text_atomically
 
 INTRODUCTION = """\
@@ -20,10 +20,17 @@ file holds is refused, with one message that lists every place. This page is gen
 SQUEEZE and EXPAND_DIMS count as RESHAPE. Fused activations: NONE, RELU, RELU6, RELU_N1_TO_1.
 The detector's outputs may be joined in float32 `[scores | deltas | anchors]`, or be two or three
 outputs in any order, in int8, uint8 or float32: the conversions behind the network are cut off.
+
+Networks of uint8 codes with one scale per tensor (quantization-aware training of TensorFlow 1) are
+read as int8, without a change of any result, where they consist of CONV_2D, DEPTHWISE_CONV_2D, ADD,
+CONCATENATION (of different scales, too), LOGISTIC, MAX_POOL_2D, PAD, RESHAPE and
+RESIZE_NEAREST_NEIGHBOR. Their weights can need nine bits: a CONV_2D then reads the few channels
+concerned twice, a DEPTHWISE_CONV_2D all rows, which doubles its time.
 """
 NOTES: dict[type[object], str] = {
     ConvOptions: "Padding SAME or VALID, any stride and dilation. A PAD in front is folded.",
     PoolOptions: "Padding SAME or VALID.",
+    LookupOptions: "No file has it: the compiler makes it of a change of scale in a uint8 network.",
 }
 FOLDED_NOTE = "Only where the result does not depend on the image: it is computed beforehand."
 

@@ -19,6 +19,7 @@ from tinydet.compiler.ir.options import ConcatOptions as ConcatOptions
 from tinydet.compiler.ir.options import ConvOptions as ConvOptions
 from tinydet.compiler.ir.options import DepthwiseOptions as DepthwiseOptions
 from tinydet.compiler.ir.options import FullyConnectedOptions as FullyConnectedOptions
+from tinydet.compiler.ir.options import LookupOptions as LookupOptions
 from tinydet.compiler.ir.options import MeanOptions as MeanOptions
 from tinydet.compiler.ir.options import MulOptions as MulOptions
 from tinydet.compiler.ir.options import NoOptions as NoOptions

@@ -130,6 +130,13 @@ class NoOptions(Options):
     """LOGISTIC, QUANTIZE, DEQUANTIZE, RELU, RELU6, SHAPE, TILE."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class LookupOptions(Options):
+    """LOOKUP, which no file has: 256 int8 codes, indexed by the bit pattern of the input's."""
+
+    table: tuple[int, ...]
+
+
 OPTIONS_OF_KIND: dict[str, type[Options]] = {
     "CONV_2D": ConvOptions,
     "DEPTHWISE_CONV_2D": DepthwiseOptions,
@@ -142,6 +149,7 @@ OPTIONS_OF_KIND: dict[str, type[Options]] = {
     "RESHAPE": ReshapeOptions,
     "SOFTMAX": SoftmaxOptions,
     "LOGISTIC": NoOptions,
+    "LOOKUP": LookupOptions,
     "QUANTIZE": NoOptions,
     "DEQUANTIZE": NoOptions,
     "AVERAGE_POOL_2D": PoolOptions,

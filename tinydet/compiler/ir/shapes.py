@@ -245,6 +245,7 @@ _RULES: dict[str, Callable[[Graph, Op], Shape]] = {
     "RESHAPE": _reshape,
     "SOFTMAX": _softmax,
     "LOGISTIC": _same,
+    "LOOKUP": _same,
     "QUANTIZE": _same,
     "DEQUANTIZE": _same,
     "AVERAGE_POOL_2D": _pool,

@@ -116,6 +116,10 @@ void td_add_s8(const td_add_params *p, const int8_t *a, const int8_t *b, int8_t 
         int8_t *out = output + (y % walk->output_ring) * output_row;
         if (p->is_affine && is_dense) {
             add_dense_row(p, a_row, b_row, out);
+#ifdef TD_MVE
+        } else if (is_dense) {
+            add_run_exactly_mve(p, a_row, b_row, out, walk->shape[2]);
+#endif
         } else {
             add_any_row(p, a_row, b_row, out);
         }

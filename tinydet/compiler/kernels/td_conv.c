@@ -9,6 +9,27 @@ enum { TD_CONV_CACHED_BYTES = 1280 };
 enum { TD_CONV_CACHED_BYTES = 4096 };
 #endif
 
+/* Groups that are gathered at a time. Where weights are copied, the room of the others is theirs. */
+TD_INLINE int32_t conv_groups_at_once(const td_conv_params *p) {
+#ifdef TD_CONV_COPIES_WEIGHTS
+    return p->groups_at_once > 2 ? p->groups_at_once - (p->groups_at_once + 2) / 4 : p->groups_at_once;
+#else
+    return p->groups_at_once;
+#endif
+}
+
+/* Pairs of channels whose weights stay where they are read fast, for windows of so many pairs of values. */
+TD_INLINE int32_t conv_pairs_at_once(const td_conv_params *p, ptrdiff_t steps) {
+#ifdef TD_CONV_COPIES_WEIGHTS
+    const int32_t left_groups = p->groups_at_once - conv_groups_at_once(p);
+    (void)steps; /* a group takes the room of the weights of four pairs */
+    return left_groups > 0 ? TD_CONV_PIXELS * left_groups : p->output_channels;
+#else
+    (void)p;
+    return 1 + (int32_t)(TD_CONV_CACHED_BYTES / (4 * steps + 1));
+#endif
+}
+
 /* A window in runs: values that are adjacent in the input. Without horizontal dilation a filter row is one
  * run, else each tap is one. Of a run, values are gathered in fours in the order 0, 2, 1, 3 (which is what
  * splitting a word into its even and its odd bytes gives), the last one to three as they come. A run fills
@@ -248,6 +269,8 @@ TD_CONV_SHARED void conv_block(const td_conv_params *p, const td_conv_block *blo
     } else {
         conv_block_dsp(block);
     }
+#elif defined(TD_TILE_WASM)
+    conv_block_channels(p, block, 0, p->is_joined); /* of windows too large for tiles only: less code */
 #else
     if (p->is_plain) {
         conv_block_plain(p, block);
@@ -262,17 +285,67 @@ typedef struct {
     int8_t *pixels[TD_CONV_PIXELS];
 } conv_places;
 
-/* Pairs [begin, end) of channels of some groups of four pixels. */
-TD_INLINE void conv_groups(const td_conv_params *p, const td_arena_s16 *gathered, ptrdiff_t steps,
-                           const conv_places *places, int32_t count, int32_t begin, int32_t end) {
+/* The weights, and what is done with the sums: in flash, or copied from there. */
+typedef struct {
+    const int8_t *weights;
+    const td_conv_channels *channels;
+} conv_constants;
+
+#if defined(__GNUC__)
+typedef struct {
+    uint32_t words[4];
+} __attribute__((aligned(4), may_alias)) conv_words;
+#endif
+
+TD_CONV_SHARED void conv_copy(const int8_t *from, int8_t *to, int32_t count) {
+    int32_t done = 0;
+#if defined(__GNUC__)
+    for (; done + 16 <= count; done += 16) {
+        *(conv_words *)(void *)(to + done) = *(const conv_words *)(const void *)(from + done);
+        TD_NO_LIBRARY_CALL();
+    }
+#endif
+    td_copy(from + done, to + done, count - done);
+}
+
+/* The constants of a call; `kept` is the memory for copies of them. */
+TD_CONV_SHARED conv_constants conv_constants_of(const td_conv_params *p, int8_t *kept, int32_t y_begin) {
+    conv_constants constants = {p->weights, p->channels};
+    if (p->kept_weight_bytes > 0) {
+        int8_t *const channels = kept + p->kept_weight_bytes;
+        if (y_begin == 0) {
+            const int32_t pairs = (p->output_channels + 1) / 2;
+            conv_copy(p->weights, kept, p->kept_weight_bytes);
+            conv_copy((const int8_t *)p->channels, channels, pairs * (int32_t)sizeof *p->channels);
+        }
+        constants.weights = kept;
+        constants.channels = (const td_conv_channels *)(const void *)channels;
+    }
+    return constants;
+}
+
+/* Pairs [begin, end) of channels of some groups of four pixels. Weights that no cache keeps for all groups are copied
+ * to the room behind these, where there is some. */
+TD_INLINE void conv_groups(const td_conv_params *p, const conv_constants *constants, td_arena_s16 *gathered,
+                           ptrdiff_t steps, const conv_places *places, int32_t count, int32_t begin, int32_t end) {
     td_conv_block block;
     block.first = 2 * (ptrdiff_t)begin * p->channel_stride;
     block.rounded_offset = 2 * p->output_offset + 1;
-    block.channels = p->channels + begin;
+#ifdef TD_DSP
+    block.rounded_offset -= p->is_positive;
+#endif
+    block.channels = constants->channels + begin;
     block.gathered = gathered;
-    block.weights = p->weights + 4 * begin * steps;
+    block.weights = constants->weights + 4 * begin * steps;
+#ifdef TD_CONV_COPIES_WEIGHTS
+    if (count > 1 && count < p->groups_at_once && constants->weights == p->weights) {
+        int8_t *const copy = (int8_t *)(gathered + 2 * TD_CONV_PIXELS * steps * count);
+        conv_copy(block.weights, copy, (int32_t)(4 * (end - begin) * steps));
+        block.weights = copy;
+    }
+#endif
     block.channel_stride = 2 * end <= p->output_channels ? p->channel_stride : 0;
-    block.channels_end = p->channels + end;
+    block.channels_end = constants->channels + end;
     for (int32_t i = 0; i < count; i++) {
         for (int k = 0; k < TD_CONV_PIXELS; k++) {
             block.pixels[k] = places[i].pixels[k];
@@ -285,18 +358,19 @@ TD_INLINE void conv_groups(const td_conv_params *p, const td_arena_s16 *gathered
 
 /* All channels of some groups: of `at_once` pairs first, whose weights stay in the cache from group to group. All
  * weights are read from the memory behind it, which is slow, once for so many groups only. */
-TD_CONV_SHARED void conv_channels(const td_conv_params *p, const td_arena_s16 *gathered, ptrdiff_t steps,
-                                  const conv_places *places, int32_t count, int32_t at_once) {
+TD_CONV_SHARED void conv_channels(const td_conv_params *p, const conv_constants *constants,
+                                  td_arena_s16 *gathered, ptrdiff_t steps, const conv_places *places, int32_t count,
+                                  int32_t at_once) {
     const int32_t whole_pairs = p->output_channels / 2;
     int32_t begin = 0;
     for (; whole_pairs - begin > at_once; begin += at_once) {
-        conv_groups(p, gathered, steps, places, count, begin, begin + at_once);
+        conv_groups(p, constants, gathered, steps, places, count, begin, begin + at_once);
     }
     if (whole_pairs > 0) {
-        conv_groups(p, gathered, steps, places, count, begin, whole_pairs);
+        conv_groups(p, constants, gathered, steps, places, count, begin, whole_pairs);
     }
     if (2 * whole_pairs < p->output_channels) {
-        conv_groups(p, gathered, steps, places, count, whole_pairs, whole_pairs + 1);
+        conv_groups(p, constants, gathered, steps, places, count, whole_pairs, whole_pairs + 1);
     }
 }
 
@@ -312,13 +386,15 @@ TD_INLINE void conv_rows(const td_conv_params *p, const uint8_t *input, int is_u
 #endif
     const conv_runs runs = conv_runs_of(p);
     const ptrdiff_t steps = (ptrdiff_t)runs.rows * runs.columns * runs.pairs;
+    int8_t *const kept = (int8_t *)(gathered + 2 * TD_CONV_PIXELS * steps * p->groups_at_once);
+    const conv_constants constants = conv_constants_of(p, kept, y_begin);
     conv_pixels pixels = {y_begin, 0, 0, 0}, groups[TD_CONV_MAX_GROUPS];
     conv_places places[TD_CONV_MAX_GROUPS];
-    const int32_t at_once = 1 + (int32_t)(TD_CONV_CACHED_BYTES / (4 * steps + 1)); /* pairs of channels */
+    const int32_t at_once = conv_pairs_at_once(p, steps), most = conv_groups_at_once(p);
     int32_t left = (y_end - y_begin) * p->output_width;
     while (left > 0) {
         int32_t count = 0;
-        for (; count < p->groups_at_once && left > 0; count++) {
+        for (; count < most && left > 0; count++) {
             conv_next_pixels(p, &pixels, &left);
             conv_gather(p, &runs, input, &pixels, is_unsigned, gathered + 2 * TD_CONV_PIXELS * steps * count);
             groups[count] = pixels;
@@ -327,7 +403,7 @@ TD_INLINE void conv_rows(const td_conv_params *p, const uint8_t *input, int is_u
         for (int32_t i = 0; i < count; i++) {
             conv_place_output(p, output, &groups[i], places[i].pixels);
         }
-        conv_channels(p, gathered, steps, places, count, count > 1 ? at_once : p->output_channels);
+        conv_channels(p, &constants, gathered, steps, places, count, count > 1 ? at_once : p->output_channels);
     }
 }
 

@@ -23,7 +23,7 @@
 typedef struct {
     int8_t *pixels[TD_CONV_PIXELS]; /* output, channel 0. Those that are missing repeat the first, which is written last */
     ptrdiff_t first;                /* of the channels, as a distance from channel 0 */
-    int32_t rounded_offset;         /* 2 * output offset + 1 */
+    int32_t rounded_offset;         /* 2 * output offset + 1, one less for the assembler code where p->is_positive */
     const td_conv_channels *channels;
     const td_arena_s16 *gathered, *gathered_end; /* 4-byte aligned */
     const int8_t *weights;                  /* 4-byte aligned */
@@ -53,7 +53,7 @@ TD_INLINE int32_t conv_second_weight(const int8_t *weights, int is_joined) {
 
 #if defined(__GNUC__) && defined(__has_builtin) && !defined(TD_PORTABLE)
 #if __has_builtin(__builtin_shufflevector) && __has_builtin(__builtin_convertvector)
-#if defined(__SSE2__) || defined(__wasm_simd128__) || defined(__ARM_NEON)
+#if defined(__SSE2__) || defined(__ARM_NEON)
 #define TD_CONV_VECTORS_OF_16 1
 #endif
 #endif
@@ -70,9 +70,7 @@ typedef conv_v8s16 conv_v8s16_at __attribute__((aligned(4), may_alias));
 
 /* a0 * b0 + a1 * b1, a2 * b2 + a3 * b3, ... */
 TD_INLINE conv_v4s32 conv_multiply_pairs(conv_v8s16 a, conv_v8s16 b) {
-#if defined(__wasm_simd128__)
-    return __builtin_wasm_dot_s_i32x4_i16x8(a, b);
-#elif defined(__SSE2__)
+#if defined(__SSE2__)
     return __builtin_ia32_pmaddwd128(a, b);
 #else
     const conv_v4s16 a_even = __builtin_shufflevector(a, a, 0, 2, 4, 6);

@@ -40,7 +40,6 @@ _Static_assert(offsetof(td_conv_channels, first_multiplier) == 8 &&
 /* The second sums of joined weights: less the first ones, and a byte lower. */
 #define TD_CONV_DIFFERENCE(second, first) "sub.w " second ", " second ", " first "\n"
 #define TD_CONV_LOWER(sum) "asr.w " sum ", " sum ", #8\n"
-#define TD_CONV_NO_DIFFERENCE(second, first) ""
 #define TD_CONV_NOT_LOWER(sum) ""
 
 /* Sums to output values; see conv_rescale_down. The clamp is that of int8. */
@@ -50,14 +49,34 @@ _Static_assert(offsetof(td_conv_channels, first_multiplier) == 8 &&
 #define TD_CONV_OFFSET(sum) "add.w " sum ", " sum ", r0\n"
 #define TD_CONV_CLAMP(sum) "ssat " sum ", #8, " sum ", asr #1\n"
 
+/* The shorter way where output_offset is -128, so that the sign of what is rounded means nothing. Rounding and offset,
+ * -255 << shift, are added before the shift. The second sums of joined weights stay a byte higher: what SMMLA cuts off
+ * without rounding is 7 bits lower than the product that is to be rounded, so 64 is added to these, and the shift is
+ * longer by 7. r0 holds -256, which is even; -255 is the rounded_offset. */
+#define TD_CONV_SCALE_JOINED(sum, multiplier) "smmla " sum ", " sum ", " multiplier ", r0\n"
+#define TD_CONV_FINISH_SPLIT TD_CONV_FINISH(TD_CONV_NOT_LOWER) "bne.w 1b\n"
+#define TD_CONV_FINISH_JOINED                                                       \
+    TD_CONV_DIFFERENCE(TD_T0, TD_S0) TD_CONV_DIFFERENCE(TD_T1, TD_S1)               \
+    TD_CONV_DIFFERENCE(TD_T2, TD_S2) TD_CONV_DIFFERENCE(TD_T3, TD_S3)               \
+    "tst.w r0, #1\n"                                                                \
+    "bne.w 3f\n"                                                                    \
+    TD_CONV_FINISH_POSITIVE                                                         \
+    "bne.w 1b\n"                                                                    \
+    "b.w 4f\n"                                                                      \
+    "3:\n"                                                                          \
+    TD_CONV_FINISH(TD_CONV_LOWER)                                                   \
+    "bne.w 1b\n"                                                                    \
+    "4:\n"
+
 /* All channels of a block. Its fields go onto the stack: pixels 0, first 16, rounded_offset 20, channels 24,
  * gathered 28, gathered_end 32, weights 36, channel_stride 40, channels_end 44; two words more. 36 becomes the address
- * at which the row of steps is entered the first time, so that it ends with the last step but what TD_CONV_END does. */
-#define TD_CONV_BLOCK(step_bytes, start, split, products, difference, lower)     \
+ * at which the row of steps is entered the first time, so that it ends with the last step but what TD_CONV_END does.
+ * 32 becomes what r0 is then, TD_CONV_BEHIND_BYTES less. */
+#define TD_CONV_BLOCK(step_bytes, start, split, products, finish)   \
     __asm__ volatile(".syntax unified\n"                            \
                      "push {r4-r11, lr}\n"                          \
                      "ldm r0, {r1-r12}\n"                           \
-                     "sub r9, r9, #" TD_CONV_LAST_STEP_BYTES "\n"   \
+                     "sub r9, r9, #" TD_CONV_BEHIND_BYTES "\n"   \
                      "sub sp, sp, #8\n"                             \
                      "push {r1-r12}\n"                              \
                      "mov r1, r10\n"                                \
@@ -80,8 +99,7 @@ _Static_assert(offsetof(td_conv_channels, first_multiplier) == 8 &&
                      TD_CONV_ROW_OF_STEPS(products)                 \
                      "bne.w 2b\n"                                   \
                      TD_CONV_END(products)                          \
-                     TD_CONV_FINISH(difference, lower)              \
-                     "bne.w 1b\n"                                   \
+                     finish                                         \
                      "add sp, sp, #56\n"                            \
                      "pop {r4-r11, pc}\n")
 
@@ -89,22 +107,16 @@ _Static_assert(offsetof(td_conv_channels, first_multiplier) == 8 &&
 
 TD_CONV_NAKED conv_block_dsp(__attribute__((unused)) const td_conv_block *block) {
     TD_CONV_BLOCK(TD_CONV_STEP_BYTES_SPLIT, "", TD_CONV_SPLIT_WEIGHTS, TD_CONV_PRODUCTS_SPLIT,
-                  TD_CONV_NO_DIFFERENCE, TD_CONV_NOT_LOWER);
+                  TD_CONV_FINISH_SPLIT);
 }
 
 TD_CONV_NAKED conv_block_joined_dsp(__attribute__((unused)) const td_conv_block *block) {
-    TD_CONV_BLOCK(TD_CONV_STEP_BYTES, TD_CONV_JOIN_BIASES, "", TD_CONV_PRODUCTS_JOINED, TD_CONV_DIFFERENCE,
-                  TD_CONV_LOWER);
+    TD_CONV_BLOCK(TD_CONV_STEP_BYTES, TD_CONV_JOIN_BIASES, "", TD_CONV_PRODUCTS_JOINED, TD_CONV_FINISH_JOINED);
 }
 
-/* Whether the two above can do a block: where the last step is apart, there must be two. */
+/* Whether the two above can do a block: of at least two steps. */
 TD_INLINE int conv_is_for_dsp(const td_conv_block *block) {
-#ifdef TD_CONV_LAST_STEP_APART
     return block->gathered_end - block->gathered > 2 * TD_CONV_PIXELS;
-#else
-    (void)block;
-    return 1;
-#endif
 }
 
 #define TD_CONV_GATHER(extend)                      \

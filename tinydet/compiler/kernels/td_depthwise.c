@@ -1,6 +1,6 @@
 /* DEPTHWISE_CONV_2D on interleaved rows: sums of some channels of one pixel, tap by tap. */
+#include "td_depthwise_dsp.h"
 #include "td_depthwise_mve.h"
-#include "td_dsp.h"
 #include "td_tile.h"
 
 enum { CHANNELS_AT_ONCE = 32, TAPS_3X3 = 9 };
@@ -59,63 +59,34 @@ TD_INLINE void depthwise_channels(const td_depthwise_params *p, const uint8_t *i
     depthwise_outputs(p, sums, begin, count, output + begin);
 }
 
-#if defined(TD_DSP) && !defined(TD_MVE)
-TD_INLINE int32_t depthwise_rounded(int32_t sum, const td_depthwise_factor *factor, int32_t rounded_offset) {
-    int32_t high = td_add_high_product(sum, sum, factor->twice_multiplier); /* the multiplier is 2**32 too low */
-    high += high >> 31;
-    const int32_t value = (high >> factor->half_shift) + rounded_offset;
-    int32_t result;
-    TD_SHIFT_TO_S8(result, value, 1);
-    return result;
-}
-
-/* Adds the products of nine taps and of four channels from `channel` on; `weights` is at that channel too. In one piece,
- * because compilers spill. */
-TD_INLINE void depthwise_nine(const int8_t *const *taps, int32_t channel, const int8_t *weights, int32_t channels,
-                              int32_t sums[4]) {
-    uint32_t in, in_odd, w, w_odd;
-    __asm__(
-        ".rept 9\n\t"
-        "ldr %[in], [%[taps]], #4\n\t"
-        "ldr %[w], [%[weights]]\n\t"
-        "ldr %[in], [%[in], %[channel]]\n\t"
-        "add %[weights], %[weights], %[channels]\n\t"
-        "sxtb16 %[w_odd], %[w], ror #8\n\t"
-        "sxtb16 %[in_odd], %[in], ror #8\n\t"
-        "sxtb16 %[w], %[w]\n\t"
-        "sxtb16 %[in], %[in]\n\t"
-        "smlabb %[sum_1], %[in_odd], %[w_odd], %[sum_1]\n\t"
-        "smlatt %[sum_3], %[in_odd], %[w_odd], %[sum_3]\n\t"
-        "smlabb %[sum_0], %[in], %[w], %[sum_0]\n\t"
-        "smlatt %[sum_2], %[in], %[w], %[sum_2]\n\t"
-        ".endr"
-        : [sum_0] "+r"(sums[0]), [sum_1] "+r"(sums[1]), [sum_2] "+r"(sums[2]), [sum_3] "+r"(sums[3]),
-          [taps] "+r"(taps), [weights] "+r"(weights), [in] "=&r"(in), [in_odd] "=&r"(in_odd), [w] "=&r"(w),
-          [w_odd] "=&r"(w_odd)
-        : [channel] "r"(channel), [channels] "r"(channels)
-        : "memory");
-}
-
-/* A pixel of a 3x3 filter, four channels at a time; gives how many channels were done. */
-__attribute__((noinline)) static int32_t depthwise_fours(const td_depthwise_params *p,
-                                                         const int8_t *const taps[TAPS_3X3], int8_t *output) {
-    const int32_t channels = p->input_channels, rounded_offset = 2 * p->output_offset + 1;
-    const td_depthwise_factor *factor = p->channel;
-    int32_t c = 0;
-    for (; c + 4 <= channels; c += 4, factor += 4) {
-        int32_t sums[4] = {factor[0].bias, factor[1].bias, factor[2].bias, factor[3].bias};
-        depthwise_nine(taps, c, p->weights + c, channels, sums);
-        output[c] = (int8_t)depthwise_rounded(sums[0], factor, rounded_offset);
-        output[c + 1] = (int8_t)depthwise_rounded(sums[1], factor + 1, rounded_offset);
-        output[c + 2] = (int8_t)depthwise_rounded(sums[2], factor + 2, rounded_offset);
-        output[c + 3] = (int8_t)depthwise_rounded(sums[3], factor + 3, rounded_offset);
+#if defined(TD_MVE)
+/* One row by a 3x3 filter. */
+static void depthwise_row_mve(const td_depthwise_params *p, const uint8_t *input, int32_t y, int8_t *output) {
+    const int32_t channels = p->input_channels;
+    const uint8_t *rows[3];
+    depthwise_pixel_block block; /* no initialiser: compilers call memset */
+    block.weights = p->weights;
+    block.channels = channels;
+    block.factors = p->channel;
+    block.output_offset = p->output_offset;
+    block.sixteens = channels / 16;
+    for (int32_t i = 0; i < 3; i++) {
+        const int32_t row = y + i * p->dilation_height;
+        rows[i] = row < 0 || row >= p->input_height ? NULL : depthwise_tap(p, input, row, 0);
     }
-    return c;
+    for (int32_t x = 0; x < p->output_width; x++, output += channels) {
+        int32_t column = x * p->stride_width - p->pad_left;
+        for (int32_t j = 0; j < 3; j++, column += p->dilation_width) {
+            const int is_inside = column >= 0 && column < p->input_width;
+            const ptrdiff_t at = (ptrdiff_t)column * channels;
+            for (int32_t i = 0; i < 3; i++) {
+                block.taps[3 * i + j] = (const int8_t *)(is_inside && rows[i] != NULL ? rows[i] + at : p->outside);
+            }
+        }
+        depthwise_pixel_mve(p, &block, output);
+    }
 }
-
-#endif
-
-#if defined(TD_DSP) || defined(TD_MVE)
+#elif defined(TD_DSP)
 TD_INLINE int32_t depthwise_pixel_3x3(const td_depthwise_params *p, const uint8_t *input, int32_t y, int32_t x,
                                       int8_t *output) {
     const int8_t *taps[TAPS_3X3];
@@ -123,16 +94,11 @@ TD_INLINE int32_t depthwise_pixel_3x3(const td_depthwise_params *p, const uint8_
         const int32_t tap_y = y + tap / 3 * p->dilation_height, tap_x = x + tap % 3 * p->dilation_width;
         taps[tap] = (const int8_t *)depthwise_tap(p, input, tap_y, tap_x);
     }
-#ifdef TD_MVE
-    depthwise_pixel_mve(p, taps, output);
-    return p->input_channels;
-#else
-    return depthwise_fours(p, taps, output);
-#endif
+    return depthwise_fours_dsp(p, taps, output);
 }
 #endif
 
-#ifdef TD_TILE
+#if defined(TD_TILE) && !defined(TD_TILE_WASM)
 /* Eight channels from `begin` on of one row, by a 3x3 filter. */
 TD_INLINE void depthwise_tile_row(const td_depthwise_params *p, const uint8_t *input, int32_t y, int32_t begin,
                                   int8_t *output) {
@@ -177,7 +143,7 @@ TD_INLINE void depthwise_tile_row(const td_depthwise_params *p, const uint8_t *i
 TD_INLINE void depthwise_pixel(const td_depthwise_params *p, const uint8_t *input, int is_unsigned, int32_t y,
                                int32_t x, int32_t begin, int8_t *output) {
     const int32_t channels = p->input_channels * p->depth_multiplier;
-#if defined(TD_DSP) || defined(TD_MVE)
+#if defined(TD_DSP) && !defined(TD_MVE)
     if (!is_unsigned && p->filter_height == 3 && p->filter_width == 3 && p->depth_multiplier == 1 &&
         p->rounding != TD_ROUND_ANY) {
         begin = depthwise_pixel_3x3(p, input, y, x, output);
@@ -196,7 +162,13 @@ TD_INLINE void depthwise_rows(const td_depthwise_params *p, const uint8_t *input
     for (int32_t y = y_begin; y < y_end; y++) {
         int8_t *out = output + y % p->output_ring * p->output_width * channels;
         int32_t begin = 0;
-#ifdef TD_TILE
+#if defined(TD_MVE)
+        if (!is_unsigned && p->filter_height == 3 && p->filter_width == 3 && p->depth_multiplier == 1 &&
+            p->rounding != TD_ROUND_ANY) {
+            depthwise_row_mve(p, input, y * p->stride_height - p->pad_top, out);
+            continue;
+        }
+#elif defined(TD_TILE) && !defined(TD_TILE_WASM)
         if (!is_unsigned && p->filter_height == 3 && p->filter_width == 3 && p->depth_multiplier == 1 &&
             p->rounding != TD_ROUND_ANY) {
             for (; begin + TD_TILE_CHANNELS <= channels; begin += TD_TILE_CHANNELS) {

@@ -1,4 +1,5 @@
 /* DEPTHWISE_CONV_2D by 3x3 filters on planar rows, portable form: loops along the row of one channel. */
+#include "td_depthwise_avx2.h"
 #include "td_depthwise_tile.h"
 #include "td_depthwise_planar_mve.h"
 
@@ -107,11 +108,15 @@ TD_INLINE planar_rows planar_rows_at(const td_depthwise_planar_params *p, const 
 void td_depthwise_planar_s8(const td_depthwise_planar_params *p, const int8_t *input, int8_t *output,
                             int32_t y_begin, int32_t y_end) {
     const ptrdiff_t output_row = (ptrdiff_t)p->output_width * p->channels;
+#ifdef TD_TILE_AVX2
+    planar_group groups[PLANAR_GROUPS];
+    planar_prepare_all(p, groups);
+#endif
     for (int32_t y = y_begin; y < y_end; y++) {
         const planar_rows in = planar_rows_at(p, input, y);
         int8_t *out = output + y % p->output_ring * output_row;
 #if defined(TD_MVE)
-        if (planar_is_for_mve(p)) {
+        if (planar_is_for_mve(p, &in)) {
             planar_row_in_mve(p, &in, out);
             continue;
         }
@@ -120,8 +125,11 @@ void td_depthwise_planar_s8(const td_depthwise_planar_params *p, const int8_t *i
             planar_row_in_dsp(p, &in, out);
             continue;
         }
-#elif defined(TD_TILE)
-        if (p->rounding != TD_ROUND_ANY) {
+#elif defined(TD_TILE_AVX2)
+        planar_row_in_tiles(p, &in, groups, out);
+        continue;
+#elif defined(TD_TILE_NEON)
+        if (planar_is_for_tiles(p)) {
             planar_row_in_tiles(p, &in, out);
             continue;
         }

@@ -1,15 +1,14 @@
-/* td_depthwise_tile.h: td_depthwise_planar.c in vector instructions, eight pixels of a channel at a time. Not for
- * callers.
+/* td_depthwise_tile.h: td_depthwise_planar.c in NEON without dot products, eight pixels of a channel at a time. Not
+ * for callers.
  *
  * Vectors reach beyond the last window of a channel: into the next channel, whose values then count for nothing. What
  * would reach beyond the row is copied first. */
 #ifndef TD_DEPTHWISE_TILE_H
 #define TD_DEPTHWISE_TILE_H
 
-#include "td_depthwise_planar.h"
-#include "td_tile.h"
+#include "td_depthwise_dot.h"
 
-#ifdef TD_TILE
+#if defined(TD_TILE_NEON) && !defined(TD_TILE_NEON_DOT)
 
 enum {
     PLANAR_PIXELS = 64,                       /* of a row at once */
@@ -18,44 +17,6 @@ enum {
 };
 
 /* The weights of one channel as the instructions take them. */
-#if defined(TD_TILE_NEON) && defined(__ARM_FEATURE_DOTPROD)
-
-typedef struct {
-    int8x16_t rows; /* lanes 1 to 3: three weights and a zero */
-    uint8x16_t windows, next_windows;
-    int32_t bias;
-    int has_lowest; /* of no meaning here */
-} planar_weights;
-
-TD_INLINE planar_weights planar_weights_of(const td_depthwise_channel *channel, int32_t stride) {
-    static const uint8_t places[2][2][16] = {
-        {{0, 1, 2, 3, 1, 2, 3, 4, 2, 3, 4, 5, 3, 4, 5, 6}, {4, 5, 6, 7, 5, 6, 7, 8, 6, 7, 8, 9, 7, 8, 9, 10}},
-        {{0, 1, 2, 3, 2, 3, 4, 5, 4, 5, 6, 7, 6, 7, 8, 9}, {0, 1, 2, 3, 2, 3, 4, 5, 4, 5, 6, 7, 6, 7, 8, 9}}};
-    const int32x4_t words = vld1q_s32(&channel->multiplier), three = vdupq_n_s32(0x00FFFFFF);
-    const planar_weights weights = {vreinterpretq_s8_s32(vandq_s32(words, three)), vld1q_u8(places[stride - 1][0]),
-                                    vld1q_u8(places[stride - 1][1]), channel->bias, 0};
-    return weights;
-}
-
-TD_INLINE tile_sums planar_tile_sums(const int8_t *const in[3], const planar_weights *w, int32_t stride,
-                                     int has_lowest) {
-    tile_sums sums = {vdupq_n_s32(w->bias), vdupq_n_s32(w->bias)};
-    (void)has_lowest;
-#define TD_PLANAR_DOT(i)                                                                                   \
-    do {                                                                                                   \
-        const int8x16_t a = vld1q_s8(in[i]), b = stride == 2 ? vld1q_s8(in[i] + 8) : a;                    \
-        sums.low = vdotq_laneq_s32(sums.low, vqtbl1q_s8(a, w->windows), w->rows, i + 1);                   \
-        sums.high = vdotq_laneq_s32(sums.high, vqtbl1q_s8(b, w->next_windows), w->rows, i + 1);            \
-    } while (0)
-    TD_PLANAR_DOT(0);
-    TD_PLANAR_DOT(1);
-    TD_PLANAR_DOT(2);
-#undef TD_PLANAR_DOT
-    return sums;
-}
-
-#elif defined(TD_TILE_NEON)
-
 typedef struct {
     int8x8_t taps[9];
     int32_t bias;
@@ -122,71 +83,6 @@ TD_INLINE tile_sums planar_tile_sums(const int8_t *const in[3], const planar_wei
     }
     return sums;
 }
-
-#else
-
-typedef struct {
-    __m256i rows[3], windows, bias;
-    int has_lowest; /* of no meaning here */
-} planar_weights;
-
-/* 16 bytes twice, or for a stride of 2 those from 8 on the second time: the windows of four pixels each. */
-TD_INLINE __m256i planar_windows(const int8_t *in, __m256i places, int32_t stride) {
-    const __m128i *const first = (const __m128i *)(const void *)in, *const next = (const __m128i *)(const void *)(in + 8);
-    const __m256i bytes = stride == 1 ? _mm256_broadcastsi128_si256(_mm_loadu_si128(first))
-                                      : _mm256_loadu2_m128i(next, first);
-    return _mm256_shuffle_epi8(bytes, places);
-}
-
-TD_INLINE planar_weights planar_weights_of(const td_depthwise_channel *channel, int32_t stride) {
-    const __m128i by_1 = _mm_setr_epi8(0, 1, 2, 3, 1, 2, 3, 4, 2, 3, 4, 5, 3, 4, 5, 6);
-    const __m128i by_2 = _mm_setr_epi8(0, 1, 2, 3, 2, 3, 4, 5, 4, 5, 6, 7, 6, 7, 8, 9);
-    planar_weights w;
-    w.windows = stride == 1 ? _mm256_set_m128i(_mm_add_epi8(by_1, _mm_set1_epi8(4)), by_1) : _mm256_set_m128i(by_2, by_2);
-    w.rows[0] = _mm256_set1_epi32(channel->row_0 & 0x00FFFFFF); /* without what the fourth byte says */
-    w.rows[1] = _mm256_set1_epi32(channel->row_1 & 0x00FFFFFF);
-    w.rows[2] = _mm256_set1_epi32(channel->row_2 & 0x00FFFFFF);
-    w.bias = _mm256_set1_epi32(channel->bias);
-    w.has_lowest = 0;
-#if defined(TD_TILE_VNNI)
-    /* The instruction takes values + 128: what these add is taken away. */
-    __m256i more = _mm256_setzero_si256();
-    for (int i = 0; i < 3; i++) {
-        more = TD_TILE_DOT(more, _mm256_set1_epi8(-128), w.rows[i]);
-    }
-    w.bias = _mm256_sub_epi32(w.bias, more);
-#else
-    for (int i = 0; i < 3; i++) {
-        w.rows[i] = _mm256_cvtepi8_epi16(_mm256_castsi256_si128(w.rows[i]));
-    }
-#endif
-    return w;
-}
-
-TD_INLINE tile_sums planar_tile_sums(const int8_t *const in[3], const planar_weights *w, int32_t stride,
-                                     int has_lowest) {
-    (void)has_lowest;
-#if defined(TD_TILE_VNNI)
-    __m256i sums = w->bias;
-    for (int i = 0; i < 3; i++) {
-        const __m256i windows = _mm256_xor_si256(planar_windows(in[i], w->windows, stride), _mm256_set1_epi8(-128));
-        sums = TD_TILE_DOT(sums, windows, w->rows[i]);
-    }
-    return sums;
-#else
-    __m256i low = _mm256_setzero_si256(), high = low; /* two sums of each pixel, to be added */
-    for (int i = 0; i < 3; i++) {
-        const __m256i windows = planar_windows(in[i], w->windows, stride);
-        const __m256i a = _mm256_cvtepi8_epi16(_mm256_castsi256_si128(windows));
-        const __m256i b = _mm256_cvtepi8_epi16(_mm256_extracti128_si256(windows, 1));
-        low = _mm256_add_epi32(low, _mm256_madd_epi16(a, w->rows[i]));
-        high = _mm256_add_epi32(high, _mm256_madd_epi16(b, w->rows[i]));
-    }
-    return _mm256_add_epi32(w->bias, _mm256_permute4x64_epi64(_mm256_hadd_epi32(low, high), 0xD8));
-#endif
-}
-
-#endif
 
 /* Copies of those rows of a channel that end before what is read of them. */
 static void planar_tile_copies(const planar_rows *rows, int32_t there, int8_t copies[3][PLANAR_BYTES],
@@ -280,6 +176,10 @@ TD_INLINE void planar_tile(const td_depthwise_planar_params *p, const planar_row
             in[i] += rows->channel_step[i];
         }
     }
+}
+
+TD_INLINE int planar_is_for_tiles(const td_depthwise_planar_params *p) {
+    return p->rounding != TD_ROUND_ANY;
 }
 
 static void planar_row_in_tiles(const td_depthwise_planar_params *p, const planar_rows *rows, int8_t *output) {

@@ -70,13 +70,6 @@ TD_INLINE uint32_t td_add_halves_and_choice(uint32_t a, uint32_t b, uint32_t if_
     return sums;
 }
 
-/* (a * b + 2**31) >> 32, added to sum. */
-TD_INLINE int32_t td_add_high_product(int32_t sum, int32_t a, int32_t b) {
-    int32_t result;
-    __asm__("smmlar %0, %1, %2, %3" : "=r"(result) : "r"(a), "r"(b), "r"(sum));
-    return result;
-}
-
 /* value >> shift, clamped to int8. `shift` is a constant in [1, 31]. */
 #define TD_SHIFT_TO_S8(result, value, shift) \
     __asm__("ssat %0, #8, %1, asr %2" : "=r"(result) : "r"(value), "I"(shift))

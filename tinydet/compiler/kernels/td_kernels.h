@@ -76,9 +76,11 @@ typedef struct {
     int16_t is_plain; /* 1: every shift >= 0 and multiplier > 0, every |sum| < 2**30, and a clamp to [-128, 127] */
     int16_t groups_at_once; /* [1, TD_CONV_MAX_GROUPS] groups of four pixels that `scratch` has room for */
     int16_t is_joined; /* 1: weights as in td_conv_block.h, is_plain, |sum| < 2**23 in every second channel */
+    int16_t is_positive; /* 1: is_joined, output_offset = -128, so that negative results are clamped away, shifts < 15 */
     int16_t pixel_stride, channel_stride;       /* bytes of the output; see below */
     int16_t output_pad_left, output_pad_right;  /* zero points around each channel of a planar row, else 0 */
     int32_t output_row_bytes;
+    int32_t kept_weight_bytes;        /* 0, or all of `weights`: they and `channels` are kept in scratch; see below */
     const int8_t *weights;            /* as codegen/packing.py lays them out, 4-byte aligned */
     const td_conv_channels *channels; /* [output_channels / 2, rounded up] */
 } td_conv_params;
@@ -86,7 +88,8 @@ typedef struct {
 /* Output rows are [width][channels] (pixel_stride = output_channels, channel_stride = 1), or planar, for a
  * depthwise filter: [channels][pad_left + width + pad_right] (pixel_stride = 1), the pads filled with the zero
  * point. `scratch` holds 16 bytes for each two values of a window, groups_at_once times (kernel_scratch.py); it is
- * 16-byte aligned. */
+ * 16-byte aligned. With kept_weight_bytes it also holds, behind that, `weights` and `channels`, which the call for row 0
+ * copies there: then nothing else may write to it until the last row is done. */
 
 void td_conv_s8(const td_conv_params *p, const int8_t *input, int8_t *output, void *scratch, int32_t y_begin,
                 int32_t y_end);
@@ -174,19 +177,10 @@ void td_depthwise_u8(const td_depthwise_params *p, const uint8_t *input, int8_t 
  * (tinydet/compiler/layouts.py). Window of output pixel x: 3 adjacent bytes from input_start + x * stride_width on.
  * The output is interleaved. Pixels are computed in pairs: one byte behind the last of an odd number of windows
  * must be part of the row. */
-/* Taps t of the filter one after the other in the order 0, 4, 8, 1, 5, 6, 2, 3, 7 whose weights' magnitudes sum to no
- * more than 255, so that their products sum to 16 bits. */
-typedef enum {
-    TD_NARROW_NONE,
-    TD_NARROW_THREES, /* the first three, the next three, the last three */
-    TD_NARROW_TWOS    /* two at a time, and the last */
-} td_narrow;
-
 typedef struct {
     int32_t bias;                /* with minus the input's zero point * sum of weights folded in */
     int32_t multiplier;          /* of td_requant */
-    int32_t row_0, row_1, row_2; /* three int8 weights from the lowest byte on; fourth of row 0: -shift of td_requant;
-                                  * of row 1: td_narrow */
+    int32_t row_0, row_1, row_2; /* three int8 weights from the lowest byte on; fourth of row 0: -shift of td_requant */
 } td_depthwise_channel;
 
 typedef struct {

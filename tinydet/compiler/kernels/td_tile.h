@@ -1,4 +1,5 @@
-/* td_tile.h: vectors of eight pixels in the instructions of A cores and PCs (NEON, AVX2, VNNI). Not for callers.
+/* td_tile.h: vectors of eight pixels in the instructions of A cores, PCs and browsers (NEON, AVX2, VNNI,
+ * WebAssembly SIMD). Not for callers.
  *
  * TD_TILE is defined where there are such instructions; what they compute is what the portable loops beside them
  * compute. A tile is eight channels of eight pixels. */
@@ -9,9 +10,16 @@
 
 #if defined(__GNUC__) && defined(__has_builtin) && !defined(TD_PORTABLE)
 #if __has_builtin(__builtin_shufflevector)
-#if defined(__ARM_NEON) && !defined(__ARM_BIG_ENDIAN)
+#if defined(__wasm_simd128__)
+#define TD_TILE 1
+#define TD_TILE_WASM 1
+#include <wasm_simd128.h>
+#elif defined(__ARM_NEON) && !defined(__ARM_BIG_ENDIAN)
 #define TD_TILE 1
 #define TD_TILE_NEON 1
+#if defined(__aarch64__) && defined(__ARM_FEATURE_DOTPROD)
+#define TD_TILE_NEON_DOT 1
+#endif
 #include <arm_neon.h>
 #elif defined(__AVX2__)
 #define TD_TILE 1
@@ -20,9 +28,11 @@
 #if defined(__AVX512VNNI__) && defined(__AVX512VL__)
 #define TD_TILE_VNNI 1
 #define TD_TILE_DOT _mm256_dpbusd_epi32
+#define TD_TILE_DOT_4 _mm_dpbusd_epi32
 #elif defined(__AVXVNNI__)
 #define TD_TILE_VNNI 1
 #define TD_TILE_DOT _mm256_dpbusd_avx_epi32
+#define TD_TILE_DOT_4 _mm_dpbusd_avx_epi32
 #endif
 #endif
 #endif
@@ -32,13 +42,17 @@
 
 #if defined(__clang__)
 #define TD_UNROLL _Pragma("clang loop unroll(full)")
+#define TD_UNROLL_TWICE _Pragma("clang loop unroll_count(2)")
 #else
 #define TD_UNROLL _Pragma("GCC unroll 8")
+#define TD_UNROLL_TWICE _Pragma("GCC unroll 2")
 #endif
 
 enum { TD_TILE_PIXELS = 8, TD_TILE_CHANNELS = 8 };
 
 typedef int32_t tile_word __attribute__((aligned(1), may_alias)); /* anywhere */
+
+#if defined(TD_TILE_NEON)
 
 /* How sums become output values: times multiplier * 2**-31 * 2**-shift, shift in [1, 31], plus offset, clamped to
  * int8. Where the offset is -128, all that is negative is clamped away, however it was rounded. */
@@ -47,12 +61,17 @@ typedef struct {
     int is_positive; /* offset = -128; a constant where tile_rescale is inlined */
 } tile_factor;
 
-#if defined(TD_TILE_NEON)
+/* Whether tile_rescale gives what td_rescale does, clamped to [-128, 127]. */
+TD_INLINE int tile_factor_fits(int32_t start, int32_t shift, int32_t offset) {
+    (void)start;
+    (void)offset;
+    return shift >= 1 && shift <= 31;
+}
 
 typedef struct {
     int32x4_t low, high;
 } tile_sums;
-typedef int8x8_t tile_values;
+typedef int8x8_t tile_values, tile_results;
 typedef int32x4_t tile_four_numbers;
 
 /* Four numbers that belong to four channels. */
@@ -71,6 +90,23 @@ TD_INLINE tile_values tile_rescale(tile_sums sums, tile_factor factor) {
     high = vrshlq_s32(high, shift);
     const int16x8_t both = vcombine_s16(vqmovn_s32(low), vqmovn_s32(high));
     return vqmovn_s16(vqaddq_s16(both, vdupq_n_s16((int16_t)factor.offset)));
+}
+
+/* What td_rescale gives, for any factor, clamped. */
+TD_INLINE tile_results tile_rescale_any(tile_sums sums, td_requant requant, int32_t offset, int32_t low, int32_t high) {
+    const int32x4_t multiplier = vdupq_n_s32(requant.multiplier);
+    const int32x4_t left = vdupq_n_s32(requant.shift > 0 ? requant.shift : 0);
+    int32x4_t halves[2] = {sums.low, sums.high};
+    TD_UNROLL
+    for (int i = 0; i < 2; i++) {
+        int32x4_t values = vqrdmulhq_s32(vshlq_s32(halves[i], left), multiplier);
+        if (requant.shift < 0) {
+            values = vrshlq_s32(vsraq_n_s32(values, values, 31), vdupq_n_s32(requant.shift));
+        }
+        values = vaddq_s32(values, vdupq_n_s32(offset));
+        halves[i] = vminq_s32(vmaxq_s32(values, vdupq_n_s32(low)), vdupq_n_s32(high));
+    }
+    return vmovn_s16(vcombine_s16(vmovn_s32(halves[0]), vmovn_s32(halves[1])));
 }
 
 TD_INLINE tile_sums tile_load_sums(const int32_t from[TD_TILE_PIXELS]) {
@@ -113,6 +149,14 @@ TD_INLINE tile_values tile_load(const int8_t *from) {
     return vld1_s8(from);
 }
 
+/* Eight channels of eight pixels, the channels `step` bytes apart. */
+TD_INLINE void tile_store_channels(const tile_results v[TD_TILE_CHANNELS], int8_t *to, ptrdiff_t step) {
+    TD_UNROLL
+    for (int k = 0; k < TD_TILE_CHANNELS; k++, to += step) {
+        tile_store(to, v[k]);
+    }
+}
+
 /* Eight channels of eight pixels -> eight pixels of eight channels, each to a place of its own. */
 TD_INLINE void tile_store_pixels(const tile_values v[TD_TILE_CHANNELS], int8_t *const to[TD_TILE_PIXELS]) {
     const int8x8x2_t a = vtrn_s8(v[0], v[1]), b = vtrn_s8(v[2], v[3]);
@@ -131,86 +175,10 @@ TD_INLINE void tile_store_pixels(const tile_values v[TD_TILE_CHANNELS], int8_t *
     }
 }
 
+#elif defined(TD_TILE_WASM)
+#include "td_tile_wasm.h"
 #else
-
-typedef __m256i tile_sums;
-typedef __m128i tile_values; /* in its lower half */
-typedef const int32_t *tile_four_numbers;
-
-/* Four numbers that belong to four channels: taken from memory, one by one. */
-TD_INLINE tile_four_numbers tile_load_four(const int32_t *from) {
-    return from;
-}
-
-TD_INLINE tile_values tile_rescale(tile_sums sums, tile_factor factor) {
-    const __m256i multiplier = _mm256_set1_epi32(factor.multiplier), half = _mm256_set1_epi64x(1 << 30);
-    const __m256i even = _mm256_add_epi64(_mm256_mul_epi32(sums, multiplier), half);
-    const __m256i odd = _mm256_add_epi64(_mm256_mul_epi32(_mm256_srli_epi64(sums, 32), multiplier), half);
-    __m256i high = _mm256_blend_epi32(_mm256_srli_epi64(even, 31), _mm256_slli_epi64(odd, 1), 0xAA);
-    if (!factor.is_positive) {
-        high = _mm256_add_epi32(high, _mm256_srai_epi32(high, 31));
-    }
-    high = _mm256_sra_epi32(high, _mm_cvtsi32_si128(factor.shift - 1));
-    high = _mm256_srai_epi32(_mm256_add_epi32(high, _mm256_set1_epi32(2 * factor.offset + 1)), 1);
-    const __m128i narrow = _mm_packs_epi32(_mm256_castsi256_si128(high), _mm256_extracti128_si256(high, 1));
-    return _mm_packs_epi16(narrow, narrow);
-}
-
-TD_INLINE tile_sums tile_load_sums(const int32_t from[TD_TILE_PIXELS]) {
-    return _mm256_loadu_si256((const __m256i_u *)(const void *)from);
-}
-
-/* The same where the sums are those of eight channels; each has a factor of its own. */
-TD_INLINE tile_values tile_rescale_channels(tile_sums sums, tile_sums multipliers, tile_sums shifts, int32_t offset) {
-    const __m256i half = _mm256_set1_epi64x(1 << 30), one = _mm256_set1_epi32(1);
-    const __m256i even = _mm256_add_epi64(_mm256_mul_epi32(sums, multipliers), half);
-    const __m256i odd =
-        _mm256_add_epi64(_mm256_mul_epi32(_mm256_srli_epi64(sums, 32), _mm256_srli_epi64(multipliers, 32)), half);
-    __m256i high = _mm256_blend_epi32(_mm256_srli_epi64(even, 31), _mm256_slli_epi64(odd, 1), 0xAA);
-    high = _mm256_add_epi32(high, _mm256_srai_epi32(high, 31));
-    high = _mm256_srav_epi32(high, _mm256_sub_epi32(shifts, one));
-    high = _mm256_srai_epi32(_mm256_add_epi32(high, _mm256_set1_epi32(2 * offset + 1)), 1);
-    const __m128i narrow = _mm_packs_epi32(_mm256_castsi256_si128(high), _mm256_extracti128_si256(high, 1));
-    return _mm_packs_epi16(narrow, narrow);
-}
-
-/* sums + a * b of eight bytes each. */
-TD_INLINE tile_sums tile_add_products(tile_sums sums, tile_values a, tile_values b) {
-    const __m128i products = _mm_mullo_epi16(_mm_cvtepi8_epi16(a), _mm_cvtepi8_epi16(b));
-    return _mm256_add_epi32(sums, _mm256_cvtepi16_epi32(products));
-}
-
-TD_INLINE tile_sums tile_add(tile_sums sums, int32_t value) {
-    return _mm256_add_epi32(sums, _mm256_set1_epi32(value));
-}
-
-TD_INLINE void tile_spill(tile_sums sums, int32_t to[TD_TILE_PIXELS]) {
-    _mm256_storeu_si256((__m256i_u *)(void *)to, sums);
-}
-
-TD_INLINE void tile_store(int8_t *to, tile_values values) {
-    _mm_storel_epi64((__m128i_u *)(void *)to, values);
-}
-
-TD_INLINE tile_values tile_load(const int8_t *from) {
-    return _mm_loadl_epi64((const __m128i_u *)(const void *)from);
-}
-
-/* Eight channels of eight pixels -> eight pixels of eight channels, each to a place of its own. */
-TD_INLINE void tile_store_pixels(const tile_values v[TD_TILE_CHANNELS], int8_t *const to[TD_TILE_PIXELS]) {
-    const __m128i a = _mm_unpacklo_epi8(v[0], v[1]), b = _mm_unpacklo_epi8(v[2], v[3]);
-    const __m128i c = _mm_unpacklo_epi8(v[4], v[5]), d = _mm_unpacklo_epi8(v[6], v[7]);
-    const __m128i ab[2] = {_mm_unpacklo_epi16(a, b), _mm_unpackhi_epi16(a, b)};
-    const __m128i cd[2] = {_mm_unpacklo_epi16(c, d), _mm_unpackhi_epi16(c, d)};
-    for (int half = 0; half < 2; half++) {
-        const __m128i low = _mm_unpacklo_epi32(ab[half], cd[half]), high = _mm_unpackhi_epi32(ab[half], cd[half]);
-        tile_store(to[4 * half], low);
-        tile_store(to[4 * half + 1], _mm_unpackhi_epi64(low, low));
-        tile_store(to[4 * half + 2], high);
-        tile_store(to[4 * half + 3], _mm_unpackhi_epi64(high, high));
-    }
-}
-
+#include "td_tile_avx2.h"
 #endif
 #endif
 #endif /* TD_TILE_H */

@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import Literal
 
 from tinydet.compiler.memory.buffers import Buffer, Offset, lower_bound_bytes
-from tinydet.compiler.memory.planners import arena_bytes
+from tinydet.compiler.memory.planners import arena_bytes, plan_best
 from tinydet.compiler.memory.timeline import Timeline, make_timeline
 from tinydet.compiler.memory.validator import Layout, Turn, find_faults, validate_offsets
 from tinydet.compiler.schedule import Schedule, SegmentMaker, StepNumber, make_flow, overhead
@@ -86,6 +86,19 @@ class Plan:
         return "image" if self.state is None else "rows"
 
 
+def placed(schedule: Schedule, rounds: int, enough_bytes: int = 0) -> Plan:
+    """A schedule with the best offsets that are found.
+
+    Args:
+        schedule: What runs together.
+        rounds: See ``plan_best``.
+        enough_bytes: The search ends with an arena that is not larger.
+    """
+    timeline = make_timeline(schedule)
+    offsets = plan_best(timeline.buffers, rounds=rounds, enough_bytes=enough_bytes)
+    return Plan(schedule, timeline, tuple(offsets))
+
+
 def proven(plan: Plan) -> Plan:
     """The plan, after the validator found it correct.
 
@@ -117,6 +130,7 @@ def turns_and_layout(plan: Plan) -> tuple[list[list[Turn]], Layout]:
         schedule.rings,
         {tensor: row.size_bytes for tensor, row in flow.layouts.items()},
         {number: place for number, place in scratch.items() if place is not None},
+        frozenset(step.number for step in flow.steps if step.kept_bytes),
         plan.state,
     )
     return segments, layout

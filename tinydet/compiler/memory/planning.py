@@ -5,17 +5,14 @@ from functools import cached_property
 from typing import Literal
 
 from tinydet.compiler.ir import Graph
-from tinydet.compiler.kernel_scratch import scratch_bytes
-from tinydet.compiler.memory.buffers import live_bytes
 from tinydet.compiler.memory.choice import SegmentChoice
-from tinydet.compiler.memory.plan import InputMode, Plan, proven
-from tinydet.compiler.memory.planners import SEARCH_ROUNDS, plan_best
-from tinydet.compiler.memory.timeline import make_timeline
+from tinydet.compiler.memory.more_scratch import with_more_scratch
+from tinydet.compiler.memory.plan import InputMode, Plan, placed, proven
+from tinydet.compiler.memory.planners import SEARCH_ROUNDS
 from tinydet.compiler.schedule import (
     Schedule,
     Segment,
     SegmentMaker,
-    StepNumber,
     kernel_costs,
     late_order,
     make_flow,
@@ -30,7 +27,6 @@ FINISHED_SKETCHES = 3  # of the plans with roughly placed buffers, the best are 
 CLOSE_ENOUGH = 1.03  # times what input and outputs need: no other order is tried
 LIMIT_STEP = 1.03  # from one limit of bytes alive at once that is tried to the next, at least
 MAX_LIMITS = 16  # about so many are tried
-SCRATCH_SHARES = (1, 2, 4)  # all memory that is free at a step, half of it, a quarter are tried
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +34,7 @@ class PlanRequest:
     """What a plan is for.
 
     Attributes:
-        objective: ``ram`` for the smallest arena, ``speed`` for operators in one piece,
+        objective: ``ram`` for the smallest arena, ``speed`` for the least estimated cycles,
             ``balanced`` for the smallest arena whose estimated overhead is at most
             ``BALANCED_OVERHEAD``.
         ram_limit_bytes: Instead the plan with the least overhead whose arena has at most so many
@@ -48,6 +44,7 @@ class PlanRequest:
         input_scratch_bytes: What bringing the input needs beside it.
         output_scratch_bytes: What finding the boxes needs beside the outputs.
         core: Processor whose cycles count; None as in ``schedule.costs.kernel_costs``.
+        keeps_weights: Convolutions may keep copies of their weights in free memory of the arena.
     """
 
     objective: Objective = "balanced"
@@ -56,6 +53,7 @@ class PlanRequest:
     input_scratch_bytes: int = 0
     output_scratch_bytes: int = 0
     core: str | None = None
+    keeps_weights: bool = True
 
 
 def plan_memory(graph: Graph, request: PlanRequest | None = None) -> Plan:
@@ -74,7 +72,8 @@ def plan_memory(graph: Graph, request: PlanRequest | None = None) -> Plan:
         AssertionError: The validator found a fault: a bug of the planner.
     """
     request = request or PlanRequest()
-    return proven(_with_more_scratch(_plan_within(graph, request)))
+    plan = _plan_within(graph, request)
+    return proven(with_more_scratch(plan, keeps=request.keeps_weights))
 
 
 def _plan_within(graph: Graph, request: PlanRequest) -> Plan:
@@ -84,7 +83,7 @@ def _plan_within(graph: Graph, request: PlanRequest) -> Plan:
         plan = planner.cheapest_within(request.ram_limit_bytes)
         return _smallest(planner, request, balanced=False) if plan is None else plan
     if request.objective == "speed":
-        return planner.unstreamed()
+        return planner.fastest()
     return _smallest(planner, request, balanced=request.objective == "balanced")
 
 
@@ -106,44 +105,14 @@ def with_output_scratch(plan: Plan, size_bytes: int) -> Plan:
     flow = plan.schedule.flow
     last = replace(flow.steps[-1], scratch_bytes=size_bytes)
     maker = SegmentMaker(replace(flow, steps=(*flow.steps[:-1], last)))
-    return proven(_placed(Schedule(maker, plan.schedule.segments), SEARCH_ROUNDS))
-
-
-def _with_more_scratch(plan: Plan) -> Plan:
-    """The same segments; kernels that are faster with more scratch memory get what is free.
-
-    The arena does not grow for it.
-    """
-    flow, graph = plan.schedule.flow, plan.schedule.graph
-    live: dict[StepNumber, int] = {}
-    for step, used in zip(
-        plan.timeline.event_steps.tolist(), live_bytes(plan.buffers).tolist(), strict=True
-    ):
-        live[step] = max(live.get(step, 0), used)
-    for share in SCRATCH_SHARES:
-        steps = [flow.steps[0]]
-        for step in flow.steps[1:-1]:
-            most = step.scratch_bytes + (plan.arena_bytes - live[step.number]) // share
-            op = graph.ops[step.number - 1]
-            size_bytes = scratch_bytes(graph, op, most, plan.arena_bytes)
-            steps.append(replace(step, scratch_bytes=size_bytes))
-        maker = SegmentMaker(replace(flow, steps=(*steps, flow.steps[-1])))
-        larger = _placed(Schedule(maker, plan.schedule.segments), SEARCH_ROUNDS, plan.arena_bytes)
-        if larger.arena_bytes <= plan.arena_bytes:
-            return larger
-    return plan
-
-
-def _placed(schedule: Schedule, rounds: int, enough_bytes: int = 0) -> Plan:
-    timeline = make_timeline(schedule)
-    offsets = plan_best(timeline.buffers, rounds=rounds, enough_bytes=enough_bytes)
-    return Plan(schedule, timeline, tuple(offsets))
+    return proven(placed(Schedule(maker, plan.schedule.segments), SEARCH_ROUNDS))
 
 
 class _Planner:
     def __init__(self, graph: Graph, request: PlanRequest) -> None:
         self.graph = graph
-        self._cycles = kernel_costs(request.core).network(graph)
+        self._costs = kernel_costs(request.core)
+        self._cycles = self._costs.network(graph)
         self._sketches: dict[tuple[Segment, ...], Plan] = {}
         self._plans: dict[tuple[Segment, ...], Plan] = {}
         self._maker = SegmentMaker(
@@ -165,7 +134,20 @@ class _Planner:
         """Every operator in one piece."""
         steps = range(len(self._maker.flow.steps))
         singles = tuple(self._maker.single(position) for position in steps)
-        return _placed(Schedule(self._maker, singles), SEARCH_ROUNDS)
+        return placed(Schedule(self._maker, singles), SEARCH_ROUNDS)
+
+    def fastest(self) -> Plan:
+        """The least estimated cycles.
+
+        Every operator in one piece, unless fewer rows at a time let the arena lie in RAM that the
+        core never waits for, and that is worth more.
+        """
+        whole, fast_bytes = self.unstreamed(), self._costs.fast_ram_bytes
+        if fast_bytes is None or whole.arena_bytes <= fast_bytes:
+            return whole
+        fast = self.cheapest_within(fast_bytes)
+        worth = self._costs.slow_ram * self._cycles
+        return fast if fast is not None and fast.overhead < worth else whole
 
     def smallest(self, *, balanced: bool) -> Plan:
         """The smallest arena, of equal ones that with the least overhead."""
@@ -195,12 +177,12 @@ class _Planner:
     def _sketch(self, segments: tuple[Segment, ...]) -> Plan:
         """A plan without the search for better offsets."""
         if segments not in self._sketches:
-            self._sketches[segments] = _placed(Schedule(self._maker, segments), 0)
+            self._sketches[segments] = placed(Schedule(self._maker, segments), 0)
         return self._sketches[segments]
 
     def _finished(self, schedule: Schedule) -> Plan:
         if schedule.segments not in self._plans:
-            self._plans[schedule.segments] = _placed(schedule, SEARCH_ROUNDS)
+            self._plans[schedule.segments] = placed(schedule, SEARCH_ROUNDS)
         return self._plans[schedule.segments]
 
     def cheapest_within(self, limit_bytes: int) -> Plan | None:
@@ -211,7 +193,7 @@ class _Planner:
         smallest, limit = self._choice.smallest_peak_bytes(), limit_bytes
         while limit >= smallest:
             plans = [
-                _placed(Schedule(self._maker, segments), SEARCH_ROUNDS, limit_bytes)
+                placed(Schedule(self._maker, segments), SEARCH_ROUNDS, limit_bytes)
                 for segments in self._choice.within(limit)
             ]
             fitting = [plan for plan in plans if plan.arena_bytes <= limit_bytes]

@@ -122,6 +122,8 @@ class _TimelineMaker:
             if step.scratch_bytes:
                 low, high = nothing_in_use(len(times))
                 used = np.isin(times, step_times)
+                if step.kept_bytes:
+                    used = (times >= step_times[0]) & (times <= step_times[-1])
                 low[used], high[used] = 0, step.scratch_bytes
                 self._scratch[step.number] = pieces = _Pieces()
                 pieces.add(self._events, low, high)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -21,11 +21,16 @@ class KernelCosts:
             other kinds hardly count in a network.
         per_call: Kind of operator -> cycles of one call more for the same pixels.
         other_call: The same for kinds that are not in ``per_call``.
+        fast_ram_bytes: An arena of up to so many bytes lies in RAM that the core never waits for;
+            None: one of any size does, or nobody knows.
+        slow_ram: Longer that a network takes with its arena in other RAM, as a share of its cycles.
     """
 
     per_mac: Mapping[str, float]
     per_call: Mapping[str, float]
     other_call: float
+    fast_ram_bytes: int | None = None
+    slow_ram: float = 0.0
 
     def network(self, graph: Graph) -> float:
         """Cycles of a whole network."""
@@ -46,7 +51,8 @@ def kernel_costs(core: str | None = None) -> KernelCosts:
 
     Args:
         core: As in ``tinydet.targets``. None, and cores whose cycles nobody estimated (those of
-            Linux boards and of PCs): ``DEFAULT_CORE``.
+            Linux boards and of PCs): those of ``DEFAULT_CORE``, with the same RAM for any arena.
     """
     cores = json.loads(COSTS_FILE.read_text(encoding="utf-8"))["figures"]["cores"]
-    return KernelCosts(**cores.get(core, cores[DEFAULT_CORE]))
+    costs = KernelCosts(**cores.get(core, cores[DEFAULT_CORE]))
+    return costs if core in cores else replace(costs, fast_ram_bytes=None)

@@ -12,7 +12,7 @@ from math import prod
 import numpy as np
 
 from tinydet.compiler.ir import ConcatOptions, Graph, Op
-from tinydet.compiler.kernel_scratch import scratch_bytes
+from tinydet.compiler.kernel_scratch import least_scratch_bytes
 from tinydet.compiler.layouts import PlanarRow, row_layout
 from tinydet.compiler.schedule.costs import KernelCosts, kernel_costs
 from tinydet.compiler.schedule.rows import IntArray, RowNeed, row_need, works_in_place
@@ -80,6 +80,7 @@ class Step:
         writes: Indices of parts.
         reads: What it needs.
         scratch_bytes: Memory that its kernel uses while it runs.
+        kept_bytes: The share of it that must last from its first call to its last one.
     """
 
     number: StepNumber
@@ -88,6 +89,7 @@ class Step:
     writes: tuple[int, ...]
     reads: tuple[Read, ...]
     scratch_bytes: int
+    kept_bytes: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,7 +208,8 @@ class _FlowMaker:
             else:
                 reads += self._whole(tensor, 1, in_place)
         writes = (self._write(op.outputs[0], number, rows),)
-        return Step(number, rows, by_rows, writes, tuple(reads), scratch_bytes(self._graph, op))
+        scratch_bytes = least_scratch_bytes(self._graph, op)
+        return Step(number, rows, by_rows, writes, tuple(reads), scratch_bytes)
 
     def _join(self, number: StepNumber, op: Op) -> Step | None:
         """RESHAPE and CONCATENATION: copies of what does not lie in the output already."""

@@ -106,6 +106,10 @@ def _scratch_changes(maker: SegmentMaker, segment: Segment) -> Deltas:
         step = maker.flow.steps[segment.begin + place]
         if step.scratch_bytes:
             times = pace.iterations(step.rows) * count + place
+            if step.kept_bytes:
+                first, last = times[:1], times[-1:]
+                changes += [(first, step.scratch_bytes), (last + 1, -step.scratch_bytes)]
+                continue
             changes += [(times, step.scratch_bytes), (times + 1, -step.scratch_bytes)]
     return changes
 

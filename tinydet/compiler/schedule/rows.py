@@ -27,7 +27,9 @@ IntArray = npt.NDArray[np.int64]
 
 # Output element i needs no input element but i (SOFTMAX: none but its row, read before it is
 # written), so that an output of the same size may take the bytes of an input.
-IN_PLACE_KINDS = frozenset({"ADD", "MUL", "SOFTMAX", "LOGISTIC", "RELU", "RELU6", "QUANTIZE"})
+IN_PLACE_KINDS = frozenset(
+    {"ADD", "MUL", "SOFTMAX", "LOGISTIC", "LOOKUP", "RELU", "RELU6", "QUANTIZE"}
+)
 _IMAGE_RANK = 4
 _RESIZE_UNIT = 1024
 

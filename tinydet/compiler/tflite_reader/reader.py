@@ -19,6 +19,7 @@ from tinydet.compiler.ir import (
 )
 from tinydet.compiler.ir.verify import tensor_problems
 from tinydet.compiler.tflite_reader.options import KINDS, OperatorContent, UnreadableOptionError
+from tinydet.compiler.tflite_reader.unsigned import in_int8, is_unsigned
 from tinydet.errors import CompilerError, ModelFileError, UnsupportedOpsError
 from tinydet.inference.post_processing import NUM_INPUTS, OPERATOR
 from tinydet.tflite_format import schema
@@ -95,14 +96,22 @@ def _read(content: bytes, where: object, *, cut: bool) -> tuple[Graph, PostProce
     problems = [problem for tensor in known for problem in tensor_problems(tensor)]
     if problems:
         raise _contradiction(where, problems)
-    findings += findings_of(graph)
+    if is_unsigned(graph) and not findings:
+        _verify(graph, where)
+        graph, findings = in_int8(graph)
+    if not findings:
+        findings = findings_of(graph)
     if findings:
         raise UnsupportedOpsError(where, grouped(findings))
+    _verify(graph, where)
+    return graph, reader.post_processing
+
+
+def _verify(graph: Graph, where: object) -> None:
     try:
         verify(graph)
     except CompilerError as error:
         raise _contradiction(where, error.problems) from None
-    return graph, reader.post_processing
 
 
 def _contradiction(where: object, problems: Sequence[str]) -> ModelFileError:

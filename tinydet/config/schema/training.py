@@ -1,5 +1,6 @@
 """Section ``training``."""
 
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -31,6 +32,7 @@ from tinydet.config.schema.values import (
 
 Recipe = Literal["tinydet", "published"]
 IouLoss = Literal["giou", "diou"]
+Size = Literal["standard", "small"]
 SIDES = ", ".join(map(str, SIDES_PX))
 
 # By name: "published" depends on the input size (smallest 0.26 of the side at 192 px); "wide" goes
@@ -41,6 +43,28 @@ ANCHOR_PRESETS = {
     "published": AnchorSpec(),
     "wide": AnchorSpec(smallest=(0.14, 0.26), largest=(0.9, 0.98)),
     "compact": AnchorSpec(smallest=(0.09, 0.126), largest=(0.7, 0.85)),
+}
+
+
+@dataclass(frozen=True)
+class NetworkSize:
+    """What makes a network larger or smaller beside ``alpha``.
+
+    Attributes:
+        fpn_channels: Width of the pyramid and of the heads.
+        head_depth: Separable blocks of each head.
+        deepest_tap: Layer of the backbone with stride 32 where the pyramid begins.
+    """
+
+    fpn_channels: int
+    head_depth: int
+    deepest_tap: str
+
+
+# "small" ends with the 14th block of MobileNetV2: the layers behind it hold most of the weights.
+SIZES = {
+    "standard": NetworkSize(fpn_channels=128, head_depth=4, deepest_tap="out_relu"),
+    "small": NetworkSize(fpn_channels=48, head_depth=2, deepest_tap="block_14_add"),
 }
 
 
@@ -98,16 +122,28 @@ class ModelSection(Section):
             ``person_192``, ``person_256`` or the ``.keras`` detector of another run for the whole
             network; None for random initialization.
         anchors: Recipe of the anchor grid.
-        fpn_channels: Width of the pyramid and of the heads.
-        head_depth: Separable blocks of each head.
+        size: ``small`` is for 512 KB of flash: it leaves out the widest layers of the backbone, and
+            pyramid and heads are narrower.
+        fpn_channels: Width of the pyramid and of the heads; None: that of the size.
+        head_depth: Separable blocks of each head; None: those of the size.
     """
 
     alpha: Annotated[float, BeforeValidator(check_alpha)] = 0.35
     input_shape: Annotated[tuple[int, int, int], BeforeValidator(check_input_shape)] = (192, 192, 3)
     pretrained_weights: Text | None = None
     anchors: Annotated[AnchorsSection, BeforeValidator(name_to_anchors)] = AnchorsSection()
-    fpn_channels: Count = 128
-    head_depth: Count = 4
+    size: Annotated[Size, choice(Size)] = "standard"
+    fpn_channels: Count | None = None
+    head_depth: Count | None = None
+
+    def network_size(self) -> NetworkSize:
+        """The numbers of the size, with those that are given instead of its own."""
+        size = SIZES[self.size]
+        return replace(
+            size,
+            fpn_channels=self.fpn_channels or size.fpn_channels,
+            head_depth=self.head_depth or size.head_depth,
+        )
 
 
 class LossSection(Section):
@@ -182,6 +218,9 @@ class TrainingSection(Section):
         epochs: Passes over the training set.
         optimizer: ``{Keras optimizer: arguments}``, one entry.
         dropout: Share of the features dropped before the predictors; None: no dropout layer.
+        teacher_model: Float detector (``.keras``, or a name as ``person_192``) whose outputs are
+            learnt beside the labels; with the same classes, input size and anchors.
+        teacher_weight: Weight of the loss against the teacher's outputs; None: 1.
         frozen_layers: Layers whose weights stay, see ``parse_frozen_layers``.
         callbacks: ``{Keras callback or LR scheduler: arguments}``.
         trained_model_path: Path of an additional copy of the best model.
@@ -214,6 +253,8 @@ class TrainingSection(Section):
         default_factory=lambda: {"Adam": {"learning_rate": 0.001}}
     )
     dropout: Annotated[Number, Field(ge=0, lt=1)] | None = None
+    teacher_model: Text | None = None
+    teacher_weight: Positive | None = None
     frozen_layers: Text | None = None
     callbacks: Annotated[dict[str, dict[str, Any]], BeforeValidator(check_callbacks)] = Field(
         default_factory=dict
@@ -242,6 +283,17 @@ class TrainingSection(Section):
         except ValueError as error:
             raise reject(show(text or ""), FROZEN_GRAMMAR, f"Correct it: {error}.") from None
         return text
+
+    @model_validator(mode="after")
+    def teacher_keys_have_an_effect(self) -> "TrainingSection":
+        """Refuse a weight without a teacher, and a teacher where a step does not see it."""
+        if self.teacher_model is None and self.teacher_weight is not None:
+            found = f"teacher_weight {self.teacher_weight:g} without teacher_model"
+            raise reject(found, "both or none", "Name the teacher, or leave the weight out.")
+        if self.teacher_model is not None and self.accumulate > 1:
+            found = f"accumulate {self.accumulate} with teacher_model"
+            raise reject(found, "accumulate 1 with a teacher", "Choose a smaller batch_size.")
+        return self
 
     @property
     def optimizer_name(self) -> str:

@@ -87,6 +87,8 @@ def _entries(path: Path, archive: zipfile.ZipFile, size_bytes: int) -> Entries:
             raise DataError(path, f"has a link ({name})", REMEDY)
         if info.flag_bits & 1:
             raise DataError(path, "has a password", REMEDY)
+        if not name:
+            raise DataError(path, "has a file without a name", REMEDY)
         if info.is_dir() or any(part.startswith((".", "__MACOSX")) for part in parts):
             continue
         if name in entries:

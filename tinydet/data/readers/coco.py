@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tinydet.data.input_files import number, read_json
-from tinydet.data.readers.named_boxes import Box, around
+from tinydet.data.readers.named_boxes import Box, around, turned
 from tinydet.data.readers.parts import IMAGE_FOLDERS, split_of, subfolder
 from tinydet.data.readers.tables import LONG, Reading, homes
 from tinydet.errors import DataError, readable
@@ -140,7 +140,18 @@ def _add_box(annotation: Entry, names: dict[str, str], reading: Reading) -> None
         reading.boxes.faults.add(place, found)
     else:
         ignored = bool(annotation.get("iscrowd")) or bool(annotation.get("ignore"))
+        angle = _rotation(annotation)
+        if angle:
+            reading.boxes.findings.add("rotated_boxes", place)
+            box = turned(box, angle, ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2))
         reading.boxes.box(place, name, box, ignored)
+
+
+def _rotation(annotation: Entry) -> float:
+    """Degrees, clockwise, by which CVAT's exports say that a box is turned around its centre."""
+    attributes = annotation.get("attributes")
+    given = attributes.get("rotation") if isinstance(attributes, dict) else None
+    return (number(given) or 0.0) % 360
 
 
 def corners_of(annotation: Entry) -> Box | None:

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 from tinydet.data.findings import Findings
@@ -24,6 +25,8 @@ IMAGE_KEYS = ("filename", "file_name", "image", "image_path", "path", "img")
 CLASS_KEYS = ("class", "label", "class_name", "name", "category")
 RETINANET = ("image", *CORNERS, "class")
 LISTED_FILE, NAMES_FILE = "_annotations.txt", "_classes.txt"
+
+DELIMITERS = ",;\t"  # spreadsheets write semicolons where the comma is in the numbers
 
 Row = dict[str, str]
 
@@ -67,7 +70,8 @@ def _rows(file: Path) -> Iterator[tuple[int, Row]]:
     with open_input(file) as stream:
         text = io.TextIOWrapper(stream, "utf-8-sig", newline="")
         try:
-            reader = csv.reader(text)
+            line = text.readline()
+            reader = csv.reader(chain([line], text), delimiter=_delimiter(line))
             first = next(reader, [])
             header: Sequence[str] = [word.strip().lower() for word in first]
             if len(header) == len(RETINANET) and is_image_name(header[0]):  # it has no header
@@ -83,9 +87,27 @@ def _rows(file: Path) -> Iterator[tuple[int, Row]]:
             raise DataError(file, found, "Save it as CSV in UTF-8.") from None
 
 
+def _delimiter(line: str) -> str:
+    """What stands between the columns of a first line: what there is most of.
+
+    >>> [_delimiter(line) for line in ("a,b", "image;x min;x max", "one column")]
+    [',', ';', ',']
+    """
+    return max(DELIMITERS, key=line.count)
+
+
+def read_header(file: Path) -> set[str]:
+    """The columns of a table.
+
+    Raises:
+        DataError: It is not text or no table.
+    """
+    return set(next(_rows(file))[1])
+
+
 def _header(file: Path) -> set[str]:
     try:
-        return set(next(_rows(file))[1])
+        return read_header(file)
     except DataError:
         return set()
 

@@ -66,7 +66,8 @@ def find_json(path: Path) -> TableSource | None:
         The source; None where there is none.
 
     Raises:
-        DataError: ``path`` is a .json file, but not of a known kind.
+        DataError: ``path`` is a .json file, but not of a known kind; or beside label files there is
+            one that cannot be read: it may be that of a part.
     """
     files = label_tables(path, (".json",))
     if path.is_file():
@@ -75,15 +76,23 @@ def find_json(path: Path) -> TableSource | None:
             raise _unknown(path)
         return _source(path, kind, files) if kind else None
     kinds: dict[str, list[Path]] = {}
+    others: list[Path] = []
+    broken: list[DataError] = []
     for file in files:
-        kind = LABELME if LABELME.format in kinds else _quiet_kind(file)
-        if kind:  # the first labelme file tells what the others are: there is one per image
-            kinds.setdefault(kind.format, []).append(file)
+        try:
+            kind = LABELME if LABELME.format in kinds else _quiet_kind(file)
+        except DataError as error:
+            broken.append(error)
+            continue
+        # The first labelme file tells what the others are: there is one per image.
+        (kinds.setdefault(kind.format, []) if kind else others).append(file)
     chosen = next((kind for kind in KINDS if kind.format in kinds), None)
     if chosen is None:
         return None
+    if broken:
+        raise broken[0]
     source = _source(path, chosen, kinds.pop(chosen.format))
-    for file in (file for others in kinds.values() for file in others):
+    for file in (*others, *(file for files in kinds.values() for file in files)):
         source.findings.add("other_files", file)
     return source
 
@@ -109,7 +118,11 @@ def _kind(file: Path) -> JsonKind | None:
 
 
 def _quiet_kind(file: Path) -> JsonKind | None:
-    """The kind of a json of any name; a faulty one that looks like COCO is left to the reader."""
+    """The kind of a json of any name; a faulty one that is named like COCO is left to the reader.
+
+    Raises:
+        DataError: It cannot be read.
+    """
     try:
         with open_input(file) as stream:
             start = stream.read(START_BYTES)
@@ -119,7 +132,9 @@ def _quiet_kind(file: Path) -> JsonKind | None:
             return COCO if looks_like_coco or b'"info"' in start else None
         return _kind(file)
     except DataError:
-        return COCO if file.stem.lower().startswith("instances") else None
+        if file.stem.lower().startswith("instances"):
+            return COCO
+        raise
 
 
 def _unknown(file: Path) -> DataError:

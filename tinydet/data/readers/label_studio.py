@@ -1,6 +1,7 @@
 """Label Studio's own json exports: a list of tasks, regions in percent of the picture."""
 
 from collections.abc import Iterator
+from math import cos, hypot, radians, sin
 from typing import Any
 
 from tinydet.data.input_files import number, read_json
@@ -11,6 +12,8 @@ from tinydet.errors import readable
 
 FORMAT = "Label Studio"
 NOT_RESULTS = {"id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time"}
+
+OF_PICTURE = ("original_height", "original_width", "image_rotation")
 
 Entry = dict[str, Any]
 
@@ -70,8 +73,7 @@ def _results(task: Entry, reading: Reading, place: str) -> Iterator[Entry]:
         if not isinstance(result, dict):
             reading.boxes.faults.add(place, f"{readable(result, 60)} is not a region")
         elif isinstance(result.get("value"), dict):
-            sizes = {k: result.get(k) for k in ("original_height", "original_width")}
-            yield {**result["value"], **sizes}
+            yield {**result["value"], **{key: result.get(key) for key in OF_PICTURE}}
 
 
 def _short_results(task: Entry) -> Iterator[Entry]:
@@ -91,6 +93,11 @@ def _add_region(place: str, region: Entry, reading: Reading) -> None:
     if len(labels) != 1:
         boxes.faults.add(place, f"a region with {len(labels)} labels {readable(labels, 60)}")
         return
+    picture_angle = number(region.get("image_rotation")) or 0.0
+    if picture_angle % 360:
+        found = f"a region on a picture that was rotated by {picture_angle:g} degrees for labelling"
+        boxes.faults.add(place, f"{found}; rotate the file itself and label it again")
+        return
     scale = width / 100, height / 100
     x, y, w, h = (number(region.get(key)) for key in ("x", "y", "width", "height"))
     rx, ry = (number(region.get(key)) for key in ("radiusX", "radiusY"))
@@ -107,6 +114,10 @@ def _add_region(place: str, region: Entry, reading: Reading) -> None:
         boxes.shape(place, labels[0], scaled)
     elif kind == "ellipselabels" and None not in (x, y, rx, ry):
         cx, cy, a, b = x * scale[0], y * scale[1], rx * scale[0], ry * scale[1]  # type: ignore[operator]
+        if angle:
+            boxes.findings.add("rotated_boxes", place)
+            cosine, sine = cos(radians(angle)), sin(radians(angle))
+            a, b = hypot(a * cosine, b * sine), hypot(a * sine, b * cosine)
         boxes.box(place, labels[0], around([(cx - a, cy - b), (cx + a, cy + b)]))
     elif kind in ("rectanglelabels", "polygonlabels", "ellipselabels"):
         boxes.faults.add(place, f"a region of {kind} without its finite numbers")

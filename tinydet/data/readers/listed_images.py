@@ -85,7 +85,8 @@ class ListedImages:
             self._findings.add("moved_images", f"{name} -> {found[0]}")
             return found[0]
         kind = "ambiguous_images" if found else "missing_images"
-        where = "" if found else f" (no {'/'.join(tail[-2:])} or {tail[-1]} below {self._root})"
+        looked_for = dict.fromkeys(("/".join(tail[-2:]), *tail[-1:]))
+        where = "" if found else f" (no {' or '.join(looked_for)} below {self._root})"
         self._findings.add(kind, f"{name}{where}" if tail else repr(name))
         return None
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from tinydet.data.findings import Findings
 from tinydet.data.readers.annotations import Annotations, LabelFaults
 from tinydet.data.readers.frames import Frame
+from tinydet.errors import DataError
 
 Box = tuple[float, float, float, float]
 Point = tuple[float, float]
@@ -24,6 +25,9 @@ class NamedBoxes:
         self._annotations = Annotations(format, open_classes=True)
         self._index_of: dict[str, int] = {}
         self._frame: Frame | None = None
+        self._root = root
+        self._first_place: object = None  # of a box in pixels
+        self._farthest_px, self._is_whole = 0.0, True
         self.faults = LabelFaults(root)
 
     @property
@@ -82,7 +86,12 @@ class NamedBoxes:
         elif corners[2] < corners[0] or corners[3] < corners[1]:
             self.faults.add(place, f"its box {corners} has its maximum below its minimum")
         else:
-            fractions = self._frame.fractions(corners) if self._frame else corners
+            fractions: Sequence[float] = corners
+            if self._frame:
+                fractions = self._frame.fractions(corners)
+                self._first_place = self._first_place or place
+                self._farthest_px = max(self._farthest_px, *map(abs, corners))
+                self._is_whole &= all(float(corner).is_integer() for corner in corners)
             self._annotations.add_box(self._class_id(name), fractions, ignored)
 
     def _class_id(self, name: str) -> int:
@@ -99,9 +108,15 @@ class NamedBoxes:
         """What was read; classes that are not listed anywhere are sorted by their name.
 
         Raises:
-            DataError: There were faults.
+            DataError: There were faults, or no box in pixels leaves the first pixel.
         """
         self.faults.raise_if_any()
+        if self._first_place is not None and self._farthest_px <= 1 and not self._is_whole:
+            found = (
+                f"all boxes lie within the first pixel, as that of {self._first_place}: they seem "
+                f"to be fractions of the image, where {self._annotations.format} has pixels"
+            )
+            raise DataError(self._root, found, "Export the labels in pixels.")
         result = self._annotations
         result.class_names = list(self._index_of)
         if result.open_classes:  # the ids must not depend on the order of the files

@@ -55,6 +55,28 @@ def children(folder: Path) -> list[Path]:
         raise unreadable(folder, error, "Correct the path.") from None
 
 
+def folders_in(folder: Path) -> list[Path]:
+    """The folders that lie in a folder, hidden ones left out, sorted by name.
+
+    One look at the folder, not one at each of its entries, which may be 100,000 images.
+
+    Raises:
+        DataError: The folder may not be read.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            names = [e.name for e in entries if not e.name.startswith(".") and _is_folder(e)]
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # the latter: no path at all
+        return []
+    except OSError as error:
+        raise unreadable(folder, error, "Correct the path.") from None
+    return [folder / name for name in sorted(names)]
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    return os.path.isdir(entry) if entry.is_symlink() else entry.is_dir(follow_symlinks=False)
+
+
 def subfolder(folder: Path, names: Iterable[str]) -> Path | None:
     """The first of these sub-folders that exists, in any case of its letters.
 
@@ -62,9 +84,7 @@ def subfolder(folder: Path, names: Iterable[str]) -> Path | None:
         folder: Where to look.
         names: In lower case, in the order of preference.
     """
-    if not folder.is_dir():
-        return None
-    there = {entry.name.lower(): entry for entry in children(folder) if entry.is_dir()}
+    there = {entry.name.lower(): entry for entry in folders_in(folder)}
     return next((there[name] for name in names if name in there), None)
 
 
@@ -79,8 +99,8 @@ def part_folders(root: Path) -> dict[str, list[Path]]:
     """
     for holder in (subfolder(root, IMAGE_FOLDERS), root):
         parts: dict[str, list[Path]] = {}
-        for folder in children(holder) if holder else ():
-            part = part_of_folder(folder.name) if folder.is_dir() else None
+        for folder in folders_in(holder) if holder else ():
+            part = part_of_folder(folder.name)
             if part:
                 parts.setdefault(part, []).append(folder)
         if parts:

@@ -6,15 +6,15 @@ from pathlib import Path
 
 from tinydet.data.findings import Findings
 from tinydet.data.image_files import list_images
-from tinydet.data.input_files import unreadable
+from tinydet.data.input_files import read_json, unreadable
 from tinydet.data.readers.annotations import Source
 from tinydet.data.readers.archives import is_zip, unpack
-from tinydet.data.readers.csv_labels import find_csv
+from tinydet.data.readers.csv_labels import find_csv, read_header
 from tinydet.data.readers.cvat import find_cvat
 from tinydet.data.readers.data_yaml import YAML_STEMS, YAML_SUFFIXES, find_yolo_yaml
 from tinydet.data.readers.json_labels import find_json
 from tinydet.data.readers.parts import IMAGE_FOLDERS, children, part_of_folder, split_of
-from tinydet.data.readers.tables import LABEL_FOLDERS, TableSource
+from tinydet.data.readers.tables import LABEL_FOLDERS, TableSource, label_tables
 from tinydet.data.readers.unsupported import refuse_unsupported
 from tinydet.data.readers.voc import VocPart, VocSource, find_voc
 from tinydet.data.readers.yolo_layout import find_label_files
@@ -64,12 +64,25 @@ def recognise(path: Path, image_folder: Path | None = None) -> tuple[Source, Fin
     source = _labels_only(place, image_folder) or _find(place)
     if source is None:
         refuse_unsupported(place)
+        refuse_unreadable(place)
         if place.is_dir() and not list_images(place):
             found = "has no image and no data set description"
             raise DataError(path, found, f"Give {LOOKED_FOR}.")
         found = "no labels of a known format found"
         raise DataError(path, found, f"Looked for {LOOKED_FOR}.")
     return _with_images(source, image_folder, findings), findings
+
+
+def refuse_unreadable(path: Path) -> None:
+    """Name the first file that would hold labels, were it not broken.
+
+    Raises:
+        DataError: There is one.
+    """
+    for file in label_tables(path, (".json",)):
+        read_json(file)
+    for file in label_tables(path, (".csv",)):
+        read_header(file)
 
 
 def _find(path: Path) -> Source | None:

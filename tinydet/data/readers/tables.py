@@ -13,6 +13,7 @@ from tinydet.data.readers.parts import (
     IMAGE_FOLDERS,
     SPLITS,
     children,
+    folders_in,
     part_folders,
     part_of_folder,
     split_of,
@@ -146,10 +147,10 @@ def label_tables(path: Path, suffixes: Sequence[str]) -> list[Path]:
     if path.is_file():
         return [path] if path.suffix.lower() in suffixes else []
     folders = [path, *(p for ps in part_folders(path).values() for p in ps)]
-    folders += [p for p in children(path) if p.is_dir() and split_of(p.name)]
-    holders = [subfolder(folder, [name]) for folder in folders for name in LABEL_FOLDERS]
-    folders += [holder for holder in holders if holder]
-    folders += [p for holder in holders if holder for p in children(holder) if p.is_dir()]
+    folders += [p for p in folders_in(path) if split_of(p.name)]
+    inside = [{p.name.lower(): p for p in folders_in(folder)} for folder in folders]
+    holders = [there[name] for there in inside for name in LABEL_FOLDERS if name in there]
+    folders += [*holders, *(p for holder in holders for p in folders_in(holder))]
     unique: dict[Path, Path] = {}
     for folder in folders:
         for file in children(folder):

@@ -10,11 +10,11 @@ from tinydet.progress import track
 from tinydet.quantization.folded_network import FoldedNetwork, Range
 from tinydet.quantization.options import CalibrationMethod
 from tinydet.quantization.ranges.methods import METHODS, Histogram, whole_range
-from tinydet.quantization.ranges.network_outputs import OutputValues
+from tinydet.quantization.ranges.network_outputs import OutputValues, class_scores_of
 from tinydet.quantization.ranges.shared import computed_of, shared_ranges
 
 SMALLEST_WIDTH = 1e-6  # of a range: a tensor that is 0 on every image still needs a scale
-SCORE_RANGE = (0.0, 255 / 256)  # of a softmax: the kernel gives scores in steps of 1/256
+SCORE_RANGE = (0.0, 255 / 256)  # of softmax and sigmoid: the kernels give scores in steps of 1/256
 
 
 def calibrate_ranges(
@@ -38,7 +38,7 @@ def calibrate_ranges(
         ``network_outputs``.
     """
     groups = [(group, computed_of(network, group)) for group in shared_ranges(network)]
-    outputs = OutputValues()
+    outputs = OutputValues(class_scores_of(network))
     wholes = _extremes(network, [computed for _, computed in groups], images, outputs)
     histograms = [Histogram(low, high) for low, high in wholes]
     logits, deltas = network.logits_and_deltas

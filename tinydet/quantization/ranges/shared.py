@@ -16,6 +16,7 @@ MOVES_CODES = (
     "TRANSPOSE",
     "SQUEEZE",
     "STRIDED_SLICE",
+    "PACK",
 )
 
 

@@ -109,6 +109,11 @@ def _instructions(to: Benchmarks, subject: Subject, record: Record) -> None:
     )
     total = int(record["total_instructions"])
     to.mcu.append(TimeFigures(subject, record["core"], "1 CPU", source, instructions=total))
+    _estimate(to, subject, record)
+
+
+def _estimate(to: Benchmarks, subject: Subject, record: Record) -> None:
+    """The estimate that stands beside counts or a measurement, where there is one."""
     if time := record.get("timing_estimate"):
         to.mcu.append(
             TimeFigures(
@@ -139,6 +144,7 @@ def _board(to: Benchmarks, subject: Subject, record: Record) -> None:
             stack_bytes=record["stack_bytes"],
         )
     )
+    _estimate(to, subject, record)
 
 
 def _linux(to: Benchmarks, subject: Subject, record: Record) -> None:

@@ -142,6 +142,8 @@ def _making(facts: ModelFacts) -> str:
         _fact("Validation images during training", _count(find_number(data, "validation_images"))),
         _fact("Epochs", _count(find_number(made, "epochs"))),
         _fact("Recipe", markdown.escape(str(made.get("recipe") or ""))),
+        _fact("Size of the network", markdown.escape(str(made.get("size") or ""))),
+        _fact("Teacher", markdown.escape(last_part(str(made.get("teacher") or "")))),
         _fact("Seed", _count(find_number(made, "seed"))),
         _fact("Scales of the weights", markdown.escape(str(options.get("granularity") or ""))),
         _fact("Calibration images", _count(find_number(calibration, "images"))),

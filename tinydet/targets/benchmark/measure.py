@@ -13,7 +13,6 @@ from tinydet.targets.cortex_m import CortexMNetwork, CortexMTarget
 from tinydet.targets.emulator import TRACE_FUNCTION, Piece
 from tinydet.targets.footprint import WEIGHTS, Footprint, footprint_of
 
-UNNAMED = "all operators"  # where the emulator cannot tell which one a call is of
 INPUT = "input rows"  # the step that brings rows of the image into the arena; no operator
 INPUT_PARAMETERS = "copy_input"  # by these the generated C says that it copies the input
 
@@ -218,7 +217,7 @@ def assign(pieces: Sequence[Piece], marked_pieces: Sequence[Piece]) -> dict[str,
         if copies:
             costs.setdefault(INPUT, StepCost()).add(copies)
         kernels = [p for p in own if p.argument != INPUT_PARAMETERS]
-        costs.setdefault(piece.argument or UNNAMED, StepCost()).add(kernels)
+        costs.setdefault(piece.argument, StepCost()).add(kernels)
     rest = pieces[position:]
     if calls or any(p.callee for p in rest):
         raise RuntimeError("the plain build makes other calls behind the last mark")

@@ -25,7 +25,8 @@ extern void qemu_plugin_register_vcpu_mem_cb(struct qemu_plugin_insn *, memory_a
 extern size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *);
 extern uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *);
 extern struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *, size_t);
-enum { NO_REGISTERS = 0, READS = 1 };
+/* Both, since QEMU 7.2 takes one for the other where an instruction is translated in place. */
+enum { NO_REGISTERS = 0, READS_AND_WRITES = 3 };
 
 VISIBLE int qemu_plugin_version = 1;
 VISIBLE int qemu_plugin_install(qemu_plugin_id_t id, const void *info, int argc, char **argv);
@@ -95,7 +96,7 @@ static void td_translated(qemu_plugin_id_t id, struct qemu_plugin_tb *block)
     (void)id;
     qemu_plugin_register_vcpu_tb_exec_cb(block, td_executed, NO_REGISTERS, (void *)(uintptr_t)packed);
     for (size_t i = 0; i < count; i++) {
-        qemu_plugin_register_vcpu_mem_cb(qemu_plugin_tb_get_insn(block, i), td_read, NO_REGISTERS, READS, NULL);
+        qemu_plugin_register_vcpu_mem_cb(qemu_plugin_tb_get_insn(block, i), td_read, NO_REGISTERS, READS_AND_WRITES, NULL);
     }
 }
 

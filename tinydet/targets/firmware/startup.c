@@ -18,6 +18,8 @@
 extern uint32_t td_stack_top[], td_stack_bottom[];
 extern uint32_t td_data_begin[], td_data_end[], td_bss_begin[], td_bss_end[];
 extern const uint32_t td_data_load[];
+extern uint32_t td_kernels_begin[], td_kernels_end[];
+extern const uint32_t td_kernels_load[];
 
 int main(void);
 void td_reset(void);
@@ -140,6 +142,11 @@ TD_STARTUP __attribute__((noreturn)) void td_start(void)
     for (volatile uint32_t *to = td_data_begin; to < td_data_end; to++, from++) {
         *to = *from;
     }
+    from = td_kernels_load;
+    for (volatile uint32_t *to = td_kernels_begin; to != from && to < td_kernels_end; to++, from++) {
+        *to = *from;
+    }
+    __asm__ volatile("dsb\n\tisb" ::: "memory");
     for (volatile uint32_t *to = td_bss_begin; to < td_bss_end; to++) {
         *to = 0;
     }

@@ -48,6 +48,7 @@ typedef struct {
 typedef struct {
     uint64_t issue, fetch, data; /* sixteenths of a cycle */
     uint64_t weight_bytes; /* read from the watched data */
+    uint64_t fetched_bytes; /* of these, what came from their memory: lines that no cache held */
 } td_group;
 
 typedef struct {
@@ -225,16 +226,19 @@ static void td_one_access(td_timing *t, td_group *group, const td_access *access
         return;
     }
     region->bytes_read += bytes;
-    if (address >= t->data_begin && address < t->data_end) {
-        group->weight_bytes += bytes;
-    }
+    int is_weight = address >= t->data_begin && address < t->data_end;
+    group->weight_bytes += is_weight ? bytes : 0;
     if (region->data_cache == TD_NONE) {
         group->data += region->data_wait * (uint64_t)access->count;
+        group->fetched_bytes += is_weight ? bytes : 0;
         return;
     }
     td_cache *cache = &t->caches[region->data_cache];
     for (uint64_t at = address; at < address + bytes; at += cache->line_bytes) {
-        group->data += td_touch(cache, at) ? 0 : region->data_wait;
+        if (!td_touch(cache, at)) {
+            group->data += region->data_wait;
+            group->fetched_bytes += is_weight ? cache->line_bytes : 0;
+        }
     }
 }
 

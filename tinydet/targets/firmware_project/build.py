@@ -1,10 +1,11 @@
 """Building a firmware project without CMake, and what its parts take of the board's memories."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tinydet.config.files import make_folder, write_text_atomically
+from tinydet.notes import tell
 from tinydet.targets.elf import Image, read_image
 from tinydet.targets.firmware_project.placement import (
     LESS_FLASH,
@@ -60,6 +61,9 @@ def build_firmware(
 ) -> Path:
     """Compile and link a firmware as its CMake presets do.
 
+    Kernels that are too large for the board's RAM for code stay in flash: ``linker.ld`` is written
+    again.
+
     Args:
         project: The project; its files are read again, with what lies in ``user/``.
         compiler: ``zig`` or an installed ``arm-none-eabi-gcc``.
@@ -91,9 +95,28 @@ def build_firmware(
         return link(folder / SCRIPT_FILE)
     except BuildError:
         uses = _use_without_limits(project, elf, link)
+        if _only_kernels_miss(project, uses):
+            return link(_with_kernels_in_flash(project, folder / SCRIPT_FILE))
         if all(use.spare_bytes >= 0 for use in uses):
             raise
         raise _too_large(project, uses, self_test=self_test) from None
+
+
+def _with_kernels_in_flash(project: FirmwareProject, script: Path) -> Path:
+    """The linker script, written again with the kernels beside the rest of the program."""
+    memory = replace(project.memory, kernels=None)
+    write_text_atomically(script, linker_script(memory, project.model_name, STACK_BYTES))
+    tell(
+        f"{project.board.name}: the kernels are too large for its RAM for code; they stay in flash."
+    )
+    return script
+
+
+def _only_kernels_miss(project: FirmwareProject, uses: Sequence[MemoryUse]) -> bool:
+    """Whether RAM for code is all that is too small."""
+    kernels = project.memory.kernels
+    short = [use.name for use in uses if use.spare_bytes < 0]
+    return kernels is not None and short == [kernels.name]
 
 
 def memory_use(project: FirmwareProject, elf: Path) -> tuple[MemoryUse, ...]:
@@ -139,11 +162,12 @@ def format_memory_use(uses: Sequence[MemoryUse]) -> str:
 def _placed(image: Image) -> list[tuple[str, int, int]]:
     """``(name, address, bytes)`` of the sections, and of what initialises variables."""
     placed = [(s.name, s.address, s.size_bytes) for s in image.sections.values()]
-    data = image.sections.get(".data")
-    if data is not None:
-        copies = image.symbols["td_data_load"].address
-        if copies != data.address:
-            placed.append((".data (initial values)", copies, data.size_bytes))
+    for name, what in ((".data", "data"), (".td_kernels", "kernels")):
+        section = image.sections.get(name)
+        if section is not None:
+            copies = image.symbols[f"td_{what}_load"].address
+            if copies != section.address:
+                placed.append((f"{name} (copied from here)", copies, section.size_bytes))
     return placed
 
 

@@ -12,6 +12,7 @@ from tinydet.targets.footprint import KIB
 from tinydet.targets.linker_script import MemoryMap, MemoryRegion
 
 LESS_RAM = "Compile for less RAM (--optimize ram), lower the input size or alpha"
+_FIRST_CODE = 32  # address
 LESS_FLASH = "Lower alpha or the input size"
 
 
@@ -65,7 +66,8 @@ class _Piece:
 def place(board: Board, needs: Needs) -> MemoryMap:
     """Place a program in memory that works right after reset, but for what shall go outside.
 
-    The arena goes where it is fastest, of equally fast places to the smallest that takes it; stack
+    Kernels go where code runs without waiting, if all else fits beside them. The
+    arena goes where it is fastest, of equally fast places to the smallest that takes it; stack
     and variables to the fastest of what remains, beside the arena if there is no other place. On
     a chip without flash all of it goes where programs run.
 
@@ -120,6 +122,23 @@ def outside(board: Board, kind: External, part: str) -> str:
 
 def _find_place(board: Board, needs: Needs) -> MemoryMap | None:
     """See ``place``; None where there is no place."""
+    if board.code_ram is not None:
+        others = tuple(bank for bank in board.ram if bank.name != board.code_ram.name)
+        memory = _place_data(replace(board, ram=others), needs)
+        if memory is not None:
+            return replace(memory, kernels=_code_region(board.code_ram))
+    return _place_data(board, needs)
+
+
+def _code_region(ram: RamBank) -> MemoryRegion:
+    """All of it but address 0: a function there would be a null pointer."""
+    begin = max(ram.address, _FIRST_CODE)
+    rest = replace(ram, address=begin, size_bytes=ram.end - begin)
+    return _Piece((rest,)).region()
+
+
+def _place_data(board: Board, needs: Needs) -> MemoryMap | None:
+    """All but the kernels."""
     pieces = _pieces(board)
     outside = _external(board, "ram") if "ram" in needs.external else None
     if outside is not None and needs.arena_bytes > outside.size_bytes:

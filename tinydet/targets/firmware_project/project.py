@@ -166,6 +166,7 @@ def _marks(project: FirmwareProject, detector: CompiledDetector) -> dict[str, st
         ("Weights, image", project.memory.weights),
         ("Stack, variables", project.memory.data),
         ("Arena", project.memory.arena),
+        *([("Kernels", project.memory.kernels)] if project.memory.kernels else []),
     )
     return {
         "NAME": detector.name,

@@ -47,7 +47,10 @@ ARCHITECTURES = {
         "aarch64-linux-musl",
         ("aarch64", "arm64"),
         "neon",
-        (KernelSet("dotprod", "generic+dotprod", "dotprod"),),
+        (
+            KernelSet("i8mm", "generic+dotprod+i8mm", "i8mm"),
+            KernelSet("dotprod", "generic+dotprod", "dotprod"),
+        ),
     ),
     "riscv64": Architecture("riscv64-linux-musl", ("riscv64",), "portable"),
     "riscv32": Architecture("riscv32-linux-musl", ("riscv32",), "portable"),

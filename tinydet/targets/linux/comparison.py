@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from zlib import crc32
 
 import numpy as np
@@ -11,7 +11,14 @@ import numpy as np
 from tinydet.boxes import Detections
 from tinydet.data.images import read_image
 from tinydet.errors import DataError
-from tinydet.targets.host import HostProgram
+from tinydet.targets.base import ImageArray
+
+
+class FindsBoxes(Protocol):
+    """What a board is compared with."""
+
+    def detect_image(self, pixels: ImageArray) -> Detections:
+        """The objects in an image of any size."""
 
 
 @dataclass
@@ -45,14 +52,14 @@ class Comparison:
 
 
 def compare_with_pc(
-    program: HostProgram,
+    program: FindsBoxes,
     images: Sequence[Path],
     records: Sequence[Mapping[str, Any]],
 ) -> Comparison:
     """Run the same images here.
 
     Args:
-        program: What was deployed, built for this machine.
+        program: What was deployed, as it is on this machine.
         images: What was sent, in order.
         records: What the board said, in the same order.
 

@@ -45,6 +45,8 @@ class Source:
         camera_size: ``(height, width)`` asked of the camera, pixels.
         max_frames: Stop the camera after so many; None: when the user stops it.
         threads: That share the work; None: one for each core.
+        delegate: Library on the board that takes the network over in its own runtime (NPU, GPU);
+            not for programs made of C.
     """
 
     images: tuple[Path, ...] = ()
@@ -53,6 +55,7 @@ class Source:
     camera_size: tuple[int, int] = (480, 640)
     max_frames: int | None = None
     threads: int | None = None
+    delegate: str | None = None
 
     def __post_init__(self) -> None:
         check_threads(self.threads)
@@ -67,16 +70,18 @@ class Source:
 
     def arguments(self) -> list[str]:
         """Those of the program; none where there is nothing to look at."""
-        threads = thread_arguments(self.threads)
+        how = thread_arguments(self.threads)
+        if self.delegate is not None:
+            how += ["--delegate", self.delegate]
         if self.images:
-            return [*threads, "--checksum", "--stream"]
+            return [*how, "--checksum", "--stream"]
         if self.on_board:
-            return [*threads, "--", *self.on_board]
+            return [*how, "--", *self.on_board]
         if self.camera is None:
             return []
         height, width = self.camera_size
         limit = [] if self.max_frames is None else ["--frames", str(self.max_frames)]
-        return [*threads, "--camera", self.camera, "--size", f"{width}x{height}", *limit]
+        return [*how, "--camera", self.camera, "--size", f"{width}x{height}", *limit]
 
     def stream(self) -> Iterator[bytes]:
         """What ``--stream`` reads, image by image."""

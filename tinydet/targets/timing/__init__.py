@@ -6,6 +6,7 @@ the board's memories add what they cost (``memory``, ``board_memories``). Every 
 source beside it; ``validation`` says how far off the sums were on programs that others timed.
 """
 
+from tinydet.targets.timing.board_memories import board_timing
 from tinydet.targets.timing.estimate import StepTime, TimingEstimate, estimate
 from tinydet.targets.timing.roofline import draw_roofline
 from tinydet.targets.timing.table import estimate_columns, estimate_notes, format_estimate
@@ -16,6 +17,7 @@ __all__ = [
     "ModelError",
     "StepTime",
     "TimingEstimate",
+    "board_timing",
     "draw_roofline",
     "estimate",
     "estimate_columns",

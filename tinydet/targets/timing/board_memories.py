@@ -61,14 +61,30 @@ class BoardTiming:
             )
         return memory
 
-    def arena_bank(self, arena_bytes: int) -> RamBank:
-        """The fastest bank, or row of neighbours of one speed, that takes the arena.
+    def kernels_memory(self, kernels_bytes: int, arena_bytes: int) -> str:
+        """Where firmware has its kernels: RAM for code, if the arena needs no part of that."""
+        ram = self.board.code_ram
+        if ram is None or not 0 < kernels_bytes <= ram.size_bytes:
+            return FLASH
+        try:
+            self.arena_bank(arena_bytes, kernels=ram.name)
+        except UnsupportedError:
+            return FLASH
+        return ram.name
+
+    def arena_bank(self, arena_bytes: int, *, kernels: str = "") -> RamBank:
+        """The fastest bank, or row of neighbours of one speed, that takes the arena; the smallest.
+
+        Args:
+            arena_bytes: Size of the arena.
+            kernels: Name of a bank that it must not lie in.
 
         Raises:
             UnsupportedError: None does.
         """
         joined: list[RamBank] = []
-        for bank in sorted(self.board.ram, key=lambda bank: bank.address):
+        banks = [bank for bank in self.board.ram if bank.name != kernels]
+        for bank in sorted(banks, key=lambda bank: bank.address):
             last = joined[-1] if joined else None
             if last and last.end == bank.address and last.speed == bank.speed:
                 size_bytes = last.size_bytes + bank.size_bytes
@@ -84,7 +100,7 @@ class BoardTiming:
                 f"up to {largest.size_bytes // KIB} KiB there",
                 "Estimates are for arenas in internal RAM.",
             )
-        return min(fitting, key=lambda bank: (bank.speed, -bank.size_bytes))
+        return min(fitting, key=lambda bank: (bank.speed, bank.size_bytes))
 
 
 def board_timing(board: Board, path: Path = BOARDS_FILE) -> BoardTiming:

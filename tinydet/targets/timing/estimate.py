@@ -19,7 +19,7 @@ from tinydet.targets.emulator import (
     Piece,
 )
 from tinydet.targets.emulator_hooks import build_hook
-from tinydet.targets.footprint import WEIGHTS
+from tinydet.targets.footprint import KERNELS, WEIGHTS, kernels_bytes
 from tinydet.targets.timing.board_memories import FLASH, board_timing, memories
 from tinydet.targets.timing.cost import CostModel
 from tinydet.targets.timing.recorder import FRACTION, RECORDER, Recorder, Totals
@@ -38,7 +38,9 @@ class StepTime:
             can issue in one cycle.
         stall_cycles: More, for results, pairing and branches.
         memory_cycles: More, for flash, buses and caches.
-        weight_bytes: Constants read from where the weights lie, with repeats.
+        weight_bytes: Constants that the processor loads, with repeats, from a cache or not.
+        fetched_bytes: Constants that come from the memory where the weights lie, with repeats:
+            whole lines that no cache held; without a cache all of ``weight_bytes``.
     """
 
     op: str
@@ -48,6 +50,7 @@ class StepTime:
     stall_cycles: int
     memory_cycles: int
     weight_bytes: int
+    fetched_bytes: int
 
     @property
     def cycles(self) -> int:
@@ -63,7 +66,7 @@ class TimingEstimate:
         board: Name of the board.
         core: Its processor.
         clock_mhz: Of the processor.
-        places: What lies where: ``program``, ``weights``, ``arena``.
+        places: What lies where: ``program``, ``kernels`` if apart from it, ``weights``, ``arena``.
         steps: In the order in which they begin, with warm caches.
         cold_memory_cycles: What memories cost when the caches are empty at first.
         unknown_accesses: Share of the loads and stores in the code whose address the model does not
@@ -112,12 +115,17 @@ class TimingEstimate:
 
     @property
     def weight_bytes(self) -> int:
-        """Constants read, with repeats."""
+        """Constants that the processor loads, with repeats."""
         return sum(step.weight_bytes for step in self.steps)
+
+    @property
+    def fetched_bytes(self) -> int:
+        """Constants that come from the memory where the weights lie, with repeats."""
+        return sum(step.fetched_bytes for step in self.steps)
 
     def to_record(self) -> dict[str, Any]:
         """JSON-ready mapping."""
-        names = ("cycles", "cold_cycles", "milliseconds", "macs", "weight_bytes")
+        names = ("cycles", "cold_cycles", "milliseconds", "macs", "weight_bytes", "fetched_bytes")
         return {"estimate": True} | asdict(self) | {name: getattr(self, name) for name in names}
 
 
@@ -150,8 +158,9 @@ def estimate(
     program, network = builds.program, builds.program.network
     timing = board_timing(board)
     weights = timing.weights_memory(external=external_weights)
-    bank = arena or timing.arena_bank(network.arena_bytes).name
-    places = _places(program, weights, bank)
+    hot = timing.kernels_memory(kernels_bytes(program.image), network.arena_bytes)
+    bank = arena or timing.arena_bank(network.arena_bytes, kernels=hot).name
+    places = _places(program, weights, bank, hot)
     cost = CostModel(program.core, memories(timing, places), program.machine().read)
     call, cold, warm = _run(program, codes, cost, builds.folder, places)
     marks = builds.marked.measure_run(codes).pieces
@@ -159,7 +168,9 @@ def estimate(
         board=board.name,
         core=program.core,
         clock_mhz=timing.clock_mhz,
-        places={"program": FLASH, "weights": weights, "arena": bank},
+        places={"program": FLASH}
+        | ({"kernels": hot} if hot != FLASH else {})
+        | {"weights": weights, "arena": bank},
         steps=_steps(call, warm, marks, network.macs, cost.pipeline.width),
         cold_memory_cycles=_memory_sixteenths(cold) // FRACTION,
         unknown_accesses=cost.unknown / max(cost.known + cost.unknown, 1),
@@ -169,14 +180,20 @@ def estimate(
     )
 
 
-def _places(program: CortexMNetwork, weights: str, bank: str) -> dict[tuple[int, int], str]:
-    """``(begin, end)`` -> memory; the first one that holds an address counts."""
-    section = program.image.sections[WEIGHTS]
-    return {
-        (section.address, section.address + section.size_bytes): weights,
-        (FLASH_BEGIN, FLASH_BEGIN + FLASH_BYTES): FLASH,
-        (RAM_BEGIN, RAM_BEGIN + RAM_BYTES): bank,
+def _places(
+    program: CortexMNetwork, weights: str, bank: str, kernels: str
+) -> dict[tuple[int, int], str]:
+    """``(begin, end)`` -> memory, weights first. No two share an address."""
+    places = {
+        (section.address, section.address + section.size_bytes): memory
+        for name, memory in ((WEIGHTS, weights), (KERNELS, kernels))
+        if (section := program.image.sections.get(name)) is not None
     }
+    ends = [FLASH_BEGIN, *(edge for span in sorted(places) for edge in span)]
+    ends.append(FLASH_BEGIN + FLASH_BYTES)
+    rest = zip(ends[::2], ends[1::2], strict=True)
+    places |= {(begin, end): FLASH for begin, end in rest if begin < end}
+    return {**places, (RAM_BEGIN, RAM_BEGIN + RAM_BYTES): bank}
 
 
 def _run(
@@ -227,7 +244,7 @@ def _steps(
     instructions = by_op([piece.instructions for piece in pieces])
     core = by_op(groups["issue"].tolist())
     memory = by_op((groups["fetch"] + groups["data"]).tolist())
-    weight_bytes = by_op(groups["weight_bytes"].tolist())
+    weights, fetched = (by_op(groups[n].tolist()) for n in ("weight_bytes", "fetched_bytes"))
     steps = []
     for op, count in instructions.items():
         total = core[op] // FRACTION
@@ -235,7 +252,7 @@ def _steps(
         steps.append(
             StepTime(
                 op, count, macs.get(op, 0), issue, total - issue, memory[op] // FRACTION,
-                weight_bytes[op],
+                weights[op], fetched[op],
             )
         )  # fmt: skip
     return tuple(steps)

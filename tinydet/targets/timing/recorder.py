@@ -33,7 +33,8 @@ CACHE = np.dtype([(n, "<u8") for n in ("line_bytes", "ways", "sets", "tags", "hi
 _REGION_FIELDS = ("begin", "end", "data_cache", "fetch_cache", "data_wait", "fetch_wait",
                   "next_wait", "write_wait", "bytes_read")  # fmt: skip
 REGION = np.dtype([(name, "<u8") for name in _REGION_FIELDS])
-GROUP = np.dtype([(name, "<u8") for name in ("issue", "fetch", "data", "weight_bytes")])
+_GROUP_FIELDS = ("issue", "fetch", "data", "weight_bytes", "fetched_bytes")
+GROUP = np.dtype([(name, "<u8") for name in _GROUP_FIELDS])
 _Records = npt.NDArray[np.void]
 
 

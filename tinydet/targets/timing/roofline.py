@@ -54,7 +54,7 @@ def draw_roofline(result: TimingEstimate, path: Path) -> None:
         )
     _draw_bounds(axes, result, [*across, 1.0])
     axes.set(xscale="log", yscale="log", ylabel="MACs per cycle")
-    axes.set_xlabel("MACs per byte of weights loaded, from a cache or not")
+    axes.set_xlabel("MACs per byte of weights loaded from flash or its cache")
     axes.legend(loc="lower right")
     axes.set_title(
         f"{result.board} ({result.core}) at {result.clock_mhz:g} MHz, weights in "

@@ -5,7 +5,7 @@ from tinydet.targets.timing.estimate import StepTime, TimingEstimate
 
 _HEADING = (
     f"{'cycles':>11}  {'per MAC':>7}  {'issue':>5}  {'stalls':>6}  {'memory':>6}  "
-    f"{'weights read B':>14}  "
+    f"{'weights read B':>14}  {'from flash B':>12}  "
 )
 
 
@@ -69,6 +69,7 @@ def _network(result: TimingEstimate) -> StepTime:
         sum(step.stall_cycles for step in result.steps),
         result.memory_cycles,
         result.weight_bytes,
+        result.fetched_bytes,
     )
 
 
@@ -83,7 +84,8 @@ def _cells(step: StepTime) -> str:
         f"{part / max(step.cycles, 1):.0%}"
         for part in (step.issue_cycles, step.stall_cycles, step.memory_cycles)
     )
-    weights = f"{step.weight_bytes:,}" if step.weight_bytes else ""
+    weights, fetched = (f"{n:,}" if n else "" for n in (step.weight_bytes, step.fetched_bytes))
     return (
         f"{step.cycles:>11,}  {per_mac:>7}  {issue:>5}  {stalls:>6}  {memory:>6}  {weights:>14}  "
+        f"{fetched:>12}  "
     )

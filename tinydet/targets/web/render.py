@@ -1,6 +1,5 @@
 """The page around the program: HTML, CSS and JavaScript in one text."""
 
-import base64
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,14 +14,18 @@ KIB = 1024
 
 
 def render_page(
-    detector: CompiledDetector, program: bytes, *, lowest_score: float, weights_bytes: int
+    detector: CompiledDetector,
+    programs: tuple[str, str],
+    *,
+    lowest_score: float,
+    weights_bytes: int,
 ) -> str:
     """The whole page.
 
     Args:
         detector: The detector as it was compiled by the user, with its own score threshold.
-        program: The WebAssembly module.
-        lowest_score: Score threshold compiled into ``program``; the slider starts there.
+        programs: Texts of the WebAssembly module, and of the one with relaxed SIMD.
+        lowest_score: Score threshold compiled into the module; the slider starts there.
         weights_bytes: Constants of the network.
 
     Returns:
@@ -40,7 +43,8 @@ def render_page(
         "finds": _finds(spec.class_names),
         "facts": model_facts(detector, weights_bytes),
         "card": card,
-        "program": base64.b64encode(program).decode("ascii"),
+        "program": programs[0],
+        "relaxed": programs[1],
     }
     return render("index.html.j2", context, folder="targets/web/page")
 

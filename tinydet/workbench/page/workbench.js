@@ -2,7 +2,7 @@
 "use strict";
 
 const byId = (id) => document.getElementById(id);
-const TILE = { width: 208, height: 176 };
+const TILE = { width: 208, height: 176 }; // narrower where a window has no room for two
 const SMALLEST_PX = 4; // a shorter drag is a click
 let state = null; // what the server tells of the data set
 let images = []; // [index, name, objects, disagreements, revision] of each image shown
@@ -80,7 +80,10 @@ async function watch() { // the model goes through the images while the page is 
 }
 
 async function select() {
-  images = await ask(`images?${filters()}`);
+  const asked = String(filters());
+  const answer = await ask(`images?${asked}`);
+  if (asked !== String(filters())) return; // typed on meanwhile: the next answer counts
+  images = answer;
   const shown = images.length === state.total ? "All" : images.length;
   byId("count").textContent = `${shown} of ${state.total} images`;
   byId("grid").scrollTop = 0;
@@ -89,7 +92,8 @@ async function select() {
 
 function drawGrid(afresh = false) {
   const grid = byId("grid"), rows = byId("rows");
-  const columns = Math.max(1, Math.floor(grid.clientWidth / TILE.width));
+  const columns = Math.max(2, Math.floor(grid.clientWidth / TILE.width));
+  const width = Math.min(TILE.width, grid.clientWidth / columns);
   rows.style.height = `${Math.ceil(images.length / columns) * TILE.height}px`;
   const first = Math.max(0, Math.floor(grid.scrollTop / TILE.height) - 2) * columns;
   const last = first + (Math.ceil(grid.clientHeight / TILE.height) + 4) * columns;
@@ -101,7 +105,8 @@ function drawGrid(afresh = false) {
   }
   for (let at = first; at < Math.min(last, images.length); at++) {
     const tile = kept.get(at) ?? rows.appendChild(makeTile(at));
-    tile.style.left = `${(at % columns) * TILE.width}px`;
+    tile.style.width = `${width}px`;
+    tile.style.left = `${(at % columns) * width}px`;
     tile.style.top = `${Math.floor(at / columns) * TILE.height}px`;
   }
 }

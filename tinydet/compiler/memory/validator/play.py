@@ -13,13 +13,14 @@ from tinydet.compiler.memory.buffers import Offset
 from tinydet.compiler.memory.validator.windows import image_rows, rows_read
 
 # Kernels that read an element (SOFTMAX: a row) before they write it, and nothing else of it.
-ELEMENT_BY_ELEMENT = ("ADD", "LOGISTIC", "MUL", "QUANTIZE", "RELU", "RELU6", "SOFTMAX")
+ELEMENT_BY_ELEMENT = ("ADD", "LOGISTIC", "LOOKUP", "MUL", "QUANTIZE", "RELU", "RELU6", "SOFTMAX")
 JOINING = ("RESHAPE", "CONCATENATION")  # change no value
 
 Ids = npt.NDArray[np.int64]
 Scratch = tuple[Offset, int]  # where, and how many bytes
 MAX_PROBLEMS = 20
-_RUBBISH = -1
+_RUBBISH, _STATE = -1, -2
+_KEPT = -3  # less the step: what it keeps from its first call to its last
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Layout:
         rings: Tensor -> rows that its buffer holds, where these are not all.
         row_bytes: Tensor -> bytes of a row, where that is not width times channels.
         scratch: Step -> what its kernel works in.
+        kept: Steps whose scratch memory must survive from their first call to their last.
         state: What must survive the first segment, while rows are fed.
     """
 
@@ -55,6 +57,7 @@ class Layout:
     rings: Mapping[int, int] = field(default_factory=dict)
     row_bytes: Mapping[int, int] = field(default_factory=dict)
     scratch: Mapping[int, Scratch] = field(default_factory=dict)
+    kept: frozenset[int] = frozenset()
     state: Scratch | None = None
 
 
@@ -93,14 +96,14 @@ class _Player:
         state = self._layout.state if is_first else None
         if state is not None:
             self._use(state, "state")
-            self._holds[state[0] : sum(state)] = -2
+            self._holds[state[0] : sum(state)] = _STATE
         if len(turns) == 1 and turns[0].step != 0:
             self._call(turns[0].step)
         elif len(turns) == 1:
             self._bring(range(self._rows(0) or 1))
         else:
             self._loop(turns)
-        if state is not None and np.any(self._holds[state[0] : sum(state)] != -2):
+        if state is not None and np.any(self._holds[state[0] : sum(state)] != _STATE):
             self._fault("the state was overwritten")
 
     def finish(self) -> None:
@@ -188,7 +191,9 @@ class _Player:
         scratch = self._layout.scratch.get(step)
         if scratch is not None:
             self._disjoint(op.name, scratch, [*read, target])
-            self._use(scratch, op.name)
+            if step in self._layout.kept and row:
+                self._still_kept(scratch, step, op.name)
+            self._use(scratch, op.name, _KEPT - step if step in self._layout.kept else _RUBBISH)
         for start, end in read:
             apart = end <= target[0] or target[1] <= start
             in_place = (
@@ -258,11 +263,15 @@ class _Player:
             self._fault(f"{reader} reads {what}: {wrong} bytes are not there")
         return start, end
 
-    def _use(self, scratch: Scratch, whose: str) -> None:
+    def _use(self, scratch: Scratch, whose: str, mark: int = _RUBBISH) -> None:
         start, end = scratch[0], sum(scratch)
         if start < 0 or end > len(self._holds):
             self._fault(f"the scratch memory of {whose} reaches out of the arena")
-        self._holds[max(start, 0) : end] = _RUBBISH
+        self._holds[max(start, 0) : end] = mark
+
+    def _still_kept(self, scratch: Scratch, step: int, whose: str) -> None:
+        if np.any(self._holds[max(scratch[0], 0) : sum(scratch)] != _KEPT - step):
+            self._fault(f"what {whose} keeps from row to row was overwritten")
 
     def _disjoint(self, whose: str, scratch: Scratch, spans: Sequence[tuple[int, int]]) -> None:
         if any(start < sum(scratch) and scratch[0] < end for start, end in spans):

@@ -4,10 +4,15 @@
 
 #if defined(__aarch64__)
 #include <sys/auxv.h>
-#define DOT_PRODUCT (1UL << 20) /* HWCAP_ASIMDDP of Linux */
+#define DOT_PRODUCT (1UL << 20)     /* HWCAP_ASIMDDP of Linux */
+#define MATRIX_PRODUCTS (1UL << 13) /* HWCAP2_I8MM */
 static int runs_dotprod(void)
 {
     return (getauxval(AT_HWCAP) & DOT_PRODUCT) != 0;
+}
+static int runs_i8mm(void)
+{
+    return runs_dotprod() && (getauxval(AT_HWCAP2) & MATRIX_PRODUCTS) != 0;
 }
 #elif defined(__x86_64__)
 #include <cpuid.h>

@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 /* A step of a network takes microseconds to milliseconds: who waits looks this often before it sleeps. */
-#define LOOKS 2000
+#define LOOKS 10000
 
 static struct {
     pthread_mutex_t lock;

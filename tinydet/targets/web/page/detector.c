@@ -1,4 +1,6 @@
 /* What the page calls: an image as a browser holds it in, detections out. One image at a time. */
+#include "td_conv_sums.h"
+
 #include TD_MODEL_HEADER
 
 #define PAGE_CALLS(name) __attribute__((export_name(#name)))
@@ -12,6 +14,11 @@ PAGE_CALLS(is_opaque) int32_t is_opaque(const uint8_t *rgba, int32_t num_pixels)
 PAGE_CALLS(scale) int32_t scale(uint8_t *rgba, int32_t height, int32_t width);
 PAGE_CALLS(detect) int32_t detect(int32_t height, int32_t width);
 PAGE_CALLS(found) const td_detection *found(void);
+
+/* The sums of convolutions: those of this module, or others that give the same, as places in the table of functions. */
+typedef void sums_function(const int8_t *in, const tile_weights *tile, int32_t fours, tile_sums *sums);
+PAGE_CALLS(sums_of_module) sums_function *sums_of_module(void);
+PAGE_CALLS(use_sums) void use_sums(sums_function *function);
 
 /* Whether every pixel shows its own colour only. */
 int32_t is_opaque(const uint8_t *rgba, int32_t num_pixels) {
@@ -45,3 +52,17 @@ int32_t detect(int32_t height, int32_t width) {
 
 /* Where the objects are. */
 const td_detection *found(void) { return detections; }
+
+static void sums_here(const int8_t *in, const tile_weights *tile, int32_t fours, tile_sums *sums) {
+    conv_tile_sums_here(in, tile, fours, sums);
+}
+
+static sums_function *used_sums = sums_here;
+
+sums_function *sums_of_module(void) { return sums_here; }
+
+void use_sums(sums_function *function) { used_sums = function; }
+
+void page_sums(const int8_t *in, const tile_weights *tile, int32_t fours, tile_sums *sums) {
+    used_sums(in, tile, fours, sums);
+}

@@ -4,6 +4,8 @@ const byId = (id) => document.getElementById(id);
 const card = JSON.parse(byId("card").textContent);
 const picture = byId("picture");
 const pixels = picture.getContext("2d", { willReadFrequently: true });
+const next = document.createElement("canvas"); // what is being computed; then it is shown with its boxes
+const nextPixels = next.getContext("2d", { willReadFrequently: true });
 const video = document.createElement("video");
 video.muted = true;
 video.playsInline = true; // phones would show it in full screen
@@ -20,19 +22,29 @@ let frameTimes = [];
 
 // ---- one image ----
 
-// Detect in what a canvas can draw, and show it.
-function show(source, width, height, file) {
-  if (picture.width !== width || picture.height !== height) {
-    picture.width = width;
-    picture.height = height;
-    byId("frame").style.setProperty("--ratio", width / height);
+// Draw what a canvas can draw on an empty one.
+function draw(context, source, width, height) {
+  const canvas = context.canvas;
+  if (canvas.width !== width || canvas.height !== height) {
+    canvas.width = width;
+    canvas.height = height;
   } else {
-    pixels.clearRect(0, 0, width, height);
+    context.clearRect(0, 0, width, height);
   }
-  pixels.drawImage(source, 0, 0);
-  shown = { file, width, height, ...detector.detect(pixels.getImageData(0, 0, width, height)) };
+  context.drawImage(source, 0, 0);
+}
+
+// Detect in what a canvas can draw, and show it, unless it is not wanted any more; whether it was shown.
+async function show(source, width, height, file, isWanted) {
+  draw(nextPixels, source, width, height);
+  const image = nextPixels.getImageData(0, 0, width, height);
+  const found = await detector.detect(image);
+  if (!isWanted()) return false;
+  draw(pixels, next, width, height);
+  byId("frame").style.setProperty("--ratio", width / height);
+  shown = { file, width, height, ...found };
   byId("stage").classList.remove("empty");
-  drawDetections();
+  return true;
 }
 
 // What is found with the score that is set: boxes, list, figures, and whoever listens.
@@ -44,6 +56,7 @@ function drawDetections() {
   byId("results").hidden = detections.length === 0;
   byId("objects").textContent = detections.length;
   byId("network").textContent = `${shown.networkMs.toFixed(1)} ms`;
+  byId("kernels").textContent = shown.kernels;
   byId("scaling").textContent = `${shown.scalingMs.toFixed(1)} ms`;
   byId("rate").textContent = camera ? framesPerSecond() : "–";
   const record = { file, width, height, detections };
@@ -95,15 +108,18 @@ async function showFile(file) {
     say(`${name} is not an image that this browser can read. Choose a JPEG, PNG or WebP file.`, "error");
     return;
   }
-  if (number !== newest) return; // another one was asked for meanwhile
+  const { width, height } = bitmap;
+  const isWanted = () => number === newest; // else another one was asked for meanwhile
+  if (!isWanted()) return;
   try {
-    show(bitmap, bitmap.width, bitmap.height, name);
+    if (!(await show(bitmap, width, height, name, isWanted))) return;
   } catch {
-    say(`${name} is too large (${bitmap.width} × ${bitmap.height} pixels). Scale it down first.`, "error");
+    if (isWanted()) say(`${name} is too large (${width} × ${height} pixels). Scale it down first.`, "error");
     return;
   } finally {
     bitmap.close();
   }
+  drawDetections();
   const transparent = " It has transparent parts, whose colours may differ from those that other programs read.";
   const count = Number(byId("objects").textContent);
   say(`${name}: ${count} ${count === 1 ? "object" : "objects"}.${shown.isOpaque ? "" : transparent}`);
@@ -166,8 +182,10 @@ async function watch(stream) {
   while (camera === stream) {
     await nextFrame();
     if (camera !== stream) return;
+    const isWanted = () => camera === stream;
+    if (!(await show(video, video.videoWidth, video.videoHeight, "camera", isWanted))) return;
     frameTimes = [...frameTimes.slice(-FRAMES_AVERAGED), performance.now()];
-    show(video, video.videoWidth, video.videoHeight, "camera");
+    drawDetections();
   }
 }
 
@@ -255,9 +273,10 @@ function listen() {
 
 async function start() {
   try {
-    detector = await Detector.load(byId("program").textContent, card.class_names);
+    const [code, program, relaxed] = ["detector", "program", "relaxed"].map((id) => byId(id).textContent);
+    detector = await WorkerDetector.load(code, program, card.class_names, relaxed);
   } catch {
-    say("This browser cannot run the detector. It needs WebAssembly with SIMD: Chrome or Edge 91, Firefox 89, Safari 16.4, or newer.", "error");
+    say("This browser cannot run the detector. It needs WebAssembly with SIMD, and gzip: Chrome or Edge 91, Firefox 113, Safari 16.4, or newer.", "error");
     return;
   }
   listen();

@@ -1,0 +1,89 @@
+"""The same segments, in which kernels that are faster with more scratch memory get what is free.
+
+The arena does not grow for it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from tinydet.compiler.kernel_scratch import Room, useful_scratch
+from tinydet.compiler.memory.buffers import live_bytes
+from tinydet.compiler.memory.plan import Plan, placed
+from tinydet.compiler.schedule import Schedule, SegmentMaker, Step
+
+# Offered are all that is free at a step, half of it, a quarter; with copies of weights first.
+OFFERS = ((1, True), (2, True), (1, False), (2, False), (4, False))
+
+
+def with_more_scratch(plan: Plan, *, keeps: bool) -> Plan:
+    """Give kernels what is free.
+
+    Args:
+        plan: With the least scratch memory.
+        keeps: Kernels may keep copies of their weights there.
+    """
+    undecided = set(range(1, len(plan.schedule.flow.steps) - 1))
+    for share, kept in OFFERS:
+        if kept and not keeps:
+            continue
+        offers = _offers(plan, undecided, share, keeps=kept)
+        plan = _accepting(plan, offers)
+        steps = plan.schedule.flow.steps
+        undecided = {position for position, step in offers.items() if steps[position] is not step}
+    return plan
+
+
+def _accepting(plan: Plan, offers: Mapping[int, Step]) -> Plan:
+    """The plan with as many offers as its arena has places for: all, else those of each half."""
+    largest_first = sorted(offers, key=lambda position: -offers[position].scratch_bytes)
+    groups = [largest_first] if offers else []
+    while groups:
+        group = groups.pop()
+        flow = plan.schedule.flow
+        steps = list(flow.steps)
+        for position in group:
+            steps[position] = offers[position]
+        maker = SegmentMaker(replace(flow, steps=tuple(steps)))
+        schedule = Schedule(maker, plan.schedule.segments)
+        found = placed(schedule, 0, plan.arena_bytes)  # many are tried: no search
+        if found.arena_bytes <= plan.arena_bytes:
+            plan = found
+        elif len(group) > 1:
+            half = len(group) // 2
+            groups += [group[half:], group[:half]]
+    return plan
+
+
+def _offers(plan: Plan, positions: set[int], share: int, *, keeps: bool) -> dict[int, Step]:
+    """Steps with more scratch memory, where that is useful and there is some.
+
+    Args:
+        plan: With the scratch memory that they have.
+        positions: Of the steps that may get more.
+        share: Of what is free, one part in so many is taken.
+        keeps: See ``with_more_scratch``.
+    """
+    flow, arena_bytes = plan.schedule.flow, plan.arena_bytes
+    live, event_steps = live_bytes(plan.buffers), plan.timeline.event_steps
+    offers = {}
+    for segment in plan.schedule.segments:
+        for position in sorted(positions.intersection(range(segment.begin, segment.end))):
+            step = flow.steps[position]
+            events = np.flatnonzero(event_steps == step.number)
+            throughout = slice(int(events[0]), int(events[-1]) + 1)
+            live[events] -= step.scratch_bytes
+            room = Room(
+                (arena_bytes - int(live[events].max())) // share,
+                (arena_bytes - int(live[throughout].max())) // share,
+                step.rows if segment.is_loop else 1,
+                arena_bytes,
+                keeps,
+            )
+            scratch = useful_scratch(flow.graph, flow.graph.ops[step.number - 1], room)
+            if scratch.size_bytes > step.scratch_bytes:
+                size, kept = scratch.size_bytes, scratch.kept_bytes
+                offers[position] = step = replace(step, scratch_bytes=size, kept_bytes=kept)
+            live[throughout if step.kept_bytes else events] += step.scratch_bytes
+    return offers
