@@ -74,6 +74,21 @@ def plan_best(
     return best[1]
 
 
+def plan_in_order(buffers: Sequence[Buffer], order: Sequence[int]) -> list[Offset]:
+    """Place buffers in a given order, each in the lowest gap that is free while it lives.
+
+    In the order of their offsets in a plan they need no larger arena than there.
+
+    Args:
+        buffers: In any order.
+        order: Indices of all of them.
+
+    Returns:
+        One offset per buffer, in the order of ``buffers``.
+    """
+    return _first_fit(buffers, _neighbours(buffers), order)
+
+
 def arena_bytes(buffers: Sequence[Buffer], offsets: Sequence[Offset]) -> int:
     """Bytes up to the end of the topmost buffer."""
     return max((o + b.size_bytes for b, o in zip(buffers, offsets, strict=True)), default=0)
