@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import Literal
 
 from tinydet.compiler.memory.buffers import Buffer, Offset, lower_bound_bytes
-from tinydet.compiler.memory.planners import arena_bytes, plan_best, plan_in_order
+from tinydet.compiler.memory.planners import arena_bytes, plan_around, plan_best
 from tinydet.compiler.memory.timeline import Timeline, make_timeline
 from tinydet.compiler.memory.validator import Layout, Turn, find_faults, validate_offsets
 from tinydet.compiler.schedule import Schedule, SegmentMaker, StepNumber, make_flow, overhead
@@ -100,22 +100,19 @@ def placed(schedule: Schedule, rounds: int, enough_bytes: int = 0) -> Plan:
 
 
 def placed_around(plan: Plan, schedule: Schedule) -> Plan:
-    """A schedule placed as a plan of like segments: what did not change first, the rest in gaps.
+    """The same segments with other scratch memory: what did not change stays where it is.
 
     Args:
-        plan: Whose arena a search may have found.
-        schedule: The same segments, some steps with more scratch memory.
+        plan: Whose arena perhaps only a search could find.
+        schedule: Of the same segments.
     """
     timeline = make_timeline(schedule)
-    kept = {
-        (b.name, b.kind, b.size_bytes): o for b, o in zip(plan.buffers, plan.offsets, strict=True)
+    places = {
+        (buffer.name, buffer.kind, buffer.size_bytes): offset
+        for buffer, offset in zip(plan.buffers, plan.offsets, strict=True)
     }
-    places = [kept.get((b.name, b.kind, b.size_bytes)) for b in timeline.buffers]
-    order = sorted(
-        range(len(places)),
-        key=lambda k: (places[k] is None, places[k] or 0, -timeline.buffers[k].size_bytes),
-    )
-    return Plan(schedule, timeline, tuple(plan_in_order(timeline.buffers, order)))
+    fixed = [places.get((b.name, b.kind, b.size_bytes)) for b in timeline.buffers]
+    return Plan(schedule, timeline, tuple(plan_around(timeline.buffers, fixed)))
 
 
 def proven(plan: Plan) -> Plan:

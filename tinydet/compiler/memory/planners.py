@@ -74,19 +74,19 @@ def plan_best(
     return best[1]
 
 
-def plan_in_order(buffers: Sequence[Buffer], order: Sequence[int]) -> list[Offset]:
-    """Place buffers in a given order, each in the lowest gap that is free while it lives.
-
-    In the order of their offsets in a plan they need no larger arena than there.
+def plan_around(buffers: Sequence[Buffer], fixed: Sequence[Offset | None]) -> list[Offset]:
+    """Place what has no offset yet, the largest first, each in the lowest gap that is free.
 
     Args:
         buffers: In any order.
-        order: Indices of all of them.
+        fixed: The offset of each, None where it is to be placed.
 
     Returns:
         One offset per buffer, in the order of ``buffers``.
     """
-    return _first_fit(buffers, _neighbours(buffers), order)
+    offsets = [-1 if offset is None else offset for offset in fixed]
+    order = [k for k in _by_size(buffers) if fixed[k] is None]
+    return _first_fit(buffers, _neighbours(buffers), order, offsets)
 
 
 def arena_bytes(buffers: Sequence[Buffer], offsets: Sequence[Offset]) -> int:
@@ -163,9 +163,12 @@ def _neighbours(buffers: Sequence[Buffer]) -> Neighbours:
 
 
 def _first_fit(
-    buffers: Sequence[Buffer], neighbours: Neighbours, order: Sequence[int]
+    buffers: Sequence[Buffer],
+    neighbours: Neighbours,
+    order: Sequence[int],
+    placed: Sequence[Offset] | None = None,
 ) -> list[Offset]:
-    offsets: list[Offset] = [-1] * len(buffers)
+    offsets: list[Offset] = [-1] * len(buffers) if placed is None else list(placed)
     for i in order:
         alignment = buffers[i].alignment
         candidate = 0
