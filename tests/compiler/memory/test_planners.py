@@ -15,7 +15,7 @@ from tinydet.compiler.memory.buffers import (
     live_bytes,
     lower_bound_bytes,
 )
-from tinydet.compiler.memory.planners import arena_bytes, plan_best, plan_greedy
+from tinydet.compiler.memory.planners import arena_bytes, plan_around, plan_best, plan_greedy
 from tinydet.compiler.memory.validator import validate_offsets
 
 # The example of the MiniMalloc README (half-open [lower, upper) -> inclusive events).
@@ -69,6 +69,17 @@ def test_plan_is_not_larger_than_that_of_greedy_or_than_everything_side_by_side(
     assert arena <= sum(b.size_bytes + b.alignment for b in buffers)
     if all(len(b.lives) == 1 for b in buffers):
         assert arena >= lower_bound_bytes(buffers)
+
+
+@given(buffers=buffer_lists(), data=st.data())
+def test_what_has_a_place_keeps_it(buffers, data):
+    offsets = plan_best(buffers)
+    fixed = [data.draw(st.sampled_from((offset, None))) for offset in offsets]
+    planned = plan_around(buffers, fixed)
+    assert validate_offsets(buffers, planned) == []
+    assert [o for o, f in zip(planned, fixed, strict=True) if f is not None] == [
+        f for f in fixed if f is not None
+    ]
 
 
 @given(buffers=buffer_lists())

@@ -10,7 +10,7 @@ import numpy as np
 
 from tinydet.compiler.kernel_scratch import Room, useful_scratch
 from tinydet.compiler.memory.buffers import live_bytes
-from tinydet.compiler.memory.plan import Plan, placed
+from tinydet.compiler.memory.plan import Plan, placed, placed_around
 from tinydet.compiler.schedule import Schedule, SegmentMaker, Step
 
 # Offered are all that is free at a step, half of it, a quarter; with copies of weights first.
@@ -48,6 +48,8 @@ def _accepting(plan: Plan, offers: Mapping[int, Step]) -> Plan:
         maker = SegmentMaker(replace(flow, steps=tuple(steps)))
         schedule = Schedule(maker, plan.schedule.segments)
         found = placed(schedule, 0, plan.arena_bytes)  # many are tried: no search
+        if found.arena_bytes > plan.arena_bytes:
+            found = placed_around(plan, schedule)
         if found.arena_bytes <= plan.arena_bytes:
             plan = found
         elif len(group) > 1:

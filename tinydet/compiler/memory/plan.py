@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import Literal
 
 from tinydet.compiler.memory.buffers import Buffer, Offset, lower_bound_bytes
-from tinydet.compiler.memory.planners import arena_bytes, plan_best
+from tinydet.compiler.memory.planners import arena_bytes, plan_around, plan_best
 from tinydet.compiler.memory.timeline import Timeline, make_timeline
 from tinydet.compiler.memory.validator import Layout, Turn, find_faults, validate_offsets
 from tinydet.compiler.schedule import Schedule, SegmentMaker, StepNumber, make_flow, overhead
@@ -97,6 +97,22 @@ def placed(schedule: Schedule, rounds: int, enough_bytes: int = 0) -> Plan:
     timeline = make_timeline(schedule)
     offsets = plan_best(timeline.buffers, rounds=rounds, enough_bytes=enough_bytes)
     return Plan(schedule, timeline, tuple(offsets))
+
+
+def placed_around(plan: Plan, schedule: Schedule) -> Plan:
+    """The same segments with other scratch memory: what did not change stays where it is.
+
+    Args:
+        plan: Whose arena perhaps only a search could find.
+        schedule: Of the same segments.
+    """
+    timeline = make_timeline(schedule)
+    places = {
+        (buffer.name, buffer.kind, buffer.size_bytes): offset
+        for buffer, offset in zip(plan.buffers, plan.offsets, strict=True)
+    }
+    fixed = [places.get((b.name, b.kind, b.size_bytes)) for b in timeline.buffers]
+    return Plan(schedule, timeline, tuple(plan_around(timeline.buffers, fixed)))
 
 
 def proven(plan: Plan) -> Plan:

@@ -74,6 +74,21 @@ def plan_best(
     return best[1]
 
 
+def plan_around(buffers: Sequence[Buffer], fixed: Sequence[Offset | None]) -> list[Offset]:
+    """Place what has no offset yet, the largest first, each in the lowest gap that is free.
+
+    Args:
+        buffers: In any order.
+        fixed: The offset of each, None where it is to be placed.
+
+    Returns:
+        One offset per buffer, in the order of ``buffers``.
+    """
+    offsets = [-1 if offset is None else offset for offset in fixed]
+    order = [k for k in _by_size(buffers) if fixed[k] is None]
+    return _first_fit(buffers, _neighbours(buffers), order, offsets)
+
+
 def arena_bytes(buffers: Sequence[Buffer], offsets: Sequence[Offset]) -> int:
     """Bytes up to the end of the topmost buffer."""
     return max((o + b.size_bytes for b, o in zip(buffers, offsets, strict=True)), default=0)
@@ -148,9 +163,12 @@ def _neighbours(buffers: Sequence[Buffer]) -> Neighbours:
 
 
 def _first_fit(
-    buffers: Sequence[Buffer], neighbours: Neighbours, order: Sequence[int]
+    buffers: Sequence[Buffer],
+    neighbours: Neighbours,
+    order: Sequence[int],
+    placed: Sequence[Offset] | None = None,
 ) -> list[Offset]:
-    offsets: list[Offset] = [-1] * len(buffers)
+    offsets: list[Offset] = [-1] * len(buffers) if placed is None else list(placed)
     for i in order:
         alignment = buffers[i].alignment
         candidate = 0
