@@ -19,6 +19,8 @@ SECTIONS
     .vectors : {{ KEEP(*(.vectors)) }} > FLASH
     .text : {{ *(.text .text.* .td_startup .td_startup.* .rodata .rodata.*) }} > FLASH
     .stack (NOLOAD) : {{ td_stack_bottom = .; . = . + 0x1000; td_stack_top = .; }} > RAM
+    .td_kernels : {{ td_kernels_begin = .; td_kernels_end = .; }} > RAM AT > FLASH
+    td_kernels_load = LOADADDR(.td_kernels);
     .data : ALIGN(4)
     {{
         td_data_begin = .; *(.data .data.*) . = ALIGN(4); td_data_end = .;

@@ -67,7 +67,7 @@ def simulated_board():
     """With the memories of a chip, and its firmware running in Unicorn."""
     board = find_board(WITH_FLASH)
     memories = [("flash", board.flash_address, board.flash_bytes)]
-    memories += [("ram", bank.address, bank.size_bytes) for bank in board.ram]
+    memories += [("ram", bank.address, bank.size_bytes) for bank in (*board.ram, board.code_ram)]
     return FakeBoard(memories, EmulatedProgram(), block=0x20000, packet_size=0x4000)
 
 
