@@ -133,7 +133,8 @@ def _accuracy(own: dict[str, Any]) -> str:
 
 def _images(file: str, sources: list[dict[str, Any]]) -> str:
     total = sum(sum(source["licences"].values()) for source in sources)
-    text = f"{total:,} photos; the list with source and licence of each is [{file}](../{file}).\n"
+    text = f"{total:,} photos of these sources; the list with source and licence of each is "
+    text += f"[{file}](../{file}).\n"
     for source in sources:
         licences = source["licences"]
         rows = [[markdown.escape(licence), f"{count:,}"] for licence, count in licences.items()]

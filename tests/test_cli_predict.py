@@ -11,7 +11,7 @@ from PIL import Image
 from tests.command_line import tinydet
 from tinydet.commands import predict as command
 from tinydet.deployment.compiling import int8_model
-from tinydet.pretrained import DEFAULT, INT8, model_path, pretrained_model
+from tinydet.pretrained import DEFAULT, INT8, LISTED, model_path, pretrained_model
 
 NOTE = f"No model named: using {DEFAULT}"
 EXIF_ORIENTATION, TURNED = 0x0112, 6  # to be turned by 90 degrees clockwise
@@ -123,7 +123,7 @@ def test_what_exists_is_looked_at_and_no_model(capsys, picture, tmp_path, monkey
         (["evaluate", "persn_192", "--data", "photos"], "Did you mean 'person_192'?"),
         (["quantize", "persn_192", "--images", "photos"], "Did you mean 'person_192'?"),
         (["compile", "persn_192"], "Did you mean 'person_192'?"),
-        (["footprint", "nothing"], "detector (person, person_192, person_224, person_256)"),
+        (["footprint", "nothing"], f"detector ({LISTED})"),
         (["compile", "person_192.keras"], "compiling a model file with suffix '.keras' is not"),
     ],
 )

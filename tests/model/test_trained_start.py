@@ -11,7 +11,7 @@ from tinydet.config.schema.training import SIZES
 from tinydet.errors import ModelFileError, UnsupportedError
 from tinydet.model import build_detector, detector_to_start_from, start_from_detector
 from tinydet.model.trained_start import TrainedStart
-from tinydet.pretrained import NAMES, start_for
+from tinydet.pretrained import PERSON, WITH_FLOAT_FILE, start_for
 
 SIDE_PX = 64
 PREDICTORS = {
@@ -131,7 +131,7 @@ def test_a_detector_of_the_package_by_its_name():
         assert layers_equal_to(model, weights) == set(weights)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [PERSON, *WITH_FLOAT_FILE])
 def test_a_name_is_a_float_file_of_the_package(name):
     found = detector_to_start_from(name, 192, 192)
     assert found == start_for(name, 192, 192)
