@@ -33,6 +33,7 @@ BOARDS = ("STM32H747I-DISCO", "STM32L4R9I-DISCO", "B-U585I-IOT02A")
 EXTERNAL = ("STM32H735G-DK", "STM32F746G-DISCO", "STM32H747I-DISCO")
 PARTS = ("issue_cycles", "stall_cycles", "memory_cycles")
 SMALL = 192  # pixels: what the other boards run
+ON_EVERY_CORE = 256  # pixels: of the trained ones, what the other boards run, too
 FED_IN_ROWS = 416  # pixels: with the whole image in it, the arena fits into no internal RAM
 
 
@@ -84,8 +85,9 @@ def cases(models: list[Path], folder: Path) -> Iterator[Case]:
     for size in SIZES[SIZES.index(SMALL) + 1 :]:
         yield Case(random_model(size, folder), size, BOARDS[0], FLASH, random=True)
     for model, size in trained.items():
-        if size != SMALL:
-            yield Case(model, size, BOARDS[0], FLASH, random=False)
+        for board in BOARDS if size == ON_EVERY_CORE else BOARDS[:1]:
+            if size != SMALL:
+                yield Case(model, size, board, FLASH, random=False)
     internal = {board: (FLASH,) for board in EXTERNAL if board not in BOARDS}
     for board in EXTERNAL:
         for model in (model for model, size in trained.items() if size == SMALL):
