@@ -215,7 +215,7 @@ def scale_of_same_factor(input_scale: float, weight_scale: float) -> float:
 
     >>> scale = scale_of_same_factor(0.0235294122, 0.0212)
     >>> product = float(np.float32(0.0235294122) * np.float32(0.0212))
-    >>> from tinydet.compiler.requant import quantize_multiplier
+    >>> from tinydet.compiler.requant import convolution_multipliers, quantize_multiplier
     >>> (quantize_multiplier(product / 0.051),) == convolution_multipliers(
     ...     0.0235294122, [scale], 0.051, 1
     ... )

@@ -109,25 +109,35 @@ static void add_part(const void *context, int part, int parts)
               row_of_part(s, part, parts), row_of_part(s, part + 1, parts));
 }
 
+/* Without copies of the weights: a part that does not begin with row 0 would wait for those of another one. */
+static td_conv_params without_copies(const td_conv_params *p)
+{
+    td_conv_params own = *p;
+    own.kept_weight_bytes = 0;
+    return own;
+}
+
 void td_parallel_conv_s8(const td_conv_params *p, const int8_t *input, int8_t *output, void *scratch, int32_t y_begin,
                          int32_t y_end)
 {
-    step s = {p, input, NULL, output, scratch, y_begin, y_end};
-    if (conv_is_divisible(p, &s)) {
+    const td_conv_params own = without_copies(p);
+    step s = {&own, input, NULL, output, scratch, y_begin, y_end};
+    if (conv_is_divisible(&own, &s)) {
         td_in_parallel(conv_s8_part, &s);
     } else {
-        td_conv_s8(p, input, output, scratch, y_begin, y_end);
+        td_conv_s8(&own, input, output, scratch, y_begin, y_end);
     }
 }
 
 void td_parallel_conv_u8(const td_conv_params *p, const uint8_t *input, int8_t *output, void *scratch,
                          int32_t y_begin, int32_t y_end)
 {
-    step s = {p, input, NULL, output, scratch, y_begin, y_end};
-    if (conv_is_divisible(p, &s)) {
+    const td_conv_params own = without_copies(p);
+    step s = {&own, input, NULL, output, scratch, y_begin, y_end};
+    if (conv_is_divisible(&own, &s)) {
         td_in_parallel(conv_u8_part, &s);
     } else {
-        td_conv_u8(p, input, output, scratch, y_begin, y_end);
+        td_conv_u8(&own, input, output, scratch, y_begin, y_end);
     }
 }
 
