@@ -157,6 +157,7 @@ def test_a_tensor_over_one_that_is_alive_is_a_fault(graph, data):
     """The output of an operator is moved onto one of its inputs, a byte off any place it may take.
 
     Upwards of its own input no output may begin, not even of an operator that works in place.
+    Strides may leave rows behind that are long enough for the output: these are left out.
     """
     plan = plan_memory(graph, PlanRequest(objective="speed"))
     segments, layout = turns_and_layout(plan)
@@ -165,7 +166,9 @@ def test_a_tensor_over_one_that_is_alive_is_a_fault(graph, data):
     op = graph.ops[step.number - 1]
     source = next(i for i in op.inputs if i is not None and graph.tensors[i].data is None)
     sizes = [graph.tensors[t].size_bytes for t in (source, op.outputs[0])]
-    if min(sizes) < 2:
+    stride = getattr(op.options, "stride_height", 1)
+    rows = [graph.tensors[t].shape[1] for t in (source, op.outputs[0])]
+    if min(sizes) < 2 or (sizes[1] // rows[1] < stride * (sizes[0] // rows[0]) and stride > 1):
         return
     moved = {**layout.offsets, op.outputs[0]: layout.offsets[source] + 1}
     wrong = replace(layout, arena_bytes=layout.arena_bytes + sum(sizes), offsets=moved)
