@@ -10,7 +10,10 @@ from tinydet.deployment.compiling import network_image
 from tinydet.result import Result, shown_path
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tinydet.compiler import CompiledDetector
+    from tinydet.deployment.tflite import TfliteResult
     from tinydet.targets import Board
     from tinydet.targets.firmware_project.build import MemoryUse
     from tinydet.targets.firmware_project.placement import External
@@ -109,13 +112,38 @@ class LinuxResult(Result):
                 f"({self.program_bytes:,} bytes, static). Copy it to the board, "
                 "or give --host user@address."
             )
-        how = "was already there" if self.was_there else "copied"
-        lines = [f"{self.program} on {self.host} ({self.kernel}): {how}"]
-        if self.results and self.results_file:
-            lines.append(f"{len(self.results)} results: {shown_path(self.results_file)}")
-        if self.comparison is not None:
-            lines.append(str(self.comparison))
-        return "\n".join(lines)
+        return "\n".join(lines_of_run(self))
+
+
+def lines_of_run(result: "LinuxResult | TfliteResult", *notes: str) -> list[str]:
+    """What was copied to a board, and what it found there.
+
+    Args:
+        result: With a host.
+        notes: Lines behind the first one.
+    """
+    how = "was already there" if result.was_there else "copied"
+    lines = [f"{result.program} on {result.host} ({result.kernel}): {how}", *notes]
+    if result.results and result.results_file:
+        lines.append(f"{len(result.results)} results: {shown_path(result.results_file)}")
+    if result.comparison is not None:
+        lines.append(str(result.comparison))
+    return lines
+
+
+def write_results(output: Path, results: "Sequence[dict[str, Any]]") -> Path:
+    """Write one line of JSON for each record of a board.
+
+    Args:
+        output: Folder.
+        results: The records.
+
+    Returns:
+        The file.
+    """
+    text = "".join(json.dumps(record) + "\n" for record in results)
+    write_text_atomically(output / RESULTS_FILE, text)
+    return output / RESULTS_FILE
 
 
 @dataclass(frozen=True)
@@ -229,8 +257,7 @@ def deploy_linux(
     done = linux.deploy_linux(
         detector, board, host, build_folder=output / "build", folder_on_board=folder, source=source
     )
-    text = "".join(json.dumps(record) + "\n" for record in done.results)
-    write_text_atomically(output / RESULTS_FILE, text)
+    results_file = write_results(output, done.results)
     comparison = None
     if source.images:
         program_here = HostTarget().build(detector, output / "build" / "here")
@@ -243,7 +270,7 @@ def deploy_linux(
         kernel=done.kernel,
         was_there=done.was_there,
         results=done.results,
-        results_file=output / RESULTS_FILE,
+        results_file=results_file,
         comparison=comparison,
     )
 

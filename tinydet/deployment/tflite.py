@@ -1,15 +1,13 @@
 """A detector for boards whose NPU or GPU is reached only through their own TensorFlow Lite."""
 
 import base64
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tinydet.boxes import Detections
 from tinydet.config.detector_spec import DetectorSpec
-from tinydet.config.files import write_text_atomically
-from tinydet.deployment.deploy import FOLDER_ON_BOARD, RESULTS_FILE
+from tinydet.deployment.deploy import FOLDER_ON_BOARD, lines_of_run, write_results
 from tinydet.errors import UnsupportedError
 from tinydet.result import Result, shown_path
 
@@ -63,13 +61,9 @@ class TfliteResult(Result):
                 f"python3 {NAME}.py, or give --host user@address."
             )
             return "\n".join([made, *note])
-        how = "was already there" if self.was_there else "copied"
-        lines = [f"{self.program} on {self.host} ({self.kernel}): {how}", *note]
-        if self.results and self.results_file:
-            lines.append(f"{len(self.results)} results: {shown_path(self.results_file)}")
-        if self.comparison is not None:
-            lines.append(str(self.comparison))
-            lines += [OTHER_KERNELS] if self.comparison.different else []
+        lines = lines_of_run(self, *note)
+        if self.comparison is not None and self.comparison.different:
+            lines.append(OTHER_KERNELS)
         return "\n".join(lines)
 
 
@@ -109,8 +103,7 @@ def deploy_tflite(
     if host is None:
         return TfliteResult(board.name, str(program.resolve()), size, per_channel)
     done = deploy_runner(files, board, host, folder_on_board=folder, source=source)
-    text = "".join(json.dumps(record) + "\n" for record in done.results)
-    write_text_atomically(output / RESULTS_FILE, text)
+    results_file = write_results(output, done.results)
     comparison = None
     if source is not None and source.images:
         here = _Prediction(model, spec)
@@ -124,7 +117,7 @@ def deploy_tflite(
         kernel=done.kernel,
         was_there=done.was_there,
         results=done.results,
-        results_file=output / RESULTS_FILE,
+        results_file=results_file,
         comparison=comparison,
     )
 

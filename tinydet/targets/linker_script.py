@@ -51,27 +51,31 @@ class MemoryMap:
     arena: MemoryRegion
     kernels: MemoryRegion | None = None
 
+    def parts(self) -> dict[str, MemoryRegion]:
+        """The region of each part, by its name in the script."""
+        return {
+            "PROGRAM": self.program,
+            "WEIGHTS": self.weights,
+            "DATA": self.data,
+            "ARENA": self.arena,
+            "KERNELS": self.kernels or self.program,
+        }
+
     def regions(self) -> tuple[MemoryRegion, ...]:
         """Each region once."""
-        parts = (self.program, self.weights, self.data, self.arena, self.kernels or self.program)
-        return tuple(dict.fromkeys(parts))
+        return tuple(dict.fromkeys(self.parts().values()))
 
     def resized(self, size_bytes: int) -> "MemoryMap":
         """The same with every region of another size."""
-        parts = (self.program, self.weights, self.data, self.arena, self.kernels or self.program)
-        return MemoryMap(*(replace(region, size_bytes=size_bytes) for region in parts))
+        regions = self.parts().values()
+        return MemoryMap(*(replace(region, size_bytes=size_bytes) for region in regions))
 
     def commands(self) -> str:
         """The MEMORY command and the names of the parts."""
         lines = "".join(f"    {region.line()}\n" for region in self.regions())
-        parts = (
-            ("PROGRAM", self.program),
-            ("WEIGHTS", self.weights),
-            ("DATA", self.data),
-            ("ARENA", self.arena),
-            ("KERNELS", self.kernels or self.program),
+        aliases = "\n".join(
+            f'REGION_ALIAS("{part}", {region.name})' for part, region in self.parts().items()
         )
-        aliases = "\n".join(f'REGION_ALIAS("{part}", {region.name})' for part, region in parts)
         return f"MEMORY\n{{\n{lines}}}\n{aliases}"
 
 

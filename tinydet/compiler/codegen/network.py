@@ -93,6 +93,7 @@ class NetworkCode:
     ) -> None:
         self._plan, self._places, self._constants = plan, places, constants
         self._vectors = vectors
+        self._kept_bytes = {step.number: step.kept_bytes for step in plan.schedule.flow.steps}
         self._calls: dict[StepNumber, list[KernelCall]] = {}
         problems: list[str] = []
         for step, op in enumerate(plan.schedule.graph.ops, 1):
@@ -115,7 +116,6 @@ class NetworkCode:
             moved = [position for position, *_ in moved_inputs(flow.graph, op, flow.storages)]
         rings = self._plan.schedule.rings
         _, scratch = self._plan.scratch(step) or (0, 0)
-        kept = {running.number: running.kept_bytes for running in flow.steps}
         site = Site(
             flow.graph,
             op,
@@ -125,7 +125,7 @@ class NetworkCode:
             flow.layouts,
             rings,
             scratch,
-            kept.get(step, 0),
+            self._kept_bytes.get(step, 0),
             self._vectors,
         )
         if op.kind not in EMITTERS:

@@ -86,6 +86,21 @@ enum { TD_CONV_MVE_SHORT = 9 }; /* steps: the first one and the row of eight */
     "b.w " again "\n"                     \
     "4:\n"
 
+/* The sums of two channels as vectors q0 and q1, rescaled; their numbers are at r7. */
+#define TD_CONV_MVE_RESCALED(sign)         \
+    "vmov q0[2], q0[0], r0, r8\n"          \
+    "vmov q0[3], q0[1], r4, r12\n"         \
+    "vmov q1[2], q1[0], r2, r10\n"         \
+    "vmov q1[3], q1[1], r6, lr\n"          \
+    "ldm r7!, {r0, r2, r4, r6, r8, r10}\n" \
+    "vadd.i32 q0, q0, r0\n"                \
+    "vadd.i32 q1, q1, r2\n"                \
+    "vqrdmulh.s32 q0, q0, r4\n"            \
+    "vqrdmulh.s32 q1, q1, r6\n"            \
+    sign                                   \
+    "vrshl.s32 q0, r8\n"                   \
+    "vrshl.s32 q1, r10\n"
+
 /* All channels of some groups of four pixels. r11 is the block, r7 the channels, r9 the output, r5 where the row of eight steps is
  * entered behind the first step; q4 the offsets, q5 the output offset. */
 #define TD_CONV_MVE_BLOCK(sign, more)                                                              \
@@ -120,18 +135,7 @@ enum { TD_CONV_MVE_SHORT = 9 }; /* steps: the first one and the row of eight */
                      "2:\n"                                                                  \
                      ".rept 8\n" TD_CONV_MVE_STEP("vmladava.s8") ".endr\n"                   \
                      more                                                                    \
-                     "vmov q0[2], q0[0], r0, r8\n"                                           \
-                     "vmov q0[3], q0[1], r4, r12\n"                                          \
-                     "vmov q1[2], q1[0], r2, r10\n"                                          \
-                     "vmov q1[3], q1[1], r6, lr\n"                                           \
-                     "ldm r7!, {r0, r2, r4, r6, r8, r10}\n"                                  \
-                     "vadd.i32 q0, q0, r0\n"                                                 \
-                     "vadd.i32 q1, q1, r2\n"                                                 \
-                     "vqrdmulh.s32 q0, q0, r4\n"                                             \
-                     "vqrdmulh.s32 q1, q1, r6\n"                                             \
-                     sign                                                                    \
-                     "vrshl.s32 q0, r8\n"                                                    \
-                     "vrshl.s32 q1, r10\n"                                                   \
+                     TD_CONV_MVE_RESCALED(sign)                                              \
                      "vqmovnb.s32 q2, q0\n"                                                  \
                      "ldr r1, [r11, #16]\n"                                                  \
                      "vqmovnt.s32 q2, q1\n"                                                  \
@@ -220,18 +224,7 @@ enum { TD_CONV_MVE_SHORT = 9 }; /* steps: the first one and the row of eight */
                      "vldrh.u16 " offsets ", [r2]\n"                                         \
                      "1:\n" /* two channels */                                               \
                      steps                                                                   \
-                     "vmov q0[2], q0[0], r0, r8\n"                                           \
-                     "vmov q0[3], q0[1], r4, r12\n"                                          \
-                     "vmov q1[2], q1[0], r2, r10\n"                                          \
-                     "vmov q1[3], q1[1], r6, lr\n"                                           \
-                     "ldm r7!, {r0, r2, r4, r6, r8, r10}\n"                                  \
-                     "vadd.i32 q0, q0, r0\n"                                                 \
-                     "vadd.i32 q1, q1, r2\n"                                                 \
-                     "vqrdmulh.s32 q0, q0, r4\n"                                             \
-                     "vqrdmulh.s32 q1, q1, r6\n"                                             \
-                     sign                                                                    \
-                     "vrshl.s32 q0, r8\n"                                                    \
-                     "vrshl.s32 q1, r10\n"                                                   \
+                     TD_CONV_MVE_RESCALED(sign)                                              \
                      "cmp r7, r11\n"                                                         \
                      "vqmovnb.s32 q0, q0\n"                                                  \
                      "vqmovnt.s32 q0, q1\n"                                                  \
