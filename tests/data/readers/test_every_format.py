@@ -7,7 +7,7 @@ from zipfile import ZipFile
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.data.readers.written_formats import (
@@ -68,6 +68,7 @@ def as_written(images, writer):
 @pytest.mark.parametrize("writer", WRITERS)
 @settings(max_examples=6, deadline=None)
 @given(parts=labelled_images())
+@example(parts={"train": [("first pixel alone", (9, 7), [(0, 0, 0, 1, 1)])]})  # 100 / 7 %
 def test_what_was_written_is_read(writer, parts):
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "set"

@@ -99,10 +99,13 @@ class LinuxMachine:
         self.uc.mem_map(STACK_TOP - STACK_BYTES, STACK_BYTES)
 
     def _map(self, begin, end):
-        """Map pages that are not mapped yet; segments may share one."""
-        for page in range(begin, end, PAGE):
-            if not any(low <= page <= high for low, high, _ in self.uc.mem_regions()):
-                self.uc.mem_map(page, PAGE)
+        """Map what is not mapped yet, in whole regions: segments may share a page."""
+        for low, high, _ in sorted(self.uc.mem_regions()):
+            if low < end and begin <= high:
+                self._map(begin, low)
+                begin = high + 1
+        if begin < end:
+            self.uc.mem_map(begin, end - begin)
 
     def run(self, arguments, content=b""):
         """Run the program to its end.

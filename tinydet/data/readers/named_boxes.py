@@ -11,6 +11,7 @@ from tinydet.errors import DataError
 
 Box = tuple[float, float, float, float]
 Point = tuple[float, float]
+ROUNDING_PX = 1e-4
 
 
 class NamedBoxes:
@@ -91,7 +92,8 @@ class NamedBoxes:
                 fractions = self._frame.fractions(corners)
                 self._first_place = self._first_place or place
                 self._farthest_px = max(self._farthest_px, *map(abs, corners))
-                self._is_whole &= all(float(corner).is_integer() for corner in corners)
+                # Percentages of the image come to whole pixels only within their rounding.
+                self._is_whole &= all(abs(c - round(c)) < ROUNDING_PX for c in corners)
             self._annotations.add_box(self._class_id(name), fractions, ignored)
 
     def _class_id(self, name: str) -> int:
