@@ -19,6 +19,7 @@ from record import RESULTS
 from scaling_tables import scaling_tables
 from small_network import small_network_table
 from teacher_labels import teacher_labels_table
+from threads import threads_table
 from timing_tables import timing_tables
 
 from tinydet.config.files import write_text_atomically
@@ -333,6 +334,7 @@ AFTER: dict[str, Callable[[dict[str, Any]], str]] = {
     "embedded": lambda figures: embedded_table(figures) + "\n" + boards_table(figures),
     "timing": lambda figures: timing_tables(figures, table),
     "host_time": host_table,
+    "threads": lambda figures: threads_table(figures, table),
     "same_boxes": lambda figures: same_boxes_table(figures),
     "deploy": lambda figures: deploy_table(figures),
     "newcomer": lambda figures: newcomer_table(figures, table),

@@ -6,12 +6,14 @@
 
 #include "threads.h"
 
-enum { PAUSE_EVERY = 1000, PAUSE_US = 8000 };
+enum { PAUSE_EVERY = 1000, PAUSE_US = 8000, WORK = 1000 };
 
 static int done[TD_MAX_THREADS]; /* plain: a part that two threads did, or a call that came back early, is a race */
 
 static void count(const void *context, int part, int parts)
 {
+    for (volatile int i = 0; i < WORK; i++) { /* long enough that another thread comes for the next part */
+    }
     done[part] += *(const int *)context + parts;
 }
 
