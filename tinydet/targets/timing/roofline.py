@@ -7,6 +7,7 @@ architectures", Communications of the ACM 52 (4), 2009.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tinydet.compiler import VECTOR_CORES
 from tinydet.config.files import atomic_path
 from tinydet.targets.timing.estimate import TimingEstimate
 
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 # SMLAD: two products of int16, one instruction a cycle on the Cortex-M4, M7 and M33.
-PEAK_MACS_PER_CYCLE = 2.0
+# VMLAVA: sixteen of int8, in two cycles on the M55 and M85.
+PEAK_MACS_PER_CYCLE, VECTOR_PEAK_MACS_PER_CYCLE = 2.0, 8.0
 MAX_NAMES = 8  # operators that are named: those that take longest
 MAX_NAME = 28  # characters of such a name
 
@@ -67,7 +69,8 @@ def draw_roofline(result: TimingEstimate, path: Path) -> None:
 
 def _draw_bounds(axes: "Axes", result: TimingEstimate, across: list[float]) -> None:
     left, right = min(across) / 2, max(across) * 2
-    peak = PEAK_MACS_PER_CYCLE
+    vectors = result.core in VECTOR_CORES
+    peak = VECTOR_PEAK_MACS_PER_CYCLE if vectors else PEAK_MACS_PER_CYCLE
     axes.plot([left, right], [peak, peak], "k-", linewidth=1, label=f"core: {peak:g} MACs a cycle")
     rate = result.weights_bytes_per_cycle
     if rate is not None:
