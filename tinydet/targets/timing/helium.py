@@ -58,6 +58,7 @@ class _Helium:
     load_cycles = 1.0
     base_cycles = 1.0  # until the next access can use a base that was moved on
     units: ClassVar[dict[str, str]] = {}  # of a kind or name, where not as in _VECTORS
+    branches_wait = True  # for the flags
     scalar_cycles = 1.0  # that a load or store of up to 64 bits keeps the memory unit busy
 
     def __init__(self, *, results_wait: bool = True, overlap: bool = True) -> None:
@@ -123,6 +124,8 @@ class _Helium:
 
     def _wanted(self, state: _State, instruction: Instruction) -> list[float]:
         """The earliest cycle that each operand allows."""
+        if instruction.kind == "branch" and not self.branches_wait:
+            return []
         moves = instruction.kind in ("load", "store", "load_many", "store_many") or (
             instruction.kind in ("vec_load", "vec_store")
         )
@@ -208,6 +211,7 @@ class CortexM85(_Helium):
     loop_cycles = 1.0
     address_cycles = 1.0
     base_cycles = 0.0
+    branches_wait = False  # they are foreseen; set when CoreMark was looked at
     scalar_cycles = 0.5  # two words in a cycle: [M85]
     missed_branch_cycles = 7.0  # [M85], of forward branches
     units: ClassVar[dict[str, str]] = {

@@ -202,7 +202,7 @@ class Recorder:
         regions, caches = self._memories.regions, self._memories.caches
         return Totals(
             self._groups.copy(),
-            {r.name: int(n) for r, n in zip(regions, self._regions["bytes_read"], strict=True)},
+            {r.name: int(n) for r, n in zip(regions, self._regions["bytes_read"], strict=False)},
             {
                 cache.name: (int(record["hits"] + record["misses"]), int(record["misses"]))
                 for cache, record in zip(caches, self._caches, strict=False)
