@@ -1,4 +1,4 @@
-"""The timing model on programs that were compiled from their sources: other compilers than those of the published figures.
+"""The timing model on programs compiled from their sources, beside figures that others published.
 
     python benchmarks/core_validation.py PROGRAMS.json
 
@@ -6,14 +6,17 @@ None of these programs comes with tinydet, nor is it built by it. PROGRAMS.json 
 ``{"name", "core", "image", "function", "turns", "board", "places", "measured_cycles", "source",
 "calibration"}``: ``image`` is an ELF file, linked with ``targets/firmware/startup.c`` and the
 linker script for the emulator of the core; ``function`` runs a number of turns, ``measured_cycles``
-is what one took on a board, as published in ``source``. ``places`` maps names of sections, and
-``"data"`` for everything that is written, to memories of ``board``; without a board none waits.
+is what one took on a board, with the compiler that ``source`` names. ``places`` maps names of
+sections, and ``"data"`` for everything else that is written, to memories of ``board``; without a
+board none waits. ``caches`` and ``memories``, where given, stand for those of ``boards.json``:
+for a program that left a cache switched off.
 
 One turn is the difference between ``1 + turns`` and one, with warm caches.
 """
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -27,9 +30,9 @@ from tinydet.targets.elf import Image, read_image
 from tinydet.targets.emulator import Machine
 from tinydet.targets.emulator_hooks import BLOCK_COUNTER, build_hook
 from tinydet.targets.qemu import QemuMachine, build_plugin
-from tinydet.targets.timing.board_memories import board_timing, memories
+from tinydet.targets.timing.board_memories import board_timing, memories, size_kib_to_bytes
 from tinydet.targets.timing.cost import CostModel
-from tinydet.targets.timing.memory import Memories
+from tinydet.targets.timing.memory import Cache, Memories
 from tinydet.targets.timing.recorder import FRACTION, Recorder
 from tinydet.targets.timing.recorder_hosts import QemuHost, RecorderHost, UnicornHost
 
@@ -116,7 +119,14 @@ def seen(program: dict[str, Any], image: Image) -> Memories:
         if name in program["places"]
     }
     places[memory.data.address, memory.data.end] = program["places"]["data"]
-    return memories(board_timing(find_board(program["board"])), places)
+    timing = board_timing(find_board(program["board"]))
+    if "caches" in program:
+        caches = tuple(
+            Cache(name, size_kib_to_bytes(kib), ways, line)
+            for name, kib, ways, line in program["caches"]
+        )
+        timing = replace(timing, caches=caches, waits=program["memories"])
+    return memories(timing, places)
 
 
 if __name__ == "__main__":

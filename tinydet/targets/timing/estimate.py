@@ -1,7 +1,7 @@
 """Cycles and milliseconds of one inference on a board, operator by operator: an estimate."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -125,6 +125,26 @@ class TimingEstimate:
         """JSON-ready mapping."""
         names = ("cycles", "cold_cycles", "milliseconds", "macs", "weight_bytes", "fetched_bytes")
         return {"estimate": True} | asdict(self) | {name: getattr(self, name) for name in names}
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> "TimingEstimate":
+        """The estimate of a record that ``to_record`` made.
+
+        Raises:
+            KeyError: A value is missing.
+            TypeError: One has another type.
+        """
+        found = {part.name: record[part.name] for part in fields(cls)}
+        steps = tuple(StepTime(**step) for step in record["steps"])
+        bounds = found["core_range"]
+        return cls(
+            **found
+            | {
+                "steps": steps,
+                "error": ModelError(**record["error"]),
+                "core_range": None if bounds is None else (int(bounds[0]), int(bounds[1])),
+            }
+        )
 
 
 @dataclass(frozen=True)
