@@ -94,7 +94,7 @@ def vector_tables(figures: dict[str, Any], table: Table) -> str:
     lines = [
         [
             f"{row['board']} ({row['core']}, {row['clock_mhz']:g} MHz)",
-            f"random, {row['input']}" if row["all_channels"] else row["model"],
+            row["model"],
             f"{row['arena_bytes'] / KIB:.0f} KiB in {row['places']['arena']}",
             row["places"]["weights"],
             f"{row['instructions'] / MILLION:.1f} M",
