@@ -20,7 +20,7 @@ from scaling_tables import scaling_tables
 from small_network import small_network_table
 from teacher_labels import teacher_labels_table
 from threads import threads_table
-from timing_tables import timing_tables
+from timing_tables import core_validation_table, timing_tables, vector_tables
 
 from tinydet.config.files import write_text_atomically
 
@@ -333,6 +333,8 @@ BEFORE: dict[str, Callable[[dict[str, Any]], str]] = {
 AFTER: dict[str, Callable[[dict[str, Any]], str]] = {
     "embedded": lambda figures: embedded_table(figures) + "\n" + boards_table(figures),
     "timing": lambda figures: timing_tables(figures, table),
+    "timing_vectors": lambda figures: vector_tables(figures, table),
+    "core_validation": lambda figures: core_validation_table(figures, table),
     "host_time": host_table,
     "threads": lambda figures: threads_table(figures, table),
     "same_boxes": lambda figures: same_boxes_table(figures),
