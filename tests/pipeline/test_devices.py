@@ -42,8 +42,11 @@ def test_of_several_gpus_one_is_taken_and_the_others_are_told_of(chosen):
     assert chosen(4, "gpu", process=6) == ([(2, None)], "")
 
 
-def test_a_gpu_that_the_backend_does_not_see(chosen):
-    backend = choose_backend()
+@pytest.mark.parametrize("name", BACKENDS)
+def test_a_gpu_that_the_backend_does_not_see(chosen, monkeypatch, name):
+    backend = BACKENDS[name]
+    monkeypatch.setattr(devices, "choose_backend", lambda: backend)
+    monkeypatch.setattr(type(backend), "gpus", lambda _: [])
     with pytest.raises(UnsupportedError) as caught:
         chosen(0, "gpu")
     assert f"{backend.title} does not find a GPU" in str(caught.value)

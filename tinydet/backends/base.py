@@ -76,6 +76,13 @@ class Backend(ABC):
     def be_deterministic(self) -> None:
         """Use deterministic kernels only."""
 
+    def seed(self, value: int) -> None:  # noqa: B027 - most draw from states of Keras alone
+        """Seed what random layers draw from where it is not a state of theirs.
+
+        Args:
+            value: From 0 on, 31 bits.
+        """
+
     @abstractmethod
     def is_out_of_memory(self, error: BaseException) -> bool:
         """Whether an error says that the memory of the device does not suffice."""

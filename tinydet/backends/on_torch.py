@@ -62,11 +62,19 @@ class Torch(Backend):
 
         torch.use_deterministic_algorithms(True)
 
+    def seed(self, value: int) -> None:
+        """See ``Backend``; Keras' dropout leaves its seed out under PyTorch."""
+        import torch
+
+        torch.manual_seed(value)
+
     def is_out_of_memory(self, error: BaseException) -> bool:
         """See ``Backend``."""
         import torch
 
-        return isinstance(error, torch.OutOfMemoryError)
+        if isinstance(error, torch.cuda.OutOfMemoryError):
+            return True
+        return isinstance(error, RuntimeError) and "MPS backend out of memory" in str(error)
 
     def batch_norm(self, inputs: Any, scale: Any, offset: Any, epsilon: float) -> Any:
         """See ``Backend``."""
