@@ -56,7 +56,6 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=0.002)
     parser.add_argument("--disturb", action="store_true")
     parser.add_argument("--weights", default="imagenet")
-    parser.add_argument("--side", type=int, default=192, help="of the input, of part ap")
     parser.add_argument("--work", type=Path)
     parsed = parser.parse_args()
     if parsed.part in WORKERS:
@@ -66,7 +65,7 @@ def main() -> None:
     figures = {"steps": steps, "ap": ap}[parsed.part](parsed, pythons)
     command = f"python benchmarks/backends.py {parsed.part} {parsed.data.name}"
     if parsed.part == "ap":
-        command += f" --epochs {parsed.epochs} --seeds {parsed.seeds} --side {parsed.side}"
+        command += f" --epochs {parsed.epochs} --seeds {parsed.seeds}"
     else:
         command += f" --batch-size {parsed.batch_size} --rate {parsed.rate}"
         command += f" --start {parsed.start}" if parsed.start else ""
@@ -220,7 +219,6 @@ def ap(parsed: argparse.Namespace, pythons: dict[str, str]) -> dict[str, Any]:
             print(backend, seed, found[backend][-1], flush=True)
     return {
         "epochs": parsed.epochs,
-        "input": parsed.side,
         "ap_percent": {
             backend: {
                 "seeds": values,
@@ -243,7 +241,6 @@ def run_training(
         f"general.global_seed={seed}",
         f"training.epochs={parsed.epochs}",
         f"training.validation_period={parsed.epochs}",
-        f"training.model.input_shape=({parsed.side}, {parsed.side}, 3)",
         f"training.model.pretrained_weights={parsed.weights}",
         f"{schedule}.warmup_steps=1",
         f"{schedule}.decay_steps={parsed.epochs - 1}",

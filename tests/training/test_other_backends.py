@@ -104,7 +104,6 @@ def test_from_a_pack_without_tensorflow_to_int8_with_it(tmp_path, monkeypatch):
         "dataset.validation_path=null",
         "training.epochs=1",
         "training.batch_size=4",
-        "training.model.input_shape=(64, 64, 3)",
         "training.model.pretrained_weights=null",
         "hydra.run.dir=run",
     )
