@@ -114,7 +114,7 @@ def test_from_a_pack_without_tensorflow_to_int8_with_it(tmp_path, monkeypatch):
     assert not (tmp_path / "run").exists()
     done = python("torch", WITHOUT_TENSORFLOW, *run, "operation_mode=training", cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-2000:]
-    assert "TensorFlow is several times as fast" in done.stdout + done.stderr
+    assert "TensorFlow is at least twice as fast" in done.stdout + done.stderr
     model = tmp_path / "run/saved_models/best_model.keras"
     images = data / "images" / "train"
     words = ["quantize", str(model), "--images", str(images), "--output", str(tmp_path / "int8")]

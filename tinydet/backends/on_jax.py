@@ -13,6 +13,7 @@ class Jax(Backend):
     name = "jax"
     title = "JAX"
     extra = "train-jax"
+    faster_on_cpus = "several times"
     gpu_remedy = "Install the driver and pip install 'jax[cuda13]'."
     compiles_steps = True
 
