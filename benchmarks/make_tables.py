@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ap_per_cost import cost_table
-from backends_table import backends_table
+from backends_table import backends_ap_table, backends_table
 from commercial_images import commercial_images_table
 from embedded_tables import boards_table, embedded_table, host_table
 from face_tables import answer_table, newcomer_table, pages_table, workbench_table
@@ -329,6 +329,7 @@ BEFORE: dict[str, Callable[[dict[str, Any]], str]] = {
     "teacher_labels": lambda figures: teacher_labels_table(figures, table),
     "training_throughput": lambda figures: training_throughput({"figures": figures}),
     "backends_steps": lambda figures: backends_table(figures, table),
+    "backends_ap": lambda figures: backends_ap_table(figures, table),
 }
 AFTER: dict[str, Callable[[dict[str, Any]], str]] = {
     "embedded": lambda figures: embedded_table(figures) + "\n" + boards_table(figures),
