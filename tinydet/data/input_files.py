@@ -76,6 +76,16 @@ def open_input(path: Path, remedy: str = REPLACE) -> Iterator[BinaryIO]:
         yield stream
 
 
+def refuse_pointer(path: Path) -> None:
+    """Refuse a file that Git LFS has not fetched, where another library will read it.
+
+    Raises:
+        DataError: It is none but a pointer, or ``open_input`` refuses it.
+    """
+    with open_input(path):
+        pass
+
+
 def unreadable(path: object, error: Exception, remedy: str) -> DataError:
     """The error of a file or folder that the system refuses to read, with advice that helps."""
     if isinstance(error, IsADirectoryError):
