@@ -12,6 +12,7 @@ from tinydet.backends import choose_backend
 from tinydet.backends.foreign_layers import refuse_layers_of_others
 from tinydet.boxes import FloatArray
 from tinydet.config.detector_spec import DetectorSpec
+from tinydet.data.input_files import refuse_pointer
 from tinydet.data.preprocess import rescale
 from tinydet.errors import MissingToolError, ModelFileError, first_line
 from tinydet.inference.decoding import decode_batch, matching_anchors, softmax
@@ -92,6 +93,7 @@ def load_keras_model(path: Path) -> Any:
     """
     if path.name.lower().endswith(".weights.h5"):
         raise ModelFileError(path, "contains only weights, no model", REMEDY)
+    refuse_pointer(path)
     if path.suffix == ".keras" and not zipfile.is_zipfile(path):
         raise ModelFileError(path, "is not a .keras file, or is truncated", REMEDY)
     refuse_layers_of_others(path, choose_backend(wish="a Keras model").name)
