@@ -1,5 +1,6 @@
-"""The buffers of a schedule, event by event; the first brings the inputs, the last takes the
-outputs.
+"""The buffers of a schedule, event by event.
+
+The first event brings the inputs, the last takes the outputs.
 """
 
 from collections.abc import Sequence
