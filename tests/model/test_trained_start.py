@@ -1,5 +1,7 @@
 """A network that starts from a trained detector has its weights, layer by layer."""
 
+import json
+import zipfile
 from dataclasses import asdict
 from pathlib import Path
 
@@ -161,6 +163,15 @@ def test_a_file_with_the_name_comes_first(tmp_path, monkeypatch):
 @pytest.mark.parametrize("weights", [None, "imagenet", "backbone.weights.h5"])
 def test_weights_of_the_backbone_are_no_detector(weights):
     assert detector_to_start_from(weights, SIDE_PX, SIDE_PX) is None
+
+
+def test_a_layer_of_another_backend_is_named(tmp_path):
+    running = keras.backend.backend()
+    layer, needed = ("JaxLayer", "jax") if running == "torch" else ("TorchModuleWrapper", "torch")
+    with zipfile.ZipFile(tmp_path / "foreign.keras", "w") as archive:
+        archive.writestr("config.json", json.dumps({"layers": [{"class_name": layer}]}))
+    with pytest.raises(ModelFileError, match=rf"{layer}, which only {needed}.*runs on {running}"):
+        build_detector(SIDE_PX, SIDE_PX, 1, pretrained_weights=str(tmp_path / "foreign.keras"))
 
 
 def test_what_is_no_detector_is_one_line(tmp_path):

@@ -110,7 +110,7 @@ def test_suffixes_that_nothing_decodes_are_counted(tmp_path, writers):
         ("via.json", '{"_via_img_metadata": {}}', "VIA"),
         ("via.json", '{"a.png1": {"filename": "a.png", "regions": []}}', "VIA"),
         ("train.jsonl", "{}", "JSON lines"),
-        ("set.tar", "x", "tar archive"),
+        ("set.tar", "x", "archive and not unpacked"),
         ("_classes.csv", "filename, cat, dog\n", "classification"),
     ],
 )

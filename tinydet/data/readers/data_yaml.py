@@ -191,11 +191,13 @@ def _names(content: Entries, file: Path) -> dict[int, str] | None:
     if isinstance(given, list):
         given = {str(index): name for index, name in enumerate(given)}
     try:
-        names = {int(id_): name for id_, name in given.items() if isinstance(name, str)}
+        names = {
+            int(i): name for i, name in given.items() if isinstance(name, str) and name.strip()
+        }
     except (AttributeError, TypeError, ValueError):
         names = {}
     if not names or len(names) != len(given) or not all(0 <= i < MOST_CLASSES for i in names):
-        found = "names is neither a list nor a mapping of class ids to names"
+        found = "names is neither a list of names nor a mapping of class ids to names (not empty)"
         raise DataError(file, found, "Correct it.")
     if isinstance(count, str) and count.isdecimal() and count.lstrip("0") != str(len(names)):
         found = f"nc is {readable(count, 20)}, but there are {len(names)} names"

@@ -16,6 +16,7 @@ from tinydet.data.findings import Findings
 from tinydet.data.image_files import is_image_name, list_images
 from tinydet.data.input_files import read_lines, read_xml, text_number
 from tinydet.data.readers.annotations import Annotations
+from tinydet.data.readers.listed_images import one_spelling
 from tinydet.data.readers.named_boxes import Box, NamedBoxes, turned
 from tinydet.data.readers.parts import (
     IMAGE_FOLDERS,
@@ -144,13 +145,17 @@ def _parts_by_lists(root: Path, place: VocPart) -> dict[str, list[VocPart]]:
         if folder
         else {}
     )
-    lists: dict[str, Path] = {}
+    lists: dict[str, list[Path]] = {}
     for stem in (*SPLITS, "training", "valid", "validation", "trainval"):
         part = "train" if stem == "trainval" else split_of(stem)
         if stem in files and part:
-            lists.setdefault(part, files[stem])
+            lists.setdefault(part, [files[stem]])
+    for stem, file in () if lists else sorted(files.items()):  # of each class: cat_train
+        part = split_of(stem)
+        if part:
+            lists.setdefault(part, []).append(file)
     return {
-        part: [VocPart(place.images, place.labels, (lists[part],))]
+        part: [VocPart(place.images, place.labels, tuple(lists[part]))]
         for part in SPLITS
         if part in lists
     }
@@ -161,7 +166,7 @@ def _xml_files(folder: Path) -> Iterator[Path]:
 
 
 def _stem(path: Path, folder: Path) -> str:
-    return os.path.splitext(path.relative_to(folder).as_posix())[0]
+    return os.path.splitext(one_spelling(path.relative_to(folder).as_posix()))[0]
 
 
 def _by_stem(paths: Sequence[Path], folder: Path) -> dict[str, Path]:
@@ -217,7 +222,7 @@ def _match_by_filename(labels: dict[str, Path], images: dict[str, Path]) -> None
 def _listed(place: VocPart, images: dict[str, Path], boxes: NamedBoxes) -> list[str]:
     """Stems in the lists: a line is a name with or without suffix, and maybe a flag after it."""
     stems: dict[str, None] = {}
-    for line in (line.strip() for file in place.lists for line in read_lines(file)):
+    for line in (one_spelling(line.strip()) for f in place.lists for line in read_lines(f)):
         words = line.rsplit(maxsplit=1)
         names = [line, os.path.splitext(line)[0] if is_image_name(line) else line]
         if len(words) == 2 and words[1] in ("-1", "0", "1"):
