@@ -78,7 +78,8 @@ def _figure(result: TimingEstimate) -> "Figure":
     axes.legend(loc="lower right")
     axes.set_title(
         f"{result.board} ({result.core}) at {result.clock_mhz:g} MHz, weights in "
-        f"{result.places['weights']}: {result.milliseconds:.1f} ms\n{fill(result.error.text(), LINE)}",
+        f"{result.places['weights']}: {result.milliseconds:.1f} ms\n"
+        + fill(result.error.text(), LINE),
         fontsize=10,
     )
     return figure
