@@ -255,6 +255,10 @@ def test_subsets_of_cvat_lead_over_the_name_of_the_file(tmp_path, writers):
         ("labels.json", '[{"image_id": 0, "bbox": [1, 2, 3, 4]}]', "COCO results"),
         ("a.csv", "image_id,width,bbox\n", "columns imageid, width, bbox"),
         ("in.zip", "x", "an archive and not unpacked"),
+        ("a.json", '{"items": [], "categories": {}}', "Datumaro"),
+        ("a.json", '{"asset": {}, "regions": []}', "VoTT"),
+        ("a.json", '{"metadata": {}, "instances": []}', "SuperAnnotate"),
+        ("a.json", '[{"Labeled Data": "a.png", "Label": {}}]', "Labelbox"),
     ],
 )
 def test_what_it_is_and_not_only_that_it_is_none(tmp_path, writers, name, text, found):
@@ -262,6 +266,47 @@ def test_what_it_is_and_not_only_that_it_is_none(tmp_path, writers, name, text, 
     writers.text(tmp_path / name, text)
     with pytest.raises(DataError, match=found):
         load_dataset(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("points", "box"),
+    [
+        ("<pt><x>10</x><y>30</y></pt><pt><x>40</x><y>10</y></pt>", UPRIGHT),
+        ("<x1>10</x1><y1>10</y1><x2>40</x2><y2>10</y2><x3>40</x3><y3>30</y3>", UPRIGHT),
+        ("<x1>10</x1><y1>10</y1><x2>a</x2><y2>10</y2>", None),
+        ("", None),
+    ],
+)
+def test_voc_with_polygons_only(tmp_path, writers, points, box):
+    picture(writers, tmp_path, "a.png")
+    item = "<object><name>a</name>{0}<polygon>" + points + "</polygon></object>"
+    items = item.format("<deleted>0</deleted>") + item.format("<deleted>1</deleted>")
+    writers.text(tmp_path / "a.xml", f"<annotation>{items}</annotation>")
+    if box is None:
+        with pytest.raises(DataError, match="object 1: has neither a bndbox nor a polygon"):
+            load_dataset(tmp_path)
+    else:
+        dataset = load_dataset(tmp_path)
+        assert boxes_of(dataset) == {"a.png": box}
+        assert writers.counts(dataset)["polygons"] == 1
+        assert writers.counts(dataset)["cancelled_labels"] == 1
+
+
+def test_a_missing_part_is_not_another_one(tmp_path, writers):
+    """``valid/images`` of another machine is not the ``images`` that are trained on."""
+    picture(writers, tmp_path, "images/a.png")
+    writers.text(tmp_path / "labels/a.txt", YOLO_LINE)
+    keys = "train: /home/me/set/images\nval: /home/me/set/valid/images\n"
+    writers.text(tmp_path / "data.yaml", keys + "names: [a]\n")
+    dataset = load_dataset(tmp_path)
+    assert dataset.splits == ("train",)
+    assert writers.counts(dataset) == {"moved_parts": 1, "missing_parts": 1}
+
+
+def test_thumbnails_of_a_file_server_are_no_images(tmp_path, writers):
+    picture(writers, tmp_path, "images/a.png", "images/@eaDir/a.png/THUMB.png", "__MACOSX/b.png")
+    writers.text(tmp_path / "labels/a.txt", YOLO_LINE)
+    assert list(boxes_of(load_dataset(tmp_path))) == ["a.png"]
 
 
 def test_data_sets_in_a_folder_are_named(tmp_path, writers):

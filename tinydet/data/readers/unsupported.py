@@ -28,6 +28,15 @@ BY_SUFFIX = {
     ".mat": ("MATLAB", "Convert it to COCO or YOLO with a script."),
 }
 PACKED = (".zip", ".tar", ".tgz", ".gz", ".7z", ".rar")
+# Keys of a json, and what it is then.
+BY_KEYS = (
+    (("boundingBoxes",), "an Edge Impulse export"),
+    (("objects", "size", "tags"), "a Supervisely annotation"),
+    (("item", "annotations"), "a V7 Darwin file"),
+    (("items", "categories"), "a Datumaro file"),
+    (("asset", "regions"), "a VoTT file"),
+    (("metadata", "instances"), "a SuperAnnotate file"),
+)
 Advice = tuple[str, str]
 
 
@@ -72,7 +81,7 @@ def _advice(file: Path) -> Advice | None:
     if suffix == ".txt" and file.name.lower().startswith("wider_face"):
         return _is_a("a WIDER FACE list"), BY_SCRIPT
     if file.name.lower() in ("info.labels", "bounding_boxes.labels"):
-        return _is_a("an Edge Impulse export"), "Export it from Edge Impulse as COCO or YOLO."
+        return _is_a("an Edge Impulse export"), ANEW
     try:
         if suffix == ".json":
             return json_advice(read_json(file, 64 << 20))
@@ -100,15 +109,12 @@ def json_advice(content: object) -> Advice | None:
         for value in list(content.values())[:20]
     ):
         return _is_a("a VIA (VGG Image Annotator) project"), "Export it there as COCO."
-    if content.get("type") == "bounding-box-labels" or "boundingBoxes" in content:
-        return _is_a("an Edge Impulse export"), "Export it from Edge Impulse as COCO or YOLO."
-    if "objects" in content and "size" in content and "tags" in content:
-        return _is_a("a Supervisely annotation"), "Export it from Supervisely as COCO or YOLO."
     if isinstance(content.get("images"), list) and "annotations" in content:
         return "is a COCO file without categories", "Export it with its categories."
-    if "item" in content and "annotations" in content:
-        return _is_a("a V7 Darwin file"), "Export it from V7 as COCO or YOLO."
-    return None
+    if content.get("type") == "bounding-box-labels":
+        return _is_a("an Edge Impulse export"), ANEW
+    name = next((name for keys, name in BY_KEYS if content.keys() >= set(keys)), None)
+    return (_is_a(name), ANEW) if name else None
 
 
 def _list_advice(content: list[object]) -> Advice | None:
@@ -119,6 +125,8 @@ def _list_advice(content: list[object]) -> Advice | None:
     if "image_id" in first and "bbox" in first:
         found = "contains boxes without their images and categories (COCO results)"
         return found, "Give the file with images, annotations and categories."
+    if "Labeled Data" in first:
+        return _is_a("a Labelbox export"), ANEW
     if "labels" in first and "name" in first:
         return _is_a("a BDD100K file"), FIFTYONE.format(type="fiftyone.types.BDDDataset")
     return None

@@ -6,6 +6,7 @@ Coordinates are taken as the edges of the box in pixels, as today's annotation t
 
 import math
 import os
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from tinydet.data.image_files import is_image_name, list_images
 from tinydet.data.input_files import read_lines, read_xml, text_number
 from tinydet.data.readers.annotations import Annotations
 from tinydet.data.readers.listed_images import one_spelling
-from tinydet.data.readers.named_boxes import Box, NamedBoxes, turned
+from tinydet.data.readers.named_boxes import Box, NamedBoxes, around, turned
 from tinydet.data.readers.parts import (
     IMAGE_FOLDERS,
     SPLITS,
@@ -253,13 +254,18 @@ def _read_xml(file: Path, image: Path, boxes: NamedBoxes) -> None:
         texts = [item.findtext(f"bndbox/{key}") for key in CORNERS]
         corners = object_box(item)
         difficult = text_number(item.findtext("difficult")) not in (None, 0.0)
-        if not name:
+        if item.findtext("deleted") == "1":  # LabelMe keeps them
+            boxes.findings.add("cancelled_labels", place)
+        elif not name:
             boxes.faults.add(place, "has no name")
+        elif corners is None and not any(texts):
+            boxes.faults.add(place, "has neither a bndbox nor a polygon")
         elif corners is None:
             boxes.faults.add(place, f"bndbox {texts} is not four finite numbers")
         else:
             if not any(texts):
-                boxes.findings.add("rotated_boxes", place)
+                turned_box = item.find("polygon") is None
+                boxes.findings.add("rotated_boxes" if turned_box else "polygons", place)
             boxes.box(place, name, corners, difficult)
 
 
@@ -267,9 +273,20 @@ def object_box(item: ET.Element) -> Box | None:
     """The box of an ``<object>``, pixels of the labelled picture; None where it has none."""
     texts = [item.findtext(f"bndbox/{key}") for key in CORNERS]
     if not any(texts):
-        return _rotated(item)
+        polygon = item.find("polygon")
+        return _rotated(item) if polygon is None else _around_polygon(polygon)
     corners = [value for value in map(text_number, texts) if value is not None]
     return (corners[0], corners[1], corners[2], corners[3]) if len(corners) == 4 else None
+
+
+def _around_polygon(polygon: ET.Element) -> Box | None:
+    """The box around LabelMe's ``<pt><x/><y/></pt>`` or around ``<x1/><y1/><x2/><y2/>...``."""
+    x, y = (
+        [text_number(e.text) for e in polygon.iter() if re.fullmatch(rf"{axis}\d*", e.tag)]
+        for axis in "xy"
+    )
+    points = [(a, b) for a, b in zip(x, y, strict=False) if a is not None and b is not None]
+    return around(points) if points and len(points) == len(x) == len(y) else None
 
 
 def _rotated(item: ET.Element) -> Box | None:
