@@ -10,7 +10,7 @@ import pytest
 from tinydet.targets.linux.kernel_sets import PROGRAM
 from tinydet.targets.toolchain import LANGUAGE
 
-ROUNDS = 4000
+ROUNDS = 20000
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,4 @@
-"""The buffers of a schedule, event by event; the first brings the inputs, the last takes the
-outputs.
-"""
+"""The buffers of a schedule, event by event, from the inputs' arrival to the outputs' removal."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -11,6 +11,10 @@
 #define LOOKS 64      /* from one look at the clock to the next */
 #define ALONE_US 50   /* so long who waits keeps its processor; then others may have it after each LOOKS */
 #define AWAKE_US 5000 /* so long a helper waits until it sleeps: waking takes as long as many steps */
+/* Who waits so much longer for a helper than its own part took does without helpers for a while: the processor that
+ * the helper had is wanted elsewhere, and would be taken away from it again in the middle of a part. */
+#define LATE_US 1000
+#define WITHOUT_US 20000
 
 /* What is going on, in one word that changes hands as seldom as can be: the round, how many of its parts were taken,
  * and how many of the taken ones helpers have done. A part is taken by whoever comes first: a helper that sleeps, or
@@ -27,6 +31,7 @@ static struct {
     td_part work; /* these change while no part is taken that is not done */
     const void *context;
     int count;
+    int64_t without_until_us; /* of who hands out */
     _Alignas(LINE) atomic_int sleeping;
     atomic_int processor; /* that of who hands out */
     cpu_set_t allowed;
@@ -169,12 +174,8 @@ int td_threads_count(void)
     return pool.count;
 }
 
-void td_in_parallel(td_part work, const void *context)
+static unsigned hand_out(td_part work, const void *context)
 {
-    if (pool.count == 1) {
-        work(context, 0, 1);
-        return;
-    }
     pool.work = work;
     pool.context = context;
     const unsigned round = ROUND(atomic_load_explicit(&pool.state, memory_order_relaxed)) + ONE_ROUND;
@@ -186,11 +187,26 @@ void td_in_parallel(td_part work, const void *context)
         (void)pthread_mutex_unlock(&pool.lock);
     }
     work(context, 0, pool.count);
-    int by_others = pool.count - 1;
+    unsigned by_others = (unsigned)pool.count - 1;
     while (do_part(0)) {
         by_others--;
     }
-    (void)comes(are_done, (unsigned)by_others, 0, INT64_MAX);
+    return by_others;
+}
+
+void td_in_parallel(td_part work, const void *context)
+{
+    const int64_t start = pool.count == 1 ? 0 : microseconds();
+    if (pool.count == 1 || start < pool.without_until_us) {
+        work(context, 0, 1);
+        return;
+    }
+    const unsigned by_others = hand_out(work, context);
+    const int64_t own_us = microseconds() - start;
+    if (!comes(are_done, by_others, 0, own_us + LATE_US)) {
+        (void)comes(are_done, by_others, 0, INT64_MAX);
+        pool.without_until_us = microseconds() + WITHOUT_US;
+    }
 }
 
 static void nothing(const void *context, int part, int parts)
