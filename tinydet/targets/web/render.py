@@ -69,6 +69,10 @@ def model_facts(detector: CompiledDetector, weights_bytes: int) -> list[tuple[st
         ("Working memory", f"{detector.arena_bytes / KIB:.0f} KiB"),
         ("Score threshold", f"{postprocess.score_threshold:g}"),
         ("NMS IoU threshold", f"{postprocess.nms_iou_threshold:g}"),
+        (
+            "Box voting IoU",
+            f"{postprocess.box_voting_iou:g}" if postprocess.box_voting_iou else "off",
+        ),
         ("Most objects", str(postprocess.max_detections)),
     ]
     return facts + _training_facts(spec.provenance)
