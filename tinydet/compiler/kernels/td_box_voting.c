@@ -2,6 +2,11 @@
 
 #include "td_box_candidates.h"
 
+#if defined(__GNUC__) && !defined(__clang__)
+/* GCC would turn the loop that clears the sums into a call of the C library. */
+#pragma GCC optimize("no-tree-loop-distribute-patterns")
+#endif
+
 /* Of each box: what the weights of its voters add up to, then their corners times their weights. */
 #define NUM_SUMS 5
 
