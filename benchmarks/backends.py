@@ -10,13 +10,17 @@ of processor time: of the steps, and of the steps together with the data pipelin
 so that the figures also hold beside other work). For comparison TensorFlow trains once more with
 every input off by one part in ten million: what rounding alone does. ``ap``: whole trainings of a
 few epochs with several seeds each. Every backend runs in an interpreter of its own, this one if
-none is named.
+none is named. What stands in the folder ``--work`` is not computed again; an interrupted training
+goes on.
 """
 
 import argparse
+import contextlib
+import csv
 import json
 import os
 import pickle
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -60,7 +64,9 @@ def main() -> None:
     pythons = {"tensorflow": sys.executable, **dict(each.split("=", 1) for each in parsed.python)}
     figures = {"steps": steps, "ap": ap}[parsed.part](parsed, pythons)
     command = f"python benchmarks/backends.py {parsed.part} {parsed.data.name}"
-    if parsed.part == "steps":
+    if parsed.part == "ap":
+        command += f" --epochs {parsed.epochs} --seeds {parsed.seeds}"
+    else:
         command += f" --batch-size {parsed.batch_size} --rate {parsed.rate}"
         command += f" --start {parsed.start}" if parsed.start else ""
     write_result(f"backends_{parsed.part}", command, figures)
@@ -81,17 +87,17 @@ def run_worker(part: str, parsed: argparse.Namespace, backend: str, python: str)
 
 def steps(parsed: argparse.Namespace, pythons: dict[str, str]) -> dict[str, Any]:
     """Losses and speed of every backend from the same start and batches."""
-    with tempfile.TemporaryDirectory() as folder:
-        parsed.work = Path(folder)
-        run_worker("start", parsed, "tensorflow", pythons["tensorflow"])
-        rows = {}
-        for name, python in pythons.items():
-            rows[name] = run_worker("train", parsed, name, python)
-            print(name, rows[name], flush=True)
+    with contextlib.ExitStack() as stack:
+        if parsed.work is None:
+            parsed.work = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        parsed.work.mkdir(exist_ok=True)
+        if not (parsed.work / "task").exists():
+            run_worker("start", parsed, "tensorflow", pythons["tensorflow"])
+        rows = {name: kept_row(name, parsed, name, python) for name, python in pythons.items()}
         parsed.disturb = True
-        disturbed = run_worker("train", parsed, "tensorflow", pythons["tensorflow"])
-        disturbed["version"] += f", inputs off by {DISTURBANCE:.0e}"
-        rows["tensorflow_disturbed"] = disturbed
+        python = pythons["tensorflow"]
+        rows["tensorflow_disturbed"] = kept_row("disturbed", parsed, "tensorflow", python)
+    rows["tensorflow_disturbed"]["version"] += f", inputs off by {DISTURBANCE:.0e}"
     expected = rows["tensorflow"]["losses"]
     for row in rows.values():
         apart = [abs(a - b) / b for a, b in zip(row["losses"], expected, strict=True)]
@@ -103,6 +109,17 @@ def steps(parsed: argparse.Namespace, pythons: dict[str, str]) -> dict[str, Any]
         "learning_rate": parsed.rate,
         "backends": rows,
     }
+
+
+def kept_row(name: str, parsed: argparse.Namespace, backend: str, python: str) -> dict[str, Any]:
+    """Figures of one training, which are kept in the work folder for the next call."""
+    path = parsed.work / f"{name}.json"
+    if not path.exists():
+        row = run_worker("train", parsed, backend, python)
+        path.write_text(json.dumps(row), encoding="utf-8")
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    print(name, found, flush=True)
+    return found
 
 
 def worker_start(parsed: argparse.Namespace) -> None:
@@ -189,26 +206,51 @@ def worker_train(parsed: argparse.Namespace) -> dict[str, Any]:
 
 
 def ap(parsed: argparse.Namespace, pythons: dict[str, str]) -> dict[str, Any]:
-    """Validation AP of whole trainings, in percent, by backend and seed."""
-    found: dict[str, list[float]] = {}
-    for backend, python in pythons.items():
-        for seed in range(123, 123 + parsed.seeds):
+    """Validation AP after the last epoch of whole trainings, in percent, by backend and seed."""
+    found: dict[str, list[float]] = {backend: [] for backend in pythons}
+    for seed in range(123, 123 + parsed.seeds):
+        for backend, python in pythons.items():
             folder = parsed.work / f"{backend}_{seed}"
-            changes = [
-                "operation_mode=training",
-                f"general.backend={backend}",
-                f"general.global_seed={seed}",
-                f"training.epochs={parsed.epochs}",
-                f"training.model.pretrained_weights={parsed.weights}",
-                f"hydra.run.dir={folder}",
-            ]
-            command = [python, "-m", "tinydet.cli", "run", "--config", CONFIG, *changes]
-            environment = {**os.environ, "COCO": str(parsed.data)}
-            environment["PYTHONPATH"] = str(CONFIG.parent.parent)
-            subprocess.run(command, env=environment, check=True)
-            result = json.loads(next((folder / "evaluation").rglob("*.json")).read_text())
-            found.setdefault(backend, []).append(100 * result["ap"]["0.4"]["mean"])
-    return {"epochs": parsed.epochs, "ap_percent": found}
+            if not (folder / "run.json").is_file():  # the last that a run writes
+                run_training(parsed, backend, python, seed, folder)
+            with (folder / "logs" / "metrics" / "train_metrics.csv").open() as file:
+                last = list(csv.DictReader(file))[-1]
+            found[backend].append(round(100 * float(last["val_map"]), 2))
+            print(backend, seed, found[backend][-1], flush=True)
+    return {
+        "epochs": parsed.epochs,
+        "ap_percent": {
+            backend: {
+                "seeds": values,
+                "mean": round(statistics.mean(values), 2),
+                "deviation": round(statistics.stdev(values), 2) if len(values) > 1 else None,
+            }
+            for backend, values in found.items()
+        },
+    }
+
+
+def run_training(
+    parsed: argparse.Namespace, backend: str, python: str, seed: int, folder: Path
+) -> None:
+    """Train with one backend and seed, or go on where the training was interrupted."""
+    schedule = "training.callbacks.LRWarmupCosineDecay"
+    changes = [
+        "operation_mode=training",
+        f"general.backend={backend}",
+        f"general.global_seed={seed}",
+        f"training.epochs={parsed.epochs}",
+        f"training.validation_period={parsed.epochs}",
+        f"training.model.pretrained_weights={parsed.weights}",
+        f"{schedule}.warmup_steps=1",
+        f"{schedule}.decay_steps={parsed.epochs - 1}",
+        f"hydra.run.dir={folder}",
+    ]
+    started = (folder / "saved_models" / "last_weights.weights.h5").exists()
+    what = ["--resume", folder] if started else ["--config", CONFIG, *changes]
+    environment = {**os.environ, "COCO": str(parsed.data)}
+    environment["PYTHONPATH"] = str(CONFIG.parent.parent)
+    subprocess.run([python, "-m", "tinydet.cli", "run", *what], env=environment, check=True)
 
 
 def _version(backend: str) -> str:

@@ -35,17 +35,41 @@ def backends_table(figures: dict[str, Any], table: Table) -> str:
     ]
     note = (
         f"From {START[figures.get('start', 'random')]} at the learning rate "
-        f"{figures.get('learning_rate', 0.002):g}, without a warm-up, with small batches: later "
-        "losses drift apart, by rounding: with every input off by 1e-7 PyTorch drifts as far from "
-        "itself (0.13 at most, 0.04 on average over 50 steps from random weights at 0.002). From "
-        "the trained detector person_192 at 0.0002, where the recipe's warm-up begins, PyTorch "
-        "stays within 3e-3 of TensorFlow over 50 steps, 4e-4 on average; JAX was not "
-        "measured there. No gradient is wrong: for the first batch, from random weights, those "
-        "of TensorFlow and PyTorch agree to 1e-7 in every variable that has one, in 64 bits "
-        "(with Keras' own batch normalization). But they are ill-conditioned: in 32 bits PyTorch "
-        "is 5e-3 from TensorFlow (norm of the difference over all variables), and TensorFlow "
-        "0.23, JAX 0.01 from 64 bits. The first loss of JAX is the one closest to 64 bits (5e-7): "
-        "on one thread the batch normalization of the other two adds up pixel by pixel, "
-        "which costs digits.\n\n"
+        f"{figures.get('learning_rate', 0.002):g}, that of the recipe's first epoch, with the same "
+        f"batches of {figures['batch_size']}; losses of {steps} steps. The row with inputs that "
+        "are off shows what rounding alone does. Images per second of processor time, of one "
+        "thread.\n\n"
+        "From random weights at 0.002 and with batches of 4, losses drift apart by rounding: by up "
+        "to 0.16 within 50 steps, and PyTorch drifts as far from itself where every input is off "
+        "by 1e-7. No gradient is wrong: for the first batch those of TensorFlow and PyTorch agree "
+        "to 1e-7 in every variable that has one, in 64 bits (with Keras' own batch normalization). "
+        "But they are ill-conditioned: in 32 bits PyTorch is 5e-3 from TensorFlow (norm of the "
+        "difference over all variables), and TensorFlow 0.23, JAX 0.01 from 64 bits: on one thread "
+        "the batch normalization of TensorFlow and PyTorch adds up pixel by pixel, which costs "
+        "digits.\n\n"
     )
     return "## Backends on a CPU\n\n" + note + table(heads, rows)
+
+
+def backends_ap_table(figures: dict[str, Any], table: Table) -> str:
+    """AP of whole trainings under each backend, by seed.
+
+    Args:
+        figures: Of ``results/backends_ap.json``.
+        table: From heads and rows to Markdown.
+    """
+    rows = [
+        [
+            backend,
+            ", ".join(f"{value:.1f}" for value in found["seeds"]),
+            f"{found['mean']:.1f}",
+            "" if found["deviation"] is None else f"{found['deviation']:.1f}",
+        ]
+        for backend, found in figures["ap_percent"].items()
+    ]
+    heads = ["backend", "AP@0.4 of each seed", "mean", "standard deviation"]
+    note = (
+        f"The person detector at 192 after {figures['epochs']} epochs of `coco-person` from the "
+        "ImageNet backbone, validated by the training itself.\n\n"
+    )
+    return "## Trainings under each backend\n\n" + note + table(heads, rows)

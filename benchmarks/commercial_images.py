@@ -15,6 +15,7 @@ Flickr may change, and the people in the pictures have rights of their own.
 
 import argparse
 import csv
+import gzip
 import re
 from collections import Counter
 from pathlib import Path
@@ -25,7 +26,7 @@ from record import write_result
 from tinydet.config.files import write_text_atomically
 from tinydet.pretrained import FOLDER
 
-LIST = FOLDER / "training_images_people.tsv"
+LIST = FOLDER / "training_images_people.tsv.gz"
 COMMERCIAL = ("CC BY 2.0", "CC BY-SA 2.0", "CC0")
 COLLECTION = "human-dataset"
 # A collection that states one licence for photos of others: what the form of a name says of them.
@@ -60,7 +61,7 @@ def main() -> None:
 
 def licensed_images(path: Path = LIST) -> list[Row]:
     """The training images with what is stated of them."""
-    with path.open(encoding="utf-8") as file:
+    with gzip.open(path, "rt", encoding="utf-8") as file:
         return [
             (row["image"], *of_image(row["image"], row["source"], row["licence"]))
             for row in csv.DictReader(file, delimiter="\t")

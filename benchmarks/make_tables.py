@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ap_per_cost import cost_table
-from backends_table import backends_table
+from backends_table import backends_ap_table, backends_table
 from commercial_images import commercial_images_table
 from embedded_tables import boards_table, embedded_table, host_table
 from face_tables import answer_table, newcomer_table, pages_table, workbench_table
@@ -19,7 +19,8 @@ from record import RESULTS
 from scaling_tables import scaling_tables
 from small_network import small_network_table
 from teacher_labels import teacher_labels_table
-from timing_tables import timing_tables
+from threads import threads_table
+from timing_tables import core_validation_table, timing_tables, vector_tables
 
 from tinydet.config.files import write_text_atomically
 
@@ -328,11 +329,15 @@ BEFORE: dict[str, Callable[[dict[str, Any]], str]] = {
     "teacher_labels": lambda figures: teacher_labels_table(figures, table),
     "training_throughput": lambda figures: training_throughput({"figures": figures}),
     "backends_steps": lambda figures: backends_table(figures, table),
+    "backends_ap": lambda figures: backends_ap_table(figures, table),
 }
 AFTER: dict[str, Callable[[dict[str, Any]], str]] = {
     "embedded": lambda figures: embedded_table(figures) + "\n" + boards_table(figures),
     "timing": lambda figures: timing_tables(figures, table),
+    "timing_vectors": lambda figures: vector_tables(figures, table),
+    "core_validation": lambda figures: core_validation_table(figures, table),
     "host_time": host_table,
+    "threads": lambda figures: threads_table(figures, table),
     "same_boxes": lambda figures: same_boxes_table(figures),
     "deploy": lambda figures: deploy_table(figures),
     "newcomer": lambda figures: newcomer_table(figures, table),

@@ -16,6 +16,7 @@ the validation images.
 
 import argparse
 import csv
+import gzip
 import json
 import shutil
 from collections import Counter
@@ -30,7 +31,7 @@ from small_keras_file import write_small_keras_file
 from validation_ap import ap_figures
 
 from tinydet.config.detector_spec import DETECTOR_FILE, DetectorSpec, load_detector_spec
-from tinydet.config.files import write_text_atomically
+from tinydet.config.files import write_bytes_atomically
 from tinydet.data.dataset import Dataset, load_dataset
 from tinydet.evaluation import EvaluationSettings, evaluate
 from tinydet.inference import load_detector
@@ -196,8 +197,9 @@ def write_training_images(data: list[Path]) -> tuple[str, list[dict[str, Any]]]:
         source = next(s for s in sources if image.startswith(s["prefix"]))
         rows.append((image, source["name"], licence_of(image, source, data[0])))
     lines = ["\t".join(row) for row in [("image", "source", "licence"), *rows]]
-    file = f"training_images_{data[0].name}.tsv"
-    write_text_atomically(FOLDER / file, "\n".join(lines) + "\n")
+    file = f"training_images_{data[0].name}.tsv.gz"
+    text = "\n".join(lines) + "\n"
+    write_bytes_atomically(FOLDER / file, gzip.compress(text.encode(), mtime=0))
     counts = Counter((source, licence) for _, source, licence in rows)
     return file, [
         {

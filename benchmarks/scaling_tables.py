@@ -23,6 +23,7 @@ def scaling_tables(results: dict[str, Any], table: Table) -> list[str]:
         "scaling_pipeline": _pipeline,
         "scaling_processes": _processes,
         "scaling_large": _large,
+        "pack": _pack,
     }
     return [
         make(results[name]["figures"], table) for name, make in makers.items() if name in results
@@ -60,3 +61,24 @@ def _large(figures: dict[str, Any], table: Table) -> str:
         ["images/s, without a training step", f"{epoch['images_per_second']:.0f}"],
     ]
     return f"## A set of {figures['images']:,} images\n\n" + table(["", ""], rows)
+
+
+def _pack(figures: dict[str, Any], table: Table) -> str:
+    kinds = (
+        ("one_thread", "one thread"),
+        ("two_threads", "two threads"),
+        ("processes", f"{figures['processes']['workers']} processes (`num_workers`)"),
+    )
+    rows = [
+        [label, str(figures[key]["images_per_second"]), f"{figures[key]['own_ms_per_image']:.2f}"]
+        for key, label in kinds
+    ]
+    heads = ["images/s, without a training step", "2 cores", "ms of the training process per image"]
+    note = (
+        f"\n{figures['images']:,} photos shrunk to {figures['side']} px and their labels are a "
+        f"file of {figures['bytes'] / (1 << 20):.1f} MiB; 6,000 would be "
+        f"{figures['mib_of_6000_images']:.0f} MiB. Augmented 192 x 192 batches of 32. Extrapolated "
+        f"to 16 cores: {figures['images_per_second_of_16_cores']:,}; what the training process has "
+        f"to do itself allows {figures['most_of_one_training_process']:,}.\n"
+    )
+    return "## Images from a pack\n\n" + table(heads, rows) + note

@@ -85,3 +85,57 @@ def _external(rows: list[Row], table: Table) -> str:
     note = "\nWeights from flash: the same in both rows, since the caches do the same.\n"
     title = "\n### Weights in external flash\n\n"
     return title + table([*heads, "weights from flash"], lines) + note
+
+
+def vector_tables(figures: dict[str, Any], table: Table) -> str:
+    """Estimates on boards with Helium."""
+    rows = figures["rows"]
+    heads = ["board", "model", "arena", "weights", "instructions", "cycles", "at least, at most"]
+    lines = [
+        [
+            f"{row['board']} ({row['core']}, {row['clock_mhz']:g} MHz)",
+            row["model"],
+            f"{row['arena_bytes'] / KIB:.0f} KiB in {row['places']['arena']}",
+            row["places"]["weights"],
+            f"{row['instructions'] / MILLION:.1f} M",
+            f"{row['cycles'] / MILLION:.1f} M",
+            ", ".join(
+                f"{(core + row['memory_cycles']) / MILLION:.1f} M" for core in row["core_range"]
+            ),
+            f"{row['cycles_per_mac']:.2f}",
+            f"{row['milliseconds']:.0f}",
+            f"{row['memory_cycles'] / row['cycles']:.0%}",
+        ]
+        for row in rows
+    ]
+    note = (
+        f"\nEvery row is an **{ModelError(**rows[0]['error']).text()}** (see"
+        " [timing.md](timing.md#cortex-m55-and-m85)). At least, at most: if no instruction waited"
+        " for a result, and if no two vector instructions overlapped. The waits of these memories"
+        " are derived or assumed; none was measured.\n"
+    )
+    title = "## Estimated time on boards with Helium\n\n"
+    return title + table([*heads, "per MAC", "ms", "memory"], lines) + note
+
+
+def core_validation_table(figures: dict[str, Any], table: Table) -> str:
+    """Programs compiled from their sources against published figures."""
+    lines = [
+        [
+            row["program"],
+            row["core"] + (f", {row['board']}" if row["board"] else ""),
+            f"{row['instructions']:,}",
+            f"{row['measured_cycles']:,}",
+            f"{row['estimated_cycles']:,}",
+            f"{row['error']:+.0%}" + (", looked at" if row["calibration"] else ""),
+            row["source"],
+        ]
+        for row in figures["rows"]
+    ]
+    heads = ["program", "core", "instructions", "published cycles", "estimate", "difference"]
+    note = (
+        "\nOf one turn. The published figures are of other compilers: a difference is theirs as"
+        " well as the model's. Looked at: while the model was made.\n"
+    )
+    title = "## The timing model on programs compiled here\n\n"
+    return title + table([*heads, "published by"], lines) + note

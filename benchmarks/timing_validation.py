@@ -25,10 +25,10 @@ from record import write_result
 from timing_firmware import FirmwareBoard
 
 from tinydet.targets.boards import find_board
-from tinydet.targets.emulator_hooks import build_hook
 from tinydet.targets.timing.board_memories import board_timing, memories
 from tinydet.targets.timing.cost import CostModel
-from tinydet.targets.timing.recorder import FRACTION, RECORDER, Recorder
+from tinydet.targets.timing.recorder import FRACTION, Recorder
+from tinydet.targets.timing.recorder_hosts import UnicornHost
 
 FLASH = (0x0800_0000, 0x0840_0000)
 
@@ -89,10 +89,8 @@ def estimated(program: dict[str, Any], folder: Path) -> Cycles:
     timing = board_timing(find_board(program["board"]))
     places = {FLASH: "flash"} | {(b, e): name for b, e, name in program["places"]}
     cost = CostModel(program["core"], memories(timing, places), device.read)
-    recorder = Recorder(
-        device.engine, build_hook(RECORDER, folder.resolve()), cost.memories,
-        cost.pipeline.unaligned_cycles,
-    )  # fmt: skip
+    host = UnicornHost(device.engine, folder)
+    recorder = Recorder(host, cost.memories, cost.pipeline.unaligned_cycles)
     device.infer(2)
     recorder.price(cost.price)
     recorder.locate(cost.accesses)

@@ -67,5 +67,5 @@ def without_graphs(monkeypatch):
     monkeypatch.setattr(
         keras.Model,
         "compile",
-        lambda model, **options: compile_model(model, **options, run_eagerly=True),
+        lambda model, *args, **options: compile_model(model, *args, **options, run_eagerly=True),
     )

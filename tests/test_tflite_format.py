@@ -101,6 +101,23 @@ def set_stride(_, graph):
     pool(graph).strideW = 0
 
 
+def operator_of(model, graph, builtin):
+    return next(
+        o for o in graph.operators if model.operatorCodes[o.opcodeIndex].builtinCode == builtin
+    )
+
+
+def drop_input(model, graph):
+    """XNNPACK reads the fourth input of a STRIDED_SLICE before it counts them."""
+    operator = operator_of(model, graph, schema.BuiltinOperator.STRIDED_SLICE)
+    operator.inputs = operator.inputs[:3]
+
+
+def unset_input(model, graph):
+    operator = operator_of(model, graph, schema.BuiltinOperator.FULLY_CONNECTED)
+    operator.inputs = [operator.inputs[0], -1, -1]
+
+
 def set_late_input(_, graph):
     graph.operators[0].inputs = graph.operators[-1].outputs
 
@@ -124,10 +141,12 @@ def set_late_input(_, graph):
         (set_stride, "stride, dilation or window of 0"),
         (set_late_input, "before it is computed"),
         (set_shape, "elements"),
+        (drop_input, "a STRIDED_SLICE without its 4 inputs"),
+        (unset_input, "a FULLY_CONNECTED without its 2 inputs"),
     ],
 )
 def test_what_refers_to_nothing_is_refused(tmp_path, change, said):
-    path = TinyDetector().save(tmp_path / "tiny.tflite")
+    path = TinyDetector(dynamic=True).save(tmp_path / "tiny.tflite")
     check_structure(path.read_bytes())
     path.write_bytes(damaged(path.read_bytes(), change))
     with pytest.raises(ModelFileError, match=f"is damaged .*{said}"):

@@ -1,13 +1,29 @@
 """Errors a user can cause. Each says where, what was found, what is supported, what to do."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 MAX_LINE = 600  # characters of one line of a message
 MAX_FOUND = 2600  # of all lines that say what was found
 
 
 class TinydetError(Exception):
-    """Base of every error the command line prints as one line instead of a traceback."""
+    """Base of every error the command line prints as one line instead of a traceback.
+
+    Can be pickled, as what another process tells: with its text, whatever it was made from.
+    """
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _with_text, (type(self), str(self), dict(vars(self)))
+
+
+def _with_text(
+    error_type: type[TinydetError], text: str, attributes: dict[str, Any]
+) -> TinydetError:
+    error = error_type.__new__(error_type)
+    error.args = (text,)
+    vars(error).update(attributes)
+    return error
 
 
 class UnsupportedError(TinydetError):

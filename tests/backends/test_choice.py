@@ -78,3 +78,26 @@ def test_every_backend_has_all_that_is_asked_of_one():
     extras = {backend.extra for backend in BACKENDS.values()}
     assert extras == {"train", "train-jax", "train-torch"}
     assert all(isinstance(backend, Backend) for backend in BACKENDS.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("torch", "MPS backend out of memory (MPS allocated: 9.00 GB)"),
+        ("jax", "RESOURCE_EXHAUSTED: Out of memory while trying to allocate 9 bytes."),
+    ],
+)
+def test_out_of_memory_is_told_apart(name, text):
+    if name == "torch":
+        torch = pytest.importorskip("torch")
+        assert BACKENDS[name].is_out_of_memory(torch.cuda.OutOfMemoryError("CUDA out of memory."))
+    assert BACKENDS[name].is_out_of_memory(RuntimeError(text))
+    assert not BACKENDS[name].is_out_of_memory(RuntimeError("shapes do not agree"))
+    assert not BACKENDS[name].is_out_of_memory(ValueError(text))
+
+
+def test_out_of_memory_of_tensorflow():
+    tf = pytest.importorskip("tensorflow")
+    tensorflow = BACKENDS["tensorflow"]
+    assert tensorflow.is_out_of_memory(tf.errors.ResourceExhaustedError(None, None, "OOM"))
+    assert not tensorflow.is_out_of_memory(tf.errors.InvalidArgumentError(None, None, "OOM"))

@@ -11,6 +11,7 @@ from tests.inference.test_post_processing import OPTIONS
 from tinydet.commands.evaluate import evaluate
 from tinydet.commands.predict import predict, predict_words
 from tinydet.errors import DataError, ModelFileError, UnsupportedError
+from tinydet.inference import read_facts
 from tinydet.pipeline.detector_of import spec_for
 
 
@@ -65,6 +66,20 @@ def test_predict_takes_any_suffix_of_a_model(post_processed, tmp_path):
             predict_words([foreign, words[1]], output=tmp_path / "out")
         with pytest.raises(UnsupportedError, match="a model file with suffix"):
             predict(foreign, words[1])
+    with pytest.raises(DataError, match="is a model, not an image"):
+        predict_words(words[::-1], output=tmp_path / "out")
+
+
+def test_what_is_no_model_file_is_said(tmp_path):
+    data = data_of(tmp_path / "data", ["a"])
+    (tmp_path / "saved").mkdir()
+    (tmp_path / "saved/saved_model.pb").touch()
+    with pytest.raises(UnsupportedError, match="a SavedModel"):
+        predict_words([str(tmp_path / "saved"), str(data)], output=tmp_path / "out")
+    for name in ("a.tflite", "a.h5"):
+        (tmp_path / name).write_text("version https://git-lfs.github.com/spec/v1\nsize 1\n")
+        with pytest.raises(DataError, match="pointer of Git LFS"):
+            read_facts(tmp_path / name)
 
 
 def test_evaluate_takes_the_names_of_the_data_where_there_are_as_many(

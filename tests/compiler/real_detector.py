@@ -1,5 +1,7 @@
 """The real architecture: the bundled detector, and one of random weights."""
 
+from dataclasses import asdict
+
 import numpy as np
 from PIL import Image
 
@@ -13,7 +15,7 @@ from tinydet.config.detector_spec import (
 )
 from tinydet.pretrained import pretrained_model
 
-SIDE = 128
+SIDE = 96
 
 
 def shipped_detector():
@@ -30,10 +32,11 @@ def shipped_detector():
 def per_tensor_detector(folder):
     """A .tflite of random weights, one scale per tensor, and its specification.
 
-    Converted by TensorFlow, which takes most of a minute.
+    Of the small size: TensorFlow takes long to convert the layers of the standard one.
     """
     import keras
 
+    from tinydet.config.schema.training import SIZES
     from tinydet.model import build_detector
     from tinydet.quantization import QuantizationOptions, quantize
 
@@ -47,7 +50,7 @@ def per_tensor_detector(folder):
     )
     path = folder / "model" / "best_model.keras"
     path.parent.mkdir()
-    build_detector(SIDE, SIDE, 1, alpha=0.35).save(path)
+    build_detector(SIDE, SIDE, 1, alpha=0.35, **asdict(SIZES["small"])).save(path)
     rng = np.random.default_rng(2)
     images = []
     for index in range(6):

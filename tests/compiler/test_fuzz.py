@@ -192,7 +192,7 @@ def test_mutated_files_are_refused_or_become_c_that_is_right(sound, tmp_path):
 
 def test_mutated_files_take_no_more_memory_than_they_are_worth(sound):
     """The peak over some files stays at a few megabytes, whatever shapes they claim."""
-    contents = [mutation(sound, number) for number in range(100)]
+    contents = [mutation(sound, number) for number in range(50)]  # counting makes it slow
     tracemalloc.start()
     try:
         for number, content in enumerate(contents):

@@ -121,6 +121,17 @@ def test_all_findings_at_once_in_file_order(tmp_path: Path) -> None:
         ),
         ("training.callbacks={LRStepDecay: {initial_lr: 1}}", "a missing argument"),
         ("training.callbacks={LRStepDecey: {}}", "Did you mean 'LRStepDecay'?"),
+        ("training.callbacks.EarlyStopping.patience=ten", "supported: a number"),
+        ("training.callbacks.EarlyStopping.min_delta=[1]", "supported: a number"),
+        (
+            "training.callbacks={LRStepDecay: {initial_lr: a, step_size: 1, decay_rate: 1}}",
+            "supported: a number",
+        ),
+        (
+            "training.callbacks={LRPiecewiseConstantDecay: {boundaries: [1], values: [1, a]}}",
+            "lists of numbers",
+        ),
+        ("+defaults=[dataset: coco]", "a list of other files"),
         (
             "training.callbacks={LRPiecewiseConstantDecay: {boundaries: [1], values: [1]}}",
             "Give one value more",
@@ -254,6 +265,7 @@ def test_duplicate_keys_and_tags(tmp_path: Path) -> None:
     [
         "general:\n" + "".join(f"  k{i}: 1\n" for i in range(3000)),
         "general:\n" + "  k: 1\n" * 3000,
+        "operation_mode: train" + "<a>" * 3000 + "\n",
         "general:\n  ? " + "x" * 100_000 + "\n  : 1\n",
         'general:\n  "a\\e[31m\\nb": 1\n  global_seed: "\\e[2J"\n',
         "general: {global_seed: " + "9" * 100_000 + "}\n",
@@ -269,6 +281,7 @@ def test_duplicate_keys_and_tags(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_no_message_is_longer_than_a_screen(tmp_path: Path, text: str) -> None:
     """Whatever stands in a file: it is read in bounded time, and what is shown fits and prints."""
-    found = findings(tmp_path, "operation_mode: training\n" + text)
+    mode = "" if text.startswith("operation_mode") else "operation_mode: training\n"
+    found = findings(tmp_path, mode + text)
     assert sum(map(len, found)) < 4000
     assert all(finding.isprintable() for finding in found)

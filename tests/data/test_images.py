@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tinydet.data import sample_range
 from tinydet.data.image_checks import check_header, check_image
 from tinydet.data.image_files import decodes_heic, list_images
 from tinydet.data.images import decode_mended, has_its_end, read_image, read_image_size
@@ -199,6 +200,16 @@ def test_tiff_by_its_true_range(tmp_path, dtype, top, tags):
     pixels = read_image(tmp_path / "a.tif")
     assert pixels.shape == (3, 4, 3)
     assert np.abs(pixels[0, :, 1].astype(int) - [0, 64, 127, 255]).max() <= 1
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_many_rows_are_scaled_as_one(tmp_path, dtype, monkeypatch):
+    """In bands, of which the last is a smaller one; the range is that of the whole picture."""
+    values = np.linspace(0, 255 if dtype == np.float32 else 65535, 7 * 5).reshape(7, 5)
+    Image.fromarray(values.astype(dtype)).save(tmp_path / "a.tif")
+    whole = read_image(tmp_path / "a.tif")
+    monkeypatch.setattr(sample_range, "BAND_SAMPLES", 10)
+    assert np.array_equal(read_image(tmp_path / "a.tif"), whole)
 
 
 def test_fractions_without_a_range(tmp_path):

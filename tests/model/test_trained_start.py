@@ -1,5 +1,7 @@
 """A network that starts from a trained detector has its weights, layer by layer."""
 
+import json
+import zipfile
 from dataclasses import asdict
 from pathlib import Path
 
@@ -20,15 +22,29 @@ PREDICTORS = {
 BOTH = PREDICTORS["class"] | PREDICTORS["box"]
 
 
+SMALL = asdict(SIZES["small"])  # half the layers of the standard network
+
+
+def weights_by_layer(model):
+    return {layer.name: layer.get_weights() for layer in model.layers if layer.weights}
+
+
 @pytest.fixture(scope="module")
 def donor(tmp_path_factory):
-    """Two classes; no weight is what a new network begins with."""
-    model = build_detector(SIDE_PX, SIDE_PX, 2)
+    """A small network of two classes; no weight is what a new network begins with."""
+    model = build_detector(SIDE_PX, SIDE_PX, 2, **SMALL)
     rng = np.random.default_rng(8)
     model.set_weights([rng.normal(size=w.shape).astype(np.float32) for w in model.weights])
     path = tmp_path_factory.mktemp("donor") / "best_model.keras"
     model.save(path)
-    return path, {layer.name: layer.get_weights() for layer in model.layers if layer.weights}
+    return path, weights_by_layer(model)
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    """A standard network: a file of the package, one class."""
+    path = start_for("person_192", 0, 0)
+    return path, weights_by_layer(keras.models.load_model(path))
 
 
 def layers_equal_to(model, weights):
@@ -57,8 +73,8 @@ def layers_equal_to(model, weights):
 def test_every_layer_that_fits_is_taken_to_the_bit(donor, arguments, same_classes, fresh):
     path, weights = donor
     sizes = {"height": SIDE_PX, "width": SIDE_PX, "num_classes": 2}
-    model = build_detector(**(sizes | arguments))
-    before = {layer.name: layer.get_weights() for layer in model.layers if layer.weights}
+    model = build_detector(**(sizes | SMALL | arguments))
+    before = weights_by_layer(model)
     result = start_from_detector(model, path, same_classes=same_classes)
     assert set(result.fresh) == fresh
     assert layers_equal_to(model, weights) == set(weights) - fresh == set(result.taken)
@@ -68,16 +84,18 @@ def test_every_layer_that_fits_is_taken_to_the_bit(donor, arguments, same_classe
 def test_a_network_with_other_predictors_takes_all_but_them(donor):
     """The published layout normalizes the predictors; a deeper head has blocks of its own."""
     path, weights = donor
-    model = build_detector(SIDE_PX, SIDE_PX, 2, predictor_batch_norm=True, head_depth=5)
+    deeper = SMALL | {"predictor_batch_norm": True, "head_depth": SMALL["head_depth"] + 1}
+    model = build_detector(SIDE_PX, SIDE_PX, 2, **deeper)
     result = start_from_detector(model, path)
     assert set(weights) - BOTH == set(result.taken)
-    assert len([name for name in result.fresh if "_block4_" in name]) == 5 * 4
+    block = f"_block{SMALL['head_depth']}_"
+    assert len([name for name in result.fresh if block in name]) == 5 * 4
 
 
-def test_a_small_network_takes_the_backbone_as_far_as_it_goes(donor):
+def test_a_small_network_takes_the_backbone_as_far_as_it_goes(shipped):
     """Whatever has another shape starts fresh, and the line for the log says so."""
-    path, weights = donor
-    model = build_detector(SIDE_PX, SIDE_PX, 2, **asdict(SIZES["small"]))
+    path, weights = shipped
+    model = build_detector(SIDE_PX, SIDE_PX, 2, **SMALL)
     result = start_from_detector(model, path)
     backbone = {name for name in result.taken if not name.startswith(("fpn_", "head_"))}
     assert set(result.taken) == backbone == layers_equal_to(model, weights)
@@ -98,7 +116,7 @@ def test_a_small_network_takes_the_backbone_as_far_as_it_goes(donor):
 )  # fmt: skip
 def test_another_width_is_refused(donor, arguments, found):
     with pytest.raises(UnsupportedError) as caught:
-        build_detector(SIDE_PX, SIDE_PX, 2, pretrained_weights=str(donor[0]), **arguments)
+        build_detector(SIDE_PX, SIDE_PX, 2, pretrained_weights=str(donor[0]), **(SMALL | arguments))
     assert found in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -121,11 +139,9 @@ def test_the_line_for_the_log():
     )
 
 
-def test_a_detector_of_the_package_by_its_name():
+def test_a_detector_of_the_package_by_its_name(shipped):
     """By name is the same as by path; whatever the input size, all layers are those of the file."""
-    path = start_for("person_192", 0, 0)
-    trained = keras.models.load_model(path)
-    weights = {layer.name: layer.get_weights() for layer in trained.layers if layer.weights}
+    path, weights = shipped
     for given in ("person_192", str(path)):
         model = build_detector(SIDE_PX, 96, 1, pretrained_weights=given)
         assert layers_equal_to(model, weights) == set(weights)
@@ -147,6 +163,15 @@ def test_a_file_with_the_name_comes_first(tmp_path, monkeypatch):
 @pytest.mark.parametrize("weights", [None, "imagenet", "backbone.weights.h5"])
 def test_weights_of_the_backbone_are_no_detector(weights):
     assert detector_to_start_from(weights, SIDE_PX, SIDE_PX) is None
+
+
+def test_a_layer_of_another_backend_is_named(tmp_path):
+    running = keras.backend.backend()
+    layer, needed = ("JaxLayer", "jax") if running == "torch" else ("TorchModuleWrapper", "torch")
+    with zipfile.ZipFile(tmp_path / "foreign.keras", "w") as archive:
+        archive.writestr("config.json", json.dumps({"layers": [{"class_name": layer}]}))
+    with pytest.raises(ModelFileError, match=rf"{layer}, which only {needed}.*runs on {running}"):
+        build_detector(SIDE_PX, SIDE_PX, 1, pretrained_weights=str(tmp_path / "foreign.keras"))
 
 
 def test_what_is_no_detector_is_one_line(tmp_path):

@@ -42,8 +42,11 @@ def test_of_several_gpus_one_is_taken_and_the_others_are_told_of(chosen):
     assert chosen(4, "gpu", process=6) == ([(2, None)], "")
 
 
-def test_a_gpu_that_the_backend_does_not_see(chosen):
-    backend = choose_backend()
+@pytest.mark.parametrize("name", BACKENDS)
+def test_a_gpu_that_the_backend_does_not_see(chosen, monkeypatch, name):
+    backend = BACKENDS[name]
+    monkeypatch.setattr(devices, "choose_backend", lambda: backend)
+    monkeypatch.setattr(type(backend), "gpus", lambda _: [])
     with pytest.raises(UnsupportedError) as caught:
         chosen(0, "gpu")
     assert f"{backend.title} does not find a GPU" in str(caught.value)
@@ -55,14 +58,14 @@ def test_a_limit_without_effect_is_told(chosen):
     assert "general.gpu_memory_limit has no effect" in chosen(1, "auto", 2.0, obeys=False)[1]
 
 
-@pytest.mark.parametrize("name", ["torch", "jax"])
-def test_who_trains_on_a_cpu_without_tensorflow_is_told_what_is_faster(monkeypatch, name):
+@pytest.mark.parametrize(("name", "times"), [("torch", "at least twice"), ("jax", "several times")])
+def test_who_trains_on_a_cpu_without_tensorflow_is_told_what_is_faster(monkeypatch, name, times):
     backend, said = BACKENDS[name], []
     monkeypatch.setattr(devices, "choose_backend", lambda: backend)
     monkeypatch.setattr(type(backend), "gpus", lambda _: [])
     monkeypatch.setattr(type(backend), "use_cpu", lambda _: None)
     use_device("auto", None, said.append)
-    assert "TensorFlow is several times as fast" in " ".join(said)
+    assert f"TensorFlow is {times} as fast" in " ".join(said)
 
 
 def test_several_processes_on_jax_are_refused(monkeypatch):

@@ -1,5 +1,6 @@
 """The detectors that come with the package: complete, small, what their cards say."""
 
+import gzip
 import hashlib
 import json
 import re
@@ -47,7 +48,7 @@ def images(tmp_path_factory):
 def training_images(name):
     """``(image, source, licence)`` of each training image of a detector."""
     data = load_detector_spec(FOLDER / name / "detector.json").provenance["data"]["name"]
-    text = (FOLDER / f"training_images_{data}.tsv").read_text(encoding="utf-8")
+    text = gzip.decompress((FOLDER / f"training_images_{data}.tsv.gz").read_bytes()).decode()
     rows = [line.split("\t") for line in text.splitlines()]
     assert rows[0] == ["image", "source", "licence"]
     return rows[1:]

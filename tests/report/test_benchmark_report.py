@@ -17,6 +17,7 @@ from tinydet.report.benchmark_report.figures import Origin
 from tinydet.report.benchmark_report.published import Published
 from tinydet.report.benchmark_report.tables import NONE, fits_table
 from tinydet.targets import load_boards
+from tinydet.targets.timing import ModelError, StepTime, TimingEstimate
 
 DETECTOR = {
     "class_names": ["cat", "dog"],
@@ -116,6 +117,22 @@ def test_an_estimate_is_a_row_of_its_own_and_says_so(tmp_path, beside):
     assert row[2:8] == ["MY-BOARD", "1 CPU", "400", "250.50", "100,200,000", NONE]
     assert "7 programs" in row[-1]
     assert "worst 20" in row[-1]
+
+
+def test_an_estimate_of_operators_has_a_picture(tmp_path):
+    """Also beside the Markdown, and in the page itself; without its operators there is none."""
+    step = StepTime("conv", 100, 800, 100, 50, 10, 64, 32)
+    error = ModelError(7, 0.03, 0.2)
+    places = {"weights": "flash"}
+    time = TimingEstimate("MY-BOARD", "cortex-m55", 400.0, places, (step,), 0, (9, 99), 0.0, error,
+                          "measured", 2.5)  # fmt: skip
+    assert TimingEstimate.from_record(json.loads(json.dumps(time.to_record()))) == time
+    text = markdown(tmp_path, [INSTRUCTIONS | {"timing_estimate": time.to_record()}])
+    assert "(benchmark_roofline_1.png)" in text
+    assert (tmp_path / "benchmark_roofline_1.png").read_bytes().startswith(b"\x89PNG")
+    html = (tmp_path / "benchmark_report.html").read_text(encoding="utf-8")
+    assert "Roofline of eye" in html
+    assert "roofline" not in markdown(tmp_path, [INSTRUCTIONS])
 
 
 def test_a_core_without_cycle_counter_has_no_time(tmp_path):

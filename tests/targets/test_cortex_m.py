@@ -56,7 +56,7 @@ def test_blocks_count_what_single_steps_count(stand_in, m7_program):
 
     image = stand_in.random_images(1)[0]
     counted = m7_program.measure_run(image)
-    machine, singles = m7_program._machine(), []
+    machine, singles = m7_program.machine(), []
     hook = machine._uc.hook_add(unicorn.UC_HOOK_CODE, lambda *_: singles.append(None))
     m7_program._place_input(image)
     machine._uc.ctl_flush_tb()

@@ -9,11 +9,13 @@ from tests.compiler.small_detector import small_compiled
 from tinydet.compiler import CompileOptions, compile_detector
 from tinydet.errors import MissingToolError
 from tinydet.pretrained import INT8, model_path
-from tinydet.targets import CortexMTarget, HostTarget
+from tinydet.targets import Builds, CortexMTarget, HostTarget, benchmark
+from tinydet.targets.boards import find_board
 from tinydet.targets.elf import read_image
 from tinydet.targets.emulator import Machine
 from tinydet.targets.emulator_hooks import BLOCK_COUNTER, build_hook
 from tinydet.targets.qemu import QEMU, QemuMachine, build_plugin, qemu_program
+from tinydet.targets.timing import estimate, estimate_notes
 
 pytestmark = pytest.mark.device
 needs_qemu = pytest.mark.skipif(shutil.which(QEMU) is None, reason=f"{QEMU} is not installed")
@@ -83,6 +85,28 @@ def test_the_pretrained_detector(tmp_path):
     image = noise(detector)
     same(there.run(image), here.run(image))
     assert there.measure_run(image).instructions < sum(detector.macs.values()) / 4
+
+
+@needs_qemu
+def test_an_estimate_is_of_the_instructions_that_are_counted(tmp_path):
+    """It says that no board has confirmed it, and by what it is bounded; caches cost more."""
+    pytest.importorskip("capstone")
+    detector = small_compiled(core="cortex-m55")
+    builds = Builds.of(CortexMTarget("cortex-m55"), detector, tmp_path)
+    board, image = find_board("STM32N6570-DK"), noise(detector)
+    result = estimate(builds, image, board, external_weights=True)
+    counts = benchmark(builds, image)
+    assert [(s.op, s.instructions) for s in result.steps] == [
+        (s.op, s.instructions) for s in counts.steps
+    ]
+    low, high = result.core_range
+    assert low <= result.cycles - result.memory_cycles <= high
+    assert result.unknown_accesses == 0
+    assert "not checked on any board" in estimate_notes(result)
+    assert result.cold_cycles > result.cycles
+    assert result.weight_bytes >= counts.weights_bytes - counts.boxes_weights_bytes
+    inside = estimate(builds, image, board)
+    assert inside.cold_cycles < result.cold_cycles
 
 
 def test_without_qemu_the_remedy_is_told(monkeypatch):

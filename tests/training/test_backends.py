@@ -31,6 +31,7 @@ CHANGES = {
     "accumulated": {"accumulate": 4},
     "bfloat16": {"precision": "bfloat16"},
     "float16": {"precision": "float16"},
+    "accumulated_float16": {"accumulate": 2, "precision": "float16"},
     "taught": {},  # by the network it starts from
 }
 # Relative difference of the losses: rounding of 32 bits, and of the first 16-bit layers.
@@ -39,6 +40,7 @@ TOLERANCES = {
     "accumulated": 1e-3,
     "bfloat16": 5e-3,
     "float16": 5e-3,
+    "accumulated_float16": 5e-3,
     "taught": 1e-3,
 }
 NUM_STEPS = {"plain": 50}

@@ -12,7 +12,7 @@ from tinydet.data.augment import make_augmentation
 from tinydet.data.decoded_images import DecodedImages
 from tinydet.data.opencv_threads import single_threaded_opencv
 from tinydet.errors import DataError
-from tinydet.training.batches import TrainingBatches, ground_truth_rows
+from tinydet.training.batches import MOST_THREADS, TrainingBatches, ground_truth_rows
 from tinydet.training.matcher import IGNORED, OBJECT, PADDING
 
 
@@ -34,7 +34,7 @@ def test_same_bytes_whatever_the_threads_and_the_cache(make_samples, make_batche
     samples = make_samples(8)
     expected = content(make_batches(samples).epochs(0, 3))
     assert len(expected) == 6
-    for changes in ({"num_workers": 1}, {"num_workers": 5}, {"images": DecodedImages()}):
+    for changes in ({"num_workers": 1}, {"num_workers": 3}, {"images": DecodedImages(1 << 20)}):
         assert content(make_batches(samples, **changes).epochs(0, 3)) == expected
 
 
@@ -42,6 +42,27 @@ def test_a_run_that_goes_on_sees_the_batches_of_the_unbroken_one(make_samples, m
     samples = make_samples(7)
     unbroken = content(make_batches(samples).epochs(0, 4))
     assert content(make_batches(samples).epochs(2, 4)) == unbroken[4:]
+
+
+def test_more_workers_are_processes_and_give_the_same_bytes(make_samples, make_batches):
+    """Their results come in order; they end with the epoch, also where its consumer stops early."""
+    samples = make_samples(9)
+    expected = content(make_batches(samples).epochs(0, 2))
+    batches = make_batches(samples, num_workers=MOST_THREADS + 1)
+    epochs = batches.epochs(0, 1000)
+    assert content(next(epochs) for _ in range(6)) == expected
+    started = batches._processes._processes
+    assert len(started) == MOST_THREADS + 1
+    epochs.close()
+    assert all(process.poll() is not None for process in started)
+
+
+def test_kept_images_are_for_threads(make_samples, make_batches):
+    batches = make_batches(make_samples(3), num_workers=5, images=DecodedImages(1 << 20))
+    epochs = batches.epochs(0, 2)
+    next(epochs)
+    assert batches._processes is None
+    epochs.close()
 
 
 def test_another_epoch_and_another_seed_give_other_batches(make_samples, make_batches):
@@ -168,7 +189,7 @@ def test_mosaics_are_repeatable_and_show_objects_of_other_images(make_samples, m
     samples = make_samples(9)
     chain = make_augmentation(MOSAIC)
     expected = content(make_batches(samples, augmentation=chain).epochs(0, 2))
-    threads = make_batches(samples, augmentation=chain, num_workers=5, images=DecodedImages())
+    threads = make_batches(samples, augmentation=chain, num_workers=3, images=DecodedImages())
     assert content(threads.epochs(0, 2)) == expected
     assert content(make_batches(samples, augmentation=chain).epochs(1, 2)) == expected[3:]
     # Only the second image has objects, two of them: in a mosaic others show them, too.

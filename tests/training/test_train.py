@@ -302,6 +302,7 @@ def test_wrong_settings_are_refused_before_anything_is_written(run, tmp_path):
     assert not (tmp_path / "wrong/saved_models/last_weights.weights.h5").exists()
 
 
+@pytest.mark.usefixtures("without_graphs")
 def test_the_real_network_with_the_published_recipe_and_frozen_layers(make_samples, spec, tmp_path):
     """One step: what is frozen stays to the bit, moving averages included; the rest moves."""
     seed_everything(SEED)

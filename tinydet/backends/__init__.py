@@ -15,7 +15,7 @@ from tinydet.backends.on_tensorflow import TensorFlow
 from tinydet.backends.on_torch import Torch
 from tinydet.errors import MissingToolError, UnsupportedError, near_name
 
-# In the order of preference: on a CPU TensorFlow is several times as fast as the others.
+# In the order of preference: on a CPU TensorFlow is much faster than the others.
 BACKENDS: dict[str, Backend] = {each.name: each for each in (TensorFlow(), Torch(), Jax())}
 VARIABLE = "KERAS_BACKEND"
 

@@ -30,7 +30,7 @@ class Backend(ABC):
         gpu_remedy: How it comes to see a GPU, a full sentence.
         compiles_steps: Whether Keras is to compile the training step with it; TensorFlow makes a
             graph of the step anyway.
-        is_slow_on_cpus: Whether another backend is much faster there.
+        faster_on_cpus: How much faster TensorFlow is there, as ``"twice"``; empty where it is not.
         shares_batches: Whether several processes can train together with it.
     """
 
@@ -39,7 +39,7 @@ class Backend(ABC):
     extra: ClassVar[str]
     gpu_remedy: ClassVar[str]
     compiles_steps: ClassVar[bool] = False
-    is_slow_on_cpus: ClassVar[bool] = True
+    faster_on_cpus: ClassVar[str]
     shares_batches: ClassVar[bool] = False
 
     def is_installed(self) -> bool:
@@ -75,6 +75,13 @@ class Backend(ABC):
     @abstractmethod
     def be_deterministic(self) -> None:
         """Use deterministic kernels only."""
+
+    def seed(self, value: int) -> None:  # noqa: B027 - most draw from states of Keras alone
+        """Seed what random layers draw from where it is not a state of theirs.
+
+        Args:
+            value: From 0 on, 31 bits.
+        """
 
     @abstractmethod
     def is_out_of_memory(self, error: BaseException) -> bool:

@@ -13,6 +13,7 @@ class Jax(Backend):
     name = "jax"
     title = "JAX"
     extra = "train-jax"
+    faster_on_cpus = "several times"
     gpu_remedy = "Install the driver and pip install 'jax[cuda13]'."
     compiles_steps = True
 
@@ -50,9 +51,7 @@ class Jax(Backend):
 
     def is_out_of_memory(self, error: BaseException) -> bool:
         """See ``Backend``."""
-        import jax
-
-        return isinstance(error, jax.errors.JaxRuntimeError) and "RESOURCE_EXHAUSTED" in str(error)
+        return isinstance(error, RuntimeError) and "RESOURCE_EXHAUSTED" in str(error)
 
     def batch_norm(self, inputs: Any, scale: Any, offset: Any, epsilon: float) -> Any:
         """See ``Backend``; around the mean: the difference of squares, Keras' way, loses digits."""

@@ -13,7 +13,7 @@ class TensorFlow(Backend):
     title = "TensorFlow"
     extra = "train"
     gpu_remedy = "Install the driver and pip install 'tensorflow[and-cuda]'."
-    is_slow_on_cpus = False
+    faster_on_cpus = ""
     shares_batches = True
 
     def gpus(self) -> list[Gpu]:

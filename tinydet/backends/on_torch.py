@@ -13,6 +13,7 @@ class Torch(Backend):
     name = "torch"
     title = "PyTorch"
     extra = "train-torch"
+    faster_on_cpus = "at least twice"
     shares_batches = True
     gpu_remedy = "Install the driver and the PyTorch wheel for it (pytorch.org)."
 
@@ -62,11 +63,19 @@ class Torch(Backend):
 
         torch.use_deterministic_algorithms(True)
 
+    def seed(self, value: int) -> None:
+        """See ``Backend``; Keras' dropout leaves its seed out under PyTorch."""
+        import torch
+
+        torch.manual_seed(value)
+
     def is_out_of_memory(self, error: BaseException) -> bool:
         """See ``Backend``."""
         import torch
 
-        return isinstance(error, torch.OutOfMemoryError)
+        if isinstance(error, torch.cuda.OutOfMemoryError):
+            return True
+        return isinstance(error, RuntimeError) and "MPS backend out of memory" in str(error)
 
     def batch_norm(self, inputs: Any, scale: Any, offset: Any, epsilon: float) -> Any:
         """See ``Backend``."""

@@ -48,7 +48,7 @@ SSH_OPTIONS = (
         "--threads",
         "threads of the program on the Linux board, 1 to 16",
         "count",
-        default_text="one for each of its cores",
+        default_text="one for each of its cores, at most 4",
         only=("linux",),
     ),
 )
@@ -144,7 +144,8 @@ def benchmark(
         port: SSH port; None: that of ``ssh_config``, else 22.
         identity: Private key file; None: agent and ``ssh_config``.
         folder: Folder on the Linux board; None: ``tinydet`` in the home folder.
-        threads: Of the program there, 1 to 16, timed beside one thread; None: one for each core.
+        threads: Of the program there, 1 to 16, timed beside one thread; None: one for each core, at
+            most 4.
         input_mode: This option and the following: see ``tinydet.compile``.
         optimize: See there.
         ram_limit_bytes: See there.

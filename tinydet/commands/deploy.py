@@ -133,7 +133,7 @@ def deploy(
         port: SSH port; None: that of ``ssh_config``, else 22.
         identity: Private key file; None: agent and ``ssh_config``.
         folder: Folder on the Linux board; None: ``tinydet`` in the home folder.
-        threads: Of the program there, 1 to 16; None: one for each core.
+        threads: Of the program there, 1 to 16; None: one for each core, at most 4.
         images: With ``host``: files that are sent, run on the board, and compared with what the
             same C (with ``tflite``: ``tinydet.predict``) finds on this machine.
         camera: With ``host``: V4L2 device of the board, instead of images.

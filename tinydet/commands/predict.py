@@ -192,6 +192,9 @@ def predict_words(
         _refuse_misspelt(words[0])
         model = DEFAULT
         tell(f"No model named: using {DEFAULT}, which comes with tinydet and finds people")
+    for word in words:
+        if word.lower().endswith(_model_suffixes()):
+            raise DataError(word, "is a model, not an image", "Give the model first, then images.")
     return predict(
         model,
         words if len(words) > 1 else words[0],
@@ -208,11 +211,18 @@ def is_model(text: str) -> bool:
     >>> is_model("mine.LITE"), is_model("person"), is_model("photo.jpg")
     (True, True, False)
     """
+    from tinydet.config.detector_spec import SAVED_MODEL
+
+    is_saved_model = (Path(text) / SAVED_MODEL).is_file()
+    is_named = text.lower().endswith(_model_suffixes()) or model_path(text) != Path(text)
+    return is_named or is_saved_model
+
+
+def _model_suffixes() -> tuple[str, ...]:
+    """How models end; those of other tools too, which are refused as models."""
     from tinydet.config.detector_spec import KERAS_SUFFIXES, OTHER_MODEL_SUFFIXES, TFLITE_SUFFIXES
 
-    # A word that ends as a model of another tool does is a model too, and refused as one.
-    suffixes = KERAS_SUFFIXES + TFLITE_SUFFIXES + OTHER_MODEL_SUFFIXES
-    return text.lower().endswith(suffixes) or model_path(text) != Path(text)
+    return KERAS_SUFFIXES + TFLITE_SUFFIXES + OTHER_MODEL_SUFFIXES
 
 
 def _refuse_misspelt(word: str) -> None:

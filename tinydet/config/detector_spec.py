@@ -25,7 +25,11 @@ LONE_SURROGATE = re.compile("[\ud800-\udfff]")  # how Python holds such bytes
 UNNAMED_PROJECT = "<unnamed>"  # general.project_name where none is written
 KERAS_SUFFIXES, TFLITE_SUFFIXES = (".keras", ".h5", ".hdf5"), (".tflite", ".lite")  # of models
 # Of model files that tinydet does not read: named as such, and never taken for images.
-OTHER_MODEL_SUFFIXES = (".onnx", ".pt", ".pth", ".espdl", ".pb", ".mlmodel", ".engine")
+OTHER_MODEL_SUFFIXES = (
+    *(".onnx", ".pt", ".pth", ".ckpt", ".safetensors", ".pb", ".espdl", ".mlmodel", ".mlpackage"),
+    *(".engine", ".nb", ".eim", ".rknn", ".hef", ".mnn"),
+)
+SAVED_MODEL = "saved_model.pb"  # in a folder that TensorFlow saved
 
 
 class Spec(BaseModel):

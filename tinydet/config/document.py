@@ -116,7 +116,7 @@ class Document:
         if key not in self.unreadable:
             origin = self.origin(key)
             sentence = f"{origin.source} {origin.key}: is missing (expected: {takes}). {remedy}"
-            self.findings.append((origin.line, sentence.strip(), key))
+            self.findings.append((origin.line, readable(sentence.strip(), MAX_SENTENCE), key))
 
     def lose(self, key: Key, found: str, supported: str, remedy: str) -> None:
         """Add a finding about a key whose value cannot be read at all."""

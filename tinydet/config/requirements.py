@@ -9,6 +9,7 @@ from tinydet.config.schema.user_config import (
     QUANTIZATION_MODES,
     TRAINING_MODES,
 )
+from tinydet.errors import readable
 from tinydet.pretrained import FLOAT, INT8, is_pretrained, model_path
 
 MODEL_SUFFIXES: dict[str, tuple[str, ...]] = {
@@ -112,7 +113,7 @@ def check_requirements(document: Document) -> None:
     mode = (document.text("operation_mode") or "").lower()
     for key, supported in _required_keys(document, mode).items():
         if document.get(*key) is None:
-            remedy = f"Add it: operation_mode {mode} needs it." if mode else "Add it."
+            remedy = f"Add it: operation_mode {readable(mode, 40)} needs it." if mode else "Add it."
             document.require(key, supported, remedy)
     if mode in TRAINING_MODES:
         _check_model_source(document)

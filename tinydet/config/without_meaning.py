@@ -105,6 +105,20 @@ OFF = ("", "false", "none", "null", "~", "0", "no", "off")
 KEYS = frozenset(key for keys in WITHOUT_MEANING.values() for key in keys)
 
 
+def _set_aside_defaults(document: Document) -> None:
+    """Hydra's list of files that are laid together; only this file's own place means nothing."""
+    listed = document.get("defaults")
+    if listed is None:
+        return
+    for entry in listed if isinstance(listed, list) else [listed]:
+        names = entry if isinstance(entry, dict) else [entry]
+        if not all(name == "_self_" or "hydra/" in str(name) for name in names):
+            remedy = "Copy what they contain into this file, and remove the key."
+            document.report(("defaults",), "a list of other files", "one file", remedy)
+    document.set_aside.append("defaults")
+    document.forget(("defaults",))
+
+
 def is_without_meaning(key: Key) -> bool:
     """Whether a key, or a section above it, stands in the table."""
     return any(dotted(key[:length]) in KEYS for length in range(1, len(key) + 1))
@@ -112,6 +126,7 @@ def is_without_meaning(key: Key) -> bool:
 
 def set_aside(document: Document) -> None:
     """Take the keys of the tables out of a document; ``document.set_aside`` names them."""
+    _set_aside_defaults(document)
     for key in list(document.origins):
         name = dotted(key)
         value = document.get(*key)

@@ -1,5 +1,6 @@
 """A labelled data set, or several, in any of the usual formats, recognised by itself."""
 
+import unicodedata
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,6 +18,12 @@ from tinydet.data.readers.recognition import recognise
 from tinydet.errors import DataError
 
 DataPaths = Path | str | Sequence[Path | str]
+# Findings that say why there is no image.
+NOT_FOUND = {
+    "missing_images": "listed, but missing",
+    "ambiguous_images": "listed under a name that several files have",
+    "embedded_images": "only inside their label files (imageData)",
+}
 REMEDY_FOR_NUMBERS = "Give class_names, or a classes.txt in each."
 
 
@@ -203,8 +210,12 @@ def _read(
     annotations.splits = source.splits
     annotations.findings.include(findings)
     if not annotations.paths:
-        missing = annotations.findings.examples.get("missing_images", [])
-        looked = f"; listed, but missing: {', '.join(missing)}" if missing else ""
+        examples = annotations.findings.examples
+        looked = "".join(
+            f"; {what}: {', '.join(examples[kind])}"
+            for kind, what in NOT_FOUND.items()
+            if kind in examples
+        )
         found = f"no image found ({source.format}){looked}"
         raise DataError(path, found, "Correct the path, or put the images there.")
     return annotations
@@ -245,10 +256,14 @@ def _count_classes(dataset: Dataset) -> None:
     for name, is_seen in zip(dataset.class_names, seen, strict=True):
         if not is_seen:
             dataset.findings.add("absent_classes", name)
-    keys = Counter("".join(name.split()).casefold() for name in dataset.class_names)
+    keys = Counter(map(_class_key, dataset.class_names))
     for name in dataset.class_names:
-        if keys["".join(name.split()).casefold()] > 1:
+        if keys[_class_key(name)] > 1:
             dataset.findings.add("similar_classes", name)
+
+
+def _class_key(name: str) -> str:
+    return "".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 def without_images(dataset: Dataset, left_out: Collection[Path]) -> Dataset:

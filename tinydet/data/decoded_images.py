@@ -126,6 +126,11 @@ class DecodedImages:
         self._disk = disk
         self._images: dict[Path, ImageArray] = {}
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether images stay here or on disk, for the threads of this process."""
+        return self._room_bytes > 0 or self._disk is not None
+
     def read(self, path: Path) -> ImageArray:
         """The pixels of an image file, see ``read_image``; not to be changed.
 

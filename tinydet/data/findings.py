@@ -23,6 +23,8 @@ KINDS = {
     "partless_files": "label files that belong to no part (train, val, test), left out",
     "orphan_labels": "labels without an image, unused",
     "missing_images": "images that are listed but do not exist, left out",
+    "embedded_images": "images that exist only inside their label file (imageData), left out; "
+    "labelme_export_json writes them as files",
     "ambiguous_images": "listed images whose name matches several files, left out",
     "moved_images": "images listed under another path, found by the end of their path",
     "repeated_images": "images listed more than once; their boxes are combined",
@@ -38,10 +40,12 @@ KINDS = {
     "replaced_roots": "data.yaml whose path does not exist; its own folder is used instead",
     "polygons": "polygons, replaced by their bounding boxes",
     "other_shapes": "points, lines and masks without a box, ignored",
+    "unnamed_shapes": "shapes without a class, unused",
     "rotated_boxes": "rotated boxes, replaced by their bounding boxes",
     "keypoints": "labels with keypoints; the box is used, the keypoints are not",
     "other_files": "other files in the label folders, unused",
-    "cancelled_labels": "labels that were cancelled, or are second opinions, ignored",
+    "cancelled_labels": "labels that were cancelled, are second opinions or a model's predictions, "
+    "ignored",
     "root_categories": "categories that only group others and have no boxes; not used as classes",
     "similar_classes": "class names that differ only in case or spaces; kept as different classes",
     "unknown_sizes": "labels without an image size; the size of the image is used",

@@ -24,6 +24,8 @@ FOREIGN_SUFFIXES = (
 # output of `predict` or of a run, and passed over where it lies in an image folder.
 OUTPUT_MARKS = {"predictions.jsonl", "tinydet.log"}
 CHECK_FILE = "check.json"
+# Where file servers and systems keep thumbnails and what was deleted: as good as hidden.
+SYSTEM_FOLDERS = ("@eadir", "#recycle", "$recycle.bin", "__macosx")
 CHECK_PICTURES = {"class_histogram.png", "box_sizes.png", "samples.png"}
 
 
@@ -50,9 +52,9 @@ def is_image_name(name: str) -> bool:
 def list_images(folder: Path, findings: Findings | None = None) -> list[Path]:
     """All image files in a folder and the folders below it, by their suffix.
 
-    Links to folders are followed (each folder once). Hidden files and folders (a leading dot) are
-    not images: file managers and editors leave their thumbnails there. Nor are pictures that
-    tinydet wrote.
+    Links to folders are followed (each folder once). Hidden files and folders (a leading dot, or
+    a system's own) are not images: file managers, servers and editors leave their thumbnails
+    there. Nor are pictures that tinydet wrote.
 
     Args:
         folder: Where to look.
@@ -88,7 +90,11 @@ def _files(root: str, findings: Findings) -> Iterator[Path]:
             findings.add("own_pictures", parent, sum(is_image_name(name) for name in names))
             folders.clear()
             continue
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        folders[:] = [
+            name
+            for name in folders
+            if not name.startswith(".") and name.lower() not in SYSTEM_FOLDERS
+        ]
         own = CHECK_PICTURES if CHECK_FILE in names else set()
         for name in names:
             path = os.path.join(parent, name)

@@ -19,6 +19,7 @@ MIB = 1 << 20
 MOST_IMAGE_BYTES = 1 << 30
 MOST_TEXT_BYTES = 16 * MIB  # labels of one image, a list of images, a description
 MOST_TABLE_BYTES = 4 << 30  # labels of a whole data set
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 REPLACE = "Replace the file or remove it from the data set."
 KINDS = {
     stat.S_ISDIR: "is a folder, not a file",
@@ -69,7 +70,20 @@ def open_input(path: Path, remedy: str = REPLACE) -> Iterator[BinaryIO]:
         found = next((found for is_kind, found in KINDS.items() if is_kind(mode)), "is not a file")
         raise DataError(path, found, remedy)
     with os.fdopen(descriptor, "rb") as stream:
+        if stream.peek(len(LFS_POINTER)).startswith(LFS_POINTER):
+            found = "is a pointer of Git LFS, not the file itself"
+            raise DataError(path, found, "Fetch the files with 'git lfs pull'.")
         yield stream
+
+
+def refuse_pointer(path: Path) -> None:
+    """Refuse a file that Git LFS has not fetched, where another library will read it.
+
+    Raises:
+        DataError: It is none but a pointer, or ``open_input`` refuses it.
+    """
+    with open_input(path):
+        pass
 
 
 def unreadable(path: object, error: Exception, remedy: str) -> DataError:
@@ -115,9 +129,27 @@ def read_json(path: Path, most_bytes: int = MOST_TABLE_BYTES) -> Any:
         return json.loads(content)
     except RecursionError:
         found = "is not valid JSON (nested too deeply)"
+    except UnicodeDecodeError:
+        raise DataError(path, "is not UTF-8 text", "Save it as UTF-8.") from None
     except (ValueError, MemoryError) as error:  # of what is not a number, too: too many digits
         found = f"is not valid JSON ({readable(error)})"
     raise DataError(path, found, "Export the labels again.")
+
+
+class _TextLoader(getattr(yaml, "CBaseLoader", yaml.BaseLoader)):  # type: ignore[misc]
+    """Makes text, lists and mappings only; a key that stands twice has no meaning."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> Any:
+        """The mapping of a node."""
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        twice = (
+            next((key for key in keys if keys.count(key) > 1), None)
+            if (len(set(keys)) < len(keys))
+            else None
+        )
+        if twice is not None:
+            raise ValueError(f"the key {readable(twice, 60)} stands there twice")
+        return super().construct_mapping(node, deep)
 
 
 def read_yaml(path: Path) -> Any:
@@ -130,9 +162,8 @@ def read_yaml(path: Path) -> Any:
         DataError: It cannot be read or is no YAML.
     """
     text = read_text(path)
-    loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
     try:
-        return yaml.load(text, loader)  # the base loader makes text, lists, mappings only
+        return yaml.load(text, _TextLoader)
     except RecursionError:
         found = "cannot be read (nested too deeply)"
     except (yaml.YAMLError, ValueError, TypeError) as error:
@@ -182,7 +213,7 @@ def _xml_text(content: bytes) -> str:
             text = codecs.decode(content, encoding)
             if isinstance(text, str):
                 return text.removeprefix("\ufeff")
-    raise ValueError(f"encoding {readable(stated, 40)} is unknown, and the text is not UTF-8")
+    raise ValueError(f"its text is not in its encoding, {readable(stated, 40)}, and not in UTF-8")
 
 
 def number(value: object) -> float | None:

@@ -1,5 +1,7 @@
 """From samples of any depth to 8-bit RGB, by the range that the file states."""
 
+from functools import partial
+
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
@@ -7,6 +9,7 @@ from PIL import Image
 BITS_PER_SAMPLE, MAX_SAMPLE, SAMPLE_FORMAT, S_MAX_SAMPLE = 258, 281, 339, 341  # TIFF 6.0 tags
 SIGNED = 2
 BYTE = 255
+BAND_SAMPLES = 1 << 20
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
@@ -25,20 +28,41 @@ def to_rgb(image: Image.Image) -> Image.Image:
     if image.mode == "RGB":
         return image
     if image.mode.startswith("I") or image.mode == "F":
-        return Image.fromarray(_to_bytes(np.asarray(image), image)).convert("RGB")
+        return Image.fromarray(_in_bands(np.asarray(image), image)).convert("RGB")
     if image.mode == "P" and "transparency" in image.info:
         image = image.convert("RGBA")  # straight to RGB, Pillow warns
     return image.convert("RGB")
 
 
-def _to_bytes(samples: npt.NDArray[np.generic], image: Image.Image) -> npt.NDArray[np.uint8]:
+def _in_bands(samples: npt.NDArray[np.generic], image: Image.Image) -> npt.NDArray[np.uint8]:
+    """All samples in 8 bits; a few rows at a time, since the wide numbers take much memory."""
+    height, width = samples.shape
+    rows = max(1, BAND_SAMPLES // max(width, 1))
+    bands = [samples[start : start + rows] for start in range(0, height, rows)]
     if image.mode == "F":
-        values = np.nan_to_num(samples.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
-        top = _stated(image) or (1.0 if values.max(initial=0.0) <= 1 else float(BYTE))
-        if values.max(initial=0.0) > max(top, BYTE):
+        top = _stated(image)
+        largest = max((float(_finite(band).max(initial=0.0)) for band in bands), default=0.0)
+        top = top or (1.0 if largest <= 1 else float(BYTE))
+        if largest > max(top, BYTE):
             raise ValueError("fractions beyond 255 without a range (TIFF tag SMaxSampleValue)")
-        return np.clip(np.round(values * BYTE / top), 0, BYTE).astype(np.uint8)
-    largest = int(_stated(image) or _by_bits(image))
+        to_bytes = partial(_fractions_to_bytes, top=top)
+    else:
+        to_bytes = partial(_whole_to_bytes, largest=int(_stated(image) or _by_bits(image)))
+    result = np.empty(samples.shape, np.uint8)
+    for index, band in enumerate(bands):
+        result[index * rows : index * rows + len(band)] = to_bytes(band)
+    return result
+
+
+def _fractions_to_bytes(samples: npt.NDArray[np.generic], top: float) -> npt.NDArray[np.uint8]:
+    return np.clip(np.round(_finite(samples) * BYTE / top), 0, BYTE).astype(np.uint8)
+
+
+def _finite(samples: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
+    return np.nan_to_num(samples.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+
+
+def _whole_to_bytes(samples: npt.NDArray[np.generic], largest: int) -> npt.NDArray[np.uint8]:
     whole = samples.astype(np.int64)
     # The upper 8 bits, as for every format of 16 bits; other ranges are rounded.
     scaled = whole >> 8 if largest == 0xFFFF else (whole * BYTE + largest // 2) // largest

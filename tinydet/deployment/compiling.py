@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from tinydet.config.detector_spec import (
+    OTHER_MODEL_SUFFIXES,
     TFLITE_SUFFIXES,
     DetectorSpec,
     PostprocessSpec,
@@ -62,7 +63,9 @@ def int8_model(model: str | Path) -> Path:
             str(path),
             f"compiling a model file with suffix {path.suffix!r}",
             ", ".join(TFLITE_SUFFIXES),
-            "Quantize a float model first: tinydet quantize.",
+            "Convert it to an int8 .tflite file."
+            if path.suffix.lower() in OTHER_MODEL_SUFFIXES
+            else "Quantize a float model first: tinydet quantize.",
         )
     if not path.is_file():
         raise ModelFileError(path, "there is no such file", "Correct the path of the model.")

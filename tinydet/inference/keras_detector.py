@@ -1,6 +1,5 @@
 """The float detector: a Keras model."""
 
-import re
 import threading
 import zipfile
 from pathlib import Path
@@ -10,8 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from tinydet.backends import choose_backend
+from tinydet.backends.foreign_layers import refuse_layers_of_others
 from tinydet.boxes import FloatArray
 from tinydet.config.detector_spec import DetectorSpec
+from tinydet.data.input_files import refuse_pointer
 from tinydet.data.preprocess import rescale
 from tinydet.errors import MissingToolError, ModelFileError, first_line
 from tinydet.inference.decoding import decode_batch, matching_anchors, softmax
@@ -19,12 +20,6 @@ from tinydet.inference.other_networks import appearance
 from tinydet.inference.output_roles import BOX_COLUMNS, NoDetectorError, prove, split_joined
 from tinydet.native_log import captured_native_log
 
-OF_ONE_BACKEND = {
-    "FlaxLayer": "jax",
-    "JaxLayer": "jax",
-    "TFSMLayer": "tensorflow",
-    "TorchModuleWrapper": "torch",
-}
 REMEDY = "Give a detector that tinydet train saved, such as saved_models/best_model.keras."
 
 
@@ -98,9 +93,10 @@ def load_keras_model(path: Path) -> Any:
     """
     if path.name.lower().endswith(".weights.h5"):
         raise ModelFileError(path, "contains only weights, no model", REMEDY)
+    refuse_pointer(path)
     if path.suffix == ".keras" and not zipfile.is_zipfile(path):
         raise ModelFileError(path, "is not a .keras file, or is truncated", REMEDY)
-    _refuse_layers_of_others(path, choose_backend(wish="a Keras model").name)
+    refuse_layers_of_others(path, choose_backend(wish="a Keras model").name)
     try:
         with captured_native_log():  # TensorFlow reports on GPUs while it is loaded
             import keras
@@ -113,20 +109,6 @@ def load_keras_model(path: Path) -> Any:
     except Exception as error:  # whatever a foreign file makes Keras raise is the file's fault
         found = f"cannot be loaded by Keras ({first_line(error)})"
         raise ModelFileError(path, found, REMEDY) from error
-
-
-def _refuse_layers_of_others(path: Path, backend: str) -> None:
-    """Refuse a ``.keras`` file with a layer that only another backend can compute."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            config = archive.read("config.json").decode()
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile):  # Keras has more to say about it
-        return
-    for layer in sorted(set(re.findall(r'"class_name": *"(\w+)"', config)) & set(OF_ONE_BACKEND)):
-        needed = OF_ONE_BACKEND[layer]
-        if needed != backend:
-            found = f"contains a {layer}, which only {needed} can compute; Keras runs on {backend}"
-            raise ModelFileError(path, found, f"Set KERAS_BACKEND={needed} for such a file.")
 
 
 def check_shapes(model: Any, spec: DetectorSpec, path: Path) -> int:

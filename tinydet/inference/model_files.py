@@ -9,6 +9,7 @@ from tinydet.config.detector_spec import (
     DETECTOR_FILE,
     KERAS_SUFFIXES,
     OTHER_MODEL_SUFFIXES,
+    SAVED_MODEL,
     TFLITE_SUFFIXES,
     DetectorSpec,
     PostprocessSpec,
@@ -68,10 +69,11 @@ def check_model_file(path: Path) -> None:
         ModelFileError: There is no such file.
     """
     suffix = path.suffix.lower()
-    if suffix in OTHER_MODEL_SUFFIXES:
+    is_saved_model = (path / SAVED_MODEL).is_file()
+    if suffix in OTHER_MODEL_SUFFIXES or is_saved_model:
         raise UnsupportedError(
             str(path),
-            f"a model file with suffix {path.suffix!r}",
+            "a SavedModel" if is_saved_model else f"a model file with suffix {path.suffix!r}",
             ", ".join(KERAS_SUFFIXES + TFLITE_SUFFIXES),
             "Convert it to .tflite; tinydet can use it if it is an SSD detector.",
         )
@@ -84,7 +86,8 @@ def check_model_file(path: Path) -> None:
             f"{near_name(str(path), NAMES)}",
         )
     if not path.is_file():
-        raise ModelFileError(path, "there is no such file", "Correct the path of the model.")
+        found = "is a folder, not a file" if path.is_dir() else "there is no such file"
+        raise ModelFileError(path, found, "Correct the path of the model.")
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinydet.boxes import FloatArray
+from tinydet.data.input_files import refuse_pointer
 from tinydet.errors import ModelFileError, UnsupportedError, first_line
 from tinydet.inference.detector import Engine
 from tinydet.native_log import captured_native_log
@@ -140,6 +141,7 @@ def read_content(path: Path) -> bytes:
         raise ModelFileError(
             path, f"cannot be read ({error.strerror or error})", "Correct the path of the model."
         ) from None
+    refuse_pointer(path)
     if content[IDENTIFIER] != b"TFL3":
         raise ModelFileError(
             path,

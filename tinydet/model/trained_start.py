@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from tinydet.backends.foreign_layers import refuse_layers_of_others
 from tinydet.errors import ModelFileError, UnsupportedError, first_line
 from tinydet.pretrained import NAMES, start_for
 
@@ -122,6 +123,7 @@ def start_from_detector(
 
 def _load(source: Path) -> keras.Model:
     remedy = "Give a detector that tinydet train saved, such as saved_models/best_model.keras."
+    refuse_layers_of_others(source, keras.backend.backend())
     try:
         donor = keras.models.load_model(source, compile=False)
     except Exception as error:  # whatever a foreign file makes Keras raise is the file's fault

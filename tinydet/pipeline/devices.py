@@ -11,7 +11,7 @@ from tinydet.errors import UnsupportedError
 if TYPE_CHECKING:
     from tinydet.training.distribution import Cluster, ProcessGroup
 
-FASTER_ON_CPUS = "TensorFlow is several times as fast there (pip install 'tinydet[train]')"
+FASTER_ON_CPUS = "TensorFlow is {} as fast there (pip install 'tinydet[train]')"
 
 
 def use_device(
@@ -48,8 +48,9 @@ def use_device(
         backend.use_cpu()
         if device != "cpu" and gpu_memory_limit:
             say("general.gpu_memory_limit: no GPU on this machine, training on the CPU")
-        if backend.is_slow_on_cpus:
-            say(f"Training with {backend.title} on the CPU: {FASTER_ON_CPUS}")
+        if backend.faster_on_cpus:
+            faster = FASTER_ON_CPUS.format(backend.faster_on_cpus)
+            say(f"Training with {backend.title} on the CPU: {faster}")
         return
     if len(gpus) > 1 and process is None:
         say(f"{len(gpus)} GPUs on this machine, training on the first{_all_gpus(backend, gpus)}")

@@ -60,11 +60,7 @@ def _result(kind: str, value: Any) -> Any:
     if kind == FAILED:
         raise RuntimeError(value)
     if kind == REFUSED:
-        error_type, text, attributes = value
-        error = error_type.__new__(error_type)  # its arguments are told in the text
-        error.args = (text,)
-        vars(error).update(attributes)
-        raise error
+        raise value
     return value
 
 
@@ -82,7 +78,7 @@ def serve() -> None:
         arguments = pickle.load(sys.stdin.buffer)
         send(DONE, work(*arguments, lambda text: send(SAID, text)))
     except TinydetError as error:
-        send(REFUSED, (type(error), str(error), vars(error)))
+        send(REFUSED, error)
     except KeyboardInterrupt:  # the first process has it, too
         return
     except BaseException:

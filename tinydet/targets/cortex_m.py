@@ -132,7 +132,7 @@ class CortexMNetwork:
         found = {}
         for member, tensor in self.network.outputs.items():
             address = self._call(member, self._arena).result
-            content = self._machine().read(address, tensor.size_bytes)
+            content = self.machine().read(address, tensor.size_bytes)
             found[member] = np.frombuffer(content, tensor.dtype).reshape(tensor.shape[1:])
         return found
 
@@ -155,22 +155,8 @@ class CortexMNetwork:
             return self.image.symbols["td_input"].address
         return self._call("input", self._arena).result
 
-    def machine(self) -> Machine:
-        """The emulated core of this thread, where that is one of Unicorn."""
-        machine = self._machine()
-        assert isinstance(machine, Machine)
-        return machine
-
-    def _place_input(self, codes: CodeArray) -> tuple[int, ...]:
-        """Write the input to its place; returns the argument by which functions find it, if any."""
-        address = self.image_address()
-        self._machine().write(address, check_input(codes, self.network).tobytes())
-        return () if self.network.input_mode == "image" else (address,)
-
-    def _call(self, member: str, *arguments: int, split: bool = False) -> Call:
-        return self._machine().call(f"{self.network.name}_{member}", *arguments, split=split)
-
-    def _machine(self) -> Machine | QemuMachine:
+    def machine(self) -> Machine | QemuMachine:
+        """The emulated core of this thread."""
         if not hasattr(self._of_thread, "machine"):
             self._of_thread.machine = (
                 QemuMachine(self.image, self._path, self._hook)
@@ -179,6 +165,15 @@ class CortexMNetwork:
             )
         machine: Machine | QemuMachine = self._of_thread.machine
         return machine
+
+    def _place_input(self, codes: CodeArray) -> tuple[int, ...]:
+        """Write the input to its place; returns the argument by which functions find it, if any."""
+        address = self.image_address()
+        self.machine().write(address, check_input(codes, self.network).tobytes())
+        return () if self.network.input_mode == "image" else (address,)
+
+    def _call(self, member: str, *arguments: int, split: bool = False) -> Call:
+        return self.machine().call(f"{self.network.name}_{member}", *arguments, split=split)
 
 
 class CortexMProgram(CortexMNetwork):
@@ -203,7 +198,7 @@ class CortexMProgram(CortexMNetwork):
     def detect(self, image_u8: ImageArray) -> Detections:
         """See ``Program.detect``."""
         count = self.measure_inference(image_u8).result
-        content = self._machine().read(self._found, count * DETECTION.itemsize)
+        content = self.machine().read(self._found, count * DETECTION.itemsize)
         return to_detections(np.frombuffer(content, DETECTION))
 
     def measure_inference(self, codes: CodeArray) -> Call:

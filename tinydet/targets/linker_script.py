@@ -22,6 +22,11 @@ class MemoryRegion:
     address: int
     size_bytes: int
 
+    @property
+    def end(self) -> int:
+        """Address behind it."""
+        return self.address + self.size_bytes
+
     def line(self) -> str:
         """As in the MEMORY command.
 

@@ -38,6 +38,7 @@ from tinydet.targets.toolchain import FIRMWARE, Toolchain, shared_library_flags,
 
 QEMU = "qemu-system-arm"
 PLUGIN = "qemu_counter"
+RECORDER_BYTES = 1 << 25  # for the tables of an estimate; no memory before they are used
 FAULT_SYMBOL = "td_fault"
 CONSTANTS = ".td_weights"
 _BOARD = "mps3-an547"
@@ -59,7 +60,7 @@ class _Counter(ctypes.Structure):
         for name in (
             "instructions",
             *("watched_begin", "watched_end", "constants_begin", "constants_end"),
-            *("in_watched", "num_pieces", "capacity"),
+            *("in_watched", "num_pieces", "capacity", "recorder", "placed"),
         )
     )
 
@@ -101,6 +102,10 @@ class QemuMachine:
         path: Its file.
         plugin: Library of the counting plugin.
 
+    Attributes:
+        shared: Memory that the plugin maps too.
+        shared_begin: Where in it nothing lies yet.
+
     Raises:
         MissingToolError: QEMU is not installed.
         RuntimeError: The program does not start.
@@ -112,10 +117,11 @@ class QemuMachine:
         self._stack = Symbol(
             image.symbols["td_stack_bottom"].address, image.sections[".td_stack"].size_bytes
         )
-        size_bytes = ctypes.sizeof(_Counter) + MAX_PIECES * PIECE.itemsize
+        self.shared_begin = ctypes.sizeof(_Counter) + MAX_PIECES * PIECE.itemsize
+        size_bytes = self.shared_begin + RECORDER_BYTES
         with tempfile.NamedTemporaryFile() as shared:
             shared.truncate(size_bytes)
-            memory = mmap.mmap(shared.fileno(), size_bytes)
+            self.shared = memory = mmap.mmap(shared.fileno(), size_bytes)
             self._counter = _Counter.from_buffer(memory)
             self._pieces = np.frombuffer(memory, PIECE, MAX_PIECES, ctypes.sizeof(_Counter))
             self._counter.capacity = MAX_PIECES
@@ -145,6 +151,20 @@ class QemuMachine:
         for symbol in (RETURN_SYMBOL, FAULT_SYMBOL, "main"):
             self._client.set_breakpoint(image.symbols[symbol].address)
         self._run("the start")
+
+    @property
+    def pieces_begun(self) -> int:
+        """Where in ``shared`` the number of pieces lies that a split call has begun, 64 bits."""
+        return int(_Counter.num_pieces.offset)
+
+    def record(self, place: int) -> None:
+        """Record what an estimate of the time needs.
+
+        Args:
+            place: Of its state in ``shared``, whose pointers are places there; 0: no longer.
+        """
+        self._counter.placed = 0
+        self._counter.recorder = place
 
     def write(self, address: int, content: bytes) -> None:
         """Write to RAM."""

@@ -35,6 +35,19 @@ SIZES = {
     **dict.fromkeys(("PAD", "PADV2", "MIRROR_PAD", "TRANSPOSE"), (1, 0)),
     "FILL": (0, 0),
 }
+# Inputs that an operator cannot do without: LiteRT's fast kernels read them before they count.
+FEWEST_INPUTS = {
+    **dict.fromkeys(("ADD", "SUB", "MUL", "DIV", "MAXIMUM", "MINIMUM", "SQUARED_DIFFERENCE"), 2),
+    **dict.fromkeys(("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "BATCH_MATMUL"), 2),
+    **dict.fromkeys(("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN", "ARG_MAX", "ARG_MIN"), 2),
+    **dict.fromkeys(("PAD", "MIRROR_PAD", "TRANSPOSE", "TILE", "BROADCAST_TO", "FILL", "SPLIT"), 2),
+    **dict.fromkeys(("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "EXPAND_DIMS", "GATHER"), 2),
+    **dict.fromkeys(("PRELU", "TOPK_V2"), 2),
+    **dict.fromkeys(("PADV2", "SLICE", "TRANSPOSE_CONV", "SPLIT_V", "SELECT", "SELECT_V2"), 3),
+    **dict.fromkeys(("AVERAGE_POOL_2D", "MAX_POOL_2D", "SOFTMAX", "LOGISTIC", "RESHAPE"), 1),
+    **dict.fromkeys(("QUANTIZE", "DEQUANTIZE", "CONCATENATION", "PACK", "SHAPE"), 1),
+    "STRIDED_SLICE": 4,
+}
 BYTES_PER_ELEMENT = {"int8": 1, "uint8": 1, "bool": 1, "int16": 2, "float16": 2}
 BYTES_PER_ELEMENT |= {"int32": 4, "uint32": 4, "float32": 4, "int64": 8, "float64": 8}
 
@@ -96,6 +109,10 @@ def _check_graph(
             raise MalformedError(f"refers to operator code {code} of {len(kinds)}")
         _check_indices(operator, schema.OPERATOR_INPUTS, len(tensors), lowest=-1)
         _check_indices(operator, schema.OPERATOR_OUTPUTS, len(tensors), lowest=0)
+        given = operator.integers(schema.OPERATOR_INPUTS, "int32", MAX_INDICES)
+        fewest = FEWEST_INPUTS.get(kinds[code], 0)
+        if len(given) < fewest or min(given[:fewest], default=0) < 0:
+            raise MalformedError(f"has a {kinds[code]} without its {fewest} inputs")
         _check_steps(operator.table(schema.OPERATOR_OPTIONS), kinds[code])
         _check_sizes(operator, kinds[code], tensors, constants)
 

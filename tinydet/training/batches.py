@@ -1,11 +1,11 @@
-"""Training batches: decoded, augmented and padded by threads ahead of the training step.
+"""Training batches: decoded, augmented and padded ahead of the training step.
 
 Everything random in a sample comes from (seed, epoch, sample), so that a resumed run sees exactly
-the batches that an unbroken one would have seen, whatever the number of threads.
+the batches that an unbroken one would have seen, whatever the number of threads or processes.
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -14,19 +14,18 @@ import numpy.typing as npt
 from tinydet.boxes import FloatArray, IntArray
 from tinydet.config.detector_spec import PreprocessSpec
 from tinydet.data.augment import Augmentation
-from tinydet.data.augment.mosaic import TILES, Picture
+from tinydet.data.augmented_samples import AugmentedSamples
 from tinydet.data.dataset import Sample
 from tinydet.data.decoded_images import DecodedImages, DiskCache, memory_for_images
-from tinydet.data.preprocess import ImageArray, rescale
+from tinydet.data.preprocess import rescale
+from tinydet.data.sample_processes import SampleProcesses
 from tinydet.look_ahead import in_order
 from tinydet.training.matcher import IGNORED, OBJECT, PADDING
 from tinydet.training.options import TrainingOptions
 
 Batch = tuple[FloatArray, FloatArray]
 AHEAD = 4  # batches in the making, beyond one per thread
-# A mosaic shows parts of four images, rarely more objects than two whole ones; it is left out
-# where it would. More rows would cost time at every anchor of every step.
-MOSAIC_ROWS = 2
+MOST_THREADS = 3  # more workers are processes: threads would wait for Python's lock
 
 
 def ground_truth_rows(
@@ -61,7 +60,7 @@ class TrainingBatches:
         batch_size: Samples per batch. Samples that fill no batch wait for another epoch's order;
             a set smaller than one batch is repeated.
         seed: Of order and augmentation.
-        num_workers: Threads.
+        num_workers: Threads, or, from 4 on and where no images are kept, processes.
         images: Where decoded images come from; None decodes each of them every time.
         share: Which samples of each batch this process prepares; None for all.
 
@@ -83,26 +82,25 @@ class TrainingBatches:
         images: DecodedImages | None = None,
         share: slice | None = None,
     ) -> None:
-        self.samples = samples
-        self.augmentation = augmentation
+        images = images or DecodedImages()
+        self._samples = AugmentedSamples(samples, augmentation, preprocess, seed, images)
         self.preprocess = preprocess
         self.batch_size = batch_size
         self.seed = seed
         self.num_workers = num_workers
         self.failure: Exception | None = None
         self._pool: ThreadPoolExecutor | None = None
+        self._count = len(samples)
         self.steps_per_epoch = max(1, len(samples) // batch_size)
-        self._rows = max(1, max(len(sample.boxes) for sample in samples))
-        if augmentation.mosaic is not None:
-            self._rows *= MOSAIC_ROWS
         self._order: tuple[int, IntArray] = -1, np.zeros(0, np.int64)
-        self._images = images or DecodedImages()
+        self._uses_processes = num_workers > MOST_THREADS and not images.is_kept
+        self._processes: SampleProcesses | None = None
         self._share = range(batch_size)[share or slice(None)]
 
     def order(self, epoch: int) -> IntArray:
         """Sample indices of one epoch, ``[steps_per_epoch * batch_size]``."""
         if self._order[0] != epoch:  # a large set takes longer to shuffle than a batch to augment
-            shuffled = np.random.default_rng([self.seed, epoch]).permutation(len(self.samples))
+            shuffled = np.random.default_rng([self.seed, epoch]).permutation(self._count)
             count = self.steps_per_epoch * self.batch_size
             self._order = epoch, np.resize(shuffled, count)
         return self._order[1]
@@ -115,39 +113,12 @@ class TrainingBatches:
         """
         start = step * self.batch_size
         order = self.order(epoch)
-        images, rows = zip(
-            *(self._sample(epoch, start + i, int(order[start + i])) for i in self._share),
-            strict=True,
+        images, labels = (self._processes or self._samples).make(
+            [(epoch, start + i, int(order[start + i])) for i in self._share]
         )
-        return rescale(np.stack(images), self.preprocess), np.stack(rows)
-
-    def _sample(self, epoch: int, position: int, index: int) -> tuple[ImageArray, FloatArray]:
-        rng = np.random.default_rng([self.seed, epoch, position])
-        mosaic = self.augmentation.mosaic
-        if mosaic is not None and rng.random() < mosaic.change_rate:
-            tiles = [index, *map(int, rng.integers(0, len(self.samples), TILES - 1))]
-            images = [self._images.read(self.samples[tile].path) for tile in tiles]
-            samples = [self.samples[tile] for tile in tiles]
-            boxes = [sample.boxes for sample in samples]
-            picture = mosaic.compose(images, boxes, rng, self.preprocess)
-            image, rows = self._augmented(picture, samples, rng)
-            if len(rows) == self._rows:
-                return image, rows
-        sample = self.samples[index]
-        picture = Picture(self._images.read(sample.path), sample.boxes, np.ones(len(sample.boxes)))
-        return self._augmented(picture, [sample], rng)
-
-    def _augmented(
-        self, picture: Picture, samples: Sequence[Sample], rng: np.random.Generator
-    ) -> tuple[ImageArray, FloatArray]:
-        """Network input and labels of a picture of these samples; more rows if they do not do."""
-        image, boxes, kept, truncated = self.augmentation.augment(
-            picture.image, picture.boxes, rng, self.preprocess, picture.visible
-        )
-        class_ids = np.concatenate([sample.class_ids for sample in samples])[kept]
-        ignored = np.concatenate([sample.ignored for sample in samples])[kept] | truncated
-        rows = max(self._rows, len(boxes))
-        return image, ground_truth_rows(boxes, class_ids, ignored, rows)
+        count = max(self._samples.most_boxes, max(len(each.boxes) for each in labels))
+        rows = [ground_truth_rows(*each, count) for each in labels]
+        return rescale(images, self.preprocess), np.stack(rows)
 
     def epochs(self, first_epoch: int, last_epoch: int) -> Iterator[Batch]:
         """All batches of the epochs ``first_epoch`` to ``last_epoch - 1``, in order.
@@ -162,6 +133,8 @@ class TrainingBatches:
         )
         with ThreadPoolExecutor(self.num_workers, thread_name_prefix="batches") as pool:
             self._pool = pool
+            if self._uses_processes:
+                self._processes = SampleProcesses(self._samples, self.num_workers)
             try:
                 yield from in_order(
                     pool, lambda place: self.batch(*place), wanted, self.num_workers + AHEAD
@@ -169,11 +142,19 @@ class TrainingBatches:
             except Exception as error:
                 self.failure = error
                 raise
+            finally:
+                self._stop_processes()
 
     def stop(self) -> None:
-        """End the threads of ``epochs``, wherever its consumer has left it."""
+        """End the threads and processes of ``epochs``, wherever its consumer has left it."""
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
+        self._stop_processes()
+
+    def _stop_processes(self) -> None:
+        processes, self._processes = self._processes, None
+        if processes is not None:
+            processes.stop()
 
 
 def decoded_images(options: TrainingOptions) -> DecodedImages:

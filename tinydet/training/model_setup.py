@@ -54,9 +54,10 @@ def make_optimizer(name: str, arguments: Mapping[str, Any]) -> keras.optimizers.
 
 
 class SeedLayers(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships no types
-    """Seeds every random layer at the start of each epoch, from (seed, epoch, place of the layer).
+    """Seeds all that is random at the start of each epoch, from (seed, epoch, place of the layer).
 
-    Keras keeps the state of its random layers neither in weights files nor in model files.
+    Keras keeps the state of its random layers neither in weights files nor in model files, and has
+    none for some of them.
 
     Args:
         seed: Of the run, >= 0.
@@ -65,15 +66,24 @@ class SeedLayers(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships
     def __init__(self, seed: int) -> None:
         super().__init__()
         self.seed = seed
+        self._epoch = 0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002 - Keras' signature
         """Set the state of every random layer."""
+        self._epoch = epoch
         for place, layer in enumerate(self.model.layers):
             generator = getattr(layer, "seed_generator", None)
             if generator is not None:
-                drawn = np.random.SeedSequence([self.seed, epoch, place]).generate_state(1)
-                # The low 31 bits fit the type of the state in every backend.
-                generator.state.assign([int(drawn[0]) & 0x7FFFFFFF, 0])
+                generator.state.assign([self._drawn(epoch, place), 0])
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002 - Keras' signature
+        """Before the first step, set the state of the backend; loaders of batches draw from it."""
+        if batch == 0:
+            choose_backend().seed(self._drawn(self._epoch))
+
+    def _drawn(self, *place: int) -> int:
+        drawn = np.random.SeedSequence([self.seed, *place]).generate_state(1)
+        return int(drawn[0]) & 0x7FFFFFFF  # fits the type of the state in every backend
 
 
 FROZEN_LAYERS = "training.frozen_layers"

@@ -30,7 +30,7 @@ class TrainingOptions:
         iou_threshold: Of the validation AP.
         validation_period: Validate every so many epochs.
         seed: Of everything random.
-        num_workers: Threads that prepare batches.
+        num_workers: Threads that prepare batches; from 4 on, processes.
         cache_images: Keep decoded images in memory while there is room.
         cache_dir: Where decoded images are kept on disk; None for nowhere.
         cache_dir_limit_bytes: Most that is kept there.

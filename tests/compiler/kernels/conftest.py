@@ -32,6 +32,13 @@ def m7_kernels(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def m4_kernels(tmp_path_factory):
+    """All kernels on an emulated Cortex-M4, in their form for cores of one instruction a cycle."""
+    folder = tmp_path_factory.mktemp("m4_kernels")
+    return EmulatedKernels(link_kernels(folder, "cortex-m4"), "cortex-m4", folder)
+
+
+@pytest.fixture(scope="session")
 def m7_portable_kernels(tmp_path_factory):
     """All kernels on an emulated Cortex-M7 in their portable form."""
     folder = tmp_path_factory.mktemp("m7_portable_kernels")
@@ -65,6 +72,7 @@ def m55_gcc_kernels(tmp_path_factory):
     scope="session",
     params=[
         "kernels",
+        "m4_kernels",
         "m7_kernels",
         "m7_portable_kernels",
         pytest.param("m55_kernels", marks=pytest.mark.device),

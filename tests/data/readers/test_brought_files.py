@@ -110,7 +110,7 @@ def test_suffixes_that_nothing_decodes_are_counted(tmp_path, writers):
         ("via.json", '{"_via_img_metadata": {}}', "VIA"),
         ("via.json", '{"a.png1": {"filename": "a.png", "regions": []}}', "VIA"),
         ("train.jsonl", "{}", "JSON lines"),
-        ("set.tar", "x", "tar archive"),
+        ("set.tar", "x", "archive and not unpacked"),
         ("_classes.csv", "filename, cat, dog\n", "classification"),
     ],
 )
@@ -142,7 +142,7 @@ def test_tables_of_every_spreadsheet(tmp_path, writers, delimiter):
 @pytest.mark.parametrize(
     ("content", "found"),
     [
-        ((HEADER + ROW).replace(",", ";").replace("10;10", "10,5;10"), "labels.csv:2: its box is"),
+        ((HEADER + ROW).replace(",", ";").replace("10;10", "1,0,5;10"), "labels.csv:2: its box is"),
         (HEADER + "a.png,100,50,ball,0.1,0.2,0.4,0.6\n", "they seem to be fractions of the image"),
         ((HEADER + ROW.replace("ball", "B\xe4lle")).encode("latin-1"), "Save it as CSV in UTF-8"),
     ],

@@ -42,6 +42,14 @@ def test_the_arena_lies_in_the_fastest_bank_that_takes_it():
         timing.arena_bank(2048 * 1024)
 
 
+def test_a_chip_without_flash_has_its_arena_beside_its_program():
+    """As its firmware has it: not in the DTCM, which would be faster."""
+    timing = board_timing(find_board("STM32N6570-DK"))
+    assert timing.program_memory == "AXISRAM1"
+    assert timing.arena_bank(64 * 1024).name == "AXISRAM1"
+    assert timing.weights_memory(external=False) == "AXISRAM1"
+
+
 def test_the_arena_comes_before_the_kernels():
     """On an STM32L4R9 RAM for code is a bank that a large arena needs too."""
     timing = board_timing(find_board("STM32L4R9I-DISCO"))

@@ -83,7 +83,7 @@ def pack_convolution(
     starts, largest = folded(flat, bias, quantization.input_zero_point, reach)
     is_plain = (
         quantization.clamp == FULL_CLAMP
-        and all(factor.shift < 0 < factor.multiplier for factor in factors)
+        and all(factor.shift < -1 and factor.multiplier > 0 for factor in factors)
         and int(largest.max()) < _PLAIN_SUM_LIMIT
     )
     pairs = _packed_weights(weights, dilation_width)

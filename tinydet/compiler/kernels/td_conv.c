@@ -9,25 +9,9 @@ enum { TD_CONV_CACHED_BYTES = 1280 };
 enum { TD_CONV_CACHED_BYTES = 4096 };
 #endif
 
-/* Groups that are gathered at a time. Where weights are copied, the room of the others is theirs. */
-TD_INLINE int32_t conv_groups_at_once(const td_conv_params *p) {
-#ifdef TD_CONV_COPIES_WEIGHTS
-    return p->groups_at_once > 2 ? p->groups_at_once - (p->groups_at_once + 2) / 4 : p->groups_at_once;
-#else
-    return p->groups_at_once;
-#endif
-}
-
 /* Pairs of channels whose weights stay where they are read fast, for windows of so many pairs of values. */
-TD_INLINE int32_t conv_pairs_at_once(const td_conv_params *p, ptrdiff_t steps) {
-#ifdef TD_CONV_COPIES_WEIGHTS
-    const int32_t left_groups = p->groups_at_once - conv_groups_at_once(p);
-    (void)steps; /* a group takes the room of the weights of four pairs */
-    return left_groups > 0 ? TD_CONV_PIXELS * left_groups : p->output_channels;
-#else
-    (void)p;
+TD_INLINE int32_t conv_pairs_at_once(ptrdiff_t steps) {
     return 1 + (int32_t)(TD_CONV_CACHED_BYTES / (4 * steps + 1));
-#endif
 }
 
 /* A window in runs: values that are adjacent in the input. Without horizontal dilation a filter row is one
@@ -261,7 +245,9 @@ TD_INLINE void conv_next_pixels(const td_conv_params *p, conv_pixels *pixels, in
 }
 
 TD_CONV_SHARED void conv_block(const td_conv_params *p, const td_conv_block *block) {
-#ifdef TD_DSP
+#if defined(TD_CONV_SINGLE)
+    conv_block_general(p, block); /* what td_conv_single_rows.h cannot do */
+#elif defined(TD_CONV_DUAL)
     if (!p->is_plain || !conv_is_for_dsp(block)) {
         conv_block_general(p, block);
     } else if (p->is_joined) {
@@ -324,26 +310,18 @@ TD_CONV_SHARED conv_constants conv_constants_of(const td_conv_params *p, int8_t 
     return constants;
 }
 
-/* Pairs [begin, end) of channels of some groups of four pixels. Weights that no cache keeps for all groups are copied
- * to the room behind these, where there is some. */
+/* Pairs [begin, end) of channels of some groups of four pixels. */
 TD_INLINE void conv_groups(const td_conv_params *p, const conv_constants *constants, td_arena_s16 *gathered,
                            ptrdiff_t steps, const conv_places *places, int32_t count, int32_t begin, int32_t end) {
     td_conv_block block;
     block.first = 2 * (ptrdiff_t)begin * p->channel_stride;
     block.rounded_offset = 2 * p->output_offset + 1;
-#ifdef TD_DSP
+#ifdef TD_CONV_DUAL
     block.rounded_offset -= p->is_positive;
 #endif
     block.channels = constants->channels + begin;
     block.gathered = gathered;
     block.weights = constants->weights + 4 * begin * steps;
-#ifdef TD_CONV_COPIES_WEIGHTS
-    if (count > 1 && count < p->groups_at_once && constants->weights == p->weights) {
-        int8_t *const copy = (int8_t *)(gathered + 2 * TD_CONV_PIXELS * steps * count);
-        conv_copy(block.weights, copy, (int32_t)(4 * (end - begin) * steps));
-        block.weights = copy;
-    }
-#endif
     block.channel_stride = 2 * end <= p->output_channels ? p->channel_stride : 0;
     block.channels_end = constants->channels + end;
     for (int32_t i = 0; i < count; i++) {
@@ -375,6 +353,7 @@ TD_CONV_SHARED void conv_channels(const td_conv_params *p, const conv_constants 
 }
 
 #include "td_conv_tile.h"
+#include "td_conv_single_rows.h"
 
 TD_INLINE void conv_rows(const td_conv_params *p, const uint8_t *input, int is_unsigned, int8_t *output,
                          td_arena_s16 *gathered, int32_t y_begin, int32_t y_end) {
@@ -387,10 +366,21 @@ TD_INLINE void conv_rows(const td_conv_params *p, const uint8_t *input, int is_u
     const conv_runs runs = conv_runs_of(p);
     const ptrdiff_t steps = (ptrdiff_t)runs.rows * runs.columns * runs.pairs;
     int8_t *const kept = (int8_t *)(gathered + 2 * TD_CONV_PIXELS * steps * p->groups_at_once);
+#ifdef TD_CONV_SINGLE
+    conv_call call;
+    const int is_single = conv_is_single(p, steps);
+    if (is_single) {
+        conv_begin(&call, p, steps, kept, y_begin);
+    }
+    const conv_constants constants = is_single ? (conv_constants){NULL, NULL} : conv_constants_of(p, kept, y_begin);
+    const int32_t most = is_single ? call.groups_at_once : p->groups_at_once;
+#else
     const conv_constants constants = conv_constants_of(p, kept, y_begin);
+    const int32_t most = p->groups_at_once;
+#endif
     conv_pixels pixels = {y_begin, 0, 0, 0}, groups[TD_CONV_MAX_GROUPS];
     conv_places places[TD_CONV_MAX_GROUPS];
-    const int32_t at_once = conv_pairs_at_once(p, steps), most = conv_groups_at_once(p);
+    const int32_t at_once = conv_pairs_at_once(steps);
     int32_t left = (y_end - y_begin) * p->output_width;
     while (left > 0) {
         int32_t count = 0;
@@ -403,6 +393,12 @@ TD_INLINE void conv_rows(const td_conv_params *p, const uint8_t *input, int is_u
         for (int32_t i = 0; i < count; i++) {
             conv_place_output(p, output, &groups[i], places[i].pixels);
         }
+#ifdef TD_CONV_SINGLE
+        if (is_single) {
+            conv_all_pairs(&call, gathered, places, count);
+            continue;
+        }
+#endif
         conv_channels(p, &constants, gathered, steps, places, count, count > 1 ? at_once : p->output_channels);
     }
 }

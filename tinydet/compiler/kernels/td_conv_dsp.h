@@ -1,12 +1,17 @@
-/* td_conv_dsp.h: td_conv_block.h in Arm DSP instructions (Cortex-M4, M7, M33). Not for callers.
+/* td_conv_dsp.h: td_conv_block.h in Arm DSP instructions (Cortex-M7; see td_conv_single.h for the others), and what
+ * gathers for all of them. Not for callers.
  *
  * Assembler, because 14 registers are in use: eight sums, four operands, two pointers. Compilers spill. */
 #ifndef TD_CONV_DSP_H
 #define TD_CONV_DSP_H
 
-#include "td_conv_block.h"
+#include "td_conv_single.h"
 
-#ifdef TD_DSP
+#if defined(TD_DSP)
+#define TD_CONV_NAKED __attribute__((naked, noinline, used)) static void
+
+#ifdef TD_CORTEX_M7
+#define TD_CONV_DUAL 1
 
 /* What the assembler code below knows of the structures. */
 _Static_assert(offsetof(td_conv_block, first) == 16 && offsetof(td_conv_block, rounded_offset) == 20 &&
@@ -30,12 +35,7 @@ _Static_assert(offsetof(td_conv_channels, first_multiplier) == 8 &&
 #define TD_CONV_SPLIT_WEIGHTS "sxtb16 " TD_W ", " TD_W ", ror #8\n"
 #define TD_CONV_PRODUCT(sum, values, weights) "smlad " sum ", " values ", " weights ", " sum "\n"
 
-/* What is done with them depends on the pipeline of the core. */
-#if defined(TD_CORTEX_M7) || defined(__ARM_ARCH_8M_MAIN__)
 #include "td_conv_steps_apart.h"
-#else
-#include "td_conv_steps_grouped.h"
-#endif
 
 /* The second sums of joined weights: less the first ones, and a byte lower. */
 #define TD_CONV_DIFFERENCE(second, first) "sub.w " second ", " second ", " first "\n"
@@ -103,8 +103,6 @@ _Static_assert(offsetof(td_conv_channels, first_multiplier) == 8 &&
                      "add sp, sp, #56\n"                            \
                      "pop {r4-r11, pc}\n")
 
-#define TD_CONV_NAKED __attribute__((naked, noinline, used)) static void
-
 TD_CONV_NAKED conv_block_dsp(__attribute__((unused)) const td_conv_block *block) {
     TD_CONV_BLOCK(TD_CONV_STEP_BYTES_SPLIT, "", TD_CONV_SPLIT_WEIGHTS, TD_CONV_PRODUCTS_SPLIT,
                   TD_CONV_FINISH_SPLIT);
@@ -118,6 +116,8 @@ TD_CONV_NAKED conv_block_joined_dsp(__attribute__((unused)) const td_conv_block 
 TD_INLINE int conv_is_for_dsp(const td_conv_block *block) {
     return block->gathered_end - block->gathered > 2 * TD_CONV_PIXELS;
 }
+
+#endif
 
 #define TD_CONV_GATHER(extend)                      \
     __asm__ volatile(".syntax unified\n"            \

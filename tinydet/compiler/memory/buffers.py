@@ -6,14 +6,13 @@ from typing import Literal
 
 import numpy as np
 
-from tinydet.compiler.schedule import IntArray
+from tinydet.compiler.schedule import IntArray, is_nothing
 
 Offset = int  # bytes from the start of the arena
 Kind = Literal["tensor", "ring", "scratch", "state"]
 
 # The arena itself starts on such a boundary, so that kernels may load whole words.
 ALIGNMENT_BYTES = 16
-_NOTHING = 2**40  # above all bytes: where nothing is in use, low is this and high minus this
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,9 +125,4 @@ def gap_bytes(below: Life, above: Life) -> int | None:
     high = below.high[first - below.first_event : last + 1 - below.first_event]
     low = above.low[first - above.first_event : last + 1 - above.first_event]
     gap = int((high - low).max())
-    return gap if gap > -_NOTHING // 2 else None
-
-
-def nothing_in_use(count: int) -> tuple[IntArray, IntArray]:
-    """``low`` and ``high`` of events at which no byte is in use."""
-    return np.full(count, _NOTHING, np.int64), np.full(count, -_NOTHING, np.int64)
+    return None if is_nothing(gap) else gap

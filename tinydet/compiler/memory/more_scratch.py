@@ -11,7 +11,7 @@ import numpy as np
 from tinydet.compiler.kernel_scratch import Room, useful_scratch
 from tinydet.compiler.memory.buffers import live_bytes
 from tinydet.compiler.memory.plan import Plan, placed, placed_around
-from tinydet.compiler.schedule import Schedule, SegmentMaker, Step
+from tinydet.compiler.schedule import Schedule, Step
 
 # Offered are all that is free at a step, half of it, a quarter; with copies of weights first.
 OFFERS = ((1, True), (2, True), (1, False), (2, False), (4, False))
@@ -41,15 +41,13 @@ def _accepting(plan: Plan, offers: Mapping[int, Step]) -> Plan:
     groups = [largest_first] if offers else []
     while groups:
         group = groups.pop()
-        flow = plan.schedule.flow
-        steps = list(flow.steps)
+        steps = list(plan.schedule.flow.steps)
         for position in group:
             steps[position] = offers[position]
-        maker = SegmentMaker(replace(flow, steps=tuple(steps)))
-        schedule = Schedule(maker, plan.schedule.segments)
+        schedule = Schedule(plan.schedule.maker.with_scratch(steps), plan.schedule.segments)
         found = placed(schedule, 0, plan.arena_bytes)  # many are tried: no search
         if found.arena_bytes > plan.arena_bytes:
-            found = placed_around(plan, schedule)
+            found = placed_around(plan, found)
         if found.arena_bytes <= plan.arena_bytes:
             plan = found
         elif len(group) > 1:

@@ -1,6 +1,6 @@
 """The plan of the arena: the segments of a network, its buffers and their offsets."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -99,20 +99,19 @@ def placed(schedule: Schedule, rounds: int, enough_bytes: int = 0) -> Plan:
     return Plan(schedule, timeline, tuple(offsets))
 
 
-def placed_around(plan: Plan, schedule: Schedule) -> Plan:
+def placed_around(plan: Plan, changed: Plan) -> Plan:
     """The same segments with other scratch memory: what did not change stays where it is.
 
     Args:
         plan: Whose arena perhaps only a search could find.
-        schedule: Of the same segments.
+        changed: The plan with that memory, placed without regard to the other.
     """
-    timeline = make_timeline(schedule)
     places = {
         (buffer.name, buffer.kind, buffer.size_bytes): offset
         for buffer, offset in zip(plan.buffers, plan.offsets, strict=True)
     }
-    fixed = [places.get((b.name, b.kind, b.size_bytes)) for b in timeline.buffers]
-    return Plan(schedule, timeline, tuple(plan_around(timeline.buffers, fixed)))
+    fixed = [places.get((b.name, b.kind, b.size_bytes)) for b in changed.buffers]
+    return replace(changed, offsets=tuple(plan_around(changed.buffers, fixed)))
 
 
 def proven(plan: Plan) -> Plan:

@@ -8,6 +8,7 @@ best order are tried.
 
 import random
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import combinations, product
 
 from tinydet.compiler.memory.buffers import (
@@ -149,6 +150,11 @@ def _changed(order: list[int], neighbours: Neighbours, top: int, dice: random.Ra
 
 
 def _neighbours(buffers: Sequence[Buffer]) -> Neighbours:
+    return _neighbours_of(tuple(buffers))
+
+
+@lru_cache(maxsize=2)  # the same buffers are placed more than once
+def _neighbours_of(buffers: tuple[Buffer, ...]) -> Neighbours:
     neighbours: Neighbours = [[] for _ in buffers]
     spans = [(b.first_event, b.last_event) for b in buffers]
     for i, j in combinations(range(len(buffers)), 2):

@@ -104,7 +104,7 @@ def with_output_scratch(plan: Plan, size_bytes: int) -> Plan:
     """The same segments, placed again with another amount of memory to find the boxes in."""
     flow = plan.schedule.flow
     last = replace(flow.steps[-1], scratch_bytes=size_bytes)
-    maker = SegmentMaker(replace(flow, steps=(*flow.steps[:-1], last)))
+    maker = plan.schedule.maker.with_scratch((*flow.steps[:-1], last))
     return proven(placed(Schedule(maker, plan.schedule.segments), SEARCH_ROUNDS))
 
 

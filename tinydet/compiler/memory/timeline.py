@@ -1,16 +1,19 @@
-"""The buffers of a schedule, event by event.
-
-An event is the computation of one row, or of all of what is computed in one piece; the first
-brings the inputs, the last takes the outputs.
-"""
+"""The buffers of a schedule, event by event, from the inputs' arrival to the outputs' removal."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from tinydet.compiler.memory.buffers import Buffer, Life, nothing_in_use
-from tinydet.compiler.schedule import IntArray, Schedule, Segment, StepNumber
+from tinydet.compiler.memory.buffers import Buffer, Life
+from tinydet.compiler.schedule import (
+    IntArray,
+    Schedule,
+    Segment,
+    StepNumber,
+    nothing_in_use,
+    segment_events,
+)
 
 STATE_BYTES = 16  # what the network knows between two rows that are fed to it
 
@@ -107,23 +110,18 @@ class _TimelineMaker:
         return Buffer(name, "tensor", max(flow.parts[k].end for k in indices), lives)
 
     def _add_segment(self, segment: Segment) -> None:
-        count = len(segment.paces)
+        events = segment_events(self._schedule.maker, segment)
+        self._steps.append(events.steps)
+        for part, (low, high) in events.in_use.items():
+            self._parts[part].add(self._events, low, high)
+        times = events.times
         steps = self._flow.steps[segment.begin : segment.end]
-        own = [
-            pace.iterations(step.rows) * count + place
-            for place, (step, pace) in enumerate(zip(steps, segment.paces, strict=True))
-        ]
-        order = np.argsort(np.concatenate(own), kind="stable")
-        times = np.concatenate(own)[order]
-        self._steps.append(np.repeat([s.number for s in steps], [s.rows for s in steps])[order])
-        for part in self._schedule.maker.parts_alive(segment):
-            self._add_part(segment, part, times)
-        for step, step_times in zip(steps, own, strict=True):
+        for step, own_times in zip(steps, events.own_times, strict=True):
             if step.scratch_bytes:
                 low, high = nothing_in_use(len(times))
-                used = np.isin(times, step_times)
+                used = np.isin(times, own_times)
                 if step.kept_bytes:
-                    used = (times >= step_times[0]) & (times <= step_times[-1])
+                    used = (times >= own_times[0]) & (times <= own_times[-1])
                 low[used], high[used] = 0, step.scratch_bytes
                 self._scratch[step.number] = pieces = _Pieces()
                 pieces.add(self._events, low, high)
@@ -132,24 +130,6 @@ class _TimelineMaker:
             whole = np.zeros(len(times), np.int64)
             self._state.add(self._events, whole, whole + STATE_BYTES)
         self._events += len(times)
-
-    def _add_part(self, segment: Segment, index: int, times: IntArray) -> None:
-        part, maker = self._flow.parts[index], self._schedule.maker
-        life = maker.times(segment, index)
-        needed = maker.times(segment, index, in_place=False)
-        written = np.searchsorted(life.written, times, "right")
-        in_use = written > np.searchsorted(needed.freed, times, "right")
-        if index in segment.rings:
-            low = np.zeros(len(times), np.int64)
-            high = np.full(len(times), segment.rings[index] * part.row_bytes)
-        else:
-            freed = np.minimum(np.searchsorted(life.freed, times, "right"), written)
-            low = part.offset + freed * part.row_bytes
-            high = part.offset + written * part.row_bytes
-        idle_low, idle_high = nothing_in_use(len(times))
-        self._parts[index].add(
-            self._events, np.where(in_use, low, idle_low), np.where(in_use, high, idle_high)
-        )
 
 
 def step_live_bytes(timeline: Timeline, live: Sequence[int] | IntArray) -> dict[StepNumber, int]:

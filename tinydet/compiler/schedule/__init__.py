@@ -1,6 +1,9 @@
 """What runs when: steps, segments that run row by row, and the memory that passes between them."""
 
 from tinydet.compiler.schedule.costs import kernel_costs as kernel_costs
+from tinydet.compiler.schedule.events import is_nothing as is_nothing
+from tinydet.compiler.schedule.events import nothing_in_use as nothing_in_use
+from tinydet.compiler.schedule.events import segment_events as segment_events
 from tinydet.compiler.schedule.flow import Part as Part
 from tinydet.compiler.schedule.flow import Step as Step
 from tinydet.compiler.schedule.flow import StepNumber as StepNumber

@@ -7,7 +7,8 @@ every second iteration), ``lag`` from what a row needs of the rows before it: ea
 as the last one permits, so that rows wait in small rings. Nothing is computed twice.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cache
@@ -15,7 +16,7 @@ from math import gcd, lcm
 
 import numpy as np
 
-from tinydet.compiler.schedule.flow import Flow, Read
+from tinydet.compiler.schedule.flow import Flow, Read, Step
 from tinydet.compiler.schedule.rows import IntArray
 
 NEVER = 2**40  # a time behind all others
@@ -84,6 +85,24 @@ class RowTimes:
 
 
 @dataclass(frozen=True, eq=False)
+class SegmentEvents:
+    """The computations of a segment in their order.
+
+    Attributes:
+        times: Time of each, as in ``RowTimes``.
+        own_times: Those of each step of the segment.
+        steps: Number of the step that computes.
+        in_use: Part -> first byte of its storage in use at each event, and the byte behind the
+            last; for all parts that are alive in the segment.
+    """
+
+    times: IntArray
+    own_times: tuple[IntArray, ...]
+    steps: IntArray
+    in_use: dict[int, tuple[IntArray, IntArray]]
+
+
+@dataclass(frozen=True, eq=False)
 class _Edge:
     """A step that reads what another writes, and so can only follow it.
 
@@ -120,10 +139,15 @@ class SegmentMaker:
 
     Args:
         flow: The steps.
+
+    Attributes:
+        events: Those of segments and their rings, as far as they are known; see
+            ``segment_events``.
     """
 
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
+        self.events: dict[tuple[Segment, tuple[tuple[int, int], ...]], SegmentEvents] = {}
         position_of = {step.number: p for p, step in enumerate(flow.steps)}
         self.writers = [position_of[part.writer] for part in flow.parts]  # positions, per part
         self.readers: list[list[int]] = [[] for _ in flow.parts]
@@ -141,6 +165,12 @@ class SegmentMaker:
 
     def _lives(self) -> Iterator[tuple[list[int], int]]:
         return zip(self.readers, self.writers, strict=True)
+
+    def with_scratch(self, steps: Sequence[Step]) -> "SegmentMaker":
+        """For the same steps with other scratch memory: what is known of segments stays true."""
+        other = copy(self)
+        other.flow = replace(self.flow, steps=tuple(steps))
+        return other
 
     def parts_alive(self, segment: Segment) -> list[int]:
         """The parts that are written before the end of a segment and needed from its start on."""

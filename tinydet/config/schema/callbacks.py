@@ -1,5 +1,6 @@
 """``training.callbacks``: Keras callbacks and the nine learning-rate schedulers."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from tinydet.config.expressions import ExpressionError
@@ -31,6 +32,8 @@ BUILT_IN = ("TensorBoard", "CSVLogger")
 MONITORING = ("ReduceLROnPlateau", "EarlyStopping", "ModelCheckpoint")
 MONITORS = ("val_loss", "val_mpre", "val_mrec", "val_map")
 MODES = ("min", "max", "auto")
+# Arguments that Keras compares with numbers, some only when the metric has stopped improving.
+NUMBERS = ("patience", "factor", "min_delta", "cooldown", "min_lr", "baseline", "start_from_epoch")
 
 
 def check_callbacks(value: Any) -> dict[str, dict[str, Any]]:
@@ -73,6 +76,7 @@ def check_callback(name: str, arguments: dict[str, Any]) -> list[Finding]:
     if name in MONITORING:
         findings += _check_option(name, "monitor", arguments, MONITORS)
         findings += _check_option(name, "mode", arguments, MODES)
+        findings += _check_numbers(name, arguments, NUMBERS)
     if name == "LearningRateScheduler":
         findings += _check_lambda(name, arguments)
     return findings
@@ -88,12 +92,16 @@ def _check_scheduler(name: str, arguments: dict[str, Any]) -> list[Finding]:
         if arguments.get(argument) is None:
             supported = ", ".join((*required, *optional))
             findings.append(((name, argument), "a missing argument", supported, "Add it."))
-    values, boundaries = arguments.get("values", []), arguments.get("boundaries", [])
+    lists = ("values", "boundaries")
+    numbers = [argument for argument in (*required, *optional) if argument not in lists]
+    findings += _check_numbers(name, arguments, numbers)
+    values, boundaries = (arguments.get(argument, []) for argument in lists)
     if name == "LRPiecewiseConstantDecay" and not findings:
         both = isinstance(values, list) and isinstance(boundaries, list)
-        if not both or len(values) != len(boundaries) + 1:
+        sound = both and all(isinstance(v, int | float) for v in (*values, *boundaries))
+        if not sound or len(values) != len(boundaries) + 1:
             remedy = "Give one value more than there are boundaries."
-            supported = "lists such as values [a, b] for boundaries [10]"
+            supported = "lists of numbers such as values [0.1, 0.01] for boundaries [10]"
             findings.append(((name, "values"), show(values), supported, remedy))
     return findings
 
@@ -106,6 +114,14 @@ def _check_names(name: str, arguments: dict[str, Any], known: tuple[str, ...]) -
             where = (name, argument)
             findings.append((where, f"unknown argument '{argument}'", ", ".join(known), hint))
     return findings
+
+
+def _check_numbers(name: str, arguments: dict[str, Any], known: Sequence[str]) -> list[Finding]:
+    return [
+        ((name, argument), show(arguments[argument]), "a number", "Write a number.")
+        for argument in known
+        if arguments.get(argument) is not None and not isinstance(arguments[argument], int | float)
+    ]
 
 
 def _check_option(

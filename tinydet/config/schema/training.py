@@ -240,7 +240,7 @@ class TrainingSection(Section):
         cache_dir_limit_gb: Maximum size of that folder, GiB. 2 GiB of the disk always stay free.
         largest_image_side: Images are shrunk to this side, px, when they are decoded, which saves
             memory and time. About twice the input size loses nothing; None keeps their size.
-        num_workers: Number of threads that prepare images.
+        num_workers: Number of threads that prepare images; from 4 on, processes.
         synchronized_batch_norm: If several processes share a batch, normalise by the whole batch
             instead of each share; for shares of fewer than about 8 images.
     """

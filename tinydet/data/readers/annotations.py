@@ -53,11 +53,14 @@ class Annotations:
         """Images from here on are of this part of the data set (``""``: it has none)."""
         self._part = part
 
-    def add_image(self, path: Path) -> None:
+    def add_image(self, path: Path) -> bool:
         """Start an image; boxes added from here on are its own.
 
         One that the same part has already goes on (counted). One of an earlier part stays as it
         was read there: that two parts share it is told by ``parts``.
+
+        Returns:
+            Whether boxes are taken.
         """
         of_part = self.parts.setdefault(self._part, [])
         known = self._index_of.get(path)
@@ -72,6 +75,7 @@ class Annotations:
             of_part.append(path)
             known = None
         self._current = known
+        return known is not None
 
     def add_box(self, class_id: int, box: Sequence[float], ignored: bool = False) -> None:
         """Add a box to the latest image.

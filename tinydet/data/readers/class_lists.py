@@ -26,10 +26,11 @@ def names_from_files(path: Path, images: list[Path]) -> dict[int, str] | None:
 
 
 def class_list(file: Path) -> dict[int, str]:
-    """Names in a file, one per line: class id to name."""
-    names = [line.strip() for line in read_lines(file) if line.strip()]
-    refuse_repeated(names, file)
-    return dict(enumerate(names))
+    """Names in a file, one per line: class id to name; an empty line is a number without a name."""
+    lines = map(str.strip, read_lines(file))
+    names = {number: name for number, name in enumerate(lines) if name}
+    refuse_repeated(list(names.values()), file)
+    return names
 
 
 def refuse_repeated(names: list[str], file: Path) -> None:

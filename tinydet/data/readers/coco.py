@@ -47,7 +47,8 @@ def read_coco(reading: Reading) -> None:
     for image_id, image in track(images, "reading labels") if len(images) > LONG else images:
         found = annotations_of.pop(image_id, [])
         size = number(image.get("height")), number(image.get("width"))
-        if reading.start_image(image.get("file_name"), size):
+        # LVIS has the address of the image only.
+        if reading.start_image(image.get("file_name") or image.get("coco_url"), size):
             for annotation in found:
                 _add_box(annotation, names, reading)
     for image_id, left in annotations_of.items():
@@ -130,21 +131,32 @@ def _add_box(annotation: Entry, names: dict[str, str], reading: Reading) -> None
         reading.boxes.faults.add(place, f"category_id {shown} is not in categories")
         return
     given, box = annotation.get("bbox"), corners_of(annotation)
+    if not given and isinstance(annotation.get("segmentation"), dict):
+        reading.boxes.findings.add("other_shapes", f"{place}: mask")
+        return
     if not given:
         reading.boxes.findings.add("polygons", place)
+    if annotation.get("keypoints"):
+        reading.boxes.findings.add("keypoints", place)
     if box is None:
         found = f"bbox {readable(given, 60)} is not four finite numbers [x, y, width, height]"
+        found = found if given else "has neither a bbox nor polygons"
         reading.boxes.faults.add(place, found)
     elif box[2] < box[0] or box[3] < box[1]:
         found = f"bbox {readable(given, 60)} has a negative width or height"
         reading.boxes.faults.add(place, found)
     else:
-        ignored = bool(annotation.get("iscrowd")) or bool(annotation.get("ignore"))
+        ignored = _is_set(annotation.get("iscrowd")) or _is_set(annotation.get("ignore"))
         angle = _rotation(annotation)
         if angle:
             reading.boxes.findings.add("rotated_boxes", place)
             box = turned(box, angle, ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2))
         reading.boxes.box(place, name, box, ignored)
+
+
+def _is_set(value: object) -> bool:
+    """Whether a flag is set; some tools write it as text."""
+    return bool(value) and str(value).strip().lower() not in ("0", "0.0", "false", "no", "none")
 
 
 def _rotation(annotation: Entry) -> float:

@@ -1,5 +1,6 @@
 """Labels in tables: Open Images, TensorFlow's and RetinaNet's CSV, and lists of boxes by image."""
 
+import codecs
 import csv
 import io
 from collections.abc import Iterator, Sequence
@@ -9,6 +10,7 @@ from pathlib import Path
 from tinydet.data.findings import Findings
 from tinydet.data.image_files import is_image_name
 from tinydet.data.input_files import open_input, read_lines, text_number
+from tinydet.data.readers.parts import SPLITS, split_of
 from tinydet.data.readers.tables import (
     Reading,
     TableSource,
@@ -21,8 +23,14 @@ from tinydet.errors import DataError, readable
 OPEN_IMAGES, TABLE, LISTED = "Open Images CSV", "CSV", "list of boxes"
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 OPEN_IMAGES_KEYS = {"imageid", "labelname", *CORNERS}
-IMAGE_KEYS = ("filename", "file_name", "image", "image_path", "path", "img")
-CLASS_KEYS = ("class", "label", "class_name", "name", "category")
+IMAGE_KEYS = ("filename", "image", "imagepath", "imagename", "path", "img", "file")
+CLASS_KEYS = ("class", "label", "classname", "name", "category", "classlabel")
+PART_KEYS = ("split", "set", "subset", "partition", "usage")
+# Other names of the corners; of all names only letters and digits count: "X min" is "xmin".
+ALIASES = {
+    **dict(zip(("x1", "y1", "x2", "y2"), CORNERS, strict=True)),
+    **dict(zip(("left", "top", "right", "bottom"), CORNERS, strict=True)),
+}
 RETINANET = ("image", *CORNERS, "class")
 LISTED_FILE, NAMES_FILE = "_annotations.txt", "_classes.txt"
 
@@ -49,9 +57,40 @@ def find_csv(path: Path) -> TableSource | None:
             files = [file for file in tables if is_kind(file)]
             if files:
                 findings = Findings()
+                parts = _parts_by_column(files, findings) if read is read_table else {}
+                if parts:
+                    return TableSource(
+                        path, parts, name, read_part_of_table, _folders, findings=findings
+                    )
                 parts = by_part(files, path, findings)
                 return TableSource(path, parts, name, read, _folders, findings=findings)
     return None
+
+
+def _parts_by_column(files: Sequence[Path], findings: Findings) -> dict[str, list[Path]]:
+    """Parts that a column tells, as Roboflow's and AutoML's tables do; empty without one.
+
+    Args:
+        files: Tables; each is of all parts.
+        findings: Counts images of no part.
+    """
+    tables = [file for file in files if not _header(file).isdisjoint(PART_KEYS)]
+    images_of: dict[str, list[str]] = {}
+    for image, rows in (pair for file in tables for pair in _by_image(file, IMAGE_KEYS).items()):
+        images_of.setdefault(_part(rows), []).append(image)
+    parts = {part: tables for part in SPLITS if part in images_of}
+    if parts:
+        for image in images_of.get("", ()):
+            findings.add("partless_images", image)
+        for file in files:
+            if file not in tables:
+                findings.add("partless_files", file)
+    return parts
+
+
+def _part(rows: list[tuple[int, Row]]) -> str:
+    """The part of an image by the columns of its first row."""
+    return next((split_of(rows[0][1][key]) or "" for key in PART_KEYS if key in rows[0][1]), "")
 
 
 def _folders(file: Path) -> Iterator[Path]:
@@ -68,13 +107,15 @@ def _rows(file: Path) -> Iterator[tuple[int, Row]]:
         DataError: It is not text or no table.
     """
     with open_input(file) as stream:
-        text = io.TextIOWrapper(stream, "utf-8-sig", newline="")
+        is_utf16 = stream.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+        stream.seek(0)
+        text = io.TextIOWrapper(stream, "utf-16" if is_utf16 else "utf-8-sig", newline="")
         try:
             line = text.readline()
             reader = csv.reader(chain([line], text), delimiter=_delimiter(line))
             first = next(reader, [])
-            header: Sequence[str] = [word.strip().lower() for word in first]
-            if len(header) == len(RETINANET) and is_image_name(header[0]):  # it has no header
+            header: Sequence[str] = [_column(word) for word in first]
+            if len(first) == len(RETINANET) and is_image_name(first[0].strip()):  # no header
                 header = RETINANET
                 yield 1, dict(zip(header, first, strict=True))
             else:
@@ -82,9 +123,21 @@ def _rows(file: Path) -> Iterator[tuple[int, Row]]:
             for words in reader:
                 if words:
                     yield reader.line_num, dict(zip(header, words, strict=False))
-        except (csv.Error, UnicodeDecodeError) as error:
+        except UnicodeDecodeError:
+            raise DataError(file, "is not UTF-8 text", "Save it as CSV in UTF-8.") from None
+        except csv.Error as error:
             found = f"is not a table ({readable(error)})"
             raise DataError(file, found, "Save it as CSV in UTF-8.") from None
+
+
+def _column(word: str) -> str:
+    """The name of a column as it is known here.
+
+    >>> [_column(word) for word in (" X min", "file_name", "x2")]
+    ['xmin', 'filename', 'xmax']
+    """
+    name = "".join(filter(str.isalnum, word.lower()))
+    return ALIASES.get(name, name)
 
 
 def _delimiter(line: str) -> str:
@@ -96,18 +149,18 @@ def _delimiter(line: str) -> str:
     return max(DELIMITERS, key=line.count)
 
 
-def read_header(file: Path) -> set[str]:
-    """The columns of a table.
+def read_header(file: Path) -> list[str]:
+    """The columns of a table, as they are known here.
 
     Raises:
         DataError: It is not text or no table.
     """
-    return set(next(_rows(file))[1])
+    return list(next(_rows(file))[1])
 
 
 def _header(file: Path) -> set[str]:
     try:
-        return read_header(file)
+        return set(read_header(file))
     except DataError:
         return set()
 
@@ -155,10 +208,22 @@ def _class_descriptions(file: Path) -> dict[str, str]:
     return {}
 
 
-def read_table(reading: Reading) -> None:
-    """Read a table of boxes in pixels."""
+def read_part_of_table(reading: Reading) -> None:
+    """Read the rows of a part, which a column tells."""
+    read_table(reading, reading.part)
+
+
+def read_table(reading: Reading, part: str = "") -> None:
+    """Read a table of boxes in pixels.
+
+    Args:
+        reading: The table.
+        part: Only images that a column says are of this part; ``""`` for all.
+    """
     for image, rows in _by_image(reading.file, IMAGE_KEYS).items():
         first = rows[0][1]
+        if part and _part(rows) != part:
+            continue
         size = text_number(first.get("height")), text_number(first.get("width"))
         if not reading.start_image(image, size):
             continue
@@ -166,7 +231,7 @@ def read_table(reading: Reading) -> None:
             corners = [row.get(key, "").strip() for key in CORNERS]
             label = next((row[key] for key in CLASS_KEYS if row.get(key)), None)
             if any(corners) or label:  # a row of empty columns is an image without objects
-                box = [text_number(corner) for corner in corners]
+                box = [text_number(corner.replace(",", ".")) for corner in corners]
                 reading.boxes.box(f"{reading.file}:{line}", label, box)
 
 

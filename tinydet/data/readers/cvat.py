@@ -1,12 +1,12 @@
 """CVAT for images: one xml with all images, boxes in pixels."""
 
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tinydet.data.findings import Findings
 from tinydet.data.input_files import MOST_TABLE_BYTES, open_input, read_xml, text_number
-from tinydet.data.readers.named_boxes import Point, around, turned
+from tinydet.data.readers.named_boxes import Point, ellipse, turned
 from tinydet.data.readers.parts import SPLITS, split_of
 from tinydet.data.readers.tables import (
     Reading,
@@ -37,12 +37,20 @@ def find_cvat(path: Path) -> TableSource | None:
     if not files:
         return None
     findings = Findings()
-    parts = by_part(files, path, findings)
-    if list(parts) == [""]:
-        subsets = {_part(image) for file in files for image in _root(file).iter("image")}
-        if subsets - {""}:
-            parts = {part: files for part in SPLITS if part in subsets}
-    return TableSource(path, parts, FORMAT, read_cvat, image_folders, findings=findings)
+    names_of: dict[str, list[str]] = {}
+    for root, file in ((_root(file), file) for file in files):
+        for track in root.findall("track"):
+            findings.add("other_shapes", f"{file}: track {track.get('id')}")
+        for image in root.iter("image"):
+            names_of.setdefault(_part(image), []).append(image.get("name") or "")
+    read: Callable[[Reading], None] = read_cvat
+    if names_of.keys() - {""}:  # they lead: a file that is called train.xml may have other parts
+        parts, read = {part: files for part in SPLITS if part in names_of}, read_subset
+        for name in names_of.get("", ()):
+            findings.add("partless_images", name)
+    else:
+        parts = by_part(files, path, findings)
+    return TableSource(path, parts, FORMAT, read, image_folders, findings=findings)
 
 
 def _is_cvat(file: Path) -> bool:
@@ -67,18 +75,25 @@ def _part(image: ET.Element) -> str:
     return split_of(image.get("subset") or "") or ""
 
 
-def read_cvat(reading: Reading) -> None:
-    """Read the images of a part; an image of no subset belongs to none where there are parts."""
+def read_subset(reading: Reading) -> None:
+    """Read the images of the subset that is the part."""
+    read_cvat(reading, reading.part)
+
+
+def read_cvat(reading: Reading, part: str = "") -> None:
+    """Read one file.
+
+    Args:
+        reading: The file.
+        part: Only images of this part, told by their subset; ``""`` for all.
+    """
     root = _root(reading.file)
     labels = root.findall("meta//labels/label/name")
     if labels:
         reading.boxes.declare(name for label in labels if (name := (label.text or "").strip()))
-    in_parts = any(_part(image) for image in root.iter("image"))
     for image in root.iter("image"):
         name = image.get("name") or ""
-        if in_parts and _part(image) != reading.part:
-            if not _part(image):
-                reading.boxes.findings.add("partless_images", name)
+        if part and _part(image) != part:
             continue
         size = text_number(image.get("height")), text_number(image.get("width"))
         if reading.start_image(name, size, image.get("subset") or ""):
@@ -102,7 +117,10 @@ def _add_shape(place: str, shape: ET.Element, reading: Reading) -> None:
         values = _numbers(shape, ("cx", "cy", "rx", "ry"))
         if len(values) == 4:
             cx, cy, rx, ry = values
-            values = around([(cx - rx, cy - ry), (cx + rx, cy + ry)])
+            angle = text_number(shape.get("rotation")) or 0.0
+            if angle % 360:
+                boxes.findings.add("rotated_boxes", place)
+            values = ellipse((cx, cy), (rx, ry), angle)
         boxes.box(place, label, values)
     elif shape.tag == "mask":
         values = _numbers(shape, ("left", "top", "width", "height"))

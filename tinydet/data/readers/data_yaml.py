@@ -10,7 +10,7 @@ from tinydet.data.findings import Findings
 from tinydet.data.input_files import read_yaml
 from tinydet.data.readers.class_lists import refuse_repeated
 from tinydet.data.readers.listed_images import path_parts
-from tinydet.data.readers.parts import children
+from tinydet.data.readers.parts import children, part_of_folder
 from tinydet.data.readers.yolo import YoloSource, read_text_labels
 from tinydet.errors import DataError, readable
 
@@ -166,13 +166,16 @@ def _entries(given: object, part: str, file: Path) -> list[str]:
 def place_of(entry: str, root: Path, file: Path, findings: Findings) -> Path:
     """Folder or list file of a part; a path of another machine is found by its end (counted).
 
-    Roboflow writes ``../train/images`` for ``train/images``; nobody need be told that.
+    Roboflow writes ``../train/images`` for ``train/images``; nobody need be told that. The end is
+    never so short that it leaves out the word for the part: ``images`` is not ``val/images``.
     """
     homes: Iterable[Path] = dict.fromkeys([root, file.parent])
     plain = [home / entry for home in homes]
     plain += [home / entry[3:] for home in homes if entry.startswith("../")]
     tail = path_parts(entry)
-    moved = [home.joinpath(*tail[i:]) for i in range(len(tail)) for home in homes]
+    words = [index for index, folder in enumerate(tail) if part_of_folder(folder)]
+    ends = range(words[-1] + 1 if words else len(tail))
+    moved = [home.joinpath(*tail[i:]) for i in ends for home in homes]
     for candidate in (*plain, *moved):
         if os.path.exists(candidate):
             if candidate not in plain:
@@ -191,11 +194,13 @@ def _names(content: Entries, file: Path) -> dict[int, str] | None:
     if isinstance(given, list):
         given = {str(index): name for index, name in enumerate(given)}
     try:
-        names = {int(id_): name for id_, name in given.items() if isinstance(name, str)}
+        names = {
+            int(i): name for i, name in given.items() if isinstance(name, str) and name.strip()
+        }
     except (AttributeError, TypeError, ValueError):
         names = {}
     if not names or len(names) != len(given) or not all(0 <= i < MOST_CLASSES for i in names):
-        found = "names is neither a list nor a mapping of class ids to names"
+        found = "names is neither a list of names nor a mapping of class ids to names (not empty)"
         raise DataError(file, found, "Correct it.")
     if isinstance(count, str) and count.isdecimal() and count.lstrip("0") != str(len(names)):
         found = f"nc is {readable(count, 20)}, but there are {len(names)} names"

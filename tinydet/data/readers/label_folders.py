@@ -7,7 +7,7 @@ from pathlib import Path
 from tinydet.data.findings import Findings
 from tinydet.data.image_files import is_image_name, list_images
 from tinydet.data.input_files import read_lines, text_number, unreadable
-from tinydet.data.readers.listed_images import UPLOAD_MARK, ListedImages
+from tinydet.data.readers.listed_images import UPLOAD_MARK, ListedImages, one_spelling
 from tinydet.data.readers.parts import IMAGE_FOLDERS, subfolder
 from tinydet.errors import DataError
 
@@ -58,7 +58,7 @@ class LabelFolders:
 
     def _in(self, folder: str, stem: str) -> str | None:
         labels = self._names(folder)
-        name = labels.get(stem) or labels.get(f"\0{stem}")
+        name = labels.get(stem) or labels.get(f"\0{one_spelling(stem)}")
         if name is None:
             return None
         path = os.path.join(folder, name)
@@ -68,9 +68,10 @@ class LabelFolders:
         if folder not in self._labels:
             names = sorted(_names_with(folder, self._suffix), reverse=True)
             labels = {os.path.splitext(name)[0]: name for name in names}
-            for stem, name in list(labels.items()):  # of an upload to Label Studio
-                if UPLOAD_MARK.match(stem):
-                    labels.setdefault("\0" + UPLOAD_MARK.sub("", stem, count=1), name)
+            for stem, name in list(labels.items()):  # of an upload, or as another system spells it
+                alias = UPLOAD_MARK.sub("", stem, count=1)
+                if alias != stem or not stem.isascii():
+                    labels.setdefault(f"\0{one_spelling(alias)}", name)
             self._labels[folder] = labels
         return self._labels[folder]
 
@@ -80,6 +81,9 @@ class LabelFolders:
         for parent, folders in self._folders_of.items():
             for folder in folders:
                 image_folders.setdefault(folder, []).append(parent)
+            twin = _deepest_twin(Path(parent))  # labels may lie less deep than their images
+            if twin:
+                image_folders.setdefault(str(twin[0]), []).append(str(twin[1]))
         for folder, parents in image_folders.items():
             stems = {
                 os.path.splitext(name)[0]
@@ -110,14 +114,26 @@ def _holds_labels(path: Path) -> bool:
 
 def label_folders(image_folder: Path) -> list[Path]:
     """Where the labels of an image folder may lie: its ``labels`` twin if there is one, itself."""
+    twin = _deepest_twin(image_folder)
+    return [twin[0], image_folder] if twin and twin[1] == image_folder else [image_folder]
+
+
+def _deepest_twin(image_folder: Path) -> tuple[Path, Path] | None:
+    """The deepest folder below ``labels`` that fits an image folder, and which one it is of."""
     parts = image_folder.parts
     for index in range(len(parts) - 1, -1, -1):
         if parts[index].lower() in IMAGE_FOLDERS:
-            twin: Path | None = subfolder(Path(*parts[:index]), ["labels", "label"])
-            for part in parts[index + 1 :]:
-                twin = subfolder(twin, [part.lower()]) if twin else None
-            return [twin, image_folder] if twin else [image_folder]
-    return [image_folder]
+            twin, of = (
+                subfolder(Path(*parts[:index]), ["labels", "label"]),
+                Path(*parts[: index + 1]),
+            )
+            for part in parts[index + 1 :] if twin else ():
+                inner = subfolder(twin, [part.lower()]) if twin else None
+                if inner is None:
+                    break
+                twin, of = inner, of / part
+            return (twin, of) if twin else None
+    return None
 
 
 def _names_with(folder: str, suffix: str) -> list[str]:

@@ -29,7 +29,10 @@ def read_labelme(reading: Reading) -> None:
         reading.boxes.findings.add("other_files", reading.file)
         return
     size = number(content.get("imageHeight")), number(content.get("imageWidth"))
-    if not reading.start_image(image_name(reading.file, content), size):
+    name = image_name(reading.file, content)
+    if not reading.start_image(name, size):
+        if content.get("imageData"):
+            reading.boxes.findings.add("embedded_images", f"{name} in {reading.file}")
         return
     for index, shape in enumerate(content["shapes"], 1):
         place = f"{reading.file}: shape {index}"

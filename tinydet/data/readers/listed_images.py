@@ -2,6 +2,7 @@
 
 import os
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from urllib.parse import unquote
@@ -98,7 +99,7 @@ class ListedImages:
         if self._by_name is None:
             self._by_name = {}
             for path in list_images(self._root, self._findings):
-                self._by_name.setdefault(path.name.lower(), []).append(path)
+                self._by_name.setdefault(one_spelling(path.name).lower(), []).append(path)
         return self._by_name
 
     def unlisted(self) -> list[Path]:
@@ -122,11 +123,16 @@ def path_parts(name: str) -> list[str]:
     return [part for part in re.split(r"[\\/]+", name) if part not in ("", ".", "..")]
 
 
+def one_spelling(name: str) -> str:
+    """A name with each accented letter as one character; macOS writes some as two."""
+    return unicodedata.normalize("NFC", name)
+
+
 def names_of(tail: Sequence[str]) -> list[str]:
     """File names to look for, in lower case: as written, then without an upload's mark."""
     if not tail:
         return []
-    name = tail[-1].lower()
+    name = one_spelling(tail[-1]).lower()
     mark = UPLOAD_MARK.match(name)
     return [name, name[mark.end() :]] if mark else [name]
 
@@ -134,7 +140,7 @@ def names_of(tail: Sequence[str]) -> list[str]:
 def _common_end(tail: Sequence[str], parts: Sequence[str]) -> int:
     count = 0
     for mine, other in zip(reversed(tail), reversed(parts), strict=False):
-        if mine.lower() != other.lower():
+        if one_spelling(mine).lower() != one_spelling(other).lower():
             break
         count += 1
     return count

@@ -136,6 +136,23 @@ def around(points: Sequence[Point]) -> Box:
     return min(x), min(y), max(x), max(y)
 
 
+def ellipse(center: Point, radii: Point, degrees: float) -> Box:
+    """The upright box around an ellipse.
+
+    Args:
+        center: ``(x, y)``.
+        radii: Along its own axes, before it is turned.
+        degrees: By which it is turned, clockwise as seen on the screen.
+
+    >>> ellipse((5, 5), (4, 2), 90)
+    (3.0, 1.0, 7.0, 9.0)
+    """
+    cosine, sine = (round(f(math.radians(degrees)), 12) for f in (math.cos, math.sin))
+    a = math.hypot(radii[0] * cosine, radii[1] * sine)
+    b = math.hypot(radii[0] * sine, radii[1] * cosine)
+    return center[0] - a, center[1] - b, center[0] + a, center[1] + b
+
+
 def turned(box: Box, degrees: float, pivot: Point) -> Box:
     """The upright box around a box that is turned clockwise.
 

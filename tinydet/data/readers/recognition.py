@@ -13,7 +13,7 @@ from tinydet.data.readers.csv_labels import find_csv, read_header
 from tinydet.data.readers.cvat import find_cvat
 from tinydet.data.readers.data_yaml import YAML_STEMS, YAML_SUFFIXES, find_yolo_yaml
 from tinydet.data.readers.json_labels import find_json
-from tinydet.data.readers.parts import IMAGE_FOLDERS, children, part_of_folder, split_of
+from tinydet.data.readers.parts import IMAGE_FOLDERS, children, folders_in, part_of_folder, split_of
 from tinydet.data.readers.tables import LABEL_FOLDERS, TableSource, label_tables
 from tinydet.data.readers.unsupported import refuse_unsupported
 from tinydet.data.readers.voc import VocPart, VocSource, find_voc
@@ -34,6 +34,7 @@ FINDERS: tuple[Callable[[Path], Source | None], ...] = (
     find_csv,
     find_label_files,
 )
+MOST_FOLDERS = 20  # looked into, of a folder that is no data set
 MAX_WRAPPED = 3  # folders that hold nothing but one folder, as zip files often do
 
 
@@ -63,26 +64,55 @@ def recognise(path: Path, image_folder: Path | None = None) -> tuple[Source, Fin
             findings.add("inner_archives", f"{path}: {name}")
     source = _labels_only(place, image_folder) or _find(place)
     if source is None:
+        refuse_several(_unwrapped(place), path)
         refuse_unsupported(place)
-        refuse_unreadable(place)
+        tables = other_tables(place)
         if place.is_dir() and not list_images(place):
             found = "has no image and no data set description"
             raise DataError(path, found, f"Give {LOOKED_FOR}.")
-        found = "no labels of a known format found"
+        found = f"no labels of a known format found{tables}"
         raise DataError(path, found, f"Looked for {LOOKED_FOR}.")
     return _with_images(source, image_folder, findings), findings
 
 
-def refuse_unreadable(path: Path) -> None:
-    """Name the first file that would hold labels, were it not broken.
+def other_tables(path: Path) -> str:
+    """What stands in tables that hold no boxes, and in files that would hold labels.
+
+    Returns:
+        The first table and its columns, as the end of a sentence; empty where there is none.
 
     Raises:
-        DataError: There is one.
+        DataError: A file that would hold labels is broken.
     """
     for file in label_tables(path, (".json",)):
         read_json(file)
-    for file in label_tables(path, (".csv",)):
-        read_header(file)
+    tables = [(file, read_header(file)) for file in label_tables(path, (".csv",))]
+    return "".join(
+        f"; {readable(file.name, 60)} has the columns {readable(', '.join(columns), 200)}, not "
+        "filename, class, xmin, ymin, xmax, ymax (pixels)"
+        for file, columns in tables[:1]
+    )
+
+
+def refuse_several(place: Path, path: Path) -> None:
+    """Name the data sets in the folders of one that is none itself.
+
+    Raises:
+        DataError: There is at least one.
+    """
+    folders = folders_in(place)[:MOST_FOLDERS]
+    sets = [readable(folder.name, 40) for folder in folders if _holds_data(folder)]
+    if sets:
+        what = f"{len(sets)} data sets" if len(sets) > 1 else "a data set"
+        found = f"is no data set itself, but contains {what} ({', '.join(sets[:5])})"
+        raise DataError(path, found, "Give that one, or a list: 'training_path: [a, b]'.")
+
+
+def _holds_data(folder: Path) -> bool:
+    try:
+        return _find(folder) is not None
+    except DataError:
+        return False
 
 
 def _find(path: Path) -> Source | None:

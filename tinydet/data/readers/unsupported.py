@@ -11,8 +11,10 @@ MOST_FILES = 2000  # looked at, of a folder without labels of a known format
 START_BYTES = 1 << 16
 KITTI_COLUMNS = (15, 16)
 DOTA_COLUMNS = (9, 10)
+MOT_COMMAS = (8, 9)
 
 FIFTYONE = "Convert it to COCO or YOLO, for instance with 'fiftyone convert' ({type})."
+BY_SCRIPT = "Convert it to COCO or YOLO with a script."
 ANEW = "Export it from there as COCO or YOLO."
 BY_SUFFIX = {
     ".tfrecord": ("TFRecord", FIFTYONE.format(type="fiftyone.types.TFObjectDetectionDataset")),
@@ -24,13 +26,17 @@ BY_SUFFIX = {
     ".ndjson": ("JSON lines (Labelbox)", ANEW),
     ".manifest": ("SageMaker manifest", "Convert it to COCO, see Ground Truth's documentation."),
     ".mat": ("MATLAB", "Convert it to COCO or YOLO with a script."),
-    ".tar": ("tar archive", "Unpack it and give the folder."),
-    ".tgz": ("tar archive", "Unpack it and give the folder."),
-    ".gz": ("gzip archive", "Unpack it and give the folder."),
-    ".7z": ("7-Zip archive", "Unpack it and give the folder."),
-    ".rar": ("RAR archive", "Unpack it and give the folder."),
-    ".zip": ("zip archive in a folder", "Give the path of the zip itself, or unpack it."),
 }
+PACKED = (".zip", ".tar", ".tgz", ".gz", ".7z", ".rar")
+# Keys of a json, and what it is then.
+BY_KEYS = (
+    (("boundingBoxes",), "an Edge Impulse export"),
+    (("objects", "size", "tags"), "a Supervisely annotation"),
+    (("item", "annotations"), "a V7 Darwin file"),
+    (("items", "categories"), "a Datumaro file"),
+    (("asset", "regions"), "a VoTT file"),
+    (("metadata", "instances"), "a SuperAnnotate file"),
+)
 Advice = tuple[str, str]
 
 
@@ -69,8 +75,13 @@ def _advice(file: Path) -> Advice | None:
     if suffix in BY_SUFFIX:
         name, remedy = BY_SUFFIX[suffix]
         return f"is a {name} export, which is not supported", remedy
+    if suffix in PACKED:
+        found = "is an archive and not unpacked; of archives only a zip is read, given by its path"
+        return found, "Unpack it and give the folder."
+    if suffix == ".txt" and file.name.lower().startswith("wider_face"):
+        return _is_a("a WIDER FACE list"), BY_SCRIPT
     if file.name.lower() in ("info.labels", "bounding_boxes.labels"):
-        return _is_a("an Edge Impulse export"), "Export it from Edge Impulse as COCO or YOLO."
+        return _is_a("an Edge Impulse export"), ANEW
     try:
         if suffix == ".json":
             return json_advice(read_json(file, 64 << 20))
@@ -90,14 +101,7 @@ def _is_a(name: str) -> str:
 def json_advice(content: object) -> Advice | None:
     """What a json is, and how to convert it; None where that is not known."""
     if isinstance(content, list):
-        first = content[0] if content and isinstance(content[0], dict) else {}
-        notes = first.get("annotations")
-        if "imagefilename" in first or ("image" in first and isinstance(notes, list)):
-            return _is_a(
-                "a CreateML export"
-            ), "Export it as COCO or YOLO, for instance by Roboflow."
-        if "labels" in first and "name" in first:
-            return _is_a("a BDD100K file"), FIFTYONE.format(type="fiftyone.types.BDDDataset")
+        return _list_advice(content)
     if not isinstance(content, dict):
         return None
     if "_via_img_metadata" in content or any(
@@ -105,12 +109,26 @@ def json_advice(content: object) -> Advice | None:
         for value in list(content.values())[:20]
     ):
         return _is_a("a VIA (VGG Image Annotator) project"), "Export it there as COCO."
-    if content.get("type") == "bounding-box-labels" or "boundingBoxes" in content:
-        return _is_a("an Edge Impulse export"), "Export it from Edge Impulse as COCO or YOLO."
-    if "objects" in content and "size" in content and "tags" in content:
-        return _is_a("a Supervisely annotation"), "Export it from Supervisely as COCO or YOLO."
-    if "item" in content and "annotations" in content:
-        return _is_a("a V7 Darwin file"), "Export it from V7 as COCO or YOLO."
+    if isinstance(content.get("images"), list) and "annotations" in content:
+        return "is a COCO file without categories", "Export it with its categories."
+    if content.get("type") == "bounding-box-labels":
+        return _is_a("an Edge Impulse export"), ANEW
+    name = next((name for keys, name in BY_KEYS if content.keys() >= set(keys)), None)
+    return (_is_a(name), ANEW) if name else None
+
+
+def _list_advice(content: list[object]) -> Advice | None:
+    first = content[0] if content and isinstance(content[0], dict) else {}
+    notes = first.get("annotations")
+    if "imagefilename" in first or ("image" in first and isinstance(notes, list)):
+        return _is_a("a CreateML export"), "Export it as COCO or YOLO, for instance by Roboflow."
+    if "image_id" in first and "bbox" in first:
+        found = "contains boxes without their images and categories (COCO results)"
+        return found, "Give the file with images, annotations and categories."
+    if "Labeled Data" in first:
+        return _is_a("a Labelbox export"), ANEW
+    if "labels" in first and "name" in first:
+        return _is_a("a BDD100K file"), FIFTYONE.format(type="fiftyone.types.BDDDataset")
     return None
 
 
@@ -122,18 +140,35 @@ def text_advice(words: Sequence[str]) -> Advice | None:
         return _is_a("a KITTI label file"), convert
     if len(words) in DOTA_COLUMNS and all(numbers[:8]) and not numbers[8]:
         return _is_a("a DOTA label file"), "Convert it to YOLO, for instance with Ultralytics."
+    corners = [text_number(word) for word in words[-4:]]
+    if (
+        len(words) > 4
+        and not numbers[0]
+        and None not in corners
+        and max(map(abs, filter(None, corners)), default=0) > 1
+    ):
+        found = _is_a("a label file with class names and corners in pixels (OIDv4 Toolkit)")
+        return found, "Write class number, centre, width and height in fractions of the image."
+    if len(words) == 1 and words[0].count(",") in MOT_COMMAS and _are_numbers(words[0].split(",")):
+        return _is_a("a MOT Challenge file"), BY_SCRIPT
     return None
 
 
+def _are_numbers(words: Sequence[str]) -> bool:
+    return all(text_number(word) is not None for word in words)
+
+
 def _first_words(file: Path) -> list[str]:
+    return _first_line(file).split()
+
+
+def _first_line(file: Path) -> str:
     with open_input(file) as stream:
-        return stream.read(START_BYTES).decode("utf-8", "replace").partition("\n")[0].split()
+        return stream.read(START_BYTES).decode("utf-8-sig", "replace").partition("\n")[0]
 
 
 def _csv_advice(file: Path) -> Advice | None:
-    with open_input(file) as stream:
-        header = stream.read(START_BYTES).decode("utf-8", "replace").split("\n")[0]
-    if "region_shape_attributes" in header:
+    if "region_shape_attributes" in _first_line(file):
         return _is_a("a VIA (VGG Image Annotator) export"), "Export it there as COCO."
     if file.stem.lower().endswith("_classes"):
         found = "contains one class per image and no boxes (classification)"

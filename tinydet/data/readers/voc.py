@@ -6,6 +6,7 @@ Coordinates are taken as the edges of the box in pixels, as today's annotation t
 
 import math
 import os
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,8 @@ from tinydet.data.findings import Findings
 from tinydet.data.image_files import is_image_name, list_images
 from tinydet.data.input_files import read_lines, read_xml, text_number
 from tinydet.data.readers.annotations import Annotations
-from tinydet.data.readers.named_boxes import Box, NamedBoxes, turned
+from tinydet.data.readers.listed_images import one_spelling
+from tinydet.data.readers.named_boxes import Box, NamedBoxes, around, turned
 from tinydet.data.readers.parts import (
     IMAGE_FOLDERS,
     SPLITS,
@@ -144,13 +146,17 @@ def _parts_by_lists(root: Path, place: VocPart) -> dict[str, list[VocPart]]:
         if folder
         else {}
     )
-    lists: dict[str, Path] = {}
+    lists: dict[str, list[Path]] = {}
     for stem in (*SPLITS, "training", "valid", "validation", "trainval"):
         part = "train" if stem == "trainval" else split_of(stem)
         if stem in files and part:
-            lists.setdefault(part, files[stem])
+            lists.setdefault(part, [files[stem]])
+    for stem, file in () if lists else sorted(files.items()):  # of each class: cat_train
+        part = split_of(stem)
+        if part:
+            lists.setdefault(part, []).append(file)
     return {
-        part: [VocPart(place.images, place.labels, (lists[part],))]
+        part: [VocPart(place.images, place.labels, tuple(lists[part]))]
         for part in SPLITS
         if part in lists
     }
@@ -161,7 +167,7 @@ def _xml_files(folder: Path) -> Iterator[Path]:
 
 
 def _stem(path: Path, folder: Path) -> str:
-    return os.path.splitext(path.relative_to(folder).as_posix())[0]
+    return os.path.splitext(one_spelling(path.relative_to(folder).as_posix()))[0]
 
 
 def _by_stem(paths: Sequence[Path], folder: Path) -> dict[str, Path]:
@@ -217,7 +223,7 @@ def _match_by_filename(labels: dict[str, Path], images: dict[str, Path]) -> None
 def _listed(place: VocPart, images: dict[str, Path], boxes: NamedBoxes) -> list[str]:
     """Stems in the lists: a line is a name with or without suffix, and maybe a flag after it."""
     stems: dict[str, None] = {}
-    for line in (line.strip() for file in place.lists for line in read_lines(file)):
+    for line in (one_spelling(line.strip()) for f in place.lists for line in read_lines(f)):
         words = line.rsplit(maxsplit=1)
         names = [line, os.path.splitext(line)[0] if is_image_name(line) else line]
         if len(words) == 2 and words[1] in ("-1", "0", "1"):
@@ -248,13 +254,18 @@ def _read_xml(file: Path, image: Path, boxes: NamedBoxes) -> None:
         texts = [item.findtext(f"bndbox/{key}") for key in CORNERS]
         corners = object_box(item)
         difficult = text_number(item.findtext("difficult")) not in (None, 0.0)
-        if not name:
+        if item.findtext("deleted") == "1":  # LabelMe keeps them
+            boxes.findings.add("cancelled_labels", place)
+        elif not name:
             boxes.faults.add(place, "has no name")
+        elif corners is None and not any(texts):
+            boxes.faults.add(place, "has neither a bndbox nor a polygon")
         elif corners is None:
             boxes.faults.add(place, f"bndbox {texts} is not four finite numbers")
         else:
             if not any(texts):
-                boxes.findings.add("rotated_boxes", place)
+                turned_box = item.find("polygon") is None
+                boxes.findings.add("rotated_boxes" if turned_box else "polygons", place)
             boxes.box(place, name, corners, difficult)
 
 
@@ -262,9 +273,20 @@ def object_box(item: ET.Element) -> Box | None:
     """The box of an ``<object>``, pixels of the labelled picture; None where it has none."""
     texts = [item.findtext(f"bndbox/{key}") for key in CORNERS]
     if not any(texts):
-        return _rotated(item)
+        polygon = item.find("polygon")
+        return _rotated(item) if polygon is None else _around_polygon(polygon)
     corners = [value for value in map(text_number, texts) if value is not None]
     return (corners[0], corners[1], corners[2], corners[3]) if len(corners) == 4 else None
+
+
+def _around_polygon(polygon: ET.Element) -> Box | None:
+    """The box around LabelMe's ``<pt><x/><y/></pt>`` or around ``<x1/><y1/><x2/><y2/>...``."""
+    x, y = (
+        [text_number(e.text) for e in polygon.iter() if re.fullmatch(rf"{axis}\d*", e.tag)]
+        for axis in "xy"
+    )
+    points = [(a, b) for a, b in zip(x, y, strict=False) if a is not None and b is not None]
+    return around(points) if points and len(points) == len(x) == len(y) else None
 
 
 def _rotated(item: ET.Element) -> Box | None:

@@ -113,7 +113,8 @@ class YoloSource:
         images = [(part, image) for part, images in images_of.items() for image in images]
         for part, image in track(images, "reading labels") if len(images) > LONG else images:
             result.start_part(part)
-            result.add_image(image)
+            if not result.add_image(image):
+                continue
             label = folders.label_of(image)
             if label is None:
                 result.findings.add("unlabelled_images", image)

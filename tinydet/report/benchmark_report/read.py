@@ -17,7 +17,7 @@ from tinydet.report.benchmark_report.figures import (
     TimeFigures,
 )
 from tinydet.targets.footprint import Footprint
-from tinydet.targets.timing import ModelError
+from tinydet.targets.timing import ModelError, TimingEstimate, roofline_png
 
 HERTZ_PER_MHZ = 1e6
 MAX_NAMED_CLASSES = 3
@@ -33,6 +33,7 @@ class Benchmarks:
         mcu: Times, cycles and instructions on microcontrollers.
         mpu: Times under Linux.
         accuracy: AP.
+        rooflines: Caption and PNG file of each estimate that has its operators.
         footprints: Models that were linked, for the question which board they fit.
         unknown: Records of no known kind: what they were called.
     """
@@ -41,6 +42,7 @@ class Benchmarks:
     mcu: list[TimeFigures] = field(default_factory=list)
     mpu: list[TimeFigures] = field(default_factory=list)
     accuracy: list[AccuracyFigures] = field(default_factory=list)
+    rooflines: list[tuple[str, bytes]] = field(default_factory=list)
     footprints: list[tuple[Subject, Footprint]] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
 
@@ -126,6 +128,9 @@ def _estimate(to: Benchmarks, subject: Subject, record: Record) -> None:
                 cycles=time["cycles"],
             )
         )
+        if time.get("steps"):
+            picture = roofline_png(TimingEstimate.from_record(time))
+            to.rooflines.append((f"{subject.name} on {time['board']}", picture))
 
 
 def _board(to: Benchmarks, subject: Subject, record: Record) -> None:

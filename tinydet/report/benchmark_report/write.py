@@ -22,6 +22,7 @@ from tinydet.report.benchmark_report.tables import (
 HTML_FILE, MARKDOWN_FILE = "benchmark_report.html", "benchmark_report.md"
 CHART_FILE = "benchmark_memory.png"
 TITLE = "Benchmark report"
+ROOFLINE_FILE = "benchmark_roofline_{}.png"
 CAPTION = "RAM and flash of the models (lines) and internal memory of the boards (bars)"
 
 
@@ -32,8 +33,8 @@ def write_benchmark_report(benchmarks: Benchmarks, folder: Path, *, published: b
 
     Args:
         benchmarks: What was measured; may be empty.
-        folder: Gets ``benchmark_report.html`` (with everything in it), ``benchmark_report.md`` and
-            ``benchmark_memory.png``.
+        folder: Gets ``benchmark_report.html`` (with everything in it), ``benchmark_report.md``,
+            ``benchmark_memory.png`` and ``benchmark_roofline_1.png`` and so on.
         published: Put the published figures of the network beside it.
 
     Returns:
@@ -46,6 +47,8 @@ def write_benchmark_report(benchmarks: Benchmarks, folder: Path, *, published: b
     tables = _tables(benchmarks, Published() if published else None)
     chart = draw_memory_chart(benchmarks.memory)
     write_bytes_atomically(folder / CHART_FILE, chart)
+    for number, (_, picture) in enumerate(benchmarks.rooflines, 1):
+        write_bytes_atomically(folder / ROOFLINE_FILE.format(number), picture)
     write_text_atomically(folder / MARKDOWN_FILE, _markdown(tables, benchmarks))
     path = folder / HTML_FILE
     context = {
@@ -53,10 +56,15 @@ def write_benchmark_report(benchmarks: Benchmarks, folder: Path, *, published: b
         "tables": tables,
         "unknown": benchmarks.unknown,
         "caption": CAPTION,
-        "chart": f"data:image/png;base64,{base64.b64encode(chart).decode('ascii')}",
+        "chart": _embedded(chart),
+        "rooflines": [(caption, _embedded(png)) for caption, png in benchmarks.rooflines],
     }
     write_text_atomically(path, render("benchmark_report.html.j2", context))
     return path
+
+
+def _embedded(png: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}"
 
 
 def _tables(own: Benchmarks, published: Published | None) -> list[Table]:
@@ -80,6 +88,10 @@ def _markdown(tables: list[Table], benchmarks: Benchmarks) -> str:
         )
         parts.append(f"## {table.title}\n\n{table.note}\n\n{rows}")
     parts.append(f"## Memory use and boards\n\n![{CAPTION}]({CHART_FILE})\n")
+    for number, (caption, _) in enumerate(benchmarks.rooflines, 1):
+        file = ROOFLINE_FILE.format(number)
+        heading = "## What bounds each operator\n\n" if number == 1 else ""
+        parts.append(f"{heading}![{markdown.escape(caption)}]({file})\n")
     if benchmarks.unknown:
         names = ", ".join(map(markdown.escape, benchmarks.unknown))
         parts.append(f"Records that could not be used: {names}\n")

@@ -2,6 +2,9 @@
  * and how often, which of these turns a branch predictor would have missed, and what the accesses
  * to memory wait in simulated caches.
  *
+ * Under Unicorn the addresses of accesses follow from registers; under QEMU qemu_counter.c, which
+ * contains this file, tells them.
+ *
  * The program runs twice. The first run finds the transitions (previous block, block), whose cycles
  * the caller then computes; the second adds these up per piece of the program, with warm caches. */
 #include <stdint.h>
@@ -61,6 +64,7 @@ typedef struct {
     uint64_t previous; /* block that ran last, or TD_NONE */
     uint64_t last_line; /* code line fetched last */
     td_cache *caches;
+    uint64_t num_caches;
     td_region *regions;
     uint64_t num_regions;
     uint64_t data_begin, data_end; /* watched data: the weights */

@@ -44,7 +44,7 @@ class BenchmarkOptions:
             selection depend on it.
         tflite: The model file, to be timed in the board's runtime too; None: not.
         delegate: Library on the board that takes the network over in that runtime (NPU, GPU).
-        threads: Of the program, beside one thread; None: one for each core.
+        threads: Of the program, beside one thread; None: one for each core, at most 4.
     """
 
     runs: int = 50

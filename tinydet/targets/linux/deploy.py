@@ -44,7 +44,7 @@ class Source:
         camera: V4L2 device of the board, as ``/dev/video0``.
         camera_size: ``(height, width)`` asked of the camera, pixels.
         max_frames: Stop the camera after so many; None: when the user stops it.
-        threads: That share the work; None: one for each core.
+        threads: That share the work; None: one for each core, at most 4.
         delegate: Library on the board that takes the network over in its own runtime (NPU, GPU);
             not for programs made of C.
     """
@@ -102,7 +102,7 @@ def check_threads(threads: int | None) -> None:
 
 
 def thread_arguments(threads: int | None) -> list[str]:
-    """Those of the program; None leaves it to the program: one for each core.
+    """Those of the program; None leaves it to the program: one for each core, at most 4.
 
     >>> thread_arguments(2), thread_arguments(None)
     (['--threads', '2'], [])

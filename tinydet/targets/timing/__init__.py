@@ -1,14 +1,15 @@
 """How long the generated C takes on a board that is not at hand: an estimate of cycles.
 
 The emulator tells exactly which instructions run (``recorder``); a model of the core schedules them
-(``single_issue``: Cortex-M4 and M33, ``dual_issue``: Cortex-M7), simulated caches and the waits of
-the board's memories add what they cost (``memory``, ``board_memories``). Every number has its
-source beside it; ``validation`` says how far off the sums were on programs that others timed.
+(``single_issue``: Cortex-M4 and M33, ``dual_issue``: M7, ``helium``: M55 and M85), simulated caches
+and the waits of the board's memories add what they cost (``memory``, ``board_memories``). Every
+number has its source beside it; ``validation`` says how far off the sums were on programs that
+others timed.
 """
 
 from tinydet.targets.timing.board_memories import board_timing
 from tinydet.targets.timing.estimate import StepTime, TimingEstimate, estimate
-from tinydet.targets.timing.roofline import draw_roofline
+from tinydet.targets.timing.roofline import draw_roofline, roofline_png
 from tinydet.targets.timing.table import estimate_columns, estimate_notes, format_estimate
 from tinydet.targets.timing.validation import MODEL_ERROR, ModelError
 
@@ -23,4 +24,5 @@ __all__ = [
     "estimate_columns",
     "estimate_notes",
     "format_estimate",
+    "roofline_png",
 ]

@@ -42,6 +42,11 @@ class BoardTiming:
         line = next((c.line_bytes for c in self.caches if c.name == waits.get("data_cache")), 4)
         return line / waits["data_wait"] if waits.get("data_wait") else None
 
+    @property
+    def program_memory(self) -> str:
+        """Where code and constants other than weights lie: flash, or RAM on a chip without any."""
+        return self.board.program_ram[0] if self.board.program_ram else FLASH
+
     def weights_memory(self, *, external: bool) -> str:
         """Where weights are read from.
 
@@ -51,12 +56,14 @@ class BoardTiming:
         Raises:
             UnsupportedError: How long that one takes is not known.
         """
-        memory = EXTERNAL_FLASH if external else FLASH
+        memory = EXTERNAL_FLASH if external else self.program_memory
         if memory not in self.waits:
             raise UnsupportedError(
                 "timing model",
                 f"weights in the {memory} of the {self.board.name}",
-                ", ".join(name for name in (FLASH, EXTERNAL_FLASH) if name in self.waits),
+                ", ".join(
+                    name for name in (self.program_memory, EXTERNAL_FLASH) if name in self.waits
+                ),
                 "Its waits are not known.",
             )
         return memory
@@ -65,11 +72,11 @@ class BoardTiming:
         """Where firmware has its kernels: RAM for code, if the arena needs no part of that."""
         ram = self.board.code_ram
         if ram is None or not 0 < kernels_bytes <= ram.size_bytes:
-            return FLASH
+            return self.program_memory
         try:
             self.arena_bank(arena_bytes, kernels=ram.name)
         except UnsupportedError:
-            return FLASH
+            return self.program_memory
         return ram.name
 
     def arena_bank(self, arena_bytes: int, *, kernels: str = "") -> RamBank:
@@ -84,6 +91,8 @@ class BoardTiming:
         """
         joined: list[RamBank] = []
         banks = [bank for bank in self.board.ram if bank.name != kernels]
+        if self.board.program_ram:  # there firmware has all in one piece
+            banks = [bank for bank in banks if bank.name in self.board.program_ram]
         for bank in sorted(banks, key=lambda bank: bank.address):
             last = joined[-1] if joined else None
             if last and last.end == bank.address and last.speed == bank.speed:

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from tinydet.compiler import VECTOR_CORES
 from tinydet.targets.timing.addresses import Access, block_accesses
 from tinydet.targets.timing.decoder import Decoder
 from tinydet.targets.timing.dual_issue import CortexM7
+from tinydet.targets.timing.helium import CortexM55, CortexM85
 from tinydet.targets.timing.instructions import Instruction
 from tinydet.targets.timing.memory import Memories
 from tinydet.targets.timing.pipeline import Pipeline, block_cycles
@@ -16,6 +18,8 @@ PIPELINES: Mapping[str, Callable[[], Pipeline]] = {
     "cortex-m4": CortexM4,
     "cortex-m7": CortexM7,
     "cortex-m33": CortexM33,
+    "cortex-m55": CortexM55,
+    "cortex-m85": CortexM85,
 }
 PROGRAM_COUNTER = 11  # of capstone and Unicorn alike, which number registers the same
 
@@ -41,7 +45,8 @@ class CostModel:
 
     def __post_init__(self) -> None:
         self.pipeline = PIPELINES[self.core]()
-        self._decoder = Decoder(m_profile_v8=self.core == "cortex-m33")
+        helium = self.core in VECTOR_CORES
+        self._decoder = Decoder(m_profile_v8=helium or self.core == "cortex-m33", helium=helium)
 
     def block(self, begin: int, end: int) -> tuple[Instruction, ...]:
         """Instructions of a block."""
@@ -54,12 +59,18 @@ class CostModel:
         self, before_begin: int, before_end: int, begin: int, end: int
     ) -> tuple[float, float]:
         """See ``Recorder.price``."""
+        return self.price_on(self.pipeline, before_begin, before_end, begin, end)
+
+    def price_on(
+        self, pipeline: Pipeline, before_begin: int, before_end: int, begin: int, end: int
+    ) -> tuple[float, float]:
+        """The same on another core."""
         block = self.block(begin, end)
         before = () if before_begin == FIRST else self.block(before_begin, before_end)
         taken = bool(before) and before_end != begin
-        cycles = block_cycles(self.pipeline, before, block, taken=taken)
+        cycles = block_cycles(pipeline, before, block, taken=taken)
         cycles += self.memories.fetch_line_wait(begin, end, len(block))
-        return max(cycles, 0.0), self.pipeline.missed_cycles(before) if before else 0.0
+        return max(cycles, 0.0), pipeline.missed_cycles(before) if before else 0.0
 
     def accesses(self, begin: int, end: int) -> list[Access]:
         """See ``Recorder.locate``."""

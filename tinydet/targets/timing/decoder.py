@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tinydet.targets.timing.instructions import FLAGS, Instruction, Kind
+from tinydet.targets.timing.vector_decoder import Registers, decode_vector, is_wide
 from tinydet.targets.toolchain import require_package
 
 # Bit fields, extensions, packing, parallel and saturating arithmetic.
@@ -40,12 +41,13 @@ class Decoder:
 
     Args:
         m_profile_v8: The core has the instructions of ARMv8-M.
+        helium: It has those of Armv8.1-M with its vector extension.
 
     Raises:
         MissingToolError: capstone is not installed.
     """
 
-    def __init__(self, *, m_profile_v8: bool = False) -> None:
+    def __init__(self, *, m_profile_v8: bool = False, helium: bool = False) -> None:
         require_package("capstone", "estimating cycles")
         self._arm: Any = importlib.import_module("capstone.arm")
         capstone: Any = importlib.import_module("capstone")
@@ -54,6 +56,9 @@ class Decoder:
         self._engine: Any = capstone.Cs(capstone.CS_ARCH_ARM, mode)
         self._engine.detail = True
         self._engine.skipdata = True  # what it does not know counts as a plain instruction
+        general = [self._arm.ARM_REG_R0 + k for k in range(13)]
+        general += [self._arm.ARM_REG_SP, self._arm.ARM_REG_LR, self._arm.ARM_REG_PC]
+        self._registers = Registers(tuple(general), self._arm.ARM_REG_Q0) if helium else None
 
     def decode(self, code: bytes, address: int) -> tuple[Instruction, ...]:
         """The instructions of a block.
@@ -62,6 +67,23 @@ class Decoder:
             code: Its bytes.
             address: Where it lies.
         """
+        if self._registers is None:
+            return self._known(code, address)
+        decoded: list[Instruction] = []
+        begin = at = 0  # of what is not Helium, and of the next instruction
+        while at < len(code):
+            size = 4 if is_wide(int.from_bytes(code[at : at + 2], "little")) else 2
+            halves = code[at : at + 2], code[at + 2 : at + 4]
+            word = int.from_bytes(halves[0], "little") << 16 | int.from_bytes(halves[1], "little")
+            found = decode_vector(word, address + at, self._registers) if size == 4 else None
+            if found is not None:
+                decoded += [*self._known(code[begin:at], address + begin), found]
+                begin = at + size
+            at += size
+        return (*decoded, *self._known(code[begin:], address + begin))
+
+    def _known(self, code: bytes, address: int) -> tuple[Instruction, ...]:
+        """What capstone knows."""
         decoded, covered = [], 0
         for raw in self._engine.disasm(code, address):
             decoded.append(self._instruction(raw, covered > 0))

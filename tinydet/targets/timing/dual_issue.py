@@ -62,6 +62,9 @@ class CortexM7:
             self._issue(state, instruction)
         return max(state.cycle + 1, state.busy_until) + state.penalty
 
+    def extremes(self) -> None:
+        """See ``Pipeline.extremes``: it was checked."""
+
     def missed_cycles(self, before: Sequence[Instruction], /) -> float:
         """Depends on when the flags were set."""
         near = before[-1 - EARLY_FLAGS_DISTANCE :]

@@ -1,7 +1,8 @@
 """Cycles and milliseconds of one inference on a board, operator by operator: an estimate."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,21 +10,15 @@ from tinydet.progress import stage
 from tinydet.targets.base import CodeArray
 from tinydet.targets.benchmark.measure import Builds, assign
 from tinydet.targets.boards import Board
-from tinydet.targets.cortex_m import CortexMNetwork
-from tinydet.targets.emulator import (
-    FLASH_BEGIN,
-    FLASH_BYTES,
-    MAX_PIECES,
-    RAM_BEGIN,
-    RAM_BYTES,
-    Piece,
-)
-from tinydet.targets.emulator_hooks import build_hook
+from tinydet.targets.cortex_m import CortexMNetwork, memory_of
+from tinydet.targets.emulator import MAX_PIECES, Machine, Piece
 from tinydet.targets.footprint import KERNELS, WEIGHTS, kernels_bytes
-from tinydet.targets.timing.board_memories import FLASH, board_timing, memories
+from tinydet.targets.timing.board_memories import board_timing, memories
 from tinydet.targets.timing.cost import CostModel
-from tinydet.targets.timing.recorder import FRACTION, RECORDER, Recorder, Totals
-from tinydet.targets.timing.validation import MODEL_ERROR, ModelError
+from tinydet.targets.timing.pipeline import Pipeline
+from tinydet.targets.timing.recorder import FRACTION, Recorder, Totals
+from tinydet.targets.timing.recorder_hosts import QemuHost, RecorderHost, UnicornHost
+from tinydet.targets.timing.validation import ModelError, error_of
 
 
 @dataclass(frozen=True)
@@ -71,6 +66,8 @@ class TimingEstimate:
         cold_memory_cycles: What memories cost when the caches are empty at first.
         unknown_accesses: Share of the loads and stores in the code whose address the model does not
             know, and which it takes to cost nothing.
+        core_range: ``cycles`` without those of the memories on a core that is surely faster and on
+            one that is surely slower, where no board has confirmed the model; else None.
         error: How far the model was from boards that others measured.
         waits: Where the waits of this board's memories are from: derived or fitted.
         weights_bytes_per_cycle: What the memory of the weights brings at most; None: as much as the
@@ -83,6 +80,7 @@ class TimingEstimate:
     places: Mapping[str, str]
     steps: tuple[StepTime, ...]
     cold_memory_cycles: int
+    core_range: tuple[int, int] | None
     unknown_accesses: float
     error: ModelError
     waits: str
@@ -128,6 +126,36 @@ class TimingEstimate:
         names = ("cycles", "cold_cycles", "milliseconds", "macs", "weight_bytes", "fetched_bytes")
         return {"estimate": True} | asdict(self) | {name: getattr(self, name) for name in names}
 
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> "TimingEstimate":
+        """The estimate of a record that ``to_record`` made.
+
+        Raises:
+            KeyError: A value is missing.
+            TypeError: One has another type.
+        """
+        found = {part.name: record[part.name] for part in fields(cls)}
+        steps = tuple(StepTime(**step) for step in record["steps"])
+        bounds = found["core_range"]
+        return cls(
+            **found
+            | {
+                "steps": steps,
+                "error": ModelError(**record["error"]),
+                "core_range": None if bounds is None else (int(bounds[0]), int(bounds[1])),
+            }
+        )
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What ran, and what it took with empty and with full caches."""
+
+    pieces: tuple[Piece, ...]
+    cold: Totals
+    warm: Totals
+    core_range: tuple[int, int] | None
+
 
 @stage("estimate the time")
 def estimate(
@@ -160,40 +188,57 @@ def estimate(
     weights = timing.weights_memory(external=external_weights)
     hot = timing.kernels_memory(kernels_bytes(program.image), network.arena_bytes)
     bank = arena or timing.arena_bank(network.arena_bytes, kernels=hot).name
-    places = _places(program, weights, bank, hot)
+    places = _places(program, {WEIGHTS: weights, KERNELS: hot}, timing.program_memory, bank)
     cost = CostModel(program.core, memories(timing, places), program.machine().read)
-    call, cold, warm = _run(program, codes, cost, builds.folder, places)
+    run = _run(program, codes, cost, builds.folder, places)
     marks = builds.marked.measure_run(codes).pieces
     return TimingEstimate(
         board=board.name,
         core=program.core,
         clock_mhz=timing.clock_mhz,
-        places={"program": FLASH}
-        | ({"kernels": hot} if hot != FLASH else {})
+        places={"program": timing.program_memory}
+        | ({"kernels": hot} if hot != timing.program_memory else {})
         | {"weights": weights, "arena": bank},
-        steps=_steps(call, warm, marks, network.macs, cost.pipeline.width),
-        cold_memory_cycles=_memory_sixteenths(cold) // FRACTION,
+        steps=_steps(run.pieces, run.warm, marks, network.macs, cost.pipeline.width),
+        cold_memory_cycles=_memory_sixteenths(run.cold) // FRACTION,
+        core_range=run.core_range,
         unknown_accesses=cost.unknown / max(cost.known + cost.unknown, 1),
-        error=MODEL_ERROR,
+        error=error_of(program.core),
         waits=timing.source,
         weights_bytes_per_cycle=timing.bytes_per_cycle(weights),
     )
 
 
 def _places(
-    program: CortexMNetwork, weights: str, bank: str, kernels: str
+    program: CortexMNetwork, sections: Mapping[str, str], rest: str, bank: str
 ) -> dict[tuple[int, int], str]:
-    """``(begin, end)`` -> memory, weights first. No two share an address."""
+    """``(begin, end)`` -> memory, weights first. No two share an address.
+
+    Args:
+        program: The program.
+        sections: Name of a section -> memory.
+        rest: Memory of all other code and constants.
+        bank: Memory of what is written.
+    """
+    memory = memory_of(program.core)
     places = {
-        (section.address, section.address + section.size_bytes): memory
-        for name, memory in ((WEIGHTS, weights), (KERNELS, kernels))
+        (section.address, section.address + section.size_bytes): where
+        for name, where in sections.items()
         if (section := program.image.sections.get(name)) is not None
     }
-    ends = [FLASH_BEGIN, *(edge for span in sorted(places) for edge in span)]
-    ends.append(FLASH_BEGIN + FLASH_BYTES)
-    rest = zip(ends[::2], ends[1::2], strict=True)
-    places |= {(begin, end): FLASH for begin, end in rest if begin < end}
-    return {**places, (RAM_BEGIN, RAM_BEGIN + RAM_BYTES): bank}
+    code, data = memory.program, memory.data
+    inside = sorted(span for span in places if code.address <= span[0] < code.end)
+    ends = [code.address, *(edge for span in inside for edge in span), code.end]
+    gaps = zip(ends[::2], ends[1::2], strict=True)
+    places |= {(begin, end): rest for begin, end in gaps if begin < end}
+    return {**places, (data.address, data.end): bank}
+
+
+def _host(program: CortexMNetwork, folder: Path) -> RecorderHost:
+    machine = program.machine()
+    if isinstance(machine, Machine):
+        return UnicornHost(machine.engine, folder, machine.pieces_begun)
+    return QemuHost(machine)
 
 
 def _run(
@@ -202,30 +247,38 @@ def _run(
     cost: CostModel,
     folder: Path,
     places: Mapping[tuple[int, int], str],
-) -> tuple[tuple[Piece, ...], Totals, Totals]:
-    """Three inferences: one to see the code, one with empty and one with full caches."""
-    machine = program.machine()
+) -> _Run:
+    """Inferences with empty and with full caches, behind one that finds the code if need be."""
+    host = _host(program, folder)
     recorder = Recorder(
-        machine.engine,
-        build_hook(RECORDER, folder.resolve()),
+        host,
         cost.memories,
         cost.pipeline.unaligned_cycles,
         num_groups=MAX_PIECES,
-        group=machine.pieces_begun,
         watched=next(iter(places)),
     )
     totals = []
     try:
-        program.measure_run(codes)
-        recorder.price(cost.price)
-        recorder.locate(cost.accesses)
+        if host.addresses_follow:
+            program.measure_run(codes)
+            recorder.locate(cost.accesses)
         for empty in (True, False):
             recorder.reset(empty_caches=empty)
             call = program.measure_run(codes)
             totals.append(recorder.totals())
+            recorder.price(cost.price)  # of no use before the first run with these blocks
+        extremes = cost.pipeline.extremes()
+        core_range = _range(recorder, cost, extremes) if extremes else None
     finally:
         recorder.detach()
-    return call.pieces, totals[0], totals[1]
+    return _Run(call.pieces, totals[0], totals[1], core_range)
+
+
+def _range(
+    recorder: Recorder, cost: CostModel, extremes: tuple[Pipeline, Pipeline]
+) -> tuple[int, int]:
+    low, high = (recorder.sum_of(partial(cost.price_on, pipeline)) for pipeline in extremes)
+    return round(low), round(high)
 
 
 def _steps(

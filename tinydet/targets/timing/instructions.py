@@ -5,10 +5,12 @@ from typing import Literal
 
 Kind = Literal[
     "alu", "shift", "bits", "mac", "div", "load", "store", "load_many", "store_many", "branch",
-    "call", "indirect", "it", "nop", "special", "fp", "fp_mac", "fp_div", "fp_move"
+    "call", "indirect", "it", "nop", "special", "fp", "fp_mac", "fp_div", "fp_move", "vec_load",
+    "vec_store", "vec_int", "vec_mul", "vec_sys", "loop"
 ]  # fmt: skip
 
 FLAGS = -1  # stands among the registers for the condition flags
+PREDICATE = -2  # for the mask of lanes of Helium
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class Instruction:
         base_step: By how much the base moves on; the access lies before it if post-indexed.
         post_indexed: The access lies at the base itself.
         sum_of: ``(register, constant)`` whose sum it computes, where it is that simple.
+        latency: Of a Helium instruction: cycles until another one can use its result.
     """
 
     address: int
@@ -65,6 +68,7 @@ class Instruction:
     base_step: int = 0
     post_indexed: bool = False
     sum_of: tuple[int, int] | None = None
+    latency: int = 1
 
     @property
     def narrow(self) -> bool:
@@ -75,6 +79,11 @@ class Instruction:
     def loads(self) -> bool:
         """It reads memory."""
         return self.kind in ("load", "load_many")
+
+    @property
+    def vector(self) -> bool:
+        """It is one of Helium, of two beats or for the mask of lanes."""
+        return self.kind.startswith("vec")
 
     @property
     def floating(self) -> bool:

@@ -30,6 +30,9 @@ class Pipeline(Protocol):
     def missed_cycles(self, before: Sequence[Instruction], /) -> float:
         """Cycles lost when the branch at the end of a block was not foreseen."""
 
+    def extremes(self) -> "tuple[Pipeline, Pipeline] | None":
+        """Cores that are surely faster and slower, where no board was there to check this one."""
+
 
 def block_cycles(
     pipeline: Pipeline, before: Sequence[Instruction], block: Sequence[Instruction], *, taken: bool

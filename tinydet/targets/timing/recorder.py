@@ -1,20 +1,15 @@
-"""What an emulated program does, as far as its time depends on it: the C hook and its tables."""
+"""What an emulated program does, as far as its time depends on it: the tables of the C hook."""
 
-import ctypes
-import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tinydet.targets.emulator_hooks import add_block_hook
 from tinydet.targets.timing.addresses import Access
 from tinydet.targets.timing.memory import Memories
+from tinydet.targets.timing.recorder_hosts import RecorderHost
 
-RECORDER = "timing_recorder"  # the hook in C
 FRACTION = 16  # costs are counted in sixteenths of a cycle
 NONE = 0xFFFFFFFF
 MAX_BLOCKS, MAX_TRANSITIONS = 1 << 15, 1 << 16  # powers of two
@@ -36,31 +31,7 @@ REGION = np.dtype([(name, "<u8") for name in _REGION_FIELDS])
 _GROUP_FIELDS = ("issue", "fetch", "data", "weight_bytes", "fetched_bytes")
 GROUP = np.dtype([(name, "<u8") for name in _GROUP_FIELDS])
 _Records = npt.NDArray[np.void]
-
-
-class _State(ctypes.Structure):
-    """``td_timing`` of ``firmware/timing_recorder.c``."""
-
-    _fields_ = (
-        *((name, ctypes.c_void_p) for name in (
-            "blocks", "transitions", "block_table", "transition_table", "direction", "target")),
-        *((name, ctypes.c_uint64) for name in (
-            "num_blocks", "num_transitions", "max_blocks", "max_transitions", "previous",
-            "last_line")),
-        ("caches", ctypes.c_void_p),
-        ("regions", ctypes.c_void_p),
-        ("num_regions", ctypes.c_uint64),
-        ("data_begin", ctypes.c_uint64),
-        ("data_end", ctypes.c_uint64),
-        ("groups", ctypes.c_void_p),
-        ("group", ctypes.c_void_p),
-        ("max_groups", ctypes.c_uint64),
-        ("accesses", ctypes.c_void_p),
-        ("read_register", ctypes.c_void_p),
-        *((name, ctypes.c_uint64) for name in (
-            "unaligned_wait", "overflow", "last_block", "last_transition",
-            "last_data_region", "last_code_region")),
-    )  # fmt: skip
+Price = Callable[[int, int, int, int], tuple[float, float]]
 
 
 @dataclass(frozen=True)
@@ -79,76 +50,78 @@ class Totals:
 
 
 class Recorder:
-    """Hooks on an emulator.
+    """Tables of the hook, and what is read from and written to them.
 
     Args:
-        uc: The emulator.
-        library: Of the hook ``RECORDER``.
+        host: The emulator.
         memories: What the processor sees.
         unaligned_cycles: Longer that an access takes across its own size.
         num_groups: How many pieces of the program to tell apart.
-        group: Address of the number of pieces begun so far; 0: all is one piece.
         watched: ``(begin, end)`` of the data whose reads are counted by group.
     """
 
     def __init__(
         self,
-        uc: Any,
-        library: Path,
+        host: RecorderHost,
         memories: Memories,
         unaligned_cycles: float,
         *,
         num_groups: int = 1,
-        group: int = 0,
         watched: tuple[int, int] = (0, 0),
     ) -> None:
         self._memories = memories
-        self._blocks = np.zeros(MAX_BLOCKS, BLOCK)
-        self._transitions = np.zeros(MAX_TRANSITIONS, TRANSITION)
-        self._tables = [np.zeros(2 * n, np.uint32) for n in (MAX_BLOCKS, MAX_TRANSITIONS)]
-        self._direction = np.zeros(MAX_BLOCKS, np.uint8)
-        self._target = np.full(MAX_BLOCKS, NONE, np.uint32)
-        self._groups = np.zeros(num_groups, GROUP)
-        self._caches, self._tags = _cache_records(memories)
-        self._regions = _region_records(memories)
-        self._accesses = np.zeros(MAX_ACCESSES, ACCESS)
+        self._host = host
+        self._blocks = host.table(MAX_BLOCKS, BLOCK)
+        self._transitions = host.table(MAX_TRANSITIONS, TRANSITION)
+        self._groups = host.table(num_groups, GROUP)
+        self._caches = host.table(max(len(memories.caches), 1), CACHE)
+        self._tags = [host.table(cache.sets * cache.ways, np.uint64) for cache in memories.caches]
+        self._regions = host.table(max(len(memories.regions), 1), REGION)
+        self._accesses = host.table(MAX_ACCESSES if host.addresses_follow else 1, ACCESS)
         self._num_accesses = self._located = 0
-        self._state = _State(
-            blocks=self._blocks.ctypes.data,
-            transitions=self._transitions.ctypes.data,
-            block_table=self._tables[0].ctypes.data,
-            transition_table=self._tables[1].ctypes.data,
-            direction=self._direction.ctypes.data,
-            target=self._target.ctypes.data,
+        target = host.table(MAX_BLOCKS, np.uint32)
+        target[:] = NONE
+        self._fill()
+        self._state = host.attach(
+            blocks=host.place(self._blocks),
+            transitions=host.place(self._transitions),
+            block_table=host.place(host.table(2 * MAX_BLOCKS, np.uint32)),
+            transition_table=host.place(host.table(2 * MAX_TRANSITIONS, np.uint32)),
+            direction=host.place(host.table(MAX_BLOCKS, np.uint8)),
+            target=host.place(target),
             max_blocks=MAX_BLOCKS,
             max_transitions=MAX_TRANSITIONS,
             previous=NONE,
-            caches=self._caches.ctypes.data,
-            regions=self._regions.ctypes.data,
+            caches=host.place(self._caches),
+            num_caches=len(memories.caches),
+            regions=host.place(self._regions),
             num_regions=len(memories.regions),
             data_begin=watched[0],
             data_end=watched[1],
-            groups=self._groups.ctypes.data,
-            group=group or None,
+            groups=host.place(self._groups),
             max_groups=num_groups,
-            accesses=self._accesses.ctypes.data,
+            accesses=host.place(self._accesses),
             unaligned_wait=round(unaligned_cycles * FRACTION),
         )
-        self._uc = uc
-        self._attach(uc, library)
+
+    def _fill(self) -> None:
+        """Write down caches and regions."""
+        names = [cache.name for cache in self._memories.caches]
+        caches = zip(self._caches, self._memories.caches, self._tags, strict=False)
+        for record, cache, places in caches:
+            record["line_bytes"], record["ways"] = cache.line_bytes, cache.ways
+            record["sets"], record["tags"] = cache.sets, self._host.place(places)
+        for record, region in zip(self._regions, self._memories.regions, strict=False):
+            record["begin"], record["end"] = region.begin, region.end
+            for field in ("data_cache", "fetch_cache"):
+                name = getattr(region, field)
+                record[field] = names.index(name) if name else NONE
+            for field in ("data_wait", "fetch_wait", "next_wait", "write_wait"):
+                record[field] = round(getattr(region, field) * FRACTION)
 
     def detach(self) -> None:
         """Let the emulator run without it, before this object goes."""
-        uclib: Any = importlib.import_module("unicorn.unicorn_py3.unicorn").uclib
-        uclib.uc_hook_del(self._uc._uch, self._handle)
-        self._uc.ctl_flush_tb()
-
-    def _attach(self, uc: Any, library: Path) -> None:
-        uclib: Any = importlib.import_module("unicorn.unicorn_py3.unicorn").uclib
-        self._state.read_register = ctypes.cast(uclib.uc_reg_read, ctypes.c_void_p).value
-        self._library = ctypes.CDLL(str(library))
-        self._handle = add_block_hook(uc, self._library.td_time_block, self._state)
-        uc.ctl_flush_tb()  # code that was translated before would not call the hook
+        self._host.detach()
 
     def reset(self, *, empty_caches: bool = False) -> None:
         """Count from zero; branch predictor and transitions stay.
@@ -164,7 +137,7 @@ class Recorder:
         self._transitions["count"] = self._transitions["missed"] = 0
         self._state.previous = NONE
 
-    def price(self, cost: Callable[[int, int, int, int], tuple[float, float]]) -> None:
+    def price(self, cost: Price) -> None:
         """Set what the transitions seen so far cost.
 
         Args:
@@ -173,19 +146,35 @@ class Recorder:
         """
         if self._state.overflow:
             raise RuntimeError(f"more than {MAX_BLOCKS} blocks or {MAX_TRANSITIONS} transitions")
-        ends = self._blocks["address"] + self._blocks["size"]
         for record in self._transitions[: self._state.num_transitions]:
-            if record["cost"]:
-                continue
-            before, block = int(record["before"]), int(record["block"])
-            span = (FIRST, FIRST)
-            if before != NONE:
-                span = int(self._blocks["address"][before]), int(ends[before])
-            cycles, missed = cost(*span, int(self._blocks["address"][block]), int(ends[block]))
-            record["cost"], record["missed_cost"] = (
-                round(cycles * FRACTION),
-                round(missed * FRACTION),
-            )
+            if not record["cost"]:
+                cycles, missed = cost(*self._spans(record))
+                record["cost"] = round(cycles * FRACTION)
+                record["missed_cost"] = round(missed * FRACTION)
+
+    def sum_of(self, cost: Price) -> float:
+        """Cycles since the last reset at other prices.
+
+        Args:
+            cost: See ``price``.
+        """
+        total = 0.0
+        for record in self._transitions[: self._state.num_transitions]:
+            if record["count"]:
+                cycles, missed = cost(*self._spans(record))
+                total += int(record["count"]) * cycles + int(record["missed"]) * missed
+        return total
+
+    def _spans(self, transition: np.void) -> tuple[int, int, int, int]:
+        """``(begin, end)`` of the block before, and of the block."""
+        spans: list[int] = []
+        for index in (int(transition["before"]), int(transition["block"])):
+            if index == NONE:
+                spans += [FIRST, FIRST]
+            else:
+                begin = int(self._blocks["address"][index])
+                spans += [begin, begin + int(self._blocks["size"][index])]
+        return spans[0], spans[1], spans[2], spans[3]
 
     def locate(self, accesses: Callable[[int, int], Sequence[Access]]) -> None:
         """Set where the blocks seen so far read and write.
@@ -213,33 +202,9 @@ class Recorder:
         regions, caches = self._memories.regions, self._memories.caches
         return Totals(
             self._groups.copy(),
-            {r.name: int(n) for r, n in zip(regions, self._regions["bytes_read"], strict=True)},
+            {r.name: int(n) for r, n in zip(regions, self._regions["bytes_read"], strict=False)},
             {
                 cache.name: (int(record["hits"] + record["misses"]), int(record["misses"]))
                 for cache, record in zip(caches, self._caches, strict=False)
             },
         )
-
-
-def _cache_records(memories: Memories) -> tuple[_Records, list[npt.NDArray[np.uint64]]]:
-    records = np.zeros(max(len(memories.caches), 1), CACHE)
-    tags = [np.zeros(cache.sets * cache.ways, np.uint64) for cache in memories.caches]
-    for record, cache, places in zip(records, memories.caches, tags, strict=False):
-        record["line_bytes"], record["ways"], record["sets"] = (
-            cache.line_bytes, cache.ways, cache.sets
-        )  # fmt: skip
-        record["tags"] = places.ctypes.data
-    return records, tags
-
-
-def _region_records(memories: Memories) -> _Records:
-    names = [cache.name for cache in memories.caches]
-    records = np.zeros(max(len(memories.regions), 1), REGION)
-    for record, region in zip(records, memories.regions, strict=False):
-        record["begin"], record["end"] = region.begin, region.end
-        for field in ("data_cache", "fetch_cache"):
-            name = getattr(region, field)
-            record[field] = names.index(name) if name else NONE
-        for field in ("data_wait", "fetch_wait", "next_wait", "write_wait"):
-            record[field] = round(getattr(region, field) * FRACTION)
-    return records

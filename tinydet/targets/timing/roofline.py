@@ -4,18 +4,23 @@ Williams, Waterman, Patterson: "Roofline: an insightful visual performance model
 architectures", Communications of the ACM 52 (4), 2009.
 """
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tinydet.compiler import VECTOR_CORES
 from tinydet.config.files import atomic_path
 from tinydet.targets.timing.estimate import TimingEstimate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # SMLAD: two products of int16, one instruction a cycle on the Cortex-M4, M7 and M33.
-PEAK_MACS_PER_CYCLE = 2.0
+# VMLAVA: sixteen of int8, in two cycles on the M55 and M85.
+PEAK_MACS_PER_CYCLE, VECTOR_PEAK_MACS_PER_CYCLE = 2.0, 8.0
 MAX_NAMES = 8  # operators that are named: those that take longest
+DPI = 110
 MAX_NAME = 28  # characters of such a name
 
 
@@ -33,6 +38,18 @@ def draw_roofline(result: TimingEstimate, path: Path) -> None:
     Raises:
         OutputError: The file cannot be written.
     """
+    with atomic_path(path) as temporary:
+        _figure(result).savefig(temporary, dpi=DPI)
+
+
+def roofline_png(result: TimingEstimate) -> bytes:
+    """The same picture as the content of a PNG file; the same estimate, the same bytes."""
+    content = io.BytesIO()
+    _figure(result).savefig(content, format="png", dpi=DPI, metadata={"Software": None})
+    return content.getvalue()
+
+
+def _figure(result: TimingEstimate) -> "Figure":
     from matplotlib.figure import Figure
 
     steps = [step for step in result.steps if step.macs and step.weight_bytes and step.cycles]
@@ -61,13 +78,13 @@ def draw_roofline(result: TimingEstimate, path: Path) -> None:
         f"{result.places['weights']}: {result.milliseconds:.1f} ms\n{result.error.text()}",
         fontsize=10,
     )
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=110)
+    return figure
 
 
 def _draw_bounds(axes: "Axes", result: TimingEstimate, across: list[float]) -> None:
     left, right = min(across) / 2, max(across) * 2
-    peak = PEAK_MACS_PER_CYCLE
+    vectors = result.core in VECTOR_CORES
+    peak = VECTOR_PEAK_MACS_PER_CYCLE if vectors else PEAK_MACS_PER_CYCLE
     axes.plot([left, right], [peak, peak], "k-", linewidth=1, label=f"core: {peak:g} MACs a cycle")
     rate = result.weights_bytes_per_cycle
     if rate is not None:

@@ -39,6 +39,9 @@ class CortexM4:
                 cycles += self._refill(before, instruction) if taken_at and k == taken_at else 0
         return cycles
 
+    def extremes(self) -> None:
+        """See ``Pipeline.extremes``: it was checked."""
+
     def missed_cycles(self, _before: Sequence[Instruction], /) -> float:
         """Nothing is predicted: every taken branch fills the pipeline again."""
         return 0.0
@@ -102,6 +105,9 @@ class CortexM33:
                 ready[register] = begin + self._latency(instruction, register)
             cycles = begin + self._occupies(instruction, before)
         return cycles
+
+    def extremes(self) -> None:
+        """See ``Pipeline.extremes``: it was checked."""
 
     def missed_cycles(self, _before: Sequence[Instruction], /) -> float:
         """Every taken branch costs the same."""

@@ -33,10 +33,29 @@ def estimate_notes(result: TimingEstimate) -> str:
             f"Estimate for {result.board} ({result.core}) at {result.clock_mhz:g} MHz, {places}: "
             f"{result.milliseconds:.1f} ms, {result.cycles / 1e6:.1f} M cycles{per_mac} "
             f"({result.cold_cycles / 1e6:.1f} M with empty caches), without boxes.",
-            f"An {result.error.text()}. {result.unknown_accesses:.0%} of the loads and stores in "
-            "the code are assumed not to wait, because their addresses are unknown.",
+            f"An {result.error.text()}.{_range(result)}{_unknown(result)}",
             f"Waits of memories: {result.waits}.",
         ]
+    )
+
+
+def _range(result: TimingEstimate) -> str:
+    """What bounds an estimate that no board has confirmed."""
+    if result.core_range is None:
+        return ""
+    low, high = ((core + result.memory_cycles) / 1e6 for core in result.core_range)
+    return (
+        f" At least {low:.1f} M cycles, if no instruction waited for a result, at most {high:.1f} "
+        "M, if no two vector instructions overlapped."
+    )
+
+
+def _unknown(result: TimingEstimate) -> str:
+    if not result.unknown_accesses:
+        return ""
+    return (
+        f" {result.unknown_accesses:.0%} of the loads and stores in the code are assumed not to "
+        "wait, because their addresses are unknown."
     )
 
 

@@ -43,6 +43,7 @@ static const char *load(const char *path, td_pixels *pixels)
 static int measure(td_detector *detector, const td_image *image, int64_t warmup, int64_t runs)
 {
     for (int64_t run = -warmup; run < runs; run++) {
+        td_threads_wake();
         if (detector->kernels->preprocess(image, detector->arena) < 0) {
             return -1;
         }

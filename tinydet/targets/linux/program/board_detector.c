@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "threads.h"
+
 #define ALIGNMENT 64 /* bytes: a cache line, more than any arena asks for */
 
 static void *allocate(size_t bytes)
@@ -88,6 +90,7 @@ static void print_head(const td_image *image, const td_origin *origin)
 int td_detector_report(td_detector *detector, const td_image *image, const td_origin *origin)
 {
     const double start = td_clock_ms();
+    td_threads_wake();
     const int count = detector->kernels->detect_image(image, detector->arena, detector->found,
                                                       TD_MODEL_MACRO(MAX_DETECTIONS));
     const double ms = td_clock_ms() - start;

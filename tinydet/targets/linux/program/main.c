@@ -13,7 +13,10 @@
     "       %s [--checksum] --stream                   on images from standard input\n"        \
     "       %s --camera DEVICE [--size WIDTHxHEIGHT] [--frames N]\n"                           \
     "       %s --benchmark RUNS [--warmup N] [FILE]\n"                                        \
-    "before all: --threads N (default: one for each processor), --kernels NAME\n"
+    "before all: --threads N (default: one for each processor, at most 4), --kernels NAME\n"
+
+/* Steps have few rows: more threads than these wait for each other more than they save. */
+#define MOST_BY_DEFAULT 4
 
 /* Exit statuses */
 enum { ALL_WELL = 0, SOME_FAILED = 1, BAD_USAGE = 2, STOPPED = 3 };
@@ -22,7 +25,7 @@ typedef struct {
     const char *camera;
     int64_t height, width, frames; /* of the camera */
     int64_t runs, warmup;          /* of the benchmark; runs 0: none */
-    int64_t threads;               /* 0: one for each processor */
+    int64_t threads;               /* 0: one for each processor, at most 4 */
     const char *kernels;           /* NULL: the best that run here */
     int stream, checksum;
     int first_path; /* index of the first argument that is no option */
@@ -100,6 +103,12 @@ static int read_options(int count, char **arguments, td_options *options)
     return (options->stream != 0) + (options->camera != NULL) + (paths > 0) == 1;
 }
 
+static int default_threads(void)
+{
+    const int processors = td_processors();
+    return processors < MOST_BY_DEFAULT ? processors : MOST_BY_DEFAULT;
+}
+
 static int work(td_detector *detector, const td_options *options, int count, char **arguments)
 {
     if (options->runs > 0) {
@@ -139,7 +148,7 @@ int main(int count, char **arguments)
         (void)fprintf(stderr, "%s: there are no kernels %s for this processor\n", name, options.kernels);
         return STOPPED;
     }
-    (void)td_threads_start(options.threads > 0 ? (int)options.threads : td_processors());
+    (void)td_threads_start(options.threads > 0 ? (int)options.threads : default_threads());
     if (td_detector_open(&detector) != 0) {
         (void)fprintf(stderr, "%s: not enough memory for the model\n", name);
         return STOPPED;

@@ -12,6 +12,8 @@ void td_parallel_depthwise_s8(const td_depthwise_params *p, const int8_t *input,
                               int32_t y_end);
 void td_parallel_depthwise_planar_s8(const td_depthwise_planar_params *p, const int8_t *input, int8_t *output,
                                      int32_t y_begin, int32_t y_end);
+void td_parallel_resize_bilinear_s8(const td_resize_bilinear_params *p, const int8_t *input, int8_t *output,
+                                    int32_t y_begin, int32_t y_end);
 void td_parallel_add_s8(const td_add_params *p, const int8_t *a, const int8_t *b, int8_t *output, int32_t y_begin,
                         int32_t y_end);
 
@@ -21,11 +23,13 @@ void td_parallel_add_s8(const td_add_params *p, const int8_t *a, const int8_t *b
 #undef td_depthwise_s8
 #undef td_depthwise_planar_s8
 #undef td_add_s8
+#undef td_resize_bilinear_s8
 #define td_conv_s8 td_parallel_conv_s8
 #define td_conv_u8 td_parallel_conv_u8
 #define td_depthwise_s8 td_parallel_depthwise_s8
 #define td_depthwise_planar_s8 td_parallel_depthwise_planar_s8
 #define td_add_s8 td_parallel_add_s8
+#define td_resize_bilinear_s8 td_parallel_resize_bilinear_s8
 #endif
 
 #endif

@@ -7,14 +7,16 @@
 #include "threads.h"
 
 #define SCRATCH_BYTES 65536       /* of each thread but the first */
-#define LEAST_PRODUCTS 30000      /* of a step; less is done before others have begun */
+#define LINE 64                   /* bytes of a cache line */
+#define LEAST_PRODUCTS 60000      /* of a step: with fewer, handing over costs what it saves */
 #define COPY_BYTES (1 << 20)      /* of an input; larger ones are left where they are */
 /* What a depthwise filter or an addition costs, in products of a convolution. */
 #define DEPTHWISE_PRODUCT 4
 #define ADDITION 16
+#define RESIZED_VALUE 16
 
 typedef struct {
-    const void *params;
+    _Alignas(LINE) const void *params; /* all in one line, which goes from thread to thread */
     const void *a, *b;
     int8_t *output;
     void *scratch;
@@ -30,6 +32,25 @@ static int are_apart(const void *a, ptrdiff_t a_bytes, const void *b, ptrdiff_t 
     return a_begin + a_bytes <= b_begin || b_begin + b_bytes <= a_begin;
 }
 
+typedef struct {
+    const int8_t *from;
+    int8_t *to;
+    int32_t bytes;
+} copying;
+
+static int32_t byte_of_part(const copying *c, int part, int parts)
+{
+    const int32_t lines = (c->bytes + LINE - 1) / LINE * part / parts;
+    return lines * LINE < c->bytes ? lines * LINE : c->bytes;
+}
+
+static void copy_part(const void *context, int part, int parts)
+{
+    const copying *c = (const copying *)context;
+    const int32_t begin = byte_of_part(c, part, parts);
+    td_copy(c->from + begin, c->to + begin, byte_of_part(c, part + 1, parts) - begin);
+}
+
 /* An input, or a copy of it, that the output does not touch; NULL: it is too large. */
 static const int8_t *apart(const int8_t *input, ptrdiff_t bytes, const int8_t *output, ptrdiff_t output_bytes, int which)
 {
@@ -39,7 +60,8 @@ static const int8_t *apart(const int8_t *input, ptrdiff_t bytes, const int8_t *o
     if (bytes > COPY_BYTES) {
         return NULL;
     }
-    td_copy(input, copies[which], (int32_t)bytes);
+    const copying all = {input, copies[which], (int32_t)bytes};
+    td_in_parallel(copy_part, &all);
     return copies[which];
 }
 
@@ -74,17 +96,27 @@ static int conv_is_divisible(const td_conv_params *p, step *s)
     return s->a != NULL;
 }
 
+/* Without copies of the weights: a part that does not begin with row 0 would wait for those of another one. */
+static td_conv_params without_copies(const void *params)
+{
+    td_conv_params own = *(const td_conv_params *)params;
+    own.kept_weight_bytes = 0;
+    return own;
+}
+
 static void conv_s8_part(const void *context, int part, int parts)
 {
     const step *s = (const step *)context;
-    td_conv_s8((const td_conv_params *)s->params, (const int8_t *)s->a, s->output,
+    const td_conv_params own = without_copies(s->params);
+    td_conv_s8(&own, (const int8_t *)s->a, s->output,
                part == 0 ? s->scratch : scratches[part], row_of_part(s, part, parts), row_of_part(s, part + 1, parts));
 }
 
 static void conv_u8_part(const void *context, int part, int parts)
 {
     const step *s = (const step *)context;
-    td_conv_u8((const td_conv_params *)s->params, (const uint8_t *)s->a, s->output,
+    const td_conv_params own = without_copies(s->params);
+    td_conv_u8(&own, (const uint8_t *)s->a, s->output,
                part == 0 ? s->scratch : scratches[part], row_of_part(s, part, parts), row_of_part(s, part + 1, parts));
 }
 
@@ -102,6 +134,13 @@ static void planar_part(const void *context, int part, int parts)
                            row_of_part(s, part, parts), row_of_part(s, part + 1, parts));
 }
 
+static void resize_part(const void *context, int part, int parts)
+{
+    const step *s = (const step *)context;
+    td_resize_bilinear_s8((const td_resize_bilinear_params *)s->params, (const int8_t *)s->a, s->output,
+                          row_of_part(s, part, parts), row_of_part(s, part + 1, parts));
+}
+
 static void add_part(const void *context, int part, int parts)
 {
     const step *s = (const step *)context;
@@ -109,35 +148,25 @@ static void add_part(const void *context, int part, int parts)
               row_of_part(s, part, parts), row_of_part(s, part + 1, parts));
 }
 
-/* Without copies of the weights: a part that does not begin with row 0 would wait for those of another one. */
-static td_conv_params without_copies(const td_conv_params *p)
-{
-    td_conv_params own = *p;
-    own.kept_weight_bytes = 0;
-    return own;
-}
-
 void td_parallel_conv_s8(const td_conv_params *p, const int8_t *input, int8_t *output, void *scratch, int32_t y_begin,
                          int32_t y_end)
 {
-    const td_conv_params own = without_copies(p);
-    step s = {&own, input, NULL, output, scratch, y_begin, y_end};
-    if (conv_is_divisible(&own, &s)) {
+    step s = {p, input, NULL, output, scratch, y_begin, y_end};
+    if (conv_is_divisible(p, &s)) {
         td_in_parallel(conv_s8_part, &s);
     } else {
-        td_conv_s8(&own, input, output, scratch, y_begin, y_end);
+        conv_s8_part(&s, 0, 1);
     }
 }
 
 void td_parallel_conv_u8(const td_conv_params *p, const uint8_t *input, int8_t *output, void *scratch,
                          int32_t y_begin, int32_t y_end)
 {
-    const td_conv_params own = without_copies(p);
-    step s = {&own, input, NULL, output, scratch, y_begin, y_end};
-    if (conv_is_divisible(&own, &s)) {
+    step s = {p, input, NULL, output, scratch, y_begin, y_end};
+    if (conv_is_divisible(p, &s)) {
         td_in_parallel(conv_u8_part, &s);
     } else {
-        td_conv_u8(&own, input, output, scratch, y_begin, y_end);
+        conv_u8_part(&s, 0, 1);
     }
 }
 
@@ -167,6 +196,20 @@ void td_parallel_depthwise_planar_s8(const td_depthwise_planar_params *p, const 
         td_in_parallel(planar_part, &s);
     } else {
         td_depthwise_planar_s8(p, input, output, y_begin, y_end);
+    }
+}
+
+void td_parallel_resize_bilinear_s8(const td_resize_bilinear_params *p, const int8_t *input, int8_t *output,
+                                    int32_t y_begin, int32_t y_end)
+{
+    step s = {p, input, NULL, output, NULL, y_begin, y_end};
+    const ptrdiff_t output_row = (ptrdiff_t)p->output_width * p->channels;
+    const ptrdiff_t input_bytes = (ptrdiff_t)p->input_ring * p->input_width * p->channels;
+    if (is_large(&s, RESIZED_VALUE * (int64_t)output_row) && p->output_ring == p->output_height &&
+        (s.a = apart(input, input_bytes, output, p->output_ring * output_row, 0)) != NULL) {
+        td_in_parallel(resize_part, &s);
+    } else {
+        td_resize_bilinear_s8(p, input, output, y_begin, y_end);
     }
 }
 

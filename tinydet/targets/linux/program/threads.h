@@ -16,6 +16,9 @@ int td_threads_count(void);
 /* Do all parts, one in each thread, and return when they are done. */
 void td_in_parallel(td_part work, const void *context);
 
+/* There is work in some milliseconds: who sleeps had better wake up now. */
+void td_threads_wake(void);
+
 /* Processors that this process may use. */
 int td_processors(void);
 

@@ -1,0 +1,176 @@
+/* td_conv_single_rows.h: CONV_2D by td_conv_single.h. Not for callers: a part of td_conv.c, which defines what it uses. */
+#ifndef TD_CONV_SINGLE_ROWS_H
+#define TD_CONV_SINGLE_ROWS_H
+
+#ifdef TD_CONV_SINGLE
+
+#if defined(__ARM_ARCH_7EM__)
+#define TD_CONV_COPIES_WEIGHTS 1 /* no cache holds them, and flash is slow */
+#endif
+
+enum { CONV_PAIRS_AT_ONCE = 16 /* whose factors are on the stack */, CONV_CACHED_BYTES = 4096 };
+
+/* What is the same for all groups of a call. */
+typedef struct {
+    const td_conv_params *p;
+    ptrdiff_t steps;
+    const int8_t *weights; /* in flash, or kept in the arena */
+    const conv_factors *kept; /* NULL: those of pairs [first, first + CONV_PAIRS_AT_ONCE) are in own */
+    int32_t first;
+    int32_t groups_at_once, pairs_at_once;
+    conv_factors own[CONV_PAIRS_AT_ONCE];
+} conv_call;
+
+/* Whether all this can do a convolution: of windows of at least two steps. */
+TD_INLINE int conv_is_single(const td_conv_params *p, ptrdiff_t steps) {
+    return p->is_plain && steps > 1;
+}
+
+/* Whether sums go through conv_task_positive. */
+TD_INLINE int conv_is_planar_positive(const td_conv_params *p) {
+    return p->is_positive && p->pixel_stride == 1;
+}
+
+/* The factors of pairs [begin, end). The powers are 2**(32 - right shift); right shifts are at least 2. */
+TD_CONV_SHARED void conv_prepare(const td_conv_params *p, int32_t begin, int32_t end, conv_factors *to) {
+    const uint32_t top = UINT32_C(1) << 31;
+    for (const td_conv_channels *c = p->channels + begin; c < p->channels + end; c++, to++) {
+        to->first_start = c->first_bias;
+        to->second_start = c->second_bias;
+        to->first_multiplier = c->first_multiplier;
+        to->first_power = (int32_t)(top >> c->first_shift);
+        to->second_multiplier = c->second_multiplier;
+        to->second_power = (int32_t)(top >> c->second_shift);
+        if (p->is_joined) {
+            to->second_start = (int32_t)((uint32_t)c->first_bias + ((uint32_t)c->second_bias << 8));
+        }
+        if (conv_is_planar_positive(p)) {
+            to->second_multiplier = (int32_t)((uint32_t)c->second_multiplier >> 1);
+            to->second_power >>= 7;
+        }
+    }
+}
+
+TD_INLINE void conv_begin(conv_call *call, const td_conv_params *p, ptrdiff_t steps, int8_t *kept, int32_t y_begin) {
+    const int32_t pairs = (p->output_channels + 1) / 2;
+    call->p = p;
+    call->steps = steps;
+    call->weights = p->weights;
+    call->kept = NULL;
+    call->first = -1;
+    call->groups_at_once = p->groups_at_once;
+    call->pairs_at_once = 1 + (int32_t)(CONV_CACHED_BYTES / (4 * steps + 1));
+    if (p->kept_weight_bytes > 0) {
+        conv_factors *const factors = (conv_factors *)(void *)(kept + p->kept_weight_bytes);
+        if (y_begin == 0) {
+            conv_copy(p->weights, kept, p->kept_weight_bytes);
+            conv_prepare(p, 0, pairs, factors);
+        }
+        call->weights = kept;
+        call->kept = factors;
+        call->pairs_at_once = pairs;
+    }
+#ifdef TD_CONV_COPIES_WEIGHTS
+    else if (p->groups_at_once > 2) { /* the room of some groups is that of a copy: a group takes that of four pairs */
+        call->groups_at_once -= (p->groups_at_once + 2) / 4;
+        call->pairs_at_once = TD_CONV_PIXELS * (p->groups_at_once - call->groups_at_once);
+    }
+#endif
+    if (call->kept == NULL && call->pairs_at_once > CONV_PAIRS_AT_ONCE) {
+        call->pairs_at_once = CONV_PAIRS_AT_ONCE;
+    }
+}
+
+TD_INLINE void conv_run(const td_conv_params *p, const conv_task *task, int is_positive) {
+    if (is_positive) {
+        conv_task_positive(task);
+    } else if (p->is_joined) {
+        conv_task_joined(task);
+    } else {
+        conv_task_split(task);
+    }
+}
+
+/* Where pixels are not equally far apart, or only the second channel of a pair exists: by way of the stack. The task
+ * is that of `pairs` pairs from `begin` on. */
+TD_CONV_SHARED void conv_run_by_stack(const td_conv_params *p, const conv_task *whole, int8_t *const pixels[TD_CONV_PIXELS],
+                                      int32_t begin, int32_t pairs) {
+    int8_t values[TD_CONV_PIXELS * 2 * CONV_PAIRS_AT_ONCE];
+    const int is_planar = conv_is_planar_positive(p);
+    const int32_t pixel_step = is_planar ? 1 : 2 * CONV_PAIRS_AT_ONCE, channel_step = is_planar ? TD_CONV_PIXELS : 1;
+    const ptrdiff_t pair_bytes = (whole->gathered_end - whole->gathered) / 2;
+    conv_task task = *whole;
+    task.output = values;
+    task.step = is_planar ? channel_step : pixel_step;
+    while (pairs > 0) {
+        const int32_t count = pairs < CONV_PAIRS_AT_ONCE ? pairs : CONV_PAIRS_AT_ONCE;
+        const int32_t left = p->output_channels - 2 * begin, channels = left < 2 * count ? left : 2 * count;
+        const int8_t *from = values + (left == 1 ? channel_step : 0);
+        task.last_weights = task.weights + count * pair_bytes - 4;
+        conv_run(p, &task, is_planar);
+        for (int32_t c = 0; c < channels; c++, from += channel_step) {
+            const ptrdiff_t at = (ptrdiff_t)(2 * begin + c) * p->channel_stride;
+            for (int32_t k = TD_CONV_PIXELS - 1; k >= 0; k--) {
+                pixels[k][at] = from[k * pixel_step];
+            }
+        }
+        task.weights += count * pair_bytes;
+        task.factors += count;
+        begin += count;
+        pairs -= count;
+    }
+}
+
+/* Pairs [begin, end) of channels of some groups of four pixels. */
+TD_INLINE void conv_pairs(const conv_call *call, td_arena_s16 *gathered, const conv_places *places, int32_t count,
+                          int32_t begin, int32_t end) {
+    const td_conv_params *const p = call->p;
+    const ptrdiff_t steps = call->steps, first = 2 * (ptrdiff_t)begin * p->channel_stride, apart = p->pixel_stride;
+    conv_task task;
+    task.factors = call->kept != NULL ? call->kept + begin : call->own + (begin - call->first);
+    task.weights = call->weights + 4 * begin * steps;
+    task.offset = p->output_offset;
+#ifdef TD_CONV_COPIES_WEIGHTS
+    if (count > 1 && count <= call->groups_at_once && call->groups_at_once < p->groups_at_once) {
+        int8_t *const copy = (int8_t *)(gathered + 2 * TD_CONV_PIXELS * steps * call->groups_at_once);
+        conv_copy(task.weights, copy, (int32_t)(4 * (end - begin) * steps));
+        task.weights = copy;
+    }
+#endif
+    task.last_weights = task.weights + 4 * (end - begin) * steps - 4;
+    task.gathered = gathered;
+    const int are_pairs = 2 * end <= p->output_channels;
+    const int is_planar = conv_is_planar_positive(p), is_dense = p->channel_stride == 1 && are_pairs;
+    task.step = !is_planar ? apart : are_pairs ? p->channel_stride : 0;
+    for (int32_t i = 0; i < count; i++) {
+        int8_t *const *const pixels = places[i].pixels;
+        task.gathered_end = task.gathered + 2 * TD_CONV_PIXELS * steps;
+        if ((is_planar || is_dense) && pixels[1] - pixels[0] == apart && pixels[2] - pixels[1] == apart &&
+            pixels[3] - pixels[2] == apart) {
+            task.output = pixels[0] + first;
+            conv_run(p, &task, is_planar);
+        } else {
+            conv_run_by_stack(p, &task, pixels, begin, end - begin);
+        }
+        task.gathered = task.gathered_end;
+    }
+}
+
+/* All channels of some groups; as conv_channels. */
+TD_CONV_SHARED void conv_all_pairs(conv_call *call, td_arena_s16 *gathered, const conv_places *places, int32_t count) {
+    const td_conv_params *const p = call->p;
+    const int32_t pairs = (p->output_channels + 1) / 2, whole = p->output_channels / 2;
+    for (int32_t begin = 0; begin < pairs;) {
+        int32_t end = begin + call->pairs_at_once < whole ? begin + call->pairs_at_once : begin < whole ? whole : pairs;
+        if (call->kept == NULL && (call->first < 0 || begin < call->first || end > call->first + CONV_PAIRS_AT_ONCE)) {
+            const int32_t last = begin + CONV_PAIRS_AT_ONCE < pairs ? begin + CONV_PAIRS_AT_ONCE : pairs;
+            conv_prepare(p, begin, last, call->own);
+            call->first = begin;
+        }
+        conv_pairs(call, gathered, places, count, begin, end);
+        begin = end;
+    }
+}
+
+#endif
+#endif /* TD_CONV_SINGLE_ROWS_H */
