@@ -179,6 +179,7 @@ def compare(
             thresholds.score_threshold,
             thresholds.nms_iou_threshold,
             thresholds.max_detections,
+            thresholds.box_voting_iou,
         )
         found = compiled.program.detect(image)
         same = (

@@ -80,6 +80,9 @@ MEANINGS = {
     "luma.",
     "postprocessing.NMS_thresh": "Of two boxes of one class that overlap by more than this IoU, "
     "the one with the lower score is dropped.",
+    "postprocessing.box_voting": "Each box that is kept becomes the mean, weighted by score, of "
+    "the boxes of its class that overlap it by at least this IoU, usually 0.7; see "
+    "[numerics.md](numerics.md#from-scores-to-detections). Empty: it stays as it is.",
     "quantization.quantization_input_type": "`uint8` takes pixels 0..255, `int8` pixels - 128, "
     "`float` rescaled pixels.",
     "training.frozen_layers": "Layers whose weights stay fixed: slices and indices of the "

@@ -121,6 +121,70 @@ def test_selection_is_suppression_class_by_class(
     assert (found.boxes.dtype, found.class_ids.dtype) == (np.float32, np.int64)
 
 
+def vote_oracle(class_scores, boxes, kept, score_threshold, voting_iou):
+    """One kept box after the other, in the order of the candidates."""
+    boxes = np.clip(boxes, 0, 1)
+    voted = []
+    for class_id, anchor, score in kept:
+        column = class_scores[:, class_id + 1]
+        total, sums = np.float32(0), np.zeros(4, np.float32)
+        for voter in np.argsort(-column, kind="stable"):
+            has_area = area_oracle(boxes[voter]) > 0
+            agrees = iou_matrix(boxes[[anchor]], boxes[[voter]])[0, 0] >= np.float32(voting_iou)
+            if column[voter] >= score_threshold and has_area and agrees:
+                total = total + column[voter]
+                sums = sums + column[voter] * boxes[voter]
+        voted.append(sums / total if total > score else boxes[anchor])
+    return np.array(voted, np.float32).reshape(-1, 4)
+
+
+@settings(deadline=None)
+@given(
+    grid_boxes(),
+    st.integers(1, 3),
+    st.integers(0, 2**32),
+    IOUS,
+    st.sampled_from([0.05, 0.4, 1.0]),
+    st.sampled_from([1, 128]),
+)
+def test_voting_gives_the_mean_of_those_that_agree(
+    boxes, num_classes, seed, iou_threshold, voting_iou, chunk
+):
+    shape = len(boxes), num_classes + 1
+    class_scores = np.random.default_rng(seed).uniform(0, 1, shape).astype(np.float32)
+    limits = (0.25, iou_threshold, 12)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(boxes_module, "CHUNK", chunk)
+        found = select_detections(class_scores, boxes, *limits, voting_iou)
+    kept = select_oracle(class_scores, boxes, *limits)
+    assert found.class_ids.tolist() == [class_id for class_id, _, _ in kept]
+    assert found.scores.tolist() == [score for _, _, score in kept]
+    expected = vote_oracle(class_scores, boxes, kept, limits[0], voting_iou)
+    assert found.boxes.tobytes() == expected.tobytes()
+    assert found.boxes.dtype == np.float32
+    assert ((found.boxes >= 0) & (found.boxes <= 1)).all()
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 40), st.sampled_from([0.3, 0.7]))
+def test_a_voted_box_lies_among_its_voters(seed, count, voting_iou):
+    rng = np.random.default_rng(seed)
+    low, high = rng.uniform(-0.2, 0.4, (count, 2)), rng.uniform(0.6, 1.2, (count, 2))
+    boxes = np.concatenate([low, high], axis=1).astype(np.float32)
+    scores = np.stack([np.zeros(count), rng.uniform(0.1, 1, count)], axis=1).astype(np.float32)
+    plain = select_detections(scores, boxes, 0.1, 0.5, 100)
+    voted = select_detections(scores, boxes, 0.1, 0.5, 100, voting_iou)
+    assert len(voted) == len(plain)
+    clipped = np.clip(boxes, 0, 1)
+    for before, after in zip(plain.boxes, voted.boxes, strict=True):
+        voters = clipped[iou_matrix(before[None], clipped)[0] >= voting_iou]
+        assert (after >= voters.min(axis=0) - 1e-6).all()
+        assert (after <= voters.max(axis=0) + 1e-6).all()
+    alone = select_detections(scores, boxes, 0.1, 0.5, 100, 1.0)
+    if len(np.unique(clipped, axis=0)) == count:
+        assert alone.boxes.tobytes() == plain.boxes.tobytes()
+
+
 def test_an_overlap_of_just_the_threshold_is_kept():
     boxes = np.array([[0, 0, 0.5, 0.5], [0, 0, 0.5, 0.25], [0, 0, 0.5, 0.375]], np.float32)
     scores = np.array([0.75, 0.5, 0.25], np.float32)

@@ -11,8 +11,8 @@ from tinydet.commands import compile as command
 from tinydet.commands.evaluate import C_ENGINES
 from tinydet.config.detector_spec import DETECTOR_FILE
 from tinydet.config.template import render_template
-from tinydet.deployment.compiling import compiled_detector
-from tinydet.errors import TinydetError
+from tinydet.deployment.compiling import compiled_detector, with_thresholds
+from tinydet.errors import TinydetError, UnsupportedError
 from tinydet.inference import load_detector
 from tinydet.targets import CORES
 
@@ -41,6 +41,21 @@ def test_compile_writes_c_image_and_footprint(model_path, tmp_path, capsys):
     printed = capsys.readouterr().out
     assert "activation RAM" in printed
     assert "STM32H747I-DISCO" in printed
+
+
+def test_box_voting_is_that_of_the_model_until_an_option_says_otherwise():
+    plain, voting = small_spec(), small_spec(box_voting_iou=0.7)
+    for spec, given, expected in (
+        (plain, None, None),
+        (plain, 0.6, 0.6),
+        (voting, None, 0.7),
+        (voting, 0.6, 0.6),
+        (voting, 0, None),
+    ):
+        found = with_thresholds(spec, None, None, None, given)
+        assert found.postprocess.box_voting_iou == expected
+    with pytest.raises(UnsupportedError, match="--box-voting"):
+        with_thresholds(plain, None, None, None, 1.5)
 
 
 def test_compile_for_this_machine(model_path, tmp_path, capsys):

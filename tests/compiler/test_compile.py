@@ -216,9 +216,9 @@ def test_a_limit_that_no_plan_keeps_to_is_refused_with_what_fits():
     assert f"row by row (input mode rows): {rows.arena_bytes} bytes" in str(caught.value)
 
 
-@pytest.mark.parametrize("num_classes", [1, 3])
-def test_boxes_equal_those_of_the_python_path(tmp_path, num_classes):
-    spec = small_spec(num_classes, score_threshold=0.1)
+@pytest.mark.parametrize(("num_classes", "voting_iou"), [(1, None), (3, None), (2, 0.5)])
+def test_boxes_equal_those_of_the_python_path(tmp_path, num_classes, voting_iou):
+    spec = small_spec(num_classes, score_threshold=0.1, box_voting_iou=voting_iou)
     model = tmp_path / "small.tflite"
     model.write_bytes(small_detector(num_classes, seed=2))
     detector = load_detector(model, spec, engine="litert-ref")
@@ -233,6 +233,7 @@ def test_boxes_equal_those_of_the_python_path(tmp_path, num_classes):
             thresholds.score_threshold,
             thresholds.nms_iou_threshold,
             thresholds.max_detections,
+            thresholds.box_voting_iou,
         )
         records = detect(library, image)
         assert records["box"].tobytes() == expected.boxes.tobytes()
@@ -244,6 +245,17 @@ def test_boxes_equal_those_of_the_python_path(tmp_path, num_classes):
         np.testing.assert_array_equal(detect(library, None), records)
         found += len(expected)
     assert found > 5
+
+
+def test_voting_adds_its_file_and_no_other_byte():
+    """Without it the files are what they were; with it the arena has room for the sums."""
+    content = small_detector()
+    plain, voting = (compiled(content, small_spec(box_voting_iou=iou)) for iou in (None, 0.7))
+    changed = {name for name, text in plain.sources.items() if voting.sources[name] != text}
+    added = set(voting.sources) - set(plain.sources)
+    assert added == {"td_box_voting.c", "td_box_voting.h"}
+    assert changed <= {"small.c", "small.h", "small_weights.c", "small_weights.h"}
+    assert not any("voting" in text for name, text in plain.sources.items() if "small" in name)
 
 
 class CameraImage(ctypes.Structure):

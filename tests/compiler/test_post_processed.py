@@ -15,7 +15,7 @@ from tinydet.boxes import clip_boxes
 from tinydet.compiler import CompileOptions, compile_detector, compile_network
 from tinydet.compiler.ir import PackOptions, Quantization
 from tinydet.config.detector_spec import DetectorSpec, PreprocessSpec
-from tinydet.errors import TinydetError
+from tinydet.errors import TinydetError, UnsupportedError
 from tinydet.inference import load_detector, read_facts
 from tinydet.inference.post_processing import OPERATOR
 from tinydet.inference.tflite_file import pack_model, parse_model
@@ -131,6 +131,9 @@ def test_the_same_boxes_as_the_operator(regular, background, merged, tmp_path):
     kinds = [op.kind for op in compiled.plan.schedule.graph.ops]
     assert "RESIZE_NEAREST_NEIGHBOR" in kinds
     assert "PACK" not in kinds
+    voting = {"postprocess": spec.postprocess.model_copy(update={"box_voting_iou": 0.7})}
+    with pytest.raises(UnsupportedError, match="box voting"):
+        compile_detector(path, spec=spec.model_copy(update=voting))
     program = HostTarget(sanitize=True).build(compiled, tmp_path / "host")
     own, reference = program_detector(program), load_detector(path, spec, engine="litert-ref")
     rng = np.random.default_rng(0)

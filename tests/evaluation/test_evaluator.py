@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 from pydantic import TypeAdapter
 
+from tinydet.config.detector_spec import DetectorSpec, PostprocessSpec
 from tinydet.data.dataset import Sample
 from tinydet.errors import DataError, OutputError
 from tinydet.evaluation import EvaluationResult, EvaluationSettings, evaluate
@@ -59,6 +60,18 @@ def test_confusion_at_a_given_score_and_iou(evaluate_scenes):
     assert list(result.ap) == ["0.90", "0.50", "0.75"]
     assert result.confusion.iou_threshold == 0.9
     assert result.confusion.matrix[1] == [1, 1, 0, 0]  # at this score a dog is called a cat
+
+
+def test_boxes_are_voted_on_as_the_detector_says():
+    """Unless the caller gives all thresholds."""
+    for voting_iou in (None, 0.7):
+        spec = DetectorSpec(
+            class_names=("cat",), postprocess=PostprocessSpec(box_voting_iou=voting_iou)
+        )
+        found = EvaluationSettings().postprocess_for(spec)
+        assert (found.score_threshold, found.box_voting_iou) == (0.001, voting_iou)
+        given = PostprocessSpec(score_threshold=0.2)
+        assert EvaluationSettings(postprocess=given).postprocess_for(spec) == given
 
 
 def test_every_file_is_written(evaluate_scenes, tmp_path):

@@ -7,7 +7,8 @@ from flatbuffers import flexbuffers
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tinydet.errors import ModelFileError, TinydetError
+from tinydet.config.detector_spec import PostprocessSpec
+from tinydet.errors import ModelFileError, TinydetError, UnsupportedError
 from tinydet.inference import detect, load_detector, read_facts
 from tinydet.inference.post_processing import read_post_processing
 
@@ -81,6 +82,14 @@ def test_the_same_boxes_as_the_operator(tiny_detector, options, seed):
     if len(set(scores.tolist())) == len(scores):  # the order of equal scores is not defined
         np.testing.assert_array_equal(found.class_ids, classes)
         np.testing.assert_allclose(found.boxes[:, [1, 0, 3, 2]], boxes, atol=1e-6)
+
+
+def test_box_voting_is_refused_by_name(tiny_detector):
+    """Whoever asks for it must not believe that boxes of such a file are voted on."""
+    recipe, path = recipe_with(tiny_detector)
+    detector, image = load_detector(path, recipe.spec), np.zeros((32, 32, 3), np.uint8)
+    with pytest.raises(UnsupportedError, match=r"Leave out postprocessing\.box_voting"):
+        detect(detector, image, PostprocessSpec(box_voting_iou=0.7))
 
 
 def test_a_box_may_keep_several_classes(tiny_detector):

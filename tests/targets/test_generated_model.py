@@ -68,6 +68,7 @@ def test_detections_in_c_are_those_of_numpy(detector, images):
             thresholds.score_threshold,
             thresholds.nms_iou_threshold,
             thresholds.max_detections,
+            thresholds.box_voting_iou,
         )
         found = detector.program.detect(image)
         np.testing.assert_array_equal(found.boxes, expected.boxes)

@@ -123,6 +123,7 @@ def benchmark(
     class_names: Sequence[str] | None = None,
     score_threshold: float | None = None,
     nms_iou_threshold: float | None = None,
+    box_voting_iou: float | None = None,
     max_detections: int | None = None,
     compiler: "Compiler | None" = None,
 ) -> "CountResult | BoardTimingResult | LinuxTimingResult":
@@ -152,6 +153,7 @@ def benchmark(
         class_names: See there.
         score_threshold: See there.
         nms_iou_threshold: See there.
+        box_voting_iou: See there.
         max_detections: See there.
         compiler: See there.
 

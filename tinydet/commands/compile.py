@@ -67,6 +67,13 @@ THRESHOLDS = (
         parameter="nms_iou_threshold",
         default_text="that of the model",
     ),
+    Option(
+        "--box-voting",
+        "IoU from which on candidates vote for where a box lies; 0: off",
+        "number",
+        parameter="box_voting_iou",
+        default_text="that of the model",
+    ),
     MAX_DETECTIONS,
 )
 
@@ -163,6 +170,7 @@ def compile(  # noqa: A001 - the name of the command
     class_names: Sequence[str] | None = None,
     score_threshold: float | None = None,
     nms_iou_threshold: float | None = None,
+    box_voting_iou: float | None = None,
     max_detections: int | None = None,
     compiler: "Compiler | None" = None,
 ) -> CompileResult:
@@ -185,8 +193,9 @@ def compile(  # noqa: A001 - the name of the command
             outputs are left as they are, no boxes are looked for. Gives a self-test in C and
             compares the program with LiteRT's reference kernels.
         class_names: For a model without ``detector.json``: class names in the order of its outputs.
-        score_threshold: In [0, 1]; None uses that of the model, as for the next two.
+        score_threshold: In [0, 1]; None uses that of the model, as for the next three.
         nms_iou_threshold: In [0, 1].
+        box_voting_iou: In (0, 1]; 0 switches box voting off.
         max_detections: Maximum number of detections per image, >= 1.
         compiler: C compiler for microcontrollers: ``zig`` (None) or ``arm-none-eabi-gcc``.
 
@@ -248,6 +257,7 @@ def described(
         given.get("score_threshold"),
         given.get("nms_iou_threshold"),
         given["max_detections"],
+        given.get("box_voting_iou"),
     )
     return path, spec
 

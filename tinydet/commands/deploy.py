@@ -111,6 +111,7 @@ def deploy(
     class_names: Sequence[str] | None = None,
     score_threshold: float | None = None,
     nms_iou_threshold: float | None = None,
+    box_voting_iou: float | None = None,
     max_detections: int | None = None,
     compiler: "Compiler | None" = None,
 ) -> "FirmwareResult | LinuxResult | PageResult | TfliteResult":
@@ -142,6 +143,7 @@ def deploy(
         class_names: See there.
         score_threshold: See there.
         nms_iou_threshold: See there.
+        box_voting_iou: See there.
         max_detections: See there.
         compiler: See there.
 

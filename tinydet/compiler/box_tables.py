@@ -10,11 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from tinydet.boxes import FloatArray
+from tinydet.config.detector_spec import PostprocessSpec
 from tinydet.errors import CompilerError
 from tinydet.inference.post_processing import PostProcessing
 
 RANK_BITS = 24  # of a candidate's rank, for class and anchor; the upper 8 hold the score
 BYTES_PER_CANDIDATE = 4
+BYTES_PER_VOTED_BOX = 20  # TD_BOX_VOTING_SCRATCH_BYTES
 MAX_SIDE = 1e18  # of a box, in images: its area is a float32
 MAX_EDGE_PAIRS = 65536  # their places are written in 16 bits
 
@@ -132,6 +134,23 @@ def candidate_scratch_bytes(max_candidates: int) -> int:
     free beside scores and deltas, at most ``num_anchors * num_classes``.
     """
     return BYTES_PER_CANDIDATE * max_candidates
+
+
+def boxes_scratch_bytes(max_candidates: int, postprocess: PostprocessSpec, most: int) -> int:
+    """Scratch of all that finds boxes: that of the candidates, and the sums of box voting.
+
+    Args:
+        max_candidates: See ``candidate_scratch_bytes``.
+        postprocess: Says whether boxes are voted on, and how many at most.
+        most: Candidates that there can be: anchors times classes.
+
+    >>> boxes_scratch_bytes(256, PostprocessSpec(), 3845)
+    1024
+    >>> boxes_scratch_bytes(256, PostprocessSpec(box_voting_iou=0.7), 3845)
+    3024
+    """
+    voted = 0 if postprocess.box_voting_iou is None else min(postprocess.max_detections, most)
+    return candidate_scratch_bytes(max_candidates) + BYTES_PER_VOTED_BOX * voted
 
 
 def anchor_grid(

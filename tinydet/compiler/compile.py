@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tinydet.compiler.box_tables import candidate_scratch_bytes
+from tinydet.compiler.box_tables import boxes_scratch_bytes, candidate_scratch_bytes
 from tinydet.compiler.codegen import preprocess_scratch_bytes
 from tinydet.compiler.compiled_detector import CompiledDetector
 from tinydet.compiler.compiled_network import CompiledNetwork
@@ -48,6 +48,7 @@ from tinydet.inference.post_processing import (
     PostProcessing,
     codes_and_scores,
     read_post_processing,
+    refuse_voting,
 )
 from tinydet.progress import stage
 from tinydet.tensor_code import TensorCode, takes_pixels
@@ -115,7 +116,8 @@ def compile_detector(
         ModelFileError: The model or its ``detector.json`` cannot be read, or is no int8 detector.
         CompilerError: Operators that are not supported, all of them; or ``spec`` is not that of
             the model.
-        UnsupportedError: The name cannot be one in C.
+        UnsupportedError: The name cannot be one in C, or box voting is asked for where the model
+            says itself how its boxes are selected.
         ArenaLimitError: No plan keeps to ``ram_limit_bytes``.
     """
     if isinstance(model, Path):
@@ -130,6 +132,8 @@ def compile_detector(
     else:
         post_processing = read_detector_metadata(content, where)
         read = _with_codes_first(read, post_processing, where)
+    if post_processing is not None:
+        refuse_voting(spec.postprocess, where)
     read = with_uint8_input(without_float_input(read))
     graph, head = lower(read, where, post_processing, remove_channels=options.remove_channels)
     _check_pixels(read, spec, where)  # not before it is known that this is a detector
@@ -307,18 +311,21 @@ def _detector_plan(
     As many as have room in an arena that is not larger than with the fewest.
     """
     image = options.input_mode == "image"
-    most = min(head.num_anchors * head.num_classes, MAX_CANDIDATES)
+    all_candidates = head.num_anchors * head.num_classes
+    most = min(all_candidates, MAX_CANDIDATES)
     least = min(most, MIN_CANDIDATES)
+    postprocess = spec.postprocess
     request = replace(
         _request(options),
         input_scratch_bytes=preprocess_scratch_bytes(spec.preprocess) if image else 0,
-        output_scratch_bytes=candidate_scratch_bytes(least),
+        output_scratch_bytes=boxes_scratch_bytes(least, postprocess, all_candidates),
     )
     plan = _plan(graph, request, where)
     free = plan.arena_bytes - int(live_bytes(plan.buffers)[-1])
     candidates = min(most, least + free // candidate_scratch_bytes(1))
     if candidates > least:
-        larger = with_output_scratch(plan, candidate_scratch_bytes(candidates))
+        scratch_bytes = boxes_scratch_bytes(candidates, postprocess, all_candidates)
+        larger = with_output_scratch(plan, scratch_bytes)
         if larger.arena_bytes <= plan.arena_bytes:
             return larger, candidates
     return plan, least

@@ -86,11 +86,14 @@ class PostprocessSpec(Spec):
         nms_iou_threshold: Of two boxes of one class that overlap by more than this IoU, the one
             with the lower score is dropped, in (0, 1].
         max_detections: Most detections kept per image, highest scores first.
+        box_voting_iou: Each box that is kept becomes the mean, weighted by score, of the boxes of
+            its class that overlap it by at least this IoU, in (0, 1]; None: it stays as it is.
     """
 
     score_threshold: float = Field(0.5, ge=0, le=1)
     nms_iou_threshold: float = Field(0.5, gt=0, le=1)
     max_detections: int = Field(100, ge=1)
+    box_voting_iou: float | None = Field(None, gt=0, le=1)
 
 
 class DetectorSpec(Spec):

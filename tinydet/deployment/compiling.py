@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from tinydet.targets.base import CodeArray, NetworkProgram
     from tinydet.targets.toolchain import Compiler
 
+IOU_AND_SCORE_OPTIONS = {
+    "score_threshold": "--score",
+    "nms_iou_threshold": "--nms-iou",
+    "box_voting_iou": "--box-voting",
+}
 QUANTIZED_MODEL = Path("quantized_models", "quantized_model.tflite")
 
 
@@ -72,8 +77,9 @@ def with_thresholds(
     score_threshold: float | None,
     nms_iou_threshold: float | None,
     max_detections: int | None,
+    box_voting_iou: float | None = None,
 ) -> DetectorSpec:
-    """A detector with other thresholds; None keeps one.
+    """A detector with other thresholds; None keeps one, and 0 switches box voting off.
 
     Raises:
         UnsupportedError: A threshold is out of its range.
@@ -82,14 +88,17 @@ def with_thresholds(
         "score_threshold": score_threshold,
         "nms_iou_threshold": nms_iou_threshold,
         "max_detections": max_detections,
+        "box_voting_iou": box_voting_iou,
     }
-    given = {name: value for name, value in values.items() if value is not None}
-    for name, option in (("score_threshold", "--score"), ("nms_iou_threshold", "--nms-iou")):
+    given: dict[str, Any] = {name: value for name, value in values.items() if value is not None}
+    for name, option in IOU_AND_SCORE_OPTIONS.items():
         if not 0 <= given.get(name, 0) <= 1:
             raise UnsupportedError(option, str(given[name]), "0 to 1", "Choose one of these.")
     if given.get("max_detections", 1) < 1:
         found = str(given["max_detections"])
         raise UnsupportedError("--max-detections", found, "1 or more", "Choose one of these.")
+    if box_voting_iou == 0:
+        given["box_voting_iou"] = None
     postprocess = PostprocessSpec(**(spec.postprocess.model_dump() | given))
     return spec.model_copy(update={"postprocess": postprocess})
 

@@ -71,13 +71,14 @@ def evaluate(
         OutputError: The run folder cannot be written to; found out before the first image.
     """
     settings = settings or EvaluationSettings()
+    postprocess = settings.postprocess_for(detector.spec)
     _check(detector, dataset, data_path)
     if run_folder is not None:
         make_folder(run_folder)
     start = time.perf_counter()
     paths = [sample.path for sample in dataset.samples]
     workers = settings.workers or _usable_cores()
-    found = detect_files(detector, paths, settings.postprocess, workers=workers)
+    found = detect_files(detector, paths, postprocess, workers=workers)
     rows = list(track(found, f"Evaluating {detector.name}", total=len(paths)))
     scored = ScoredImages(
         dataset.samples,
@@ -101,7 +102,7 @@ def evaluate(
             data=_data_facts(scored, data_path),
             class_names=dataset.class_names,
             settings={
-                **settings.postprocess.model_dump(),
+                **postprocess.model_dump(),
                 "iou_thresholds": list(settings.all_ious),
                 "engine": settings.engine,
                 "workers": workers,

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from tinydet.config.detector_spec import PostprocessSpec
+from tinydet.config.detector_spec import DetectorSpec, PostprocessSpec
 from tinydet.metrics import BestF1, Interval, ScoreCounts, interval_of
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -27,8 +27,8 @@ class EvaluationSettings:
     """How a detector is evaluated. The defaults are those of the published accuracy tables.
 
     Attributes:
-        postprocess: Thresholds for AP: nearly everything the network says counts, because AP
-            ranks by score.
+        postprocess: Thresholds for AP; None: ``AP_POSTPROCESS``, where nearly everything the
+            network says counts, because AP ranks by score, with the box voting of the detector.
         iou_thresholds: IoUs at which AP is taken, in (0, 1]; 0.50 and 0.75 are always added. The
             first is the one that curves, best F1, confusion and worst images are made at.
         confusion_score: Detections below this score are left out of the confusion and of the
@@ -38,7 +38,7 @@ class EvaluationSettings:
         plot_metrics: Also draw one precision-recall picture per class.
     """
 
-    postprocess: PostprocessSpec = AP_POSTPROCESS
+    postprocess: PostprocessSpec | None = None
     iou_thresholds: tuple[float, ...] = (0.4,)
     confusion_score: float | None = None
     workers: int | None = None
@@ -48,6 +48,11 @@ class EvaluationSettings:
     def __post_init__(self) -> None:
         if not self.iou_thresholds or not all(0 < iou <= 1 for iou in self.iou_thresholds):
             raise ValueError(f"IoU thresholds must be in (0, 1], got {self.iou_thresholds}")
+
+    def postprocess_for(self, spec: DetectorSpec) -> PostprocessSpec:
+        """The thresholds for the AP of a detector."""
+        voting = {"box_voting_iou": spec.postprocess.box_voting_iou}
+        return self.postprocess or AP_POSTPROCESS.model_copy(update=voting)
 
     @property
     def all_ious(self) -> tuple[float, ...]:

@@ -64,6 +64,7 @@ def select_by_class(
         postprocess.score_threshold,
         postprocess.nms_iou_threshold,
         postprocess.max_detections,
+        postprocess.box_voting_iou,
     )
 
 

@@ -116,7 +116,11 @@ class PostProcessing:
 
         Returns:
             Highest score first.
+
+        Raises:
+            UnsupportedError: Box voting is asked for.
         """
+        refuse_voting(postprocess, OPERATOR)
         scores = class_scores[:, 1:]
         chosen = self._each_class if self.each_class else self._across_classes
         anchor_ids, class_ids = chosen(scores, boxes, postprocess)
@@ -152,6 +156,25 @@ def _suppressed(
         boxes[candidates], scores[candidates], postprocess.nms_iou_threshold, most
     )
     return candidates[kept]
+
+
+def refuse_voting(postprocess: PostprocessSpec, where: object) -> None:
+    """Box voting is none of the things that a file with this post-processing does.
+
+    Args:
+        postprocess: What is asked for.
+        where: The file, for messages.
+
+    Raises:
+        UnsupportedError: Box voting is asked for.
+    """
+    if postprocess.box_voting_iou is not None:
+        raise UnsupportedError(
+            str(where),
+            "box voting in a model that says itself how its boxes are selected",
+            "box voting in models with scores and box deltas as outputs",
+            "Leave out postprocessing.box_voting; with a command, give --box-voting 0.",
+        )
 
 
 def codes_and_scores(

@@ -204,6 +204,7 @@ def _validation_ap(
         spec.num_classes,
         batch_size=options.batch_size,
         iou_threshold=options.iou_threshold,
+        box_voting_iou=spec.postprocess.box_voting_iou,
     )
     return measured.measure(model, DetectionLoss(anchors))["val_map"]
 

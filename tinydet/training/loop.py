@@ -129,6 +129,7 @@ def train(
             spec.num_classes,
             batch_size=options.batch_size,
             iou_threshold=options.iou_threshold,
+            box_voting_iou=spec.postprocess.box_voting_iou,
         )
         latest = state.history[-1] if state.history else {}
         callbacks.insert(

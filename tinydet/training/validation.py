@@ -58,6 +58,7 @@ class Validation:
         num_classes: Without the background.
         batch_size: Images per step.
         iou_threshold: Of the AP.
+        box_voting_iou: See ``PostprocessSpec``.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Validation:
         *,
         batch_size: int,
         iou_threshold: float,
+        box_voting_iou: float | None = None,
     ) -> None:
         self.samples = samples
         self.spec = spec
@@ -76,6 +78,7 @@ class Validation:
         self.num_classes = num_classes
         self.batch_size = batch_size
         self.iou_threshold = iou_threshold
+        self.postprocess = POSTPROCESS.model_copy(update={"box_voting_iou": box_voting_iou})
         self._rows = max(1, max((len(sample.boxes) for sample in samples), default=1))
         self._cache: list[Chunk] = []
         self._fits = len(samples) * spec.height * spec.width * 3 <= CACHE_BYTES
@@ -114,7 +117,7 @@ class Validation:
     def _detections(self, outputs: FloatArray, image_size: tuple[int, int]) -> Detections:
         scores = softmax(outputs[:, : 1 + self.num_classes])
         boxes = decode_boxes(outputs[:, 1 + self.num_classes :], self.anchors)
-        return select_in_image(scores, boxes, POSTPROCESS, image_size, self.spec)
+        return select_in_image(scores, boxes, self.postprocess, image_size, self.spec)
 
     def _chunks(self) -> Iterator[Chunk]:
         if self._cache:

@@ -14,10 +14,13 @@ from tinydet.boxes import select_detections
 from tinydet.compiler.box_tables import (
     anchor_bits,
     anchor_grid,
+    boxes_scratch_bytes,
     candidate_scratch_bytes,
     score_threshold_code,
 )
+from tinydet.config.detector_spec import PostprocessSpec
 
+SOURCES = ["td_boxes.c", "td_box_voting.c"]
 # The second is what a user's own flags may be: GCC fuses multiplications and additions unless
 # the source forbids it.
 BUILDS = {"traps": (ZIG_CC, TRAPS), "gcc": (("gcc",), ("-O3", "-march=native", "-std=gnu11"))}
@@ -59,12 +62,12 @@ def library(request, tmp_path_factory):
     compiler, flags = BUILDS[request.param]
     if request.param == "gcc" and not shutil.which("gcc"):
         pytest.skip("gcc is not installed")
-    return load_library(["td_boxes.c"], tmp_path_factory.mktemp("boxes"), flags, compiler)
+    return load_library(SOURCES, tmp_path_factory.mktemp("boxes"), flags, compiler)
 
 
 @pytest.fixture(scope="module")
 def traps(tmp_path_factory):
-    return load_library(["td_boxes.c"], tmp_path_factory.mktemp("traps"))
+    return load_library(SOURCES, tmp_path_factory.mktemp("traps"))
 
 
 def dequantize(codes, scale, zero_point):
@@ -78,6 +81,7 @@ class Case:
         self.anchors, self.scores, self.deltas = anchors, scores, deltas
         self.score_code, self.delta_code = (1 / 256, -128), (0.03, 5)
         self.limits = (0.5, 0.5, 100)  # score, IoU, detections
+        self.voting_iou = None
         self.grid = None  # level sizes and anchors per cell
         self.anchor_code = None  # scale and zero point, where the anchors are codes
         self.max_candidates = 64
@@ -88,7 +92,8 @@ class Case:
         if self.anchor_code:
             anchors = dequantize(anchors, *self.anchor_code)
         boxes = decode_boxes(dequantize(self.deltas, *self.delta_code), anchors)
-        found = select_detections(dequantize(self.scores, *self.score_code), boxes, *self.limits)
+        scores = dequantize(self.scores, *self.score_code)
+        found = select_detections(scores, boxes, *self.limits, self.voting_iou)
         rows = np.zeros(len(found), DETECTION)
         rows["box"], rows["score"], rows["class_id"] = found.boxes, found.scores, found.class_ids
         return rows[: max(self.capacity, 0)]
@@ -141,6 +146,19 @@ class Case:
             self.capacity,
         )
         scratch.content()
+        if self.voting_iou is not None:
+            voted = PostprocessSpec(max_detections=max(count, 1), box_voting_iou=self.voting_iou)
+            scratch = Guarded(boxes_scratch_bytes(self.max_candidates, voted, count))
+            library.td_vote_boxes(
+                ctypes.byref(params),
+                ctypes.c_float(self.voting_iou),
+                ctypes.c_void_p(scores),
+                ctypes.c_void_p(deltas),
+                scratch.address,
+                out.address,
+                count,
+            )
+            scratch.content()
         return np.frombuffer(out.content(), DETECTION)[:count]
 
     def check(self, library):
@@ -193,6 +211,7 @@ def cases(draw):
     )
     case.max_candidates = draw(st.one_of(st.integers(1, 9), st.integers(1, 20000)))
     case.capacity = draw(st.sampled_from([-1, 0, 1, 7, 200, 10000]))
+    case.voting_iou = draw(st.sampled_from([None, 0.001, 0.25, 0.5, 0.7, 1.0]))
     return case
 
 
@@ -234,6 +253,7 @@ def test_a_low_threshold_lets_thousands_pass(library, max_candidates):
     case.grid = feature_map_sizes(192, 192), 5
     case.limits = (0.001, 0.1, 1500)
     case.max_candidates, case.capacity = max_candidates, 1500
+    case.voting_iou = 0.4
     assert (scores[:, 1:] > -128).sum() > 50000
     assert len(case.check(library)) == 1500
 
@@ -247,3 +267,32 @@ def test_all_candidates_are_visited_where_few_stay(traps):
         case.deltas = rng.integers(-2, 3, (len(anchors), 4)).astype(np.int8)
         case.limits, case.max_candidates = (0.0, 0.01, 1000), 16
         assert 3 < len(case.check(traps)) < 200  # of 660
+
+
+@pytest.mark.parametrize("capacity", [4, 1000])
+@pytest.mark.parametrize("max_candidates", [7, 300, 5000])
+def test_boxes_move_to_where_their_voters_are(library, max_candidates, capacity):
+    """Small deltas around a dense grid: hundreds of candidates agree with each box."""
+    rng = np.random.default_rng(8)
+    anchors = make_anchors(128, 64)
+    scores = rng.integers(-120, 100, (len(anchors), 3)).astype(np.int8)
+    deltas = rng.integers(-9, 10, (len(anchors), 4)).astype(np.int8)
+    case = Case(anchors, scores, deltas)
+    case.limits, case.max_candidates, case.capacity = (0.1, 0.5, 100), max_candidates, capacity
+    kept = case.check(library)
+    case.voting_iou = 0.6
+    voted = case.check(library)
+    assert voted["score"].tobytes() == kept["score"].tobytes()
+    assert voted["class_id"].tobytes() == kept["class_id"].tobytes()
+    assert (voted["box"] != kept["box"]).mean() > 0.5
+
+
+def test_a_box_without_area_or_weight_moves_nothing(library):
+    """Scores of 0 have no weight; of the others one has no width, and does not vote."""
+    box = [0.25, 0.25, 0.5, 0.5]
+    anchors = np.array([box, [0.25, 0.25, 0.25, 0.5], box, [0.25, 0.25, 0.5, 0.75]], np.float32)
+    deltas = np.zeros((4, 4), np.int8)
+    for codes in ([-128] * 4, [0, 127, -128, -128]):
+        case = Case(anchors, np.array([[0, code] for code in codes], np.int8), deltas)
+        case.delta_code, case.limits, case.voting_iou = (0.1, 0), (0.0, 0.4, 10), 0.001
+        assert case.check(library)["box"].tolist() == [box]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from tinydet.compiler.box_tables import boxes_scratch_bytes
 from tinydet.compiler.codegen.c_text import is_c_name
 from tinydet.compiler.codegen.detection import AnchorTable
 from tinydet.compiler.ir import Graph, Tensor
@@ -28,6 +29,17 @@ class DetectorPart:
     anchors: AnchorTable
     max_candidates: int
     post_processing: PostProcessing | None = None
+
+    @property
+    def voting_iou(self) -> float | None:
+        """See ``PostprocessSpec.box_voting_iou``."""
+        return self.spec.postprocess.box_voting_iou
+
+    @property
+    def scratch_bytes(self) -> int:
+        """Of the arena, while the boxes are found."""
+        most = len(self.anchors) * self.spec.num_classes
+        return boxes_scratch_bytes(self.max_candidates, self.spec.postprocess, most)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -101,6 +101,17 @@ static int find_boxes(void *arena, td_detection *out, int capacity) {{
 }}
 
 """
+_VOTED_BOXES = """\
+static int find_boxes(void *arena, td_detection *out, int capacity) {{
+    td_arena_u32 *const scratch = (td_arena_u32 *)(void *)((int8_t *)arena + SCRATCH_BOXES);
+    const int8_t *const scores = {name}_scores(arena);
+    const int8_t *const deltas = {name}_deltas(arena);
+    const int32_t count = {find_boxes}(&boxes, scores, deltas, scratch, out, capacity);
+    td_vote_boxes(&boxes, {voting_iou}, scores, deltas, scratch, out, count);
+    return (int)count;
+}}
+
+"""
 _DETECT_IMAGE = """\
 int {name}_detect(const uint8_t *rgb, void *arena, td_detection *out, int capacity) {{
     int8_t *const bytes = (int8_t *)arena;
@@ -160,7 +171,10 @@ def source_text(
         "copy_kernel": COPY_KERNEL,
     }
     head = c_text.generated(f"{model.name}.c", model.origin) + "\n"
-    parts = [head + _ABOUT.format(**names), places.text(), _MACROS.format(**names)]
+    about = _ABOUT.format(**names)
+    if model.detector is not None and model.detector.voting_iou is not None:
+        about += '#include "td_box_voting.h"\n'
+    parts = [head + about, places.text(), _MACROS.format(**names)]
     kernels = set(network.kernels)
     if model.copies_input:
         size = _copied_bytes(model)
@@ -173,7 +187,7 @@ def source_text(
     parts += _output_functions(model, places)
     if model.detector is not None:
         parts.append(_detector_functions(model, model.detector, places, names))
-        kernels.add(detector_kernel(model.detector))
+        kernels |= detector_kernels(model.detector)
         if model.input_mode == "image":
             kernels |= {"td_preprocess", "td_boxes_to_image"}
     return "\n".join(parts), frozenset(kernels)
@@ -262,7 +276,7 @@ def _detector_functions(
 ) -> str:
     """The functions that find the boxes."""
     output_scratch = model.plan.scratch(model.plan.schedule.flow.steps[-1].number)
-    if output_scratch is None or output_scratch[1] < 4 * detector.max_candidates:
+    if output_scratch is None or output_scratch[1] < detector.scratch_bytes:
         raise ValueError("the plan has no scratch memory for the boxes")
     input_scratch = places.scratch(0)
     scratch = "bytes" if input_scratch is None else f"bytes + {input_scratch}"
@@ -271,12 +285,18 @@ def _detector_functions(
         "caller": _DETECT_CALLER,
         "rows": _FINISH_ROWS + _DETECT_CALLER,
     }[model.input_mode]
-    find_boxes = detector_kernel(detector)
-    return (_BOXES + detect).format(**names, find_boxes=find_boxes, input_scratch=scratch)
+    boxes, told = _BOXES, {"find_boxes": _finder(detector)}
+    if detector.voting_iou is not None:
+        boxes, told["voting_iou"] = _VOTED_BOXES, c_text.float32(detector.voting_iou)
+    return (boxes + detect).format(**names, **told, input_scratch=scratch)
 
 
-def detector_kernel(detector: DetectorPart) -> str:
-    """The function that finds the boxes."""
+def detector_kernels(detector: DetectorPart) -> set[str]:
+    """The functions that find the boxes."""
+    return {_finder(detector)} | ({"td_vote_boxes"} if detector.voting_iou is not None else set())
+
+
+def _finder(detector: DetectorPart) -> str:
     return "td_find_boxes" if detector.post_processing is None else "td_find_ssd_boxes"
 
 

@@ -157,6 +157,9 @@ class PostprocessingSection(Section):
         nms_iou_threshold: YAML ``NMS_thresh``.
         iou_threshold: YAML ``IoU_eval_thresh``. Smallest IoU at which a detection is a hit.
         max_detections: YAML ``max_detection_boxes``. Maximum number of boxes per image.
+        box_voting_iou: YAML ``box_voting``. Each box that is kept becomes the mean, weighted by
+            score, of the boxes of its class that overlap it by at least this IoU, usually 0.7;
+            None: it stays as it is.
         plot_metrics: Write a precision-recall plot for every class.
     """
 
@@ -164,4 +167,5 @@ class PostprocessingSection(Section):
     nms_iou_threshold: Annotated[Number, Field(gt=0, le=1)] = Field(0.5, alias="NMS_thresh")
     iou_threshold: Annotated[Number, Field(gt=0, le=1)] = Field(0.4, alias="IoU_eval_thresh")
     max_detections: Count = Field(100, alias="max_detection_boxes")
+    box_voting_iou: Annotated[Number, Field(gt=0, le=1)] | None = Field(None, alias="box_voting")
     plot_metrics: Flag = False

@@ -183,4 +183,5 @@ class UserConfig(Section):
             score_threshold=score_threshold,
             nms_iou_threshold=self.postprocessing.nms_iou_threshold,
             max_detections=max_detections,
+            box_voting_iou=self.postprocessing.box_voting_iou,
         )

@@ -88,6 +88,8 @@ def _input_output(facts: ModelFacts) -> str:
     if facts.is_int8 and options.get("input_type") == "uint8":
         values = "pixel values 0..255, unchanged"
     names = ", ".join(map(markdown.escape, facts.spec.class_names))
+    voted = post.box_voting_iou is not None
+    voting = f"box voting IoU {post.box_voting_iou:g}, " if voted else ""
     return _listed(
         [
             f"Image: {spec.color_mode}, {MANNER[spec.aspect_ratio]} to {spec.width} x "
@@ -96,7 +98,7 @@ def _input_output(facts: ModelFacts) -> str:
             *_tensors("Output", checked.get("outputs")),
             f"Classes, in order of their index: {names}.",
             f"Default thresholds: score {post.score_threshold:g}, NMS IoU "
-            f"{post.nms_iou_threshold:g}, at most {post.max_detections} boxes.",
+            f"{post.nms_iou_threshold:g}, {voting}at most {post.max_detections} boxes.",
         ]
     )
 
@@ -119,9 +121,10 @@ def _accuracy(facts: ModelFacts) -> str:
         for key, name in (
             ("score_threshold", "score threshold"),
             ("nms_iou_threshold", "NMS IoU"),
+            ("box_voting_iou", "box voting IoU"),
             ("max_detections", "boxes at most"),
         )
-        if key in settings
+        if settings.get(key) is not None
     )
     text = f"{on} Percent; {how}.\n\n" if how else f"{on} Percent.\n\n"
     text += _accuracy_rows(accuracy, "", [*accuracy.by_iou, *accuracy.coco])

@@ -96,7 +96,8 @@ def write_web_folder(detector: CompiledDetector, folder: Path) -> WebFolder:
     require_image_in_arena(detector, "a web page")
     make_folder(folder)
     # The first detections in falling score are the same for every threshold below them, so the
-    # page may compute with the lowest and show those above the slider.
+    # page may compute with the lowest and show those above the slider. (With box voting more boxes
+    # vote then, which moves corners a little; the page says so.)
     lowest_score = min(detector.spec.postprocess.score_threshold, LOWEST_SCORE)
     program = build_program(detector.with_score_threshold(lowest_score))
     weights_bytes = constant_bytes(program.module)

@@ -41,7 +41,7 @@ def render_page(
     context = {
         "title": f"Detector: {detector.name.replace('_', ' ')}",
         "finds": _finds(spec.class_names),
-        "facts": model_facts(detector, weights_bytes),
+        "facts": model_facts(detector, weights_bytes, lowest_score),
         "card": card,
         "program": programs[0],
         "relaxed": programs[1],
@@ -49,7 +49,9 @@ def render_page(
     return render("index.html.j2", context, folder="targets/web/page")
 
 
-def model_facts(detector: CompiledDetector, weights_bytes: int) -> list[tuple[str, str]]:
+def model_facts(
+    detector: CompiledDetector, weights_bytes: int, lowest_score: float
+) -> list[tuple[str, str]]:
     """What the page tells of the model: ``(label, value)`` in reading order."""
     spec = detector.spec
     preprocess, postprocess = spec.preprocess, spec.postprocess
@@ -71,6 +73,9 @@ def model_facts(detector: CompiledDetector, weights_bytes: int) -> list[tuple[st
         ("NMS IoU threshold", f"{postprocess.nms_iou_threshold:g}"),
         ("Most objects", str(postprocess.max_detections)),
     ]
+    if postprocess.box_voting_iou is not None:
+        voting = f"IoU {postprocess.box_voting_iou:g}, scores from {lowest_score:g} on"
+        facts.insert(-1, ("Box voting", voting))
     return facts + _training_facts(spec.provenance)
 
 

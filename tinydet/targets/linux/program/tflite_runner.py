@@ -198,7 +198,25 @@ def select(scores: Any, boxes: Any, settings: dict[str, Any]) -> tuple[Any, Any,
             kept.append(index)
             overlap = _overlap(boxes[index], boxes) > settings["nms_iou_threshold"]
             alive &= ~(overlap & (class_ids == class_ids[index]))
-    return boxes[kept], class_scores[kept], class_ids[kept]
+    found = boxes[kept]
+    if settings.get("box_voting_iou") is not None:
+        voters = boxes, class_scores, class_ids
+        for place, index in enumerate(kept):
+            found[place] = _voted(index, *voters, settings["box_voting_iou"])
+    return found, class_scores[kept], class_ids[kept]
+
+
+def _voted(kept: int, boxes: Any, scores: Any, class_ids: Any, voting_iou: float) -> Any:
+    """The mean, weighted by score, of the boxes that vote for a kept one."""
+    votes = (_overlap(boxes[kept], boxes) >= voting_iou) & (class_ids == class_ids[kept])
+    weights = scores[votes]
+    # One after the other, unlike np.sum.
+    total = np.add.accumulate(np.append(np.float32(0), weights))[-1]
+    sums = np.add.accumulate(np.vstack([boxes[kept] * 0, weights[:, None] * boxes[votes]]))[-1]
+    if not total > scores[kept]:
+        return boxes[kept]
+    moved = sums / total
+    return moved if _area(moved) > 0 else boxes[kept]
 
 
 def _area(boxes: Any) -> Any:
