@@ -118,6 +118,13 @@ def unset_input(model, graph):
     operator.inputs = [operator.inputs[0], -1, -1]
 
 
+def set_scale_of(value):
+    def change(_, graph):
+        quantized(graph).quantization.scale = [value]
+
+    return change
+
+
 def set_late_input(_, graph):
     graph.operators[0].inputs = graph.operators[-1].outputs
 
@@ -141,6 +148,10 @@ def set_late_input(_, graph):
         (set_stride, "stride, dilation or window of 0"),
         (set_late_input, "before it is computed"),
         (set_shape, "elements"),
+        *(
+            (set_scale_of(v), f"a scale of {v:.3g}".split("+")[0])
+            for v in (0.0, -1.0, np.inf, np.nan, 1e35)
+        ),
         (drop_input, "a STRIDED_SLICE without its 4 inputs"),
         (unset_input, "a FULLY_CONNECTED without its 2 inputs"),
     ],

@@ -86,10 +86,11 @@ def test_channels_go_in_pairs(channels):
 
 
 def test_plain_only_where_the_short_way_is_exact():
-    """Any left shift, a factor of 0, another clamp, or sums beyond 2**30 need the general way."""
+    """Right shifts below 2, factors of 0, other clamps and sums beyond 2**30 go the general way."""
     weights = np.ones((4, 1, 1, 8), np.int8)
     assert pack(weights).is_plain
-    assert not pack(weights, factor=(2**30, 0)).is_plain
+    assert pack(weights, factor=(2**30, -2)).is_plain
+    assert not pack(weights, factor=(2**30, -1)).is_plain
     assert not pack(weights, factor=(0, 0)).is_plain
     assert not pack(weights, quantization=Quantization(0, INT8, (-128, 126))).is_plain
     # |sum| <= |bias| + 8 * 128
@@ -102,7 +103,8 @@ def test_joined_only_where_both_sums_can_be_told_apart():
     weights = np.ones((2, 1, 1, 20), np.int8)
     assert pack(weights).is_joined
     assert not pack(weights[..., :18]).is_joined  # too few to be worth it
-    assert pack(weights[..., :2], output_zero_point=-128).is_positive
+    assert pack(weights[..., :4], output_zero_point=-128).is_positive
+    assert not pack(weights[..., :2], output_zero_point=-128).is_joined  # the general way
     assert not pack(weights, factor=(2**30, -16), output_zero_point=-128).is_positive
     limit = 2**23 - 20 * 128
     assert pack(weights, np.array([2**29, limit - 1], np.int32)).is_joined

@@ -170,6 +170,8 @@ def _make_interpreter(content: bytes, path: Path, num_threads: int, engine: Engi
             )
             interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
+        if "Select TensorFlow op" in str(error):
+            raise _missing_operator("of TensorFlow (Flex)", path, engine) from None
         missing = re.search(
             r"builtin opcode '(\w+)'|custom op(?:erator)?:? '?([\w-]+)", str(error), re.IGNORECASE
         )

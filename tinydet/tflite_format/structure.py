@@ -5,6 +5,7 @@ LiteRT takes much of this for granted: a damaged file ends the whole program the
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,9 @@ from tinydet.tflite_format.flatbuffer import MalformedError, Table, root_table
 MAX_INDICES = 1024  # inputs or outputs of one operator or graph
 MAX_RANK = 8
 MAX_SIDE = 2**20  # of scales
+# Scales of computed tensors: LiteRT divides by them, and ends the program where that fails.
+LEAST_SCALE, LARGEST_SCALE = 2.0**-126, 1e30
+MOST_ADDED = 2**19  # scale of an input of ADD or SUB by that of its output
 CODES = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-(2**15), 2**15 - 1)}
 MAX_STEP = 2**15  # pixels of a stride, a dilation or a side of a window
 MAX_WINDOW = 2**20  # pixels of a window: a mean over 1024 x 1024
@@ -115,6 +119,7 @@ def _check_graph(
             raise MalformedError(f"has a {kinds[code]} without its {fewest} inputs")
         _check_steps(operator.table(schema.OPERATOR_OPTIONS), kinds[code])
         _check_sizes(operator, kinds[code], tensors, constants)
+        _check_sum(operator, kinds[code], tensors)
 
 
 def _check_steps(options: Table | None, kind: str) -> None:
@@ -200,12 +205,37 @@ def _check_tensor(tensor: Table, buffers: list[int]) -> None:
         raise MalformedError(f"has a tensor of the type {code}")
     _check_quantization(tensor, schema.TENSOR_TYPES[code], shape)
     index = tensor.integer(schema.TENSOR_BUFFER, "uint32")
+    is_computed = index < len(buffers) and not buffers[index]
+    for scale in _scales(tensor) if schema.TENSOR_TYPES[code] in CODES else ():
+        least = LEAST_SCALE if is_computed else 0
+        if not least <= scale <= LARGEST_SCALE:  # neither is what is no number
+            raise MalformedError(f"has a scale of {scale:g}")
     if index >= max(len(buffers), 1):
         raise MalformedError(f"refers to buffer {index} of {len(buffers)}")
     expected = elements * BYTES_PER_ELEMENT.get(schema.TENSOR_TYPES[code], 0)
     stored = buffers[index] if buffers else 0
     if expected and stored and stored < expected and tensor.table(schema.TENSOR_SPARSITY) is None:
         raise MalformedError(f"has {stored} bytes for a tensor that needs {expected}")
+
+
+def _scales(tensor: Table) -> Sequence[float]:
+    quantization = tensor.table(schema.TENSOR_QUANTIZATION)
+    if quantization is None:
+        return ()
+    return quantization.numbers(schema.QUANTIZATION_SCALE, "float32", MAX_SIDE)
+
+
+def _check_sum(operator: Table, kind: str, tensors: list[Table]) -> None:
+    """Refuse a sum whose output is far finer than an input: LiteRT ends the program there."""
+    if kind not in ("ADD", "SUB"):
+        return
+    slots = (schema.OPERATOR_INPUTS, schema.OPERATOR_OUTPUTS)
+    given, made = (
+        [s for i in operator.integers(slot, "int32", MAX_INDICES) for s in _scales(tensors[i])[:1]]
+        for slot in slots
+    )
+    if made and max(given, default=0) >= MOST_ADDED * made[0]:
+        raise MalformedError(f"has scales of {given} in {kind}, and {made[0]:g} of its output")
 
 
 def _check_quantization(tensor: Table, dtype: str, shape: list[int]) -> None:

@@ -46,7 +46,8 @@ def test_a_chip_without_flash_has_its_arena_beside_its_program():
     """As its firmware has it: not in the DTCM, which would be faster."""
     timing = board_timing(find_board("STM32N6570-DK"))
     assert timing.program_memory == "AXISRAM1"
-    assert timing.arena_bank(64 * 1024).name == "AXISRAM1"
+    kernels = timing.kernels_memory(10_000, 64 * 1024)
+    assert timing.arena_bank(64 * 1024, kernels=kernels).name == "AXISRAM1"
     assert timing.weights_memory(external=False) == "AXISRAM1"
 
 

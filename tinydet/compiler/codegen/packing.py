@@ -22,6 +22,7 @@ _JOINED_SUM_LIMIT = 2**23
 # where results are positive, parting takes none.
 _JOINED_VALUES = 20
 _POSITIVE_SHIFTS = range(-15, 0)
+_LONE_PAIR = 2  # values of a window that go the general way, which knows no joined weights
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,7 @@ def pack_convolution(
     )
     is_joined = (
         is_plain
+        and pairs.shape[1] > _LONE_PAIR
         and (is_positive or pairs.shape[1] >= _JOINED_VALUES)
         and _can_be_joined(pairs)
         and int(largest[1::2].max(initial=0)) < _JOINED_SUM_LIMIT

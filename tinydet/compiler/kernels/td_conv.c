@@ -77,11 +77,23 @@ TD_INLINE void conv_gather_fours(const uint8_t *const in[TD_CONV_PIXELS], int32_
 #endif
 }
 
+#ifdef TD_CONV_SINGLE
+#define TD_CONV_OFTEN TD_CONV_SHARED /* a call costs less than code that no cache holds */
+#else
+#define TD_CONV_OFTEN TD_INLINE
+#endif
+
 /* A run of four pixels that lies inside the image for each of them. */
-TD_INLINE void conv_gather_inside(const uint8_t *const in[TD_CONV_PIXELS], int32_t length, int is_unsigned,
+TD_CONV_OFTEN void conv_gather_inside(const uint8_t *const in[TD_CONV_PIXELS], int32_t length, int is_unsigned,
                                   td_arena_s16 *out) {
     const int32_t fours = length >> 2;
     conv_gather_fours(in, fours, is_unsigned, out);
+#ifdef TD_CONV_SINGLE
+    if (fours > 0) {
+        conv_gather_last(in, length, is_unsigned, out + 16 * fours);
+        return;
+    }
+#endif
     out += 16 * fours;
     for (int32_t i = 0; i < (length & 3); i++) {
         for (int k = 0; k < TD_CONV_PIXELS; k++) {
@@ -365,22 +377,17 @@ TD_INLINE void conv_rows(const td_conv_params *p, const uint8_t *input, int is_u
 #endif
     const conv_runs runs = conv_runs_of(p);
     const ptrdiff_t steps = (ptrdiff_t)runs.rows * runs.columns * runs.pairs;
-    int8_t *const kept = (int8_t *)(gathered + 2 * TD_CONV_PIXELS * steps * p->groups_at_once);
 #ifdef TD_CONV_SINGLE
-    conv_call call;
-    const int is_single = conv_is_single(p, steps);
-    if (is_single) {
-        conv_begin(&call, p, steps, kept, y_begin);
+    if (conv_is_single(p, steps)) {
+        conv_single_rows(p, &runs, input, is_unsigned, output, gathered, y_begin, y_end);
+        return;
     }
-    const conv_constants constants = is_single ? (conv_constants){NULL, NULL} : conv_constants_of(p, kept, y_begin);
-    const int32_t most = is_single ? call.groups_at_once : p->groups_at_once;
-#else
-    const conv_constants constants = conv_constants_of(p, kept, y_begin);
-    const int32_t most = p->groups_at_once;
 #endif
+    int8_t *const kept = (int8_t *)(gathered + 2 * TD_CONV_PIXELS * steps * p->groups_at_once);
+    const conv_constants constants = conv_constants_of(p, kept, y_begin);
     conv_pixels pixels = {y_begin, 0, 0, 0}, groups[TD_CONV_MAX_GROUPS];
     conv_places places[TD_CONV_MAX_GROUPS];
-    const int32_t at_once = conv_pairs_at_once(steps);
+    const int32_t at_once = conv_pairs_at_once(steps), most = p->groups_at_once;
     int32_t left = (y_end - y_begin) * p->output_width;
     while (left > 0) {
         int32_t count = 0;
@@ -393,12 +400,6 @@ TD_INLINE void conv_rows(const td_conv_params *p, const uint8_t *input, int is_u
         for (int32_t i = 0; i < count; i++) {
             conv_place_output(p, output, &groups[i], places[i].pixels);
         }
-#ifdef TD_CONV_SINGLE
-        if (is_single) {
-            conv_all_pairs(&call, gathered, places, count);
-            continue;
-        }
-#endif
         conv_channels(p, &constants, gathered, steps, places, count, count > 1 ? at_once : p->output_channels);
     }
 }

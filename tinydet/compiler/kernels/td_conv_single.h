@@ -7,9 +7,38 @@
 #define TD_CONV_SINGLE_H
 
 #include "td_conv_block.h"
+#include "td_dsp.h"
 
 #if defined(TD_DSP) && !defined(TD_CORTEX_M7)
 #define TD_CONV_SINGLE 1
+
+typedef uint32_t TD_MAY_ALIAS conv_word_at __attribute__((aligned(1))); /* anywhere */
+
+/* Bytes 0 and 2 of a word, of four values, as int16. */
+TD_INLINE uint32_t conv_even_bytes(uint32_t word, int is_unsigned) {
+    uint32_t halves;
+    if (is_unsigned) {
+        return word & UINT32_C(0x00FF00FF);
+    }
+    __asm__("sxtb16 %0, %1" : "=r"(halves) : "r"(word));
+    return halves;
+}
+
+/* The last one to three values of a run of at least four, of four pixels. */
+TD_CONV_SHARED void conv_gather_last(const uint8_t *const in[TD_CONV_PIXELS], int32_t length, int is_unsigned,
+                                td_arena_s16 *out) {
+    td_arena_u32 *const pairs = (td_arena_u32 *)(void *)out;
+    const int32_t last = length & 3;
+    TD_RARE_LOOP
+    for (int k = 0; last > 0 && k < TD_CONV_PIXELS; k++) {
+        const uint32_t word = *(const conv_word_at *)(const void *)(in[k] + length - 4) >> (32 - 8 * last);
+        const uint32_t even = conv_even_bytes(word, is_unsigned), odd = conv_even_bytes(word >> 8, is_unsigned);
+        pairs[k] = (even & 0xFFFF) | odd << 16;
+        if (last == 3) {
+            pairs[TD_CONV_PIXELS + k] = even >> 16;
+        }
+    }
+}
 
 /* What becomes of the sums of a pair of channels: times multiplier / 2**32 as in conv_rescale_down, which gives `high`,
  * then high * power / 2**32, which is the right shift; both rounded to nearest. It takes the place of a td_conv_channels
@@ -57,188 +86,209 @@ _Static_assert(sizeof(conv_task) == 32 && sizeof(conv_factors) == 24 &&
 #define TD_CONV_START_JOINED TD_CONV_FIRST_WEIGHTS "smlad r11, r3, r4, r10\n smlad r7, r3, r5, r6\n"
 #define TD_CONV_START_SPLIT TD_CONV_SPLIT_WEIGHTS "smlad r7, r3, r5, r6\n smlad r11, r3, r4, r10\n"
 
-#define TD_CONV_STEP_OF(first_three, products, last_two)       \
-    first_three products                                       \
-    TD_CONV_SECOND("r11", "r3") TD_CONV_FIRST("r7", "r3")      \
-    last_two                                                   \
-    TD_CONV_SECOND("r12", "r2") TD_CONV_FIRST("r8", "r2")      \
+#define TD_CONV_STEP_OF(first_three, products, last_two)                     \
+    first_three products                                                     \
+    TD_CONV_SECOND("r11", "r3") TD_CONV_FIRST("r7", "r3")                    \
+    last_two                                                                 \
+    TD_CONV_SECOND("r12", "r2") TD_CONV_FIRST("r8", "r2")                    \
     TD_CONV_SECOND("lr", "r3") TD_CONV_FIRST("r9", "r3")
 
 /* Eight steps; the loads of the last one move the pointers on. */
-#define TD_CONV_EIGHT_STEPS(products)                                       \
-    ".irp step, 0, 1, 2, 3, 4, 5, 6\n"                                      \
-    TD_CONV_STEP_OF("ldr.n r4, [r1, #(4 * \\step + 4)]\n"                   \
-                    "ldr.n r2, [r0, #(16 * \\step + 4)]\n"                  \
-                    "ldr.n r3, [r0, #(16 * \\step + 8)]\n",                 \
-                    products,                                               \
-                    "ldr.n r2, [r0, #(16 * \\step + 12)]\n"                 \
-                    "ldr.n r3, [r0, #(16 * \\step + 16)]\n")                \
-    ".endr\n"                                                               \
-    TD_CONV_STEP_OF("ldr.w r4, [r1, #32]!\n"                                \
-                    "ldr.n r2, [r0, #116]\n"                                \
-                    "ldr.n r3, [r0, #120]\n",                               \
-                    products,                                               \
-                    "ldr.n r2, [r0, #124]\n"                                \
+#define TD_CONV_EIGHT_STEPS(products)                                        \
+    ".irp step, 0, 1, 2, 3, 4, 5, 6\n"                                       \
+    TD_CONV_STEP_OF("ldr.n r4, [r1, #(4 * \\step + 4)]\n"                    \
+                    "ldr.n r2, [r0, #(16 * \\step + 4)]\n"                   \
+                    "ldr.n r3, [r0, #(16 * \\step + 8)]\n",                  \
+                    products,                                                \
+                    "ldr.n r2, [r0, #(16 * \\step + 12)]\n"                  \
+                    "ldr.n r3, [r0, #(16 * \\step + 16)]\n")                 \
+    ".endr\n"                                                                \
+    TD_CONV_STEP_OF("ldr.w r4, [r1, #32]!\n"                                 \
+                    "ldr.n r2, [r0, #116]\n"                                 \
+                    "ldr.n r3, [r0, #120]\n",                                \
+                    products,                                                \
+                    "ldr.n r2, [r0, #124]\n"                                 \
                     "ldr.w r3, [r0, #128]!\n")
 
 #define TD_CONV_EACH(sums, ...) ".irp sum, " sums "\n" __VA_ARGS__ "\n.endr\n"
 
+/* Ten words have no room in the registers: they are in those of the FPU, from where a move takes a cycle and nothing
+ * waits for it, or on the stack. */
+#if defined(__ARM_FP)
+#define TD_CONV_KEEP_BEGIN ""
+#define TD_CONV_KEEP_END ""
+#define TD_CONV_KEEP(from, place) "vmov s" place ", " from "\n"
+#define TD_CONV_KEPT(to, place) "vmov " to ", s" place "\n"
+#else
+#define TD_CONV_KEEP_BEGIN "sub sp, sp, #40\n"
+#define TD_CONV_KEEP_END "add sp, sp, #40\n"
+#define TD_CONV_KEEP(from, place) "str " from ", [sp, #(4 * " place ")]\n"
+#define TD_CONV_KEPT(to, place) "ldr " to ", [sp, #(4 * " place ")]\n"
+#endif
+
 /* From sums to outputs. r0 is at the factors of this pair but for the starts, r2 to r5 take them. */
-#define TD_CONV_TAKE_FACTORS             \
-    "ldr.n r0, [sp, #12]\n"              \
+#define TD_CONV_TAKE_FACTORS                                                 \
+    TD_CONV_KEPT("r0", "3")                                                  \
     "ldm r0!, {r2, r3, r4, r5}\n"
 /* The second sums of joined weights less the first ones. */
-#define TD_CONV_PART                     \
-    "sub.w r10, r10, r6\n"               \
-    "sub.w r11, r11, r7\n"               \
-    "sub.w r12, r12, r8\n"               \
+#define TD_CONV_PART                                                         \
+    "sub.w r10, r10, r6\n"                                                   \
+    "sub.w r11, r11, r7\n"                                                   \
+    "sub.w r12, r12, r8\n"                                                   \
     "sub.w lr, lr, r9\n"
 #define TD_CONV_LOWER TD_CONV_EACH(TD_CONV_SECOND_SUMS, "asr.w \\sum, \\sum, #8")
 
 /* Where output_offset is -128, so that the sign of what is rounded means nothing. The second sums stay a byte higher:
  * what SMMLA cuts off without rounding is 7 bits lower than the product that is to be rounded, so 64 is added to these;
  * second_power is 2**7 less. */
-#define TD_CONV_FINISH_POSITIVE                                          \
-    TD_CONV_TAKE_FACTORS TD_CONV_PART                                    \
-    TD_CONV_EACH(TD_CONV_SUMS, "smmlar \\sum, \\sum, r2, \\sum")         \
-    "mvn.w r2, #127\n"                                                   \
-    TD_CONV_EACH(TD_CONV_SUMS, "smmlar \\sum, \\sum, r3, r2")            \
-    "movs.n r3, #64\n"                                                   \
-    TD_CONV_EACH(TD_CONV_SECOND_SUMS, "smmla \\sum, \\sum, r4, r3")      \
-    TD_CONV_EACH(TD_CONV_SUMS, "ssat \\sum, #8, \\sum")                  \
-    TD_CONV_EACH(TD_CONV_SECOND_SUMS, "smmlar \\sum, \\sum, r5, r2")     \
+#define TD_CONV_FINISH_POSITIVE                                              \
+    TD_CONV_TAKE_FACTORS TD_CONV_PART                                        \
+    TD_CONV_EACH(TD_CONV_SUMS, "smmlar \\sum, \\sum, r2, \\sum")             \
+    "mvn.w r2, #127\n"                                                       \
+    TD_CONV_EACH(TD_CONV_SUMS, "smmlar \\sum, \\sum, r3, r2")                \
+    "movs.n r3, #64\n"                                                       \
+    TD_CONV_EACH(TD_CONV_SECOND_SUMS, "smmla \\sum, \\sum, r4, r3")          \
+    TD_CONV_EACH(TD_CONV_SUMS, "ssat \\sum, #8, \\sum")                      \
+    TD_CONV_EACH(TD_CONV_SECOND_SUMS, "smmlar \\sum, \\sum, r5, r2")         \
     TD_CONV_EACH(TD_CONV_SECOND_SUMS, "ssat \\sum, #8, \\sum")
 
 /* Rounding half away from zero: one less where it is negative. */
-#define TD_CONV_FINISH_ANY(part)                                         \
-    TD_CONV_TAKE_FACTORS part                                            \
-    TD_CONV_EACH(TD_CONV_SUMS, "smmlar \\sum, \\sum, r2, \\sum")         \
-    "ldr.n r2, [sp, #36]\n"                                              \
-    TD_CONV_EACH(TD_CONV_SECOND_SUMS, "smmlar \\sum, \\sum, r4, \\sum")  \
-    TD_CONV_EACH(TD_CONV_SUMS, "add.w \\sum, \\sum, \\sum, asr #31")     \
-    TD_CONV_EACH(TD_CONV_SUMS, "smmlar \\sum, \\sum, r3, r2")            \
-    TD_CONV_EACH(TD_CONV_SECOND_SUMS, "add.w \\sum, \\sum, \\sum, asr #31") \
-    TD_CONV_EACH(TD_CONV_SECOND_SUMS, "smmlar \\sum, \\sum, r5, r2")     \
-    TD_CONV_EACH(TD_CONV_SUMS, "ssat \\sum, #8, \\sum")                  \
+#define TD_CONV_FINISH_ANY(part)                                             \
+    TD_CONV_TAKE_FACTORS part                                                \
+    TD_CONV_EACH(TD_CONV_SUMS, "smmlar \\sum, \\sum, r2, \\sum")             \
+    TD_CONV_KEPT("r2", "9")                                                  \
+    TD_CONV_EACH(TD_CONV_SECOND_SUMS, "smmlar \\sum, \\sum, r4, \\sum")      \
+    TD_CONV_EACH(TD_CONV_SUMS, "add.w \\sum, \\sum, \\sum, asr #31")         \
+    TD_CONV_EACH(TD_CONV_SUMS, "smmlar \\sum, \\sum, r3, r2")                \
+    TD_CONV_EACH(TD_CONV_SECOND_SUMS, "add.w \\sum, \\sum, \\sum, asr #31")  \
+    TD_CONV_EACH(TD_CONV_SECOND_SUMS, "smmlar \\sum, \\sum, r5, r2")         \
+    TD_CONV_EACH(TD_CONV_SUMS, "ssat \\sum, #8, \\sum")                      \
     TD_CONV_EACH(TD_CONV_SECOND_SUMS, "ssat \\sum, #8, \\sum")
 
 /* Four adjacent pixels of one channel, then of the other. */
-#define TD_CONV_STORE_PLANAR             \
-    "ldm sp, {r2, r3, r4}\n"             \
-    "strb.n r6, [r2, #0]\n"              \
-    "strb.n r7, [r2, #1]\n"              \
-    "strb.w r8, [r2, #2]\n"              \
-    "strb.w r9, [r2, #3]\n"              \
-    "add.n r2, r3\n"                     \
-    "strb.w r10, [r2, #0]\n"             \
-    "strb.w r11, [r2, #1]\n"             \
-    "strb.w r12, [r2, #2]\n"             \
-    "strb.w lr, [r2, #3]\n"              \
-    "add.n r2, r3\n"                     \
-    "str.n r2, [sp, #0]\n"
+#define TD_CONV_STORE_PLANAR                                                 \
+    TD_CONV_KEPT("r2", "0") TD_CONV_KEPT("r3", "1") TD_CONV_KEPT("r4", "2")  \
+    "strb.n r6, [r2, #0]\n"                                                  \
+    "strb.n r7, [r2, #1]\n"                                                  \
+    "strb.w r8, [r2, #2]\n"                                                  \
+    "strb.w r9, [r2, #3]\n"                                                  \
+    "add.n r2, r3\n"                                                         \
+    "strb.w r10, [r2, #0]\n"                                                 \
+    "strb.w r11, [r2, #1]\n"                                                 \
+    "strb.w r12, [r2, #2]\n"                                                 \
+    "strb.w lr, [r2, #3]\n"                                                  \
+    "add.n r2, r3\n"                                                         \
+    TD_CONV_KEEP("r2", "0")
 
 /* Two adjacent channels of one pixel after the other. */
-#define TD_CONV_STORE_PIXELS             \
-    "ldm sp, {r2, r3, r4}\n"             \
-    "adds.n r5, r2, #2\n"                \
-    "str.n r5, [sp, #0]\n"               \
-    "strb.n r6, [r2, #0]\n"              \
-    "strb.w r10, [r2, #1]\n"             \
-    "add.n r2, r3\n"                     \
-    "strb.n r7, [r2, #0]\n"              \
-    "strb.w r11, [r2, #1]\n"             \
-    "add.n r2, r3\n"                     \
-    "strb.w r8, [r2, #0]\n"              \
-    "strb.w r12, [r2, #1]\n"             \
-    "add.n r2, r3\n"                     \
-    "strb.w r9, [r2, #0]\n"              \
+#define TD_CONV_STORE_PIXELS                                                 \
+    TD_CONV_KEPT("r2", "0") TD_CONV_KEPT("r3", "1") TD_CONV_KEPT("r4", "2")  \
+    "adds.n r5, r2, #2\n"                                                    \
+    TD_CONV_KEEP("r5", "0")                                                  \
+    "strb.n r6, [r2, #0]\n"                                                  \
+    "strb.w r10, [r2, #1]\n"                                                 \
+    "add.n r2, r3\n"                                                         \
+    "strb.n r7, [r2, #0]\n"                                                  \
+    "strb.w r11, [r2, #1]\n"                                                 \
+    "add.n r2, r3\n"                                                         \
+    "strb.w r8, [r2, #0]\n"                                                  \
+    "strb.w r12, [r2, #1]\n"                                                 \
+    "add.n r2, r3\n"                                                         \
+    "strb.w r9, [r2, #0]\n"                                                  \
     "strb.w lr, [r2, #1]\n"
 
-/* All channels of a task. On the stack: output 0, step 4, last_weights 8, what follows of the factors 12, gathered 16,
- * where the row of sixteen steps is entered for the first time 20, how far both pointers go back for the steps that are
- * skipped 24 and 28, what r0 is behind the last step 32, offset 36. r0 and r1 are four bytes behind what comes next. */
-#define TD_CONV_TASK(step_bytes, start, products, finish, store) \
-    __asm__ volatile(".syntax unified\n"                       \
-                     "push {r4-r11, lr}\n"                     \
-                     "sub sp, sp, #40\n"                       \
-                     "ldm r0, {r1-r8}\n"                       \
-                     "subs r6, r6, #4\n"                       \
-                     "sub r9, r6, r5\n"                        \
-                     "sub r9, r9, #16\n" /* without the first step */ \
-                     "lsr r9, r9, #4\n"                        \
-                     "and r9, r9, #15\n"                       \
-                     "rsb r9, r9, #15\n" /* steps to skip */   \
-                     "and r10, r9, #7\n"                       \
-                     "lsr r12, r9, #3\n"                       \
-                     "movs r0, #" step_bytes "\n"              \
-                     "mul r9, r9, r0\n"                        \
-                     "add.w r9, r9, r12, lsl #2\n" /* the eighth step is longer */ \
-                     "adr.w r0, 2f\n"                          \
-                     "add r9, r9, r0\n"                        \
-                     "orr r9, r9, #1\n" /* Thumb */            \
-                     "add r11, r5, #12\n"                      \
-                     "sub r11, r11, r10, lsl #4\n"             \
-                     "rsb r10, r10, #0\n"                      \
-                     "lsl r10, r10, #2\n"                      \
-                     "ldm r4!, {r0, lr}\n"                     \
-                     "stm sp, {r1-r5}\n"                       \
-                     "strd r9, r10, [sp, #20]\n"               \
-                     "strd r11, r6, [sp, #28]\n"               \
-                     "str r8, [sp, #36]\n"                     \
-                     "sub r1, r7, #4\n"                        \
-                     "mov r6, r0\n"                            \
-                     "mov r10, lr\n"                           \
-                     "1:\n" /* two channels */                 \
-                     "ldr.n r0, [sp, #16]\n"                   \
-                     "ldr.w r4, [r1, #4]!\n"                   \
-                     "ldr.n r2, [r0, #0]\n"                    \
-                     "ldr.n r3, [r0, #4]\n"                    \
-                     "ldr.w r8, [r0, #8]\n"                    \
-                     "ldr.w r9, [r0, #12]\n"                   \
-                     start                                     \
-                     "smlad r12, r8, r4, r10\n"                \
-                     "smlad r8, r8, r5, r6\n"                  \
-                     "smlad lr, r9, r4, r10\n"                 \
-                     "smlad r9, r9, r5, r6\n"                  \
-                     "smlad r10, r2, r4, r10\n"                \
-                     "smlad r6, r2, r5, r6\n"                  \
-                     "ldr.n r2, [sp, #20]\n"                   \
-                     "ldr.n r3, [sp, #24]\n"                   \
-                     "ldr.n r0, [sp, #28]\n"                   \
-                     "add.n r1, r3\n"                          \
-                     "bx r2\n"                                 \
-                     ".p2align 2\n"                            \
-                     "2:\n"                                    \
-                     TD_CONV_EIGHT_STEPS(products)             \
-                     TD_CONV_EIGHT_STEPS(products)             \
-                     "ldr.n r2, [sp, #32]\n"                   \
-                     "cmp.n r0, r2\n"                          \
-                     "bne.w 2b\n"                              \
-                     finish store                              \
-                     "cmp.n r1, r4\n"                          \
-                     "it ne\n" /* the starts of the next pair */ \
-                     "ldmne.w r0!, {r6, r10}\n"                \
-                     "str.n r0, [sp, #12]\n"                   \
-                     "bne.w 1b\n"                              \
-                     "add sp, sp, #40\n"                       \
-                     "pop {r4-r11, pc}\n")
+/* All channels of a task. Kept are output 0, step 1, last_weights 2, what follows of the factors 3, gathered 4, where the
+ * row of steps is entered for the first time 5, how far the weights go back for the steps that are skipped 6, r0 at
+ * that entry 7 and behind the last step 8, offset 9. r0 and r1 are four bytes behind what comes next. */
+#define TD_CONV_TASK(row_steps, step_bytes, start, products, finish, store)             \
+    __asm__ volatile(".syntax unified\n"                                     \
+                     "push {r4-r11, lr}\n"                                   \
+                     TD_CONV_KEEP_BEGIN                                      \
+                     "ldm r0, {r1-r8}\n"                                     \
+                     "subs r6, r6, #4\n"                                     \
+                     "sub r9, r6, r5\n"                                      \
+                     "sub r9, r9, #16\n" /* without the first step */        \
+                     "lsr r9, r9, #4\n"                                      \
+                     "and r9, r9, #(" row_steps " - 1)\n"                \
+                     "rsb r9, r9, #(" row_steps " - 1)\n" /* steps to skip */ \
+                     "and r10, r9, #7\n"                                     \
+                     "lsr r12, r9, #3\n"                                     \
+                     "movs r0, #" step_bytes "\n"                            \
+                     "mul r9, r9, r0\n"                                      \
+                     "add.w r9, r9, r12, lsl #2\n" /* each eighth step is longer */ \
+                     "adr.w r0, 2f\n"                                        \
+                     "add r9, r9, r0\n"                                      \
+                     "orr r9, r9, #1\n" /* Thumb */                          \
+                     "add r11, r5, #12\n"                                    \
+                     "sub r11, r11, r10, lsl #4\n"                           \
+                     "rsb r10, r10, #0\n"                                    \
+                     "lsl r10, r10, #2\n"                                    \
+                     "ldm r4!, {r0, lr}\n"                                   \
+                     TD_CONV_KEEP("r1", "0")                                 \
+                     TD_CONV_KEEP("r2", "1")                                 \
+                     TD_CONV_KEEP("r3", "2")                                 \
+                     TD_CONV_KEEP("r4", "3")                                 \
+                     TD_CONV_KEEP("r5", "4")                                 \
+                     TD_CONV_KEEP("r9", "5")                                 \
+                     TD_CONV_KEEP("r10", "6")                                \
+                     TD_CONV_KEEP("r11", "7")                                \
+                     TD_CONV_KEEP("r6", "8")                                 \
+                     TD_CONV_KEEP("r8", "9")                                 \
+                     "sub r1, r7, #4\n"                                      \
+                     "mov r6, r0\n"                                          \
+                     "mov r10, lr\n"                                         \
+                     "1:\n" /* two channels */                               \
+                     TD_CONV_KEPT("r0", "4")                                 \
+                     "ldr.w r4, [r1, #4]!\n"                                 \
+                     "ldr.n r2, [r0, #0]\n"                                  \
+                     "ldr.n r3, [r0, #4]\n"                                  \
+                     "ldr.w r8, [r0, #8]\n"                                  \
+                     "ldr.w r9, [r0, #12]\n"                                 \
+                     start                                                   \
+                     "smlad r12, r8, r4, r10\n"                              \
+                     "smlad r8, r8, r5, r6\n"                                \
+                     "smlad lr, r9, r4, r10\n"                               \
+                     "smlad r9, r9, r5, r6\n"                                \
+                     "smlad r10, r2, r4, r10\n"                              \
+                     "smlad r6, r2, r5, r6\n"                                \
+                     TD_CONV_KEPT("r2", "5")                                 \
+                     TD_CONV_KEPT("r3", "6")                                 \
+                     TD_CONV_KEPT("r0", "7")                                 \
+                     "add.n r1, r3\n"                                        \
+                     "bx r2\n"                                               \
+                     ".p2align 2\n"                                          \
+                     "2:\n"                                                  \
+                     ".rept " row_steps " / 8\n"                         \
+                     TD_CONV_EIGHT_STEPS(products)                           \
+                     ".endr\n"                                               \
+                     TD_CONV_KEPT("r2", "8")                                 \
+                     "cmp.n r0, r2\n"                                        \
+                     "bne.w 2b\n"                                            \
+                     finish store                                            \
+                     "cmp.n r1, r4\n"                                        \
+                     "it ne\n" /* the starts of the next pair */             \
+                     "ldmne.w r0!, {r6, r10}\n"                              \
+                     TD_CONV_KEEP("r0", "3")                                 \
+                     "bne.w 1b\n"                                            \
+                     TD_CONV_KEEP_END                                        \
+                     "pop {r4-r11, pc}\n" ::: "memory")
 
 #define TD_CONV_TASK_OF __attribute__((naked, noinline, used)) static void
 
 /* Joined weights, output_offset = -128, and adjacent pixels: in front of a depthwise convolution. */
 TD_CONV_TASK_OF conv_task_positive(__attribute__((unused)) const conv_task *task) {
-    TD_CONV_TASK(TD_CONV_BYTES_OF_STEP, TD_CONV_START_JOINED, TD_CONV_PRODUCTS_JOINED, TD_CONV_FINISH_POSITIVE,
+    TD_CONV_TASK("32", TD_CONV_BYTES_OF_STEP, TD_CONV_START_JOINED, TD_CONV_PRODUCTS_JOINED, TD_CONV_FINISH_POSITIVE,
                  TD_CONV_STORE_PLANAR);
 }
 
 /* Adjacent channels, of joined weights and others. */
 TD_CONV_TASK_OF conv_task_joined(__attribute__((unused)) const conv_task *task) {
-    TD_CONV_TASK(TD_CONV_BYTES_OF_STEP, TD_CONV_START_JOINED, TD_CONV_PRODUCTS_JOINED,
+    TD_CONV_TASK("16", TD_CONV_BYTES_OF_STEP, TD_CONV_START_JOINED, TD_CONV_PRODUCTS_JOINED,
                  TD_CONV_FINISH_ANY(TD_CONV_PART TD_CONV_LOWER), TD_CONV_STORE_PIXELS);
 }
 
 TD_CONV_TASK_OF conv_task_split(__attribute__((unused)) const conv_task *task) {
-    TD_CONV_TASK(TD_CONV_BYTES_OF_SPLIT_STEP, TD_CONV_START_SPLIT, TD_CONV_PRODUCTS_SPLIT, TD_CONV_FINISH_ANY(""),
+    TD_CONV_TASK("8", TD_CONV_BYTES_OF_SPLIT_STEP, TD_CONV_START_SPLIT, TD_CONV_PRODUCTS_SPLIT, TD_CONV_FINISH_ANY(""),
                  TD_CONV_STORE_PIXELS);
 }
 

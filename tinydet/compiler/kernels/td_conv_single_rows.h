@@ -8,6 +8,12 @@
 #define TD_CONV_COPIES_WEIGHTS 1 /* no cache holds them, and flash is slow */
 #endif
 
+#if defined(__clang__)
+#define TD_UNROLL_FOUR_TIMES _Pragma("clang loop unroll_count(4)")
+#else
+#define TD_UNROLL_FOUR_TIMES
+#endif
+
 enum { CONV_PAIRS_AT_ONCE = 16 /* whose factors are on the stack */, CONV_CACHED_BYTES = 4096 };
 
 /* What is the same for all groups of a call. */
@@ -108,8 +114,10 @@ TD_CONV_SHARED void conv_run_by_stack(const td_conv_params *p, const conv_task *
         const int8_t *from = values + (left == 1 ? channel_step : 0);
         task.last_weights = task.weights + count * pair_bytes - 4;
         conv_run(p, &task, is_planar);
+        TD_RARE_LOOP
         for (int32_t c = 0; c < channels; c++, from += channel_step) {
             const ptrdiff_t at = (ptrdiff_t)(2 * begin + c) * p->channel_stride;
+            TD_RARE_LOOP
             for (int32_t k = TD_CONV_PIXELS - 1; k >= 0; k--) {
                 pixels[k][at] = from[k * pixel_step];
             }
@@ -169,6 +177,95 @@ TD_CONV_SHARED void conv_all_pairs(conv_call *call, td_arena_s16 *gathered, cons
         }
         conv_pairs(call, gathered, places, count, begin, end);
         begin = end;
+    }
+}
+
+/* Whether each group of four pixels of a convolution lies in one row, and sees only what lies below it. */
+TD_INLINE int conv_is_pointwise(const td_conv_params *p) {
+    return p->filter_height * p->filter_width * p->stride_height * p->stride_width == 1 && p->output_width % 4 == 0 &&
+           p->input_width == p->output_width && p->input_height == p->output_height && p->pad_top + p->pad_left == 0;
+}
+
+/* The group behind another one; all of both are whole. */
+TD_INLINE void conv_next_group(const td_conv_params *p, conv_pixel *pixel) {
+    pixel->x += TD_CONV_PIXELS;
+    if (pixel->x == p->output_width) {
+        pixel->x = 0;
+        pixel->y++;
+    }
+}
+
+/* Pads of a planar row; conv_fill_pads for the usual four bytes between channels. */
+TD_INLINE void conv_begin_row(const td_conv_params *p, int8_t *row) {
+    const uint32_t four = 0x01010101u * (uint8_t)p->output_offset;
+    const ptrdiff_t stride = p->channel_stride;
+    if (p->output_pad_left + p->output_pad_right != 4) {
+        conv_fill_pads(p, row);
+        return;
+    }
+    td_fill((int8_t)p->output_offset, row, p->output_pad_left);
+    row += p->output_pad_left + p->output_width;
+    TD_UNROLL_FOUR_TIMES
+    for (int32_t c = p->output_channels - 1; c > 0; c--, row += stride) {
+        *(conv_word_at *)(void *)row = four;
+    }
+    td_fill((int8_t)p->output_offset, row, p->output_pad_right);
+}
+
+TD_INLINE void conv_pointwise_rows(conv_call *call, const uint8_t *input, int8_t *output, td_arena_s16 *gathered,
+                                   int32_t y_begin, int32_t y_end) {
+    const td_conv_params *const p = call->p;
+    const ptrdiff_t group = 2 * TD_CONV_PIXELS * call->steps, channels = p->input_channels;
+    conv_places places[TD_CONV_MAX_GROUPS];
+    conv_pixel from = {y_begin, 0}, to = from;
+    while (from.y < y_end) {
+        int32_t count = 0;
+        for (; count < call->groups_at_once && from.y < y_end; count++, conv_next_group(p, &from)) {
+            const uint8_t *in[TD_CONV_PIXELS];
+            in[0] = conv_input_row(p, input, from.y) + from.x * channels;
+            in[1] = in[0] + channels;
+            in[2] = in[1] + channels;
+            in[3] = in[2] + channels;
+            conv_gather_inside(in, p->input_channels, 0, gathered + group * count);
+        }
+        for (int32_t i = 0; i < count; i++, conv_next_group(p, &to)) {
+            const int32_t slot = to.y < p->output_ring ? to.y : to.y % p->output_ring;
+            int8_t *const row = output + (ptrdiff_t)slot * p->output_row_bytes;
+            places[i].pixels[0] = row + p->output_pad_left + (ptrdiff_t)to.x * p->pixel_stride;
+            places[i].pixels[1] = places[i].pixels[0] + p->pixel_stride;
+            places[i].pixels[2] = places[i].pixels[1] + p->pixel_stride;
+            places[i].pixels[3] = places[i].pixels[2] + p->pixel_stride;
+            if (to.x == 0 && p->output_pad_left + p->output_pad_right > 0) {
+                conv_begin_row(p, row);
+            }
+        }
+        conv_all_pairs(call, gathered, places, count);
+    }
+}
+
+TD_INLINE void conv_single_rows(const td_conv_params *p, const conv_runs *runs, const uint8_t *input, int is_unsigned,
+                                int8_t *output, td_arena_s16 *gathered, int32_t y_begin, int32_t y_end) {
+    const ptrdiff_t steps = (ptrdiff_t)runs->rows * runs->columns * runs->pairs, group = 2 * TD_CONV_PIXELS * steps;
+    conv_call call;
+    conv_begin(&call, p, steps, (int8_t *)(gathered + group * p->groups_at_once), y_begin);
+    if (!is_unsigned && conv_is_pointwise(p)) {
+        conv_pointwise_rows(&call, input, output, gathered, y_begin, y_end);
+        return;
+    }
+    conv_pixels pixels = {y_begin, 0, 0, 0}, groups[TD_CONV_MAX_GROUPS];
+    conv_places places[TD_CONV_MAX_GROUPS];
+    int32_t left = (y_end - y_begin) * p->output_width;
+    while (left > 0) {
+        int32_t count = 0;
+        for (; count < call.groups_at_once && left > 0; count++) {
+            conv_next_pixels(p, &pixels, &left);
+            conv_gather(p, runs, input, &pixels, is_unsigned, gathered + group * count);
+            groups[count] = pixels;
+        }
+        for (int32_t i = 0; i < count; i++) {
+            conv_place_output(p, output, &groups[i], places[i].pixels);
+        }
+        conv_all_pairs(&call, gathered, places, count);
     }
 }
 

@@ -73,7 +73,7 @@ typedef struct {
     int16_t input_zero_point;                /* real 0: [-128, 127] for int8, [0, 255] for uint8 */
     int16_t output_offset;                   /* [-128, 127] */
     int16_t output_min, output_max;          /* [-128, 127] */
-    int16_t is_plain; /* 1: every shift >= 0 and multiplier > 0, every |sum| < 2**30, and a clamp to [-128, 127] */
+    int16_t is_plain; /* 1: every shift >= 1 and multiplier > 0, every |sum| < 2**30, and a clamp to [-128, 127] */
     int16_t groups_at_once; /* [1, TD_CONV_MAX_GROUPS] groups of four pixels that `scratch` has room for */
     int16_t is_joined; /* 1: weights as in td_conv_block.h, is_plain, |sum| < 2**23 in every second channel */
     int16_t is_positive; /* 1: is_joined, output_offset = -128, so that negative results are clamped away, shifts < 15 */

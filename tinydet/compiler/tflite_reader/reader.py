@@ -87,7 +87,12 @@ def _read(content: bytes, where: object, *, cut: bool) -> tuple[Graph, PostProce
     if len(content) < MINIMUM_BYTES or content[4:8] != schema.IDENTIFIER:
         raise ModelFileError(where, "is not a .tflite file", "Give a .tflite file.")
     try:
-        reader = _Reader(root_table(content), cut=cut)
+        model = root_table(content)
+        count = len(model.tables(schema.MODEL_SUBGRAPHS))
+        if count > 1:
+            remedy = "Convert a network with one signature and without control flow."
+            raise ModelFileError(where, f"has {count} graphs instead of one", remedy)
+        reader = _Reader(model, cut=cut)
         graph, findings = reader.read()
     except MalformedError as error:
         raise ModelFileError(where, f"is damaged ({error})", REMEDY_DAMAGED) from None

@@ -92,7 +92,7 @@ class BoardTiming:
         joined: list[RamBank] = []
         banks = [bank for bank in self.board.ram if bank.name != kernels]
         if self.board.program_ram:  # there firmware has all in one piece
-            banks = [bank for bank in banks if bank.name in self.board.program_ram]
+            banks = [bank for bank in self.board.ram if bank.name in self.board.program_ram]
         for bank in sorted(banks, key=lambda bank: bank.address):
             last = joined[-1] if joined else None
             if last and last.end == bank.address and last.speed == bank.speed:

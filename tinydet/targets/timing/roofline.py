@@ -6,10 +6,12 @@ architectures", Communications of the ACM 52 (4), 2009.
 
 import io
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 from tinydet.compiler import VECTOR_CORES
 from tinydet.config.files import atomic_path
+from tinydet.targets.benchmark.table import short_name
 from tinydet.targets.timing.estimate import TimingEstimate
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 PEAK_MACS_PER_CYCLE, VECTOR_PEAK_MACS_PER_CYCLE = 2.0, 8.0
 MAX_NAMES = 8  # operators that are named: those that take longest
 DPI = 110
+LINE = 90  # characters of the title
 MAX_NAME = 28  # characters of such a name
 
 
@@ -62,7 +65,7 @@ def _figure(result: TimingEstimate) -> "Figure":
     longest = sorted(range(len(steps)), key=lambda k: -steps[k].cycles)[:MAX_NAMES]
     for k in longest:
         axes.annotate(
-            steps[k].op.split("/")[-1][:MAX_NAME],
+            short_name(steps[k].op)[:MAX_NAME],
             (across[k], upwards[k]),
             textcoords="offset points",
             xytext=(5, 4),
@@ -75,7 +78,8 @@ def _figure(result: TimingEstimate) -> "Figure":
     axes.legend(loc="lower right")
     axes.set_title(
         f"{result.board} ({result.core}) at {result.clock_mhz:g} MHz, weights in "
-        f"{result.places['weights']}: {result.milliseconds:.1f} ms\n{result.error.text()}",
+        f"{result.places['weights']}: {result.milliseconds:.1f} ms\n"
+        + fill(result.error.text(), LINE),
         fontsize=10,
     )
     return figure
