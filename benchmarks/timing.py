@@ -1,25 +1,27 @@
 """Estimated cycles of the generated C on boards.
 
-    python benchmarks/timing.py [MODEL.tflite ...]
+    python benchmarks/timing.py [MODEL.tflite ...] [--boards BOARD ...]
 
 The models are int8 detectors with ``detector.json`` beside them, of which constant channels are
 removed. Beside them networks of random weights, alpha 0.35, at 192, 224, 256 and 416 pixels, whose
 channels are all kept. All run on the first of ``BOARDS``, those of 192 pixels on the others too.
 Weights lie in internal flash, the arena in the fastest RAM that takes it; on some boards the
-weights also lie in the external flash. The file is written after each row.
+weights also lie in the external flash. The file is written after each row. With ``--boards`` only
+the rows of these boards are estimated, and take the place of those in the file.
 """
 
 import argparse
+import json
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from embedded import SIZES, random_model
-from record import write_result
+from record import RESULTS, write_result
 
 from tinydet.compiler import CompiledDetector, CompileOptions, compile_detector
 from tinydet.compiler.memory import InputMode
@@ -60,36 +62,47 @@ def main() -> None:
     """Estimate and write results/timing.json."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("models", type=Path, nargs="*")
-    models = parser.parse_args().models
-    rows: list[dict[str, Any]] = []
-    command = " ".join(
-        ["python benchmarks/timing.py", *(f"{model.stem}.tflite" for model in models)]
-    )
+    parser.add_argument("--boards", nargs="+", default=(), choices=sorted({*BOARDS, *EXTERNAL}))
+    parsed = parser.parse_args()
+    words = ["python benchmarks/timing.py", *(f"{model.stem}.tflite" for model in parsed.models)]
+    command = " ".join([*words, *(["--boards", *parsed.boards] if parsed.boards else [])])
+    rows = {_key(row): row for row in _rows_in_file()} if parsed.boards else {}
     with tempfile.TemporaryDirectory() as folder:
         programs = Programs(Path(folder))
-        for case in cases(models, Path(folder)):
-            rows.append(row(case, programs))
-            write_result("timing", command, {"rows": rows})
+        for case in cases(parsed.models, Path(folder), parsed.boards or {*BOARDS, *EXTERNAL}):
+            made = row(case, programs)
+            rows[_key(made)] = made
+            write_result("timing", command, {"rows": list(rows.values())})
 
 
-def cases(models: list[Path], folder: Path) -> Iterator[Case]:
+def _rows_in_file() -> list[dict[str, Any]]:
+    record = json.loads((RESULTS / "timing.json").read_text(encoding="utf-8"))
+    rows: list[dict[str, Any]] = record["figures"]["rows"]
+    return rows
+
+
+def _key(row: dict[str, Any]) -> tuple[Any, ...]:
+    return row["model"], row["input"], row["board"], row["places"]["weights"]
+
+
+def cases(models: list[Path], folder: Path, boards: Collection[str]) -> Iterator[Case]:
     """Small networks on all boards, large ones on the first, then weights in external flash."""
     trained = {model: spec_for(model, None).input_size[0] for model in models}
     small = [
         (random_model(SMALL, folder), SMALL, True),
         *((model, size, False) for model, size in trained.items() if size == SMALL),
     ]
-    for board in BOARDS:
+    for board in (board for board in BOARDS if board in boards):
         for model, size, random in small:
             yield Case(model, size, board, FLASH, random)
-    for size in SIZES[SIZES.index(SMALL) + 1 :]:
+    for size in SIZES[SIZES.index(SMALL) + 1 :] if BOARDS[0] in boards else ():
         yield Case(random_model(size, folder), size, BOARDS[0], FLASH, random=True)
     for model, size in trained.items():
         for board in BOARDS if size == ON_EVERY_CORE else BOARDS[:1]:
-            if size != SMALL:
+            if size != SMALL and board in boards:
                 yield Case(model, size, board, FLASH, random=False)
     internal = {board: (FLASH,) for board in EXTERNAL if board not in BOARDS}
-    for board in EXTERNAL:
+    for board in (board for board in EXTERNAL if board in boards):
         for model in (model for model, size in trained.items() if size == SMALL):
             for weights in (*internal.get(board, ()), EXTERNAL_FLASH):
                 yield Case(model, SMALL, board, weights, random=False)

@@ -85,7 +85,6 @@ _Static_assert(offsetof(td_conv_channels, first_multiplier) == 8 &&
                      "lsrs r2, r2, #4\n"                            \
                      "and r2, r2, #(" TD_CONV_STEPS " - 1)\n"       \
                      "rsb r2, r2, #" TD_CONV_STEPS "\n" /* steps to skip, at least 1 */ \
-                     TD_CONV_PREPARE_JUMP                           \
                      "movs r3, #" step_bytes "\n"                   \
                      "mul r2, r2, r3\n"                             \
                      "adr.w r3, 2f\n"                               \

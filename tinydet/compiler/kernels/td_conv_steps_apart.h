@@ -1,11 +1,10 @@
-/* td_conv_steps_apart.h: the steps of td_conv_dsp.h for a Cortex-M7 and a Cortex-M33. Not for callers. */
+/* td_conv_steps_apart.h: the steps of td_conv_dsp.h, for a Cortex-M7. Not for callers. */
 #ifndef TD_CONV_STEPS_APART_H
 #define TD_CONV_STEPS_APART_H
 
-/* Two instructions a cycle on a Cortex-M7: a load goes with the product in front of it, where LDRD goes alone, and a
- * product goes with the SXTB16 in front of it. A Cortex-M33 waits only for what was loaded just before. What a step
- * multiplies first is loaded in the step before, so that the last step is apart: it loads the factors instead. 16
- * products: 8 cycles on the M7 with joined weights, 9 with others; 14 and 15 on the M33. */
+/* Two instructions a cycle: a load goes with the product in front of it, where LDRD goes alone, and a product goes with
+ * the SXTB16 in front of it. What a step multiplies first is loaded in the step before, so that the last step is apart:
+ * it loads the factors instead. 16 products: 8 cycles with joined weights, 9 with others. */
 #define TD_S0 "r2"
 #define TD_S1 "r3"
 #define TD_S2 "r4"
@@ -80,7 +79,6 @@
     "ldr r12, [r0, #-8]\n"                                       \
     "ldr lr, [r0, #-4]\n"                                        \
     "ldr.w r0, [sp, #20]\n"
-#define TD_CONV_PREPARE_JUMP ""
 /* From sums to stored values, S0 to S3 by X and Y, T0 to T3 by V and W. The orders, like that of TD_CONV_BEGIN, are the
  * best that a search over the model of the Cortex-M7 (tinydet/targets/timing) found: 32 and 27 cycles for 64 and 54
  * instructions. */
