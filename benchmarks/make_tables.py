@@ -12,6 +12,7 @@ from ap_per_cost import cost_table
 from backends_table import backends_ap_table, backends_table
 from commercial_images import commercial_images_table
 from embedded_tables import boards_table, embedded_table, host_table
+from evaluation_engines import engines_table
 from face_tables import answer_table, newcomer_table, pages_table, workbench_table
 from pretrained_card import pretrained_table
 from quantization_table import quantization_table
@@ -337,6 +338,7 @@ AFTER: dict[str, Callable[[dict[str, Any]], str]] = {
     "timing_vectors": lambda figures: vector_tables(figures, table),
     "core_validation": lambda figures: core_validation_table(figures, table),
     "host_time": host_table,
+    "evaluation_engines": lambda figures: engines_table(figures, table),
     "threads": lambda figures: threads_table(figures, table),
     "same_boxes": lambda figures: same_boxes_table(figures),
     "deploy": lambda figures: deploy_table(figures),

@@ -48,6 +48,7 @@ from tinydet.pretrained import (
 PUBLISHED_AP = {"person_192": 0.388, "person_256": 0.509}
 SOURCES = Path(__file__).with_name("pretrained_sources.yaml")
 RESULT = Path(__file__).parent / "results" / "pretrained.json"
+BOX_VOTING_IOU = 0.7
 CONFIG_SECTIONS = ("preprocessing", "data_augmentation", "training", "quantization")
 
 
@@ -95,7 +96,7 @@ def make(name: str, runs: list[Path], data: Path) -> dict[str, Any]:
     run = runs[-1]
     trained = run / "saved_models" / "last_model.keras"  # no epoch is chosen by the images
     quantized = run / "quantized_models" / "quantized_model.tflite"
-    spec = without_paths(load_detector_spec(quantized.with_name(DETECTOR_FILE)))
+    spec = with_box_voting(without_paths(load_detector_spec(quantized.with_name(DETECTOR_FILE))))
     if spec.input_size != (INPUT_SIDES_PX[name],) * 2:
         raise SystemExit(f"{run}: its detector has the input size {spec.input_size}")
     dataset = load_dataset(data, spec.class_names, "val")
@@ -148,6 +149,12 @@ def measure(path: Path, spec: DetectorSpec, dataset: Dataset) -> dict[str, Any]:
 def without_paths(spec: DetectorSpec) -> DetectorSpec:
     """The same specification; of paths on somebody's machine the last part only."""
     return spec.model_copy(update={"provenance": _without_paths(spec.provenance)})
+
+
+def with_box_voting(spec: DetectorSpec) -> DetectorSpec:
+    """The same specification; runs from before box voting do not have it."""
+    postprocess = spec.postprocess.model_copy(update={"box_voting_iou": BOX_VOTING_IOU})
+    return spec.model_copy(update={"postprocess": postprocess})
 
 
 def _without_paths(value: Any) -> Any:

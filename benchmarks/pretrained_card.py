@@ -119,7 +119,8 @@ def _accuracy(own: dict[str, Any]) -> str:
     int8 = own["int8"]
     return (
         f"On {own['images']} images with {own['objects']:,} people that it was not trained on. "
-        "Percent; all-point interpolation, NMS IoU 0.5, score threshold 0.001.\n\n"
+        "Percent; all-point interpolation, NMS IoU 0.5, box voting from IoU 0.7, score threshold "
+        "0.001.\n\n"
         + markdown.table(["", *AP], rows, [False, *[True] * len(AP)])
         + "\nThese images also come from COCO val2017 and were used to choose the recipe, not the "
         "epoch: the weights are those of the last one. None of the figures is an AP on COCO val. "

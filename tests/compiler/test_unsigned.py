@@ -123,3 +123,11 @@ def test_an_operator_without_a_form_in_int8_is_named(tmp_path):
     with pytest.raises(UnsupportedOpsError, match="AVERAGE_POOL_2D at t4: uint8 values") as caught:
         read_tflite(content, "unsigned.tflite")
     assert "CONV_2D at" not in str(caught.value).replace("AVERAGE_POOL_2D at", "")
+
+
+def test_a_change_of_scale_that_float32_cannot_compute(tmp_path):
+    net, outputs = detector(3)
+    net.graph.graph.tensors[outputs[1]].quantization.scale = [1e-38]
+    content = net.save(tmp_path, *outputs).read_bytes()
+    with pytest.raises(UnsupportedOpsError, match="a change of scale"):
+        read_tflite(content, "unsigned.tflite")

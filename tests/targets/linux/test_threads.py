@@ -1,4 +1,4 @@
-"""Parts that threads take from each other, under GCC's thread sanitizer."""
+"""What threads take from each other, under GCC's thread sanitizer."""
 
 import platform
 import shutil
@@ -30,7 +30,7 @@ def rounds(tmp_path_factory):
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 7])
-def test_each_part_is_done_once_and_seen_by_who_handed_it_out(rounds, threads):
+def test_each_item_is_done_once_and_seen_by_who_handed_it_out(rounds, threads):
     """With as many threads as processors and with more; whether the helpers sleep or wait awake."""
     # Its shadow memory does not fit into every random layout of the address space.
     command = ["setarch", platform.machine(), "-R", str(rounds), str(threads), str(ROUNDS)]

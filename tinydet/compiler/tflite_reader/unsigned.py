@@ -39,6 +39,7 @@ SAME_KINDS = (
     *("LOGISTIC", "QUANTIZE", "DEQUANTIZE"),
 )
 LOWEST, HIGHEST = -128, 127
+MOST_CHANGED = 2.0**64  # scale by scale: beyond it float32 knows no number
 MOST_CHANNELS = 1024  # that a layer reads twice
 REMEDY = "Quantize the float model to int8 (tinydet quantize)."
 Values = npt.NDArray[np.int16]
@@ -181,7 +182,8 @@ class _Conversion:
 
     def _changed_scale(self, op: Op, index: int, output: Tensor, name: str) -> int:
         source = self._tensors[index]
-        if not is_8_bit(source) or not is_8_bit(output):
+        is_sound = is_8_bit(source) and is_8_bit(output) and output.scale > 0
+        if not is_sound or not source.scale / output.scale <= MOST_CHANGED:
             self._refuse(op, "a change of scale")
             return index
         options = LookupOptions(table=table_of_changed_scale(source, output))
