@@ -41,7 +41,7 @@ def _in_bands(samples: npt.NDArray[np.generic], image: Image.Image) -> npt.NDArr
     bands = [samples[start : start + rows] for start in range(0, height, rows)]
     if image.mode == "F":
         top = _stated(image)
-        largest = max((float(_finite(band).max(initial=0.0)) for band in bands), default=0.0)
+        largest = max((_largest(band) for band in bands), default=0.0)
         top = top or (1.0 if largest <= 1 else float(BYTE))
         if largest > max(top, BYTE):
             raise ValueError("fractions beyond 255 without a range (TIFF tag SMaxSampleValue)")
@@ -54,12 +54,18 @@ def _in_bands(samples: npt.NDArray[np.generic], image: Image.Image) -> npt.NDArr
     return result
 
 
+def _largest(samples: npt.NDArray[np.generic]) -> float:
+    return float(np.max(samples, where=np.isfinite(samples), initial=0.0))
+
+
 def _fractions_to_bytes(samples: npt.NDArray[np.generic], top: float) -> npt.NDArray[np.uint8]:
-    return np.clip(np.round(_finite(samples) * BYTE / top), 0, BYTE).astype(np.uint8)
-
-
-def _finite(samples: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
-    return np.nan_to_num(samples.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    """Infinite values and those that are no number become 0."""
+    values = samples.astype(np.float64)  # in place from here on: such pictures are large
+    values *= BYTE
+    values /= top
+    np.round(values, out=values)
+    values[~np.isfinite(values)] = 0
+    return np.clip(values, 0, BYTE, out=values).astype(np.uint8)
 
 
 def _whole_to_bytes(samples: npt.NDArray[np.generic], largest: int) -> npt.NDArray[np.uint8]:
