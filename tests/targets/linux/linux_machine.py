@@ -28,13 +28,13 @@ CALLS = {
         91: "nothing", 125: "nothing", 54: "ioctl", 146: "writev", 145: "readv", 263: "clock32",
         403: "clock64", 256: "nothing", 0xF0005: "set_tls", 168: "poll", 336: "poll", 414: "poll",
         221: "nothing", 175: "nothing", 248: "exit", 1: "exit", 140: "seek", 242: "affinity",
-        163: "mremap",
+        163: "mremap", 345: "processor",
     },
     "aarch64": {
         63: "read", 64: "write", 56: "open_at", 57: "close", 214: "brk", 222: "mmap",
         215: "nothing", 226: "nothing", 29: "ioctl", 66: "writev", 65: "readv", 113: "clock64",
         96: "nothing", 73: "poll", 25: "nothing", 135: "nothing", 94: "exit", 93: "exit",
-        62: "seek", 123: "affinity", 216: "mremap",
+        62: "seek", 123: "affinity", 216: "mremap", 168: "processor",
     },
 }  # fmt: skip
 
@@ -160,6 +160,10 @@ class LinuxMachine:
     def _affinity(self, _process, _size, address, *_):
         self.uc.mem_write(address, b"\1" + bytes(7))  # one processor
         return 8
+
+    def _processor(self, address, *_):
+        self.uc.mem_write(address, bytes(4))  # the first
+        return 0
 
     def _set_tls(self, address, *_):
         self.uc.reg_write(arm_const.UC_ARM_REG_C13_C0_3, address)
