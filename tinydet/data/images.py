@@ -12,7 +12,7 @@ from PIL import Image, UnidentifiedImageError
 
 from tinydet.data.image_files import decodes_heic
 from tinydet.data.input_files import REPLACE, open_input, read_input
-from tinydet.data.sample_range import to_rgb
+from tinydet.data.sample_range import to_bytes
 from tinydet.errors import DataError, readable
 
 ImageArray = npt.NDArray[np.uint8]
@@ -124,9 +124,11 @@ def _decode(content: bytes, largest_side: int | None = None) -> ImageArray:
             # A JPEG can be decoded at a half, a quarter, an eighth in a fraction of the time.
             image.draft(None, (largest_side, largest_side))
         image.load()
-        rgb = to_rgb(image)
+        shallow = to_bytes(image)
         turn = TURN_UPRIGHT.get(_orientation(image))
-        return np.array(rgb if turn is None else rgb.transpose(turn))
+        pixels = np.array(shallow if turn is None else shallow.transpose(turn))
+    is_gray = pixels.ndim == 2
+    return np.repeat(pixels[..., np.newaxis], 3, axis=2) if is_gray else pixels
 
 
 def _end_added(content: bytes) -> ImageArray | None:

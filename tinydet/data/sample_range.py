@@ -1,4 +1,4 @@
-"""From samples of any depth to 8-bit RGB, by the range that the file states."""
+"""From samples of any depth to 8 bits, by the range that the file states."""
 
 from functools import partial
 
@@ -12,8 +12,8 @@ BYTE = 255
 BAND_SAMPLES = 1 << 20
 
 
-def to_rgb(image: Image.Image) -> Image.Image:
-    """A decoded picture as 8-bit RGB.
+def to_bytes(image: Image.Image) -> Image.Image:
+    """A decoded picture in 8 bits: RGB, or gray where it was gray of more.
 
     Gray of more than 8 bits is scaled by its range: the largest value that the file states (TIFF's
     MaxSampleValue and SMaxSampleValue), else the largest that its number of bits can hold. Gray in
@@ -28,7 +28,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
     if image.mode == "RGB":
         return image
     if image.mode.startswith("I") or image.mode == "F":
-        return Image.fromarray(_in_bands(np.asarray(image), image)).convert("RGB")
+        return Image.fromarray(_in_bands(np.asarray(image), image))
     if image.mode == "P" and "transparency" in image.info:
         image = image.convert("RGBA")  # straight to RGB, Pillow warns
     return image.convert("RGB")
@@ -45,12 +45,12 @@ def _in_bands(samples: npt.NDArray[np.generic], image: Image.Image) -> npt.NDArr
         top = top or (1.0 if largest <= 1 else float(BYTE))
         if largest > max(top, BYTE):
             raise ValueError("fractions beyond 255 without a range (TIFF tag SMaxSampleValue)")
-        to_bytes = partial(_fractions_to_bytes, top=top)
+        in_bytes = partial(_fractions_to_bytes, top=top)
     else:
-        to_bytes = partial(_whole_to_bytes, largest=int(_stated(image) or _by_bits(image)))
+        in_bytes = partial(_whole_to_bytes, largest=int(_stated(image) or _by_bits(image)))
     result = np.empty(samples.shape, np.uint8)
     for index, band in enumerate(bands):
-        result[index * rows : index * rows + len(band)] = to_bytes(band)
+        result[index * rows : index * rows + len(band)] = in_bytes(band)
     return result
 
 
