@@ -219,6 +219,7 @@ def write_training_images(data: list[Path]) -> tuple[str, list[dict[str, Any]]]:
             },
         }
         for source in sources[::-1]
+        if source["name"] in {of for of, _ in counts}
     ]
 
 
