@@ -176,8 +176,8 @@ def test_the_card_counts_sources_and_licences_of_the_training_images(name):
     assert f"{len(rows):,} photos of these sources; the list" in text
     for source, count in Counter(source for _, source, _ in rows).items():
         assert f"**{source}**: {count:,} photos" in text
-    for licence, count in Counter(licence for *_, licence in rows).items():
-        assert f"| {licence} | {count:,} |" in text
+    for (source, licence), count in Counter((row[1], row[2]) for row in rows).items():
+        assert f"| {licence} | {count:,} |" in text.partition(f"**{source}**")[2]
     restricted = sum("-NC" in licence for *_, licence in rows)
     assert f"At least {restricted:,} of them allow non-commercial use only" in text
     assert "**To a commercial user**" in text
