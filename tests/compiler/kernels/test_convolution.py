@@ -242,7 +242,7 @@ def test_form_is_chosen_by_the_processor(m7_kernels, m7_portable_kernels):
 def test_conv_on_other_cores(core_kernels, data):
     """The assembler is the same for all that have its instructions."""
     params, image, expected, _ = draw_case(data, False)
-    assert core_kernels.has("conv_block_dsp")
+    assert core_kernels.has("conv_task_split")
     output, whole = (expected.shape, np.int8), [(0, len(expected))]
     struct = ("td_conv_params", params)
     scratch = scratch_bytes_of(params)
@@ -268,8 +268,10 @@ def test_large_sums(request, kernel, offset):
             bias = np.array([first, second], np.int32)
             factors = [(2**31 - 1, shift)] * 2
             params = conv_params((1, 3), geometry, weights, bias, factors, fields)
-            assert (params["is_plain"], params["is_joined"]) == (1, joined)
-            assert params["is_positive"] == (joined and offset == -128 and shift >= -15)
+            plain = int(shift < -1)
+            assert (params["is_plain"], params["is_joined"]) == (plain, joined & plain)
+            is_positive = joined and plain and offset == -128 and shift >= -15
+            assert params["is_positive"] == is_positive
             got = request.getfixturevalue(kernel).run(
                 "td_conv_s8",
                 ("td_conv_params", params),
