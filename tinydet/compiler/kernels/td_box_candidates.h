@@ -3,21 +3,7 @@
 #ifndef TD_BOX_CANDIDATES_H
 #define TD_BOX_CANDIDATES_H
 
-#include "td_boxes.h"
-
-/* Every float operation below has its counterpart in NumPy and must be rounded like it. */
-#if defined(__FAST_MATH__)
-#error "selecting boxes needs IEEE arithmetic: compile it without -ffast-math"
-#endif
-#if defined(__clang__)
-#pragma STDC FP_CONTRACT OFF
-#elif defined(__GNUC__)
-#pragma GCC optimize("fp-contract=off")
-#endif
-
-/* A rank is (127 - code) << 24 | class << anchor_bits | anchor: the smallest comes first. */
-#define CODE_SHIFT 24
-#define MAX_CODE 127
+#include "td_ranks.h"
 
 /* float32 tiny: the smallest normal number; the union of two empty boxes is set to it. */
 #define SMALLEST_NORMAL 1.17549435e-38f
@@ -25,10 +11,6 @@
 static float smaller(float a, float b) { return a < b ? a : b; }
 
 static float larger(float a, float b) { return a > b ? a : b; }
-
-static float clip(float value) { return value < 0.0f ? 0.0f : (value > 1.0f ? 1.0f : value); }
-
-static int32_t code_of(uint32_t rank) { return MAX_CODE - (int32_t)(rank >> CODE_SHIFT); }
 
 /* The first max_candidates ranks from `from` on, in order; returns how many there are. */
 static int32_t next_candidates(const td_boxes_params *p, const int8_t *scores, uint32_t from,
@@ -43,28 +25,13 @@ static int32_t next_candidates(const td_boxes_params *p, const int8_t *scores, u
             if (code < lowest_code || code > highest_code) {
                 continue;
             }
-            const uint32_t rank = (uint32_t)(MAX_CODE - code) << CODE_SHIFT |
-                                  (uint32_t)class_id << p->anchor_bits | (uint32_t)anchor;
-            if (rank < from) {
-                continue;
+            const uint32_t rank = rank_of(code, class_id, p->anchor_bits, anchor);
+            if (rank >= from) {
+                count = keep_rank(ranks, count, p->max_candidates, rank, &lowest_code);
             }
-            if (count < p->max_candidates) {
-                ranks[count++] = rank;
-                if (count < p->max_candidates) {
-                    continue;
-                }
-                td_make_heap(ranks, count);
-            } else if (rank < ranks[0]) {
-                ranks[0] = rank;
-                td_sift_down(ranks, 0, count);
-            }
-            lowest_code = code_of(ranks[0]); /* whatever has less is not among the first */
         }
     }
-    if (count < p->max_candidates) {
-        td_make_heap(ranks, count);
-    }
-    td_sort_heap(ranks, count);
+    order_ranks(ranks, count, p->max_candidates);
     return count;
 }
 

@@ -1,24 +1,8 @@
 #include "td_ssd_boxes.h"
 
-/* Every float operation below has its counterpart in NumPy and must be rounded like it. */
-#if defined(__FAST_MATH__)
-#error "td_ssd_boxes.c needs IEEE arithmetic: compile it without -ffast-math"
-#endif
-#if defined(__clang__)
-#pragma STDC FP_CONTRACT OFF
-#elif defined(__GNUC__)
-#pragma GCC optimize("fp-contract=off")
-#endif
+#include "td_ranks.h"
 
-/* A rank is (127 - code) << 24 | class << anchor_bits | anchor: the smallest comes first. Where a
- * box has its best class only, the class in it is 0. */
-#define CODE_SHIFT 24
-#define MAX_CODE 127
 #define NUM_CODES 256
-
-static float clip(float value) { return value < 0.0f ? 0.0f : (value > 1.0f ? 1.0f : value); }
-
-static int32_t code_of(uint32_t rank) { return MAX_CODE - (int32_t)(rank >> CODE_SHIFT); }
 
 /* The class with the highest score, the first of equal ones. */
 static int32_t best_class(const int8_t *scores, int32_t num_classes) {
@@ -29,7 +13,8 @@ static int32_t best_class(const int8_t *scores, int32_t num_classes) {
     return best;
 }
 
-/* The first max_candidates ranks from `from` on, in order; returns how many there are. */
+/* The first max_candidates ranks from `from` on, in order; returns how many there are. Where a box
+ * has its best class only, the class in its rank is 0. */
 static int32_t next_candidates(const td_ssd_params *p, const int8_t *scores, uint32_t from,
                                td_arena_u32 *ranks) {
     const int32_t highest_code = code_of(from);
@@ -44,29 +29,14 @@ static int32_t next_candidates(const td_ssd_params *p, const int8_t *scores, uin
             if (code < lowest_code || code > highest_code) {
                 continue;
             }
-            const uint32_t rank = (uint32_t)(MAX_CODE - code) << CODE_SHIFT |
-                                  (uint32_t)class_id << p->anchor_bits | (uint32_t)anchor;
-            if (rank < from) {
-                continue;
+            const uint32_t rank = rank_of(code, class_id, p->anchor_bits, anchor);
+            if (rank >= from) {
+                count = keep_rank(ranks, count, p->max_candidates, rank, &lowest_code);
             }
-            if (count < p->max_candidates) {
-                ranks[count++] = rank;
-                if (count < p->max_candidates) {
-                    continue;
-                }
-                td_make_heap(ranks, count);
-            } else if (rank < ranks[0]) {
-                ranks[0] = rank;
-                td_sift_down(ranks, 0, count);
-            }
-            lowest_code = code_of(ranks[0]); /* whatever has less is not among the first */
         }
         scores += p->num_classes;
     }
-    if (count < p->max_candidates) {
-        td_make_heap(ranks, count);
-    }
-    td_sort_heap(ranks, count);
+    order_ranks(ranks, count, p->max_candidates);
     return count;
 }
 
