@@ -14,14 +14,13 @@ for a program that left a cache switched off.
 One turn is the difference between ``1 + turns`` and one, with warm caches.
 """
 
-import argparse
-import json
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from record import write_result
+from timing_validation import rows_of_programs
 
 from tinydet.compiler import VECTOR_CORES
 from tinydet.targets.boards import find_board
@@ -39,13 +38,7 @@ from tinydet.targets.timing.recorder_hosts import QemuHost, RecorderHost, Unicor
 
 def main() -> None:
     """Estimate all programs and write results/core_validation.json."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("programs", type=Path)
-    parsed = parser.parse_args()
-    rows = []
-    for program in json.loads(parsed.programs.read_text(encoding="utf-8")):
-        rows.append(row(program, parsed.programs.parent))
-        print(rows[-1], flush=True)
+    rows = rows_of_programs(str(__doc__), row)
     summary = {}
     for core in sorted({r["core"] for r in rows}):
         held = [r for r in rows if r["core"] == core and not r["calibration"]]

@@ -16,6 +16,7 @@ memories were set, the others were run once, afterwards.
 
 import argparse
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -44,13 +45,7 @@ class Cycles:
 
 def main() -> None:
     """Estimate all programs and write results/timing_validation.json."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("programs", type=Path)
-    parsed = parser.parse_args()
-    rows = []
-    for program in json.loads(parsed.programs.read_text(encoding="utf-8")):
-        rows.append(row(program, parsed.programs.parent))
-        print(rows[-1], flush=True)
+    rows = rows_of_programs(str(__doc__), row)
     errors = {
         name: sorted(abs(r["error"]) for r in rows if name == "all" or not r["calibration"])
         for name in ("all", "held_back")
@@ -62,6 +57,25 @@ def main() -> None:
     write_result(
         "timing_validation", "python benchmarks/timing_validation.py PROGRAMS.json", content
     )
+
+
+def rows_of_programs(
+    description: str, row_of: Callable[[dict[str, Any], Path], dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """A row for each program of the PROGRAMS.json that the command line names.
+
+    Args:
+        description: Of the script.
+        row_of: From a program and the folder of its files to a row.
+    """
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("programs", type=Path)
+    parsed = parser.parse_args()
+    rows = []
+    for program in json.loads(parsed.programs.read_text(encoding="utf-8")):
+        rows.append(row_of(program, parsed.programs.parent))
+        print(rows[-1], flush=True)
+    return rows
 
 
 def row(program: dict[str, Any], folder: Path) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import math
 import os
 import stat
 import xml.etree.ElementTree as ET
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -142,11 +143,7 @@ class _TextLoader(getattr(yaml, "CBaseLoader", yaml.BaseLoader)):  # type: ignor
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> Any:
         """The mapping of a node."""
         keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        twice = (
-            next((key for key in keys if keys.count(key) > 1), None)
-            if (len(set(keys)) < len(keys))
-            else None
-        )
+        twice = next((key for key, count in Counter(keys).items() if count > 1), None)
         if twice is not None:
             raise ValueError(f"the key {readable(twice, 60)} stands there twice")
         return super().construct_mapping(node, deep)

@@ -116,8 +116,7 @@ class TrainingBatches:
         images, labels = (self._processes or self._samples).make(
             [(epoch, start + i, int(order[start + i])) for i in self._share]
         )
-        count = max(self._samples.most_boxes, max(len(each.boxes) for each in labels))
-        rows = [ground_truth_rows(*each, count) for each in labels]
+        rows = [ground_truth_rows(*each, self._samples.most_boxes) for each in labels]
         return rescale(images, self.preprocess), np.stack(rows)
 
     def epochs(self, first_epoch: int, last_epoch: int) -> Iterator[Batch]:

@@ -10,6 +10,7 @@ Sources:
         https://github.com/slothy-optimizer/slothy: one memory unit on the M55, two on the M85
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -39,7 +40,7 @@ class _State:
     next_cycle: float = 0.0
 
 
-class _Helium:
+class _Helium(ABC):
     """What the two cores have in common.
 
     Args:
@@ -176,11 +177,13 @@ class _Helium:
         slow = kind == "mac" or slow_bits or instruction.shifted
         return 2 if slow and register != FLAGS else 1
 
+    @abstractmethod
     def _vector_latency(self, instruction: Instruction) -> float:
-        raise NotImplementedError
+        """Cycles until another instruction can use a result in a vector or a sum of one."""
 
+    @abstractmethod
     def _may_pair(self, older: Instruction, younger: Instruction) -> bool:
-        raise NotImplementedError
+        """Whether two instructions can begin in one cycle."""
 
 
 _ALONE_CYCLES = {"div": DIV_CYCLES, "fp_div": FP_DIV_CYCLES, "special": SPECIAL_CYCLES}

@@ -81,6 +81,7 @@ class UnicornHost:
 
     def __init__(self, uc: Any, folder: Path, group: int = 0) -> None:
         self._uc, self._group = uc, group
+        self._uclib: Any = importlib.import_module("unicorn.unicorn_py3.unicorn").uclib
         self._library = ctypes.CDLL(str(build_hook(RECORDER, folder.resolve())))
         self._tables: list[npt.NDArray[Any]] = []
 
@@ -95,8 +96,7 @@ class UnicornHost:
 
     def attach(self, **state: int) -> RecorderState:
         """See ``RecorderHost.attach``."""
-        uclib: Any = importlib.import_module("unicorn.unicorn_py3.unicorn").uclib
-        read_register = ctypes.cast(uclib.uc_reg_read, ctypes.c_void_p).value
+        read_register = ctypes.cast(self._uclib.uc_reg_read, ctypes.c_void_p).value
         self._state = RecorderState(group=self._group or None, read_register=read_register, **state)
         self._handle = add_block_hook(self._uc, self._library.td_time_block, self._state)
         self._uc.ctl_flush_tb()  # code that was translated before would not call the hook
@@ -104,8 +104,7 @@ class UnicornHost:
 
     def detach(self) -> None:
         """See ``RecorderHost.detach``."""
-        uclib: Any = importlib.import_module("unicorn.unicorn_py3.unicorn").uclib
-        uclib.uc_hook_del(self._uc._uch, self._handle)
+        self._uclib.uc_hook_del(self._uc._uch, self._handle)
         self._uc.ctl_flush_tb()
 
 
