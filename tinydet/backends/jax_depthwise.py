@@ -6,7 +6,6 @@ hundred times slower than these sums, which it fuses and vectorizes.
 
 from functools import partial
 from itertools import product
-from typing import Any
 
 import jax
 from jax import Array, lax
@@ -32,9 +31,13 @@ def depthwise(inputs: Array, kernel: Array, strides: tuple[int, int], padding: s
 
 
 def _valid(padded: Array, kernel: Array, strides: tuple[int, int]) -> Array:
-    taps = product(*map(range, kernel.shape[:2]))
     size = _output_size(padded, kernel, strides)
-    return sum(_under(padded, tap, size, strides) * kernel[tap] for tap in taps)
+    return sum(_under(padded, tap, size, strides) * kernel[tap] for tap in _taps(kernel))
+
+
+def _taps(kernel: Array) -> list[tuple[int, int]]:
+    rows, columns = kernel.shape[:2]
+    return list(product(range(rows), range(columns)))
 
 
 def _output_size(padded: Array, kernel: Array, strides: tuple[int, int]) -> tuple[int, int]:
@@ -69,10 +72,7 @@ def _backward(
     size = gradient.shape[1], gradient.shape[2]
     # One reduction of all products reads each input once; one for each would write them out.
     padded = lax.optimization_barrier(padded)
-    products = [
-        _under(padded, tap, size, strides) * gradient
-        for tap in product(*map(range, kernel.shape[:2]))
-    ]
+    products = [_under(padded, tap, size, strides) * gradient for tap in _taps(kernel)]
     zeros = [jnp.zeros((), gradient.dtype)] * len(products)
     sums = lax.reduce(products, zeros, partial(jax.tree.map, jnp.add), (0, 1, 2))
     return of_padded, jnp.stack(sums).reshape(kernel.shape)

@@ -25,14 +25,12 @@ def use_fast_depthwise(model: keras.Model) -> None:
 
 
 def _is_plain(layer: Any) -> bool:
-    plain = layer.depth_multiplier == 1 and layer.dilation_rate == (1, 1)
-    return plain and layer.data_format == "channels_last"
+    form = layer.depth_multiplier, layer.dilation_rate, layer.data_format
+    return form == (1, (1, 1), "channels_last")
 
 
 def _fast_call(layer: Any, inputs: Any) -> Any:
-    outputs = choose_backend().depthwise(
-        inputs, layer.kernel[..., 0], layer.strides, layer.padding
-    )
+    outputs = choose_backend().depthwise(inputs, layer.kernel[..., 0], layer.strides, layer.padding)
     if outputs is None:
         return type(layer).call(layer, inputs)
     if layer.use_bias:
