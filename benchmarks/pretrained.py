@@ -8,9 +8,9 @@ Of several run folders of a detector each started from the detector of the one b
 is shipped; the model cards say how each was trained. The last run folder also needs the file with
 one scale per layer, which is measured and not shipped (``tinydet quantize
 RUN/saved_models/last_model.keras --images DATASET --granularity per_tensor --calibration percentile
---optimize --max-images 200 --output RUN/quantized_models/per_tensor``). Detectors that are not named stay as they are, with their
-figures. DATASET is what the named ones were trained on, the first one with the
-validation images; where its images come from and under which licences stands in
+--optimize --max-images 200 --output RUN/quantized_models/per_tensor``). Detectors that are not
+named stay as they are, with their figures. DATASET is what the named ones were trained on, the
+first one with the validation images; where its images come from and under which licences stands in
 ``pretrained_sources.yaml``. Writes the folders of the detectors in ``tinydet/pretrained``: int8
 file, float file of those that serve as starting points, ``detector.json``, model card; beside the
 folders the list of the training images. All figures are those of the files as they are shipped, on

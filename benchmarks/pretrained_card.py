@@ -17,7 +17,6 @@ CARD_FILE = "README.md"
 NOT_LISTED = "not listed"
 AP = {"AP@0.4": "ap@0.40", "AP@0.5": "ap@0.50", "AP@0.75": "ap@0.75", "COCO AP": "coco_ap"}
 KINDS = {  # of figures, as they are called
-    "float_as_trained": "float, as trained",
     "float": "float",
     "int8": "int8",
     "int8_per_tensor": "int8 per tensor (not shipped)",
