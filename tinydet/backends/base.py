@@ -69,6 +69,9 @@ class Backend(ABC):
     def use_cores(self, count: int) -> None:  # noqa: B027 - only where batches are shared
         """Compute with so many threads, before the first tensor is made."""
 
+    def keep_memory(self) -> None:  # noqa: B027 - most have an allocator of their own
+        """Let the memory of a step stay for the next one, before the framework is loaded."""
+
     def set_deterministic_environment(self) -> None:  # noqa: B027 - most are told later
         """What deterministic kernels need in the environment, before the framework is loaded."""
 
