@@ -17,6 +17,7 @@ CARD_FILE = "README.md"
 NOT_LISTED = "not listed"
 AP = {"AP@0.4": "ap@0.40", "AP@0.5": "ap@0.50", "AP@0.75": "ap@0.75", "COCO AP": "coco_ap"}
 KINDS = {  # of figures, as they are called
+    "float_as_trained": "float (not shipped)",
     "float": "float",
     "int8": "int8",
     "int8_per_tensor": "int8 per tensor (not shipped)",
@@ -69,8 +70,7 @@ def pretrained_table(figures: dict[str, Any], table: Table) -> str:
             f"{own[kind]['size_bytes'] / 1e6:.2f}",
         ]
         for name, own in figures["models"].items()
-        for kind, title in KINDS.items()
-        if kind in own
+        for kind, title in _kinds(own)
     ]
     heads = ["detector", "file", *AP, "published int8 file, AP@0.4", "file, MB"]
     first = next(iter(figures["models"].values()))
@@ -80,6 +80,12 @@ def pretrained_table(figures: dict[str, Any], table: Table) -> str:
         "files were trained on all of COCO train; measured on the same images.\n"
     )
     return "## Pretrained detectors\n\n" + table(heads, rows) + note
+
+
+def _kinds(own: dict[str, Any]) -> list[tuple[str, str]]:
+    """The files that were measured, with their titles; of two float files the shipped one."""
+    left_out = "float_as_trained" if "float" in own else ""
+    return [(kind, title) for kind, title in KINDS.items() if kind in own and kind != left_out]
 
 
 def _published(own: dict[str, Any]) -> str:
@@ -114,9 +120,7 @@ def _files(folder: Path, name: str) -> str:
 
 def _accuracy(own: dict[str, Any]) -> str:
     rows = [
-        [title, *(_percent(own[kind][key]) for key in AP.values())]
-        for kind, title in KINDS.items()
-        if kind in own
+        [title, *(_percent(own[kind][key]) for key in AP.values())] for kind, title in _kinds(own)
     ]
     blanks = [""] * (len(AP) - 1)
     published = own["published_int8_ap@0.40"]
