@@ -24,8 +24,8 @@ Building blocks: ``load_config``, ``load_dataset``, ``build_detector``, ``load_d
 ``PostprocessSpec``, ``PreprocessSpec``, ``TrainingOptions``, ``QuantizationOptions``,
 ``EvaluationSettings``, ``CompileOptions``. To
 train your own network on your own samples, use ``tinydet.training.train``; to quantize it,
-``tinydet.quantization.quantize`` and ``quantize_aware``. Errors that the user can correct are
-raised as ``TinydetError``. For details see ``help(tinydet.train)`` and so on.
+``tinydet.quantization.quantize``, with ``train`` for training with rounding. Errors that the user
+can correct are raised as ``TinydetError``. For details see ``help(tinydet.train)`` and so on.
 
 Everything is imported on first use, so that ``import tinydet`` is quick and loads no training
 framework; work that needs none (evaluating or running a ``.tflite``) never loads one.
