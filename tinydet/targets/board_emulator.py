@@ -51,15 +51,12 @@ def emulated_board(board: Board) -> Board:
 
 
 @stage("run the self-test")
-def run_firmware(
-    elf: Path, board: Board, *, timeout_s: float = LONGEST_RUN_S, variables: Sequence[str] = ()
-) -> FirmwareRun:
+def run_firmware(elf: Path, board: Board, *, variables: Sequence[str] = ()) -> FirmwareRun:
     """Boot a firmware and let it run to its end.
 
     Args:
         elf: The linked firmware.
         board: Whose memories it may use; see ``emulated_board``.
-        timeout_s: Longest time to run.
         variables: Names of variables to read at the end.
 
     Returns:
@@ -104,7 +101,7 @@ def run_firmware(
 
     uc.hook_add(unicorn.UC_HOOK_INTR, answer)
     try:
-        uc.emu_start(image.entry | THUMB_BIT, 0, timeout=int(timeout_s * 1e6))
+        uc.emu_start(image.entry | THUMB_BIT, 0, timeout=int(LONGEST_RUN_S * 1e6))
     except unicorn.UcError as error:
         where = uc.reg_read(registers.UC_ARM_REG_PC)
         raise RuntimeError(
