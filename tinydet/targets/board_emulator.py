@@ -14,7 +14,7 @@ from tinydet.compiler import VECTOR_CORES
 from tinydet.progress import stage
 from tinydet.targets.boards import Board
 from tinydet.targets.elf import THUMB_BIT, read_image
-from tinydet.targets.toolchain import require_package
+from tinydet.targets.emulator import cortex_m
 
 SYSTEM_BEGIN, SYSTEM_BYTES = 0xE000_0000, 0x10_0000  # cycle counter, system control: plain memory
 PAGE_BYTES = 4096
@@ -67,12 +67,8 @@ def run_firmware(elf: Path, board: Board, *, variables: Sequence[str] = ()) -> F
         RuntimeError: It left the board's memories, faulted, or did not end in time.
     """
     image = read_image(elf)
-    require_package("unicorn", f"running {board.core} code")
+    uc, registers = cortex_m(board.core)
     unicorn: Any = importlib.import_module("unicorn")
-    registers: Any = importlib.import_module("unicorn.arm_const")
-    core = board.core.upper().replace("-", "_")
-    uc: Any = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB)
-    uc.ctl_set_cpu_model(getattr(registers, f"UC_CPU_ARM_{core}"))
     for begin, end in _memories(board):
         uc.mem_map(begin, end - begin)
     uc.mem_map(SYSTEM_BEGIN, SYSTEM_BYTES)
