@@ -17,7 +17,6 @@ from tinydet.compiler.ir import (
     Op,
     PadOptions,
     ResizeOptions,
-    WindowOptions,
     window_padding,
 )
 from tinydet.compiler.lookup import nearest_indices
@@ -87,7 +86,7 @@ def works_in_place(graph: Graph, op: Op, position: int) -> bool:
 
 def _window(graph: Graph, op: Op, position: int) -> RowNeed:
     options = op.options
-    assert isinstance(options, WindowOptions)
+    assert isinstance(options, ConvOptions | PoolOptions)
     if isinstance(options, ConvOptions):
         extent = (graph.required_input(op, 1).shape[1] - 1) * options.dilation_height + 1
     else:
