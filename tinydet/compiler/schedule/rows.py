@@ -16,6 +16,7 @@ from tinydet.compiler.ir import (
     Graph,
     Op,
     PadOptions,
+    PoolOptions,
     ResizeOptions,
     window_padding,
 )
