@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tinydet.cli import build_parser
-from tinydet.cli.examples import examples_of
+from tinydet.cli.examples import EXAMPLES
 from tinydet.cli.parser import OVERRIDES_HELP
 
 CLI_FILE = Path(__file__).parent / "cli.md"
@@ -76,7 +76,7 @@ def _section(parser: argparse.ArgumentParser, help_text: str) -> str:
     options = [a for a in parser._actions if not set(hidden) & set(a.option_strings)]
     lines = [f"## {parser.prog}", "", f"{help_text[:1].upper()}{help_text[1:]}."]
     command = parser.get_default("command")
-    lines += ["", "```sh", *examples_of(command.name), "```"]
+    lines += ["", "```sh", *EXAMPLES[command.name], "```"]
     if command.overrides:
         lines += ["", OVERRIDES_HELP]
     if options:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from tinydet.cli.examples import examples_of
+from tinydet.cli.examples import EXAMPLES
 from tinydet.cli.words import KINDS
 from tinydet.commands import (
     benchmark,
@@ -145,7 +145,7 @@ def _add_command(parsers: "Parsers", name: str, command: Command) -> None:
         said.add_argument(
             f"--{word}", dest="verbosity", action="store_const", const=word, help=what
         )
-    examples = "\n".join(["examples:", *(f"  {line}" for line in examples_of(command.name))])
+    examples = "\n".join(["examples:", *(f"  {line}" for line in EXAMPLES[command.name])])
     parser.epilog = f"{examples}\n\n{OVERRIDES_HELP}" if command.overrides else examples
     parser.set_defaults(command=command, parser=parser)
 

@@ -8,20 +8,11 @@ from pathlib import Path
 
 from tinydet.config.document import Document, Key, Scalar, dotted
 
-
-def _read() -> dict[str, tuple[str, ...]]:
-    """The table: why keys have no meaning here, and what to do instead -> the keys."""
-    table: dict[str, tuple[str, ...]] = {}
-    why = ""
-    for line in Path(__file__).with_suffix(".txt").read_text(encoding="utf-8").splitlines():
-        if line.startswith(" "):
-            table[why] = (*table.get(why, ()), line.strip())
-        elif not line.startswith("#"):
-            why = line
-    return table
-
-
-WITHOUT_MEANING = _read()
+_TEXT = Path(__file__).with_suffix(".txt").read_text(encoding="utf-8")
+# Why they have no meaning here, and what to do instead -> keys, or sections with all below them.
+WITHOUT_MEANING: dict[str, tuple[str, ...]] = {
+    why: tuple(keys) for why, *keys in (block.splitlines() for block in _TEXT.split("\n\n"))
+}
 # Keys that are accepted only where they are switched off: on, they would change what comes out.
 OFF_ONLY = {
     "preprocessing.normalization": "Write it as preprocessing.rescaling.",

@@ -8,7 +8,7 @@ from typing import Any
 from tinydet.config.files import REMEDY, make_folder
 from tinydet.config.schema import UserConfig
 from tinydet.errors import OutputError, UnsupportedError
-from tinydet.verbosity import is_quiet
+from tinydet.notes import is_quiet
 
 CONFIG_FILE, SUMMARY_FILE, LOG_FILE = "config.yaml", "run.json", "tinydet.log"
 
