@@ -66,8 +66,10 @@ if TYPE_CHECKING:
     from tinydet.report import write_report as write_report
     from tinydet.training import TrainingOptions as TrainingOptions
 
-_COMMANDS = ("benchmark", "compile", "deploy", "evaluate", "footprint", "predict", "quantize")
-_COMMANDS += ("run", "train", "tune")
+_COMMANDS = (
+    *("benchmark", "compile", "deploy", "evaluate", "footprint"),
+    *("predict", "quantize", "run", "train", "tune"),
+)
 _HOMES = {
     **{name: f"tinydet.commands.{name}" for name in _COMMANDS},
     "CompileOptions": "tinydet.compiler",
