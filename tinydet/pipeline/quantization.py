@@ -20,6 +20,11 @@ LAYER_REPORT_FILE = "layers.json"  # as tinydet.quantization.analysis writes it
 LAYERS_NAMED = 3
 EMA_MOMENTUM = 0.98  # the average of the last 50 steps: roundings make single steps uncertain
 
+UNOPTIMIZED = (
+    "per_tensor without quantization.optimize (--optimize): a single channel with large weights "
+    "can spoil its whole layer; the bundled person detectors would find almost nothing"
+)
+
 
 def quantize_configured(
     config: UserConfig,
@@ -79,6 +84,8 @@ def _quantize(
         optimize=section.optimize,
         max_images=section.max_images or len(images),
     )
+    if options.granularity == "per_tensor" and not options.optimize:
+        say(UNOPTIMIZED)
     is_trained = section.quantization_type == "QAT"
     train = _training(config, folders[1], say) if is_trained else None
     return quantize(
