@@ -71,11 +71,10 @@ def css_colours(class_id: int) -> tuple[str, str]:
     """The colour of a class, and that of letters on it, as a page takes them.
 
     >>> css_colours(0), css_colours(4)
-    (('#e69f00', '#000000'), ('#0072b2', '#ffffff'))
+    (('#e69f00', '#000'), ('#0072b2', '#fff'))
     """
-    colour = class_colour(class_id)
-    shown = [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in (colour, ink_on(colour))]
-    return shown[0], shown[1]
+    red, green, blue = colour = class_colour(class_id)
+    return f"#{red:02x}{green:02x}{blue:02x}", "#000" if ink_on(colour) == (0, 0, 0) else "#fff"
 
 
 def draw_boxes(
