@@ -71,7 +71,7 @@ def _quantize(
     images: Sequence[Path] | None,
     say: Callable[[str], None],
 ) -> Path:
-    from tinydet.quantization import QuantizationOptions, quantize, quantize_aware
+    from tinydet.quantization import QuantizationOptions, quantize
 
     section = config.quantization
     report = section.report or section.max_drop is not None
@@ -86,17 +86,10 @@ def _quantize(
     )
     if options.granularity == "per_tensor" and not options.optimize:
         say(UNOPTIMIZED)
-    if section.quantization_type == "PTQ":
-        return quantize(model_path, images, folders[0], spec=spec, options=options, report=report)
-    training = _training(config, folders[1], say)
-    return quantize_aware(
-        model_path,
-        images,
-        folders[0],
-        train=training,
-        spec=spec,
-        options=options,
-        report=report,
+    is_trained = section.quantization_type == "QAT"
+    train = _training(config, folders[1], say) if is_trained else None
+    return quantize(
+        model_path, images, folders[0], spec=spec, options=options, train=train, report=report
     )
 
 
