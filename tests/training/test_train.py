@@ -307,7 +307,7 @@ def test_wrong_settings_are_refused_before_anything_is_written(run, tmp_path):
 def test_the_real_network_with_the_published_recipe_and_frozen_layers(make_samples, spec, tmp_path):
     """One step: what is frozen stays to the bit, moving averages included; the rest moves."""
     seed_everything(SEED)
-    model = build_detector(64, 96, 2, predictor_batch_norm=True, dropout=0.1)
+    model = build_detector(64, 96, 2, head_depth=1, predictor_batch_norm=True, dropout=0.1)
     names = [layer.name for layer in model.layers]
     stop = names.index("block_12_add") + 1
     options = TrainingOptions(
