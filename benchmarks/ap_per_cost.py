@@ -104,7 +104,7 @@ def draw(figures: dict[str, Any], mode: str, path: Path) -> None:
 
 
 def _panel(axes: "Axes", figures: dict[str, Any], cost: str) -> None:
-    own = sorted(figures["own"], key=lambda row: row["input"])
+    own = sorted(figures["own"], key=lambda row: row[cost])
     for key, iou, style in (("ap50", 0.5, "-"), ("ap40", 0.4, "--")):
         xs, ys = [row[cost] for row in own], [row[key] for row in own]
         label = f"tinydet, AP@{iou} (measured)"

@@ -11,8 +11,15 @@ from pathlib import Path
 
 from tinydet.errors import ModelFileError
 
-# Name -> side of its square input, pixels; the larger one last.
-INPUT_SIDES_PX = {"person_192": 192, "person_224": 224, "person_256": 256, "person_416": 416}
+# Name -> side of its square input, pixels; the larger one last. The small one is the network of
+# training.model.size: small.
+INPUT_SIDES_PX = {
+    "person_small_192": 192,
+    "person_192": 192,
+    "person_224": 224,
+    "person_256": 256,
+    "person_416": 416,
+}
 WITH_FLOAT_FILE = ("person_192", "person_256")  # the network takes any size: these start the others
 DEFAULT = "person_256"
 PERSON = "person"  # the default; as a start of training the one with the nearest input size
