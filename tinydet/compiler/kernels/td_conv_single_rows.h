@@ -88,7 +88,9 @@ TD_INLINE void conv_begin(conv_call *call, const td_conv_params *p, ptrdiff_t st
 }
 
 TD_INLINE void conv_run(const td_conv_params *p, const conv_task *task, int is_positive) {
-    if (is_positive) {
+    if (is_positive && task->gathered_end - task->gathered == 4 * 2 * TD_CONV_PIXELS) {
+        conv_task_positive_4(task);
+    } else if (is_positive) {
         conv_task_positive(task);
     } else if (p->is_joined) {
         conv_task_joined(task);
@@ -223,6 +225,10 @@ TD_INLINE void conv_pointwise_rows(conv_call *call, const uint8_t *input, int8_t
         for (; count < call->groups_at_once && from.y < y_end; count++, conv_next_group(p, &from)) {
             const uint8_t *in[TD_CONV_PIXELS];
             in[0] = conv_input_row(p, input, from.y) + from.x * channels;
+            if (conv_is_short(p->input_channels, 0)) {
+                conv_gather_short(in[0], channels, p->input_channels, 0, gathered + group * count);
+                continue;
+            }
             in[1] = in[0] + channels;
             in[2] = in[1] + channels;
             in[3] = in[2] + channels;
@@ -243,6 +249,24 @@ TD_INLINE void conv_pointwise_rows(conv_call *call, const uint8_t *input, int8_t
     }
 }
 
+/* Windows of short runs, of four pixels of a row that lie inside the image; 0: they do not. */
+TD_INLINE int conv_gather_short_runs(const td_conv_params *p, const conv_runs *runs, const uint8_t *input,
+                                     const conv_pixels *pixels, int is_unsigned, td_arena_s16 *out) {
+    const int32_t x = pixels->x * p->stride_width - p->pad_left, step = p->stride_width * p->input_channels;
+    int32_t y = pixels->y * p->stride_height - p->pad_top;
+    if (!pixels->is_in_row || !conv_is_short(runs->length, is_unsigned) || runs->columns > 1 || y < 0 || x < 0 ||
+        y + (runs->rows - 1) * p->dilation_height >= p->input_height ||
+        x + (TD_CONV_PIXELS - 1) * p->stride_width + runs->pixels > p->input_width) {
+        return 0;
+    }
+    TD_RARE_LOOP
+    for (int32_t i = 0; i < runs->rows; i++, y += p->dilation_height, out += 2 * TD_CONV_PIXELS * runs->pairs) {
+        const uint8_t *in = conv_input_row(p, input, y) + (ptrdiff_t)x * p->input_channels;
+        conv_gather_short(in, step, runs->length, is_unsigned, out);
+    }
+    return 1;
+}
+
 TD_INLINE void conv_single_rows(const td_conv_params *p, const conv_runs *runs, const uint8_t *input, int is_unsigned,
                                 int8_t *output, td_arena_s16 *gathered, int32_t y_begin, int32_t y_end) {
     const ptrdiff_t steps = (ptrdiff_t)runs->rows * runs->columns * runs->pairs, group = 2 * TD_CONV_PIXELS * steps;
@@ -259,7 +283,9 @@ TD_INLINE void conv_single_rows(const td_conv_params *p, const conv_runs *runs, 
         int32_t count = 0;
         for (; count < call.groups_at_once && left > 0; count++) {
             conv_next_pixels(p, &pixels, &left);
-            conv_gather(p, runs, input, &pixels, is_unsigned, gathered + group * count);
+            if (!conv_gather_short_runs(p, runs, input, &pixels, is_unsigned, gathered + group * count)) {
+                conv_gather(p, runs, input, &pixels, is_unsigned, gathered + group * count);
+            }
             groups[count] = pixels;
         }
         for (int32_t i = 0; i < count; i++) {

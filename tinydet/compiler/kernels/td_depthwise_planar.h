@@ -158,6 +158,15 @@ _Static_assert(sizeof(td_depthwise_channel) == 20, "the assembler code reads td_
     "sadd16 r5, r5, r5\n\t"               \
     "strd r4, r5, [sp, #" place "]\n\t"
 
+/* The end that the output is compared with. A Cortex-M33 waits for what was shifted just before. */
+#ifdef TD_CORTEX_M7
+#define TD_PLANAR_END
+#define TD_PLANAR_MOVE_AND_COMPARE "add.w r3, r3, r12, lsl #1\n\t cmp r3, r11\n\t"
+#else
+#define TD_PLANAR_END "sub.w r11, r11, r12, lsl #1\n\t"
+#define TD_PLANAR_MOVE_AND_COMPARE "cmp r3, r11\n\t add.w r3, r3, r12, lsl #1\n\t"
+#endif
+
 #define TD_PLANAR_ROW(name, FOUR, PAIR, ROUND)                                                          \
     __attribute__((naked, noinline, used)) static void name(                                            \
         __attribute__((unused)) const planar_row_dsp *row) {                                            \
@@ -184,7 +193,7 @@ _Static_assert(sizeof(td_depthwise_channel) == 20, "the assembler code reads td_
             "lsl.w r7, r7, r4\n\t"                                                                      \
             "strd r6, r7, [sp, #24]\n\t"                                                                \
             "ldr r4, [sp, #48]\n\t"                                                                     \
-            "add.w r11, r3, r4\n\t"                                                                     \
+            "add.w r11, r3, r4\n\t" TD_PLANAR_END                                                       \
             "strd r10, r11, [sp, #32]\n\t"                                                              \
             "cmp r4, #0\n\t"                                                                            \
             "beq.w 3f\n\t"                                                                              \
@@ -209,8 +218,7 @@ _Static_assert(sizeof(td_depthwise_channel) == 20, "the assembler code reads td_
             "ldr.w r11, [sp, #36]\n\t"                                                                  \
             "strb.w r6, [r3]\n\t"                                                                       \
             "strb.w r7, [r3, r12]\n\t"                                                                  \
-            "add.w r3, r3, r12, lsl #1\n\t"                                                             \
-            "cmp r3, r11\n\t"                                                                           \
+            TD_PLANAR_MOVE_AND_COMPARE                                                                  \
             "bne.w 2b\n\t"                                                                              \
             "3:\n\t"                                                                                    \
             "ldr.w r11, [sp, #52]\n\t"                                                                  \
@@ -248,6 +256,7 @@ _Static_assert(sizeof(td_depthwise_channel) == 20, "the assembler code reads td_
     }
 
 TD_PLANAR_ROW(planar_row_dsp_shifted_1, TD_PLANAR_FOUR_1, TD_PLANAR_PAIR_1, TD_PLANAR_ROUND_SHIFTED)
+#ifndef TD_PLANAR_SHIFTED_1_ALONE
 TD_PLANAR_ROW(planar_row_dsp_shifted_2, TD_PLANAR_FOUR_2, TD_PLANAR_PAIR_2, TD_PLANAR_ROUND_SHIFTED)
 TD_PLANAR_ROW(planar_row_dsp_positive_1, TD_PLANAR_FOUR_1, TD_PLANAR_PAIR_1, TD_PLANAR_ROUND_POSITIVE)
 TD_PLANAR_ROW(planar_row_dsp_positive_2, TD_PLANAR_FOUR_2, TD_PLANAR_PAIR_2, TD_PLANAR_ROUND_POSITIVE)
@@ -283,5 +292,6 @@ TD_INLINE void planar_row_in_dsp(const td_depthwise_planar_params *p, const plan
     }
 }
 
+#endif
 #endif
 #endif /* TD_DEPTHWISE_PLANAR_H */
