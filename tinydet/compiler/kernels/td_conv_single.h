@@ -278,13 +278,13 @@ _Static_assert(sizeof(conv_task) == 32 && sizeof(conv_factors) == 24 &&
                      "cmp.n r0, r2\n"                                        \
                      "bne.w 2b\n"
 
-/* The other three of four steps. */
-#define TD_CONV_THREE_STEPS(products)                                        \
-    ".irp step, 1, 2, 3\n"                                                   \
-    TD_CONV_STEP_OF(".if \\step < 3\n"                                      \
+/* All of few steps but the first one. */
+#define TD_CONV_FEW_STEPS(others, last, products)                            \
+    ".irp step, " others ", " last "\n"                                      \
+    TD_CONV_STEP_OF(".if \\step < " last "\n"                               \
                     "ldr.n r4, [r1, #(4 * \\step)]\n"                       \
                     ".else\n"                                                \
-                    "ldr.w r4, [r1, #12]!\n"                                 \
+                    "ldr.w r4, [r1, #(4 * \\step)]!\n"                      \
                     ".endif\n"                                               \
                     "ldr.n r2, [r0, #(16 * \\step)]\n"                      \
                     "ldr.n r3, [r0, #(16 * \\step + 4)]\n",                 \
@@ -366,10 +366,17 @@ TD_CONV_TASK_OF conv_task_positive(__attribute__((unused)) const conv_task *task
                  TD_CONV_FINISH_POSITIVE, TD_CONV_STORE_PLANAR);
 }
 
-/* The same for windows of four steps, as behind the first layers. */
+/* The same for windows of four and eight steps, as behind the first layers. */
 TD_CONV_TASK_OF conv_task_positive_4(__attribute__((unused)) const conv_task *task) {
-    TD_CONV_TASK("32", TD_CONV_BYTES_OF_STEP, TD_CONV_START_JOINED, TD_CONV_THREE_STEPS(TD_CONV_PRODUCTS_JOINED),
-                 TD_CONV_FINISH_POSITIVE, TD_CONV_STORE_PLANAR);
+    TD_CONV_TASK("32", TD_CONV_BYTES_OF_STEP, TD_CONV_START_JOINED,
+                 TD_CONV_FEW_STEPS("1, 2", "3", TD_CONV_PRODUCTS_JOINED), TD_CONV_FINISH_POSITIVE,
+                 TD_CONV_STORE_PLANAR);
+}
+
+TD_CONV_TASK_OF conv_task_positive_8(__attribute__((unused)) const conv_task *task) {
+    TD_CONV_TASK("32", TD_CONV_BYTES_OF_STEP, TD_CONV_START_JOINED,
+                 TD_CONV_FEW_STEPS("1, 2, 3, 4, 5, 6", "7", TD_CONV_PRODUCTS_JOINED), TD_CONV_FINISH_POSITIVE,
+                 TD_CONV_STORE_PLANAR);
 }
 
 /* Adjacent channels, of joined weights and others. */
