@@ -24,51 +24,48 @@ TD_INLINE uint32_t conv_even_bytes(uint32_t word, int is_unsigned) {
     return halves;
 }
 
-/* Runs of 9 to 11 values, as of three pixels of three channels, of four pixels so many bytes apart. The words of a
- * pixel are r4, r5 and what `last` and `pairs` make of the values behind eight of them, which they store. */
-#define TD_CONV_GATHER_SHORT(extend, last, pairs)   \
-    __asm__ volatile(".syntax unified\n"            \
-                     "push {r4-r7, lr}\n"           \
-                     "movs r3, #4\n"                \
-                     "1:\n"                         \
-                     "ldr.n r4, [r0, #0]\n"         \
-                     "ldr.n r5, [r0, #4]\n" last    \
-                     "add.n r0, r1\n"               \
-                     extend " r7, r4\n"             \
-                     extend " r4, r4, ror #8\n"     \
-                     extend " r12, r5\n"            \
-                     extend " r5, r5, ror #8\n"     \
-                     "str.n r7, [r2, #0]\n"         \
-                     "str.n r4, [r2, #16]\n"        \
-                     "str.w r12, [r2, #32]\n"       \
-                     "str.n r5, [r2, #48]\n" pairs  \
-                     "adds.n r2, #4\n"              \
-                     "subs.n r3, #1\n"              \
-                     "bne.n 1b\n"                   \
-                     "pop {r4-r7, pc}\n")
+/* Runs of 9 to 11 values, as of three pixels of three channels, of four pixels so many bytes apart. `last` loads
+ * the values behind eight of a pixel into r6, `pairs` stores them. */
+#define TD_CONV_GATHER_SHORT(extend, last, pairs)           \
+    __asm__ volatile(".syntax unified\n"                    \
+                     "push {r4-r6, lr}\n"                   \
+                     ".irp pixel, 0, 1, 2, 3\n"             \
+                     "ldr.n r3, [r0, #0]\n"                 \
+                     "ldr.n r4, [r0, #4]\n" last            \
+                     "add.n r0, r1\n"                       \
+                     extend " r5, r3\n"                     \
+                     extend " r3, r3, ror #8\n"             \
+                     extend " r12, r4\n"                    \
+                     extend " r4, r4, ror #8\n"             \
+                     "str.n r5, [r2, #(4 * \\pixel)]\n"      \
+                     "str.n r3, [r2, #(4 * \\pixel + 16)]\n"  \
+                     "str.w r12, [r2, #(4 * \\pixel + 32)]\n" \
+                     "str.n r4, [r2, #(4 * \\pixel + 48)]\n" pairs \
+                     ".endr\n"                              \
+                     "pop {r4-r6, pc}\n")
 #define TD_CONV_GATHER_SHORT_OF __attribute__((naked, noinline, used)) static void
 #define TD_CONV_SHORT_ARGUMENTS                                                         \
     __attribute__((unused)) const uint8_t *in, __attribute__((unused)) ptrdiff_t step,  \
         __attribute__((unused)) td_arena_s16 *out
-#define TD_CONV_SPLIT_LAST "sxtb16 r7, r6\n sxtb16 r6, r6, ror #8\n"
+#define TD_CONV_SPLIT_LAST "sxtb16 r5, r6\n sxtb16 r6, r6, ror #8\n"
 
 TD_CONV_GATHER_SHORT_OF conv_gather_9_u8(TD_CONV_SHORT_ARGUMENTS) {
-    TD_CONV_GATHER_SHORT("uxtb16", "ldrb.n r6, [r0, #8]\n", "str.n r6, [r2, #64]\n");
+    TD_CONV_GATHER_SHORT("uxtb16", "ldrb.n r6, [r0, #8]\n", "str.n r6, [r2, #(4 * \\pixel + 64)]\n");
 }
 
 TD_CONV_GATHER_SHORT_OF conv_gather_9_s8(TD_CONV_SHORT_ARGUMENTS) {
-    TD_CONV_GATHER_SHORT("sxtb16", "ldrsb.w r6, [r0, #8]\n", "str.n r6, [r2, #64]\n");
+    TD_CONV_GATHER_SHORT("sxtb16", "ldrsb.w r6, [r0, #8]\n", "str.n r6, [r2, #(4 * \\pixel + 64)]\n");
 }
 
 TD_CONV_GATHER_SHORT_OF conv_gather_10_s8(TD_CONV_SHORT_ARGUMENTS) {
     TD_CONV_GATHER_SHORT("sxtb16", "ldr.w r6, [r0, #6]\n",
-                         TD_CONV_SPLIT_LAST "pkhtb r6, r6, r7, asr #16\n str.n r6, [r2, #64]\n");
+                         TD_CONV_SPLIT_LAST "pkhtb r6, r6, r5, asr #16\n str.n r6, [r2, #(4 * \\pixel + 64)]\n");
 }
 
 TD_CONV_GATHER_SHORT_OF conv_gather_11_s8(TD_CONV_SHORT_ARGUMENTS) {
     TD_CONV_GATHER_SHORT("sxtb16", "ldr.w r6, [r0, #7]\n",
-                         TD_CONV_SPLIT_LAST "pkhbt r7, r6, r7\n asrs.n r6, r6, #16\n"
-                                            "str.n r7, [r2, #64]\n str.n r6, [r2, #80]\n");
+                         TD_CONV_SPLIT_LAST "pkhbt r5, r6, r5\n asrs.n r6, r6, #16\n"
+                                            "str.n r5, [r2, #(4 * \\pixel + 64)]\n str.n r6, [r2, #(4 * \\pixel + 80)]\n");
 }
 
 /* Whether runs are of the length that conv_gather_short is for. */

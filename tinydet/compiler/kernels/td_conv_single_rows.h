@@ -192,9 +192,9 @@ TD_CONV_SHARED void conv_all_pairs(conv_call *call, td_arena_s16 *gathered, cons
     }
 }
 
-/* Whether each group of four pixels of a convolution lies in one row, and sees only what lies below it. */
+/* Whether a pixel of the output sees only what lies below it. */
 TD_INLINE int conv_is_pointwise(const td_conv_params *p) {
-    return p->filter_height * p->filter_width * p->stride_height * p->stride_width == 1 && p->output_width % 4 == 0 &&
+    return p->filter_height * p->filter_width * p->stride_height * p->stride_width == 1 &&
            p->input_width == p->output_width && p->input_height == p->output_height && p->pad_top + p->pad_left == 0;
 }
 
@@ -207,11 +207,12 @@ TD_INLINE void conv_next_group(const td_conv_params *p, conv_pixel *pixel) {
     }
 }
 
-/* Pads of a planar row; conv_fill_pads for the usual four bytes between channels. */
-TD_INLINE void conv_begin_row(const td_conv_params *p, int8_t *row) {
+/* Pads of a planar row; conv_fill_pads for the usual four or five bytes between channels. */
+TD_CONV_SHARED void conv_begin_row(const td_conv_params *p, int8_t *row) {
     const uint32_t four = 0x01010101u * (uint8_t)p->output_offset;
     const ptrdiff_t stride = p->channel_stride;
-    if (p->output_pad_left + p->output_pad_right != 4) {
+    const int32_t gap = p->output_pad_left + p->output_pad_right;
+    if (gap < 4 || gap > 8) {
         conv_fill_pads(p, row);
         return;
     }
@@ -220,6 +221,7 @@ TD_INLINE void conv_begin_row(const td_conv_params *p, int8_t *row) {
     TD_UNROLL_FOUR_TIMES
     for (int32_t c = p->output_channels - 1; c > 0; c--, row += stride) {
         *(conv_word_at *)(void *)row = four;
+        *(conv_word_at *)(void *)(row + gap - 4) = four;
     }
     td_fill((int8_t)p->output_offset, row, p->output_pad_right);
 }
@@ -236,10 +238,39 @@ TD_INLINE void conv_gather_adjacent(const uint8_t *from, int32_t channels, td_ar
     }
 }
 
-TD_INLINE void conv_pointwise_rows(conv_call *call, const uint8_t *input, int8_t *output, td_arena_s16 *gathered,
-                                   int32_t y_begin, int32_t y_end) {
+/* Windows of short runs, of four pixels of a row that lie inside the image; 0: they do not. */
+TD_INLINE int conv_gather_short_runs(const td_conv_params *p, const conv_runs *runs, const uint8_t *input,
+                                     const conv_pixels *pixels, int is_unsigned, td_arena_s16 *out) {
+    const int32_t x = pixels->x * p->stride_width - p->pad_left, step = p->stride_width * p->input_channels;
+    int32_t y = pixels->y * p->stride_height - p->pad_top;
+    if (!conv_is_short(runs->length, is_unsigned) || runs->columns > 1 || y < 0 || x < 0 ||
+        y + (runs->rows - 1) * p->dilation_height >= p->input_height ||
+        x + (TD_CONV_PIXELS - 1) * p->stride_width + runs->pixels > p->input_width) {
+        return 0;
+    }
+    TD_RARE_LOOP
+    for (int32_t i = 0; i < runs->rows; i++, y += p->dilation_height, out += 2 * TD_CONV_PIXELS * runs->pairs) {
+        const uint8_t *in = conv_input_row(p, input, y) + (ptrdiff_t)x * p->input_channels;
+        conv_gather_short(in, step, runs->length, is_unsigned, out);
+    }
+    return 1;
+}
+
+/* Windows of four pixels of a row. Not inlined: the code around it shall fit in a small cache. */
+TD_CONV_SHARED void conv_gather_windows(const td_conv_params *p, const conv_runs *runs, const uint8_t *input,
+                                        conv_pixel first, int is_unsigned, td_arena_s16 *out) {
+    const conv_pixels pixels = {first.y, first.x, TD_CONV_PIXELS, 1};
+    if (!conv_gather_short_runs(p, runs, input, &pixels, is_unsigned, out)) {
+        conv_gather(p, runs, input, &pixels, is_unsigned, out);
+    }
+}
+
+/* Where each group of four pixels lies in one row. */
+TD_CONV_SHARED void conv_rows_of_fours(conv_call *call, const conv_runs *runs, const uint8_t *input, int is_unsigned,
+                                  int8_t *output, td_arena_s16 *gathered, int32_t y_begin, int32_t y_end) {
     const td_conv_params *const p = call->p;
     const int32_t channels = p->input_channels;
+    const int is_pointwise = !is_unsigned && conv_is_pointwise(p);
     conv_places places[TD_CONV_MAX_GROUPS];
     conv_pixel from = {y_begin, 0}, to = from;
     const uint8_t *in = NULL;
@@ -248,13 +279,18 @@ TD_INLINE void conv_pointwise_rows(conv_call *call, const uint8_t *input, int8_t
         td_arena_s16 *end = gathered;
         int32_t count = 0;
         for (; count < call->groups_at_once && from.y < y_end; count++, conv_next_group(p, &from)) {
-            if (from.x == 0) {
-                in = conv_input_row(p, input, from.y);
+            if (is_pointwise) {
+                if (from.x == 0) {
+                    in = conv_input_row(p, input, from.y);
+                }
+                conv_gather_adjacent(in, channels, end);
+                in += TD_CONV_PIXELS * channels;
+            } else {
+                conv_gather_windows(p, runs, input, from, is_unsigned, end);
             }
-            conv_gather_adjacent(in, channels, end);
-            in += TD_CONV_PIXELS * channels;
             end += call->group;
         }
+        /* All that these pixels see has been read: from here on, its rows may be written to. */
         for (int32_t i = 0; i < count; i++, conv_next_group(p, &to)) {
             if (to.x == 0) {
                 const int32_t slot = to.y < p->output_ring ? to.y : to.y % p->output_ring;
@@ -272,31 +308,13 @@ TD_INLINE void conv_pointwise_rows(conv_call *call, const uint8_t *input, int8_t
     }
 }
 
-/* Windows of short runs, of four pixels of a row that lie inside the image; 0: they do not. */
-TD_INLINE int conv_gather_short_runs(const td_conv_params *p, const conv_runs *runs, const uint8_t *input,
-                                     const conv_pixels *pixels, int is_unsigned, td_arena_s16 *out) {
-    const int32_t x = pixels->x * p->stride_width - p->pad_left, step = p->stride_width * p->input_channels;
-    int32_t y = pixels->y * p->stride_height - p->pad_top;
-    if (!pixels->is_in_row || !conv_is_short(runs->length, is_unsigned) || runs->columns > 1 || y < 0 || x < 0 ||
-        y + (runs->rows - 1) * p->dilation_height >= p->input_height ||
-        x + (TD_CONV_PIXELS - 1) * p->stride_width + runs->pixels > p->input_width) {
-        return 0;
-    }
-    TD_RARE_LOOP
-    for (int32_t i = 0; i < runs->rows; i++, y += p->dilation_height, out += 2 * TD_CONV_PIXELS * runs->pairs) {
-        const uint8_t *in = conv_input_row(p, input, y) + (ptrdiff_t)x * p->input_channels;
-        conv_gather_short(in, step, runs->length, is_unsigned, out);
-    }
-    return 1;
-}
-
-TD_INLINE void conv_single_rows(const td_conv_params *p, const conv_runs *runs, const uint8_t *input, int is_unsigned,
+TD_CONV_SHARED void conv_single_rows(const td_conv_params *p, const conv_runs *runs, const uint8_t *input, int is_unsigned,
                                 int8_t *output, td_arena_s16 *gathered, int32_t y_begin, int32_t y_end) {
     const ptrdiff_t steps = (ptrdiff_t)runs->rows * runs->columns * runs->pairs, group = 2 * TD_CONV_PIXELS * steps;
     conv_call call;
     conv_begin(&call, p, steps, (int8_t *)(gathered + group * p->groups_at_once), y_begin);
-    if (!is_unsigned && conv_is_pointwise(p)) {
-        conv_pointwise_rows(&call, input, output, gathered, y_begin, y_end);
+    if (p->output_width % TD_CONV_PIXELS == 0) {
+        conv_rows_of_fours(&call, runs, input, is_unsigned, output, gathered, y_begin, y_end);
         return;
     }
     conv_pixels pixels = {y_begin, 0, 0, 0}, groups[TD_CONV_MAX_GROUPS];
@@ -306,9 +324,7 @@ TD_INLINE void conv_single_rows(const td_conv_params *p, const conv_runs *runs, 
         int32_t count = 0;
         for (; count < call.groups_at_once && left > 0; count++) {
             conv_next_pixels(p, &pixels, &left);
-            if (!conv_gather_short_runs(p, runs, input, &pixels, is_unsigned, gathered + group * count)) {
-                conv_gather(p, runs, input, &pixels, is_unsigned, gathered + group * count);
-            }
+            conv_gather(p, runs, input, &pixels, is_unsigned, gathered + group * count);
             groups[count] = pixels;
         }
         for (int32_t i = 0; i < count; i++) {

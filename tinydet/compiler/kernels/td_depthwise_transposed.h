@@ -5,6 +5,7 @@
 #ifndef TD_DEPTHWISE_TRANSPOSED_H
 #define TD_DEPTHWISE_TRANSPOSED_H
 
+#include "td_arena.h"
 #include "td_dsp.h"
 
 #if defined(TD_DSP) && !defined(TD_MVE) && !defined(TD_CORTEX_M7)
@@ -24,15 +25,21 @@ typedef struct {
     td_depthwise_channel channels[4];
 } depthwise_transposed;
 
-/* Byte k of four words to word k. */
-TD_INLINE void depthwise_transpose_4(const uint32_t in[4], int8_t *to, ptrdiff_t step) {
+typedef uint32_t TD_MAY_ALIAS depthwise_word_at __attribute__((aligned(1))); /* anywhere */
+
+/* Byte k of four words, `from_step` bytes apart or a last one that is given, to word k. */
+TD_INLINE void depthwise_transpose_4(const int8_t *from, ptrdiff_t from_step, uint32_t last, int8_t *to,
+                                     ptrdiff_t to_step) {
     const uint32_t even = UINT32_C(0x00FF00FF), odd = UINT32_C(0xFF00FF00);
-    const uint32_t a_02 = (in[0] & even) | (in[1] & even) << 8, a_13 = ((in[0] >> 8) & even) | (in[1] & odd);
-    const uint32_t b_02 = (in[2] & even) | (in[3] & even) << 8, b_13 = ((in[2] >> 8) & even) | (in[3] & odd);
-    td_store_4(to, (a_02 & 0xFFFF) | b_02 << 16);
-    td_store_4(to + step, (a_13 & 0xFFFF) | b_13 << 16);
-    td_store_4(to + 2 * step, a_02 >> 16 | (b_02 >> 16) << 16);
-    td_store_4(to + 3 * step, a_13 >> 16 | (b_13 >> 16) << 16);
+    const uint32_t a = *(const depthwise_word_at *)(const void *)from;
+    const uint32_t b = *(const depthwise_word_at *)(const void *)(from + from_step);
+    const uint32_t c = *(const depthwise_word_at *)(const void *)(from + 2 * from_step);
+    const uint32_t ab_02 = (a & even) | (b & even) << 8, ab_13 = ((a >> 8) & even) | (b & odd);
+    const uint32_t cd_02 = (c & even) | (last & even) << 8, cd_13 = ((c >> 8) & even) | (last & odd);
+    *(depthwise_word_at *)(void *)to = (ab_02 & 0xFFFF) | cd_02 << 16;
+    *(depthwise_word_at *)(void *)(to + to_step) = (ab_13 & 0xFFFF) | cd_13 << 16;
+    *(depthwise_word_at *)(void *)(to + 2 * to_step) = ab_02 >> 16 | (cd_02 >> 16) << 16;
+    *(depthwise_word_at *)(void *)(to + 3 * to_step) = ab_13 >> 16 | (cd_13 >> 16) << 16;
 }
 
 /* Whether a convolution goes this way. */
@@ -44,20 +51,19 @@ TD_INLINE int depthwise_is_transposed(const td_depthwise_params *p) {
 }
 
 /* Four channels of a row, whose first pixel is at `in`. */
-__attribute__((noinline)) static void depthwise_transpose_row(const td_depthwise_params *p, const int8_t *in,
+__attribute__((noinline)) static void depthwise_transpose_row(const int8_t *in, ptrdiff_t channels, int32_t width,
                                                               int8_t *to) {
-    const ptrdiff_t channels = p->input_channels;
-    const int32_t last = p->input_width - 4;
-    int32_t x = 0;
-    for (;;) {
-        const int8_t *const from = in + x * channels;
-        const uint32_t pixels[4] = {td_load_4(from), td_load_4(from + channels), td_load_4(from + 2 * channels),
-                                    td_load_4(from + 3 * channels)};
-        depthwise_transpose_4(pixels, to + x, TRANSPOSED_BYTES);
-        if (x == last) {
-            return;
+    const int32_t missing = (4 - width % 4) % 4; /* some pixels are done twice */
+    const int8_t *const end = to + width;
+    while (to < end) {
+        if (end - to < 4) {
+            to -= missing;
+            in -= missing * channels;
         }
-        x = x + 4 < last ? x + 4 : last; /* some pixels twice, where their number is no multiple of 4 */
+        const uint32_t last = *(const depthwise_word_at *)(const void *)(in + 3 * channels);
+        depthwise_transpose_4(in, channels, last, to, TRANSPOSED_BYTES);
+        to += 4;
+        in += 4 * channels;
     }
 }
 
@@ -75,9 +81,7 @@ TD_INLINE void depthwise_transpose_constants(const td_depthwise_params *p, int32
     }
     TD_RARE_LOOP
     for (int32_t i = 0; i < 3; i++) {
-        const uint32_t taps[4] = {td_load_4(weights), td_load_4(weights + p->input_channels),
-                                  td_load_4(weights + 2 * p->input_channels), shifts};
-        depthwise_transpose_4(taps, (int8_t *)(&channels[0].row_0 + i), sizeof *channels);
+        depthwise_transpose_4(weights, p->input_channels, shifts, (int8_t *)(&channels[0].row_0 + i), sizeof *channels);
         weights += 3 * p->input_channels;
         shifts = 0;
     }
@@ -119,7 +123,7 @@ static void depthwise_row_transposed(const td_depthwise_params *p, const int8_t 
         TD_RARE_LOOP
         for (int32_t i = 0; i < 3; i++) {
             if (from[i] != NULL) {
-                depthwise_transpose_row(p, from[i] + c, t.rows[i][0] + TRANSPOSED_START);
+                depthwise_transpose_row(from[i] + c, p->input_channels, width, t.rows[i][0] + TRANSPOSED_START);
             }
         }
         row.output = output + c;
