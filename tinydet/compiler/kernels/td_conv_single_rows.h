@@ -8,12 +8,6 @@
 #define TD_CONV_COPIES_WEIGHTS 1 /* no cache holds them, and flash is slow */
 #endif
 
-#if defined(__clang__)
-#define TD_UNROLL_FOUR_TIMES _Pragma("clang loop unroll_count(4)")
-#else
-#define TD_UNROLL_FOUR_TIMES
-#endif
-
 enum { CONV_PAIRS_AT_ONCE = 16 /* whose factors are on the stack */, CONV_CACHED_BYTES = 4096 };
 
 typedef void conv_run(const conv_task *task);
@@ -44,21 +38,17 @@ TD_INLINE int conv_is_planar_positive(const td_conv_params *p) {
 
 /* The factors of pairs [begin, end). The powers are 2**(32 - right shift); right shifts are at least 2. */
 TD_CONV_SHARED void conv_prepare(const td_conv_params *p, int32_t begin, int32_t end, conv_factors *to) {
-    const uint32_t top = UINT32_C(1) << 31;
+    const uint32_t top = UINT32_C(1) << 31, first_in_second = p->is_joined ? UINT32_MAX : 0;
+    const int32_t start_bits = p->is_joined ? 8 : 0;
+    const int32_t factor_bits = conv_is_planar_positive(p) ? 1 : 0, power_bits = 7 * factor_bits;
     for (const td_conv_channels *c = p->channels + begin; c < p->channels + end; c++, to++) {
+        const uint32_t first_bias = (uint32_t)c->first_bias, second_bias = (uint32_t)c->second_bias;
         to->first_start = c->first_bias;
-        to->second_start = c->second_bias;
+        to->second_start = (int32_t)((first_bias & first_in_second) + (second_bias << start_bits));
         to->first_multiplier = c->first_multiplier;
         to->first_power = (int32_t)(top >> c->first_shift);
-        to->second_multiplier = c->second_multiplier;
-        to->second_power = (int32_t)(top >> c->second_shift);
-        if (p->is_joined) {
-            to->second_start = (int32_t)((uint32_t)c->first_bias + ((uint32_t)c->second_bias << 8));
-        }
-        if (conv_is_planar_positive(p)) {
-            to->second_multiplier = (int32_t)((uint32_t)c->second_multiplier >> 1);
-            to->second_power >>= 7;
-        }
+        to->second_multiplier = (int32_t)((uint32_t)c->second_multiplier >> factor_bits);
+        to->second_power = (int32_t)(top >> c->second_shift) >> power_bits;
     }
 }
 
@@ -171,7 +161,7 @@ TD_INLINE void conv_pairs(const conv_call *call, const conv_factors *factors, td
 }
 
 /* All channels of some groups; as conv_channels. */
-TD_CONV_SHARED void conv_all_pairs(conv_call *call, td_arena_s16 *gathered, const conv_places *places, int32_t count) {
+TD_INLINE void conv_all_pairs(conv_call *call, td_arena_s16 *gathered, const conv_places *places, int32_t count) {
     const int32_t pairs = (call->p->output_channels + 1) / 2, whole = call->whole;
     for (int32_t begin = 0; begin < pairs;) {
         const int32_t behind = begin + call->pairs_at_once;
@@ -205,25 +195,6 @@ TD_INLINE void conv_next_group(const td_conv_params *p, conv_pixel *pixel) {
         pixel->x = 0;
         pixel->y++;
     }
-}
-
-/* Pads of a planar row; conv_fill_pads for the usual four or five bytes between channels. */
-TD_CONV_SHARED void conv_begin_row(const td_conv_params *p, int8_t *row) {
-    const uint32_t four = 0x01010101u * (uint8_t)p->output_offset;
-    const ptrdiff_t stride = p->channel_stride;
-    const int32_t gap = p->output_pad_left + p->output_pad_right;
-    if (gap < 4 || gap > 8) {
-        conv_fill_pads(p, row);
-        return;
-    }
-    td_fill((int8_t)p->output_offset, row, p->output_pad_left);
-    row += p->output_pad_left + p->output_width;
-    TD_UNROLL_FOUR_TIMES
-    for (int32_t c = p->output_channels - 1; c > 0; c--, row += stride) {
-        *(conv_word_at *)(void *)row = four;
-        *(conv_word_at *)(void *)(row + gap - 4) = four;
-    }
-    td_fill((int8_t)p->output_offset, row, p->output_pad_right);
 }
 
 /* Four adjacent pixels. */
@@ -296,7 +267,7 @@ TD_CONV_SHARED void conv_rows_of_fours(conv_call *call, const conv_runs *runs, c
                 const int32_t slot = to.y < p->output_ring ? to.y : to.y % p->output_ring;
                 out = output + (ptrdiff_t)slot * p->output_row_bytes;
                 if (p->output_pad_left + p->output_pad_right > 0) {
-                    conv_begin_row(p, out);
+                    conv_fill_pads(p, out);
                 }
                 out += p->output_pad_left;
             }
