@@ -1,5 +1,13 @@
 """Settings of all tests."""
 
+import os
+
+# The arrays of tests are small, and several workers share the cores: threads of NumPy's BLAS would
+# mostly wait for each other, in a loop. Read when NumPy is loaded, here and in child processes.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import gc
 import signal
 
 import pytest
@@ -15,6 +23,19 @@ settings.load_profile("tinydet")
 # A shell starts background jobs with Ctrl-C ignored, and child processes inherit it; the tests of
 # Ctrl-C need what a terminal gives.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """What the modules of the tests load stays to the end: the collector need not look at it.
+
+    Of the frameworks that is half a million objects, again and again.
+    """
+    gc.disable()
+    yield
+    gc.freeze()
+    gc.set_threshold(10_000)
+    gc.enable()
 
 
 @pytest.hookimpl(trylast=True)

@@ -25,7 +25,7 @@ from tinydet.inference import read_facts
 
 pytestmark = pytest.mark.slow
 
-EPOCHS, IMAGES = 4, 40  # what an epoch costs are its files and pictures, not its steps
+EPOCHS, IMAGES = 3, 40  # what an epoch costs are its files and pictures, not its steps
 TIMEOUT_S = 1500  # only a run that hangs takes longer
 # Anything of this on the terminal comes from a library.
 NOISE = ("WARNING", "oneDNN", "cuda", "I0000", "W0000", "E0000", "Warning", "Traceback", "INFO:")
@@ -34,6 +34,7 @@ OVERRIDES = (
     "training.batch_size=4",
     "training.model.pretrained_weights=None",
     "training.model.size=small",  # TensorFlow takes long to make a graph of the standard one
+    "training.model.head_depth=1",
     "training.optimizer={Adam: {learning_rate: 0.004, global_clipnorm: 10.0}}",
     "training.callbacks={}",
     "training.batch_norm_momentum=0.6",  # few steps: the averages must follow at once
@@ -238,22 +239,10 @@ def test_names_come_from_the_data_set(shared: Shared) -> None:
 
 
 def test_a_tflite_is_evaluated_and_run_without_tensorflow(shared: Shared, tmp_path: Path) -> None:
-    """And gives the figures of the run again."""
+    """By commands and by modes of a run; the images of the run, all of them."""
     images = shared.data / "images" / "train"
     evaluate = ("evaluate", shared.model, "--data", images, "--output", tmp_path / "again")
     predict = ("predict", shared.model, images, "--output", tmp_path / "seen", "--score", "0.05")
-    status, out, err = tinydet(*evaluate, "AND", *predict)
-    assert (status, err) == (0, "")
-    assert out.splitlines()[-1] == "LOADED"
-    again = result_of(tmp_path / "again", "quantized_model")
-    records = (tmp_path / "seen" / "predictions.jsonl").read_text().splitlines()
-    assert len(records) == again["data"]["images"] == 32
-    assert len(list((tmp_path / "seen").rglob("*.jpg"))) == 32
-
-
-def test_modes_without_training_of_a_tflite_load_no_tensorflow(
-    shared: Shared, tmp_path: Path
-) -> None:
     modes = ("evaluation", "prediction")
     evaluation, prediction = (
         (
@@ -265,9 +254,13 @@ def test_modes_without_training_of_a_tflite_load_no_tensorflow(
         )
         for mode in modes
     )
-    status, out, err = tinydet(*evaluation, "AND", *prediction)
-    assert status == 0, err
+    status, out, err = tinydet(*evaluate, "AND", *predict, "AND", *evaluation, "AND", *prediction)
+    assert (status, err) == (0, "")
     assert out.splitlines()[-1] == "LOADED"
+    again = result_of(tmp_path / "again", "quantized_model")
+    records = (tmp_path / "seen" / "predictions.jsonl").read_text().splitlines()
+    assert len(records) == again["data"]["images"] == 32
+    assert len(list((tmp_path / "seen").rglob("*.jpg"))) == 32
     for mode in modes:
         assert (tmp_path / mode / "report.html").is_file()
     assert (tmp_path / "prediction" / "predictions" / "predictions.jsonl").is_file()
@@ -290,12 +283,14 @@ def test_a_foreign_tflite_needs_only_names(
         assert found["coco"]["ap"] == pytest.approx(ours, abs=0.02)
 
 
-def test_chain_eqe_with_raw_int8_outputs_per_tensor(shared: Shared, tmp_path: Path) -> None:
+def test_chain_eqe_with_raw_int8_outputs_per_tensor(
+    shared: Shared, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     run = tmp_path / "eqe"
-    status, out, err = tinydet(
+    words = (
         "run",
         "--config",
-        shared.folder / "config.yaml",
+        str(shared.folder / "config.yaml"),
         "operation_mode=chain_eqe",
         "training.model=",
         f"general.model_path={shared.folder / 'saved_models' / 'best_model.keras'}",
@@ -304,6 +299,8 @@ def test_chain_eqe_with_raw_int8_outputs_per_tensor(shared: Shared, tmp_path: Pa
         "quantization.quantization_output_type=int8",
         f"hydra.run.dir={run}",
     )
+    status = cli.main(words)
+    out, err = capfd.readouterr()
     assert status == 0, err
     assert not any(noise in out + err for noise in NOISE), out + err
     assert "Quantized (PTQ, per_tensor, " in out
