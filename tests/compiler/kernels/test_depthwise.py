@@ -45,7 +45,7 @@ def draw_factors(draw, rounding, channels):
 
 @st.composite
 def cases(draw, drawn, is_unsigned, rounding, depths=None):
-    """Parameters, image and what must come out; ``depths``: channels, and how often each is used."""
+    """Parameters, image and what must come out; ``depths``: channels, and uses of each."""
     size, geometry = drawn
     channels, multiplier = depths or (
         draw(st.integers(1, 40)),

@@ -74,7 +74,7 @@ _Static_assert(sizeof(td_depthwise_channel) == 20, "the assembler code reads td_
 /* The rows of four pixels. Loads of what comes next stand together: a Cortex-M4 waits a cycle behind each group of
  * them. The odd values are multiplied first, because the even ones are split off just before; on a Cortex-M7 products
  * then pair with the instructions in front of them. In the project's models four pixels of stride 1 take 51 to 52
- * cycles on a Cortex-M7, 74 to 78 on an M33 and 82 to 86 on an M4; with stride 2 58, 83 to 87 and 95 to 99. */
+ * cycles on a Cortex-M7, 71 to 75 on an M33 and 80 to 84 on an M4; with stride 2 58, 80 to 84 and 93 to 97. */
 #define TD_PLANAR_WORD(register, place) "ldr.w " register ", [sp, #" place "]\n\t"
 #define TD_PLANAR_OF_ROW_0(row) row TD_PLANAR_WORD("r10", "0") TD_PLANAR_WORD("r11", "4")
 #define TD_PLANAR_OF_ROW_1(row) row TD_PLANAR_WORD("r10", "8")
