@@ -210,6 +210,12 @@ TD_INLINE void conv_fill_gap(int8_t zero_point, int8_t *at, int32_t gap) {
     td_fill(zero_point, at, gap);
 }
 
+#if defined(__clang__)
+#define TD_UNROLL_FOUR_TIMES _Pragma("clang loop unroll_count(4)")
+#else
+#define TD_UNROLL_FOUR_TIMES
+#endif
+
 /* The zero points around each channel of a planar row. Behind a channel and in front of the next one they are
  * one gap; four bytes as a rule. */
 TD_CONV_SHARED void conv_fill_pads(const td_conv_params *p, int8_t *row) {
@@ -217,8 +223,21 @@ TD_CONV_SHARED void conv_fill_pads(const td_conv_params *p, int8_t *row) {
     const int32_t gap = p->output_pad_left + p->output_pad_right;
     const ptrdiff_t stride = p->channel_stride;
     int8_t *at = row + p->output_pad_left + p->output_width;
+    int32_t c = p->output_channels - 1;
     td_fill(zero_point, row, p->output_pad_left);
-    for (int32_t c = p->output_channels - 1; c > 0; c--, at += stride) {
+#ifdef TD_CONV_SINGLE
+    const uint32_t four = 0x01010101u * (uint8_t)zero_point;
+    for (; (gap == 2 || gap == 3) && c > 0; c--, at += stride) {
+        *(conv_half_at *)(void *)at = (uint16_t)four;
+        *(conv_half_at *)(void *)(at + gap - 2) = (uint16_t)four;
+    }
+    TD_UNROLL_FOUR_TIMES
+    for (; gap >= 4 && gap <= 8 && c > 0; c--, at += stride) {
+        *(conv_word_at *)(void *)at = four;
+        *(conv_word_at *)(void *)(at + gap - 4) = four;
+    }
+#endif
+    for (; c > 0; c--, at += stride) {
         conv_fill_gap(zero_point, at, gap);
     }
     td_fill(zero_point, at, p->output_pad_right);
