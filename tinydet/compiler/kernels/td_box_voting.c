@@ -22,9 +22,10 @@ static void add_vote(td_arena_f32 *sums, const td_detection *voter) {
     sums[4] += weight * voter->y_max;
 }
 
-/* Only where others than the box itself have voted, and where it keeps an area. */
+/* Only where others than the box itself have voted, and where it keeps an area. Corner by corner: for whole structures
+ * some compilers call the C library. */
 static void move_box(td_detection *kept, const td_arena_f32 *sums) {
-    td_detection moved = *kept;
+    td_detection moved;
     if (!(sums[0] > kept->score)) {
         return;
     }
@@ -33,7 +34,10 @@ static void move_box(td_detection *kept, const td_arena_f32 *sums) {
     moved.x_max = sums[3] / sums[0];
     moved.y_max = sums[4] / sums[0];
     if (td_box_area(&moved) > 0.0f) {
-        *kept = moved;
+        kept->x_min = moved.x_min;
+        kept->y_min = moved.y_min;
+        kept->x_max = moved.x_max;
+        kept->y_max = moved.y_max;
     }
 }
 

@@ -367,13 +367,7 @@ TD_CONV_SHARED void conv_channels(const td_conv_params *p, const conv_constants 
 #include "td_conv_tile.h"
 #include "td_conv_single_rows.h"
 
-#ifdef TD_CONV_DUAL
-#define TD_CONV_BOTH TD_CONV_SHARED /* the code of gathering is long, and asks what is signed once for four values */
-#else
-#define TD_CONV_BOTH TD_INLINE
-#endif
-
-TD_CONV_BOTH void conv_rows(const td_conv_params *p, const uint8_t *input, int is_unsigned, int8_t *output,
+TD_INLINE void conv_rows(const td_conv_params *p, const uint8_t *input, int is_unsigned, int8_t *output,
                          td_arena_s16 *gathered, int32_t y_begin, int32_t y_end) {
 #ifdef TD_TILE
     if (conv_tile_fits(p)) {
