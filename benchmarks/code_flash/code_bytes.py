@@ -1,6 +1,8 @@
-"""Prints the code flash of a detector on a Cortex-M7; for code_flash.py, with any state of tinydet.
+"""Prints the code flash of detectors on a Cortex-M7; for code_flash.py, with any state of tinydet.
 
-python code_bytes.py MODEL.tflite COMPILER
+python code_bytes.py COMPILERS MODEL.tflite ...
+
+COMPILERS: their names, with commas. A line for each model and compiler: file, compiler, bytes.
 """
 
 import sys
@@ -13,9 +15,12 @@ from tinydet.targets import CortexMTarget
 from tinydet.targets.footprint import footprint_of
 
 if __name__ == "__main__":
-    model, compiler = Path(sys.argv[1]), sys.argv[2]
-    detector = compile_detector(model, spec=load_detector_spec(model.with_name(DETECTOR_FILE)))
-    with tempfile.TemporaryDirectory() as folder:
-        target = CortexMTarget("cortex-m7", compiler=compiler)  # type: ignore[arg-type]
-        program = target.build(detector, Path(folder) / "build")
-        print(footprint_of(program, stack_bytes=0).code_bytes)
+    for name in sys.argv[2:]:
+        model = Path(name)
+        detector = compile_detector(model, spec=load_detector_spec(model.with_name(DETECTOR_FILE)))
+        for compiler in sys.argv[1].split(","):
+            with tempfile.TemporaryDirectory() as folder:
+                target = CortexMTarget("cortex-m7", compiler=compiler)
+                program = target.build(detector, Path(folder) / "build")
+                size = footprint_of(program, stack_bytes=0).code_bytes
+            print(name, compiler, size, sep="\t", flush=True)
