@@ -5,9 +5,12 @@
 
 Of several run folders of a detector each started from the detector of the one before
 (``training.model.pretrained_weights=RUN/saved_models/best_model.keras``), and that of the last one
-is shipped; the model cards say how each was trained. Detectors that are not named stay as they are,
-with their figures. DATASET is what the named ones were trained on, the first one with the
-validation images; where its images come from and under which licences stands in
+is shipped; the model cards say how each was trained. The last run folder also needs the file with
+one scale per layer, which is measured and not shipped (``tinydet quantize
+RUN/saved_models/last_model.keras --images DATASET --granularity per_tensor --calibration percentile
+--optimize --max-images 200 --output RUN/quantized_models/per_tensor``). Detectors that are not
+named stay as they are, with their figures. DATASET is what the named ones were trained on, the
+first one with the validation images; where its images come from and under which licences stands in
 ``pretrained_sources.yaml``. Writes the folders of the detectors in ``tinydet/pretrained``: int8
 file, float file of those that serve as starting points, ``detector.json``, model card; beside the
 folders the list of the training images. All figures are those of the files as they are shipped, on
@@ -96,6 +99,7 @@ def make(name: str, runs: list[Path], data: Path) -> dict[str, Any]:
     run = runs[-1]
     trained = run / "saved_models" / "last_model.keras"  # no epoch is chosen by the images
     quantized = run / "quantized_models" / "quantized_model.tflite"
+    per_tensor = quantized.parent / "per_tensor" / quantized.name
     spec = with_box_voting(without_paths(load_detector_spec(quantized.with_name(DETECTOR_FILE))))
     if spec.input_size != (INPUT_SIDES_PX[name],) * 2:
         raise SystemExit(f"{run}: its detector has the input size {spec.input_size}")
@@ -108,6 +112,7 @@ def make(name: str, runs: list[Path], data: Path) -> dict[str, Any]:
         "objects": int(sum((~sample.ignored).sum() for sample in dataset.samples)),
         "float_as_trained": measure(trained, spec, dataset),
         "int8": measure(int8_model, spec, dataset),
+        "int8_per_tensor": measure(per_tensor, spec, dataset),
         "published_int8_ap@0.40": PUBLISHED_AP.get(name),
         "training": [training_facts(run) for run in runs],
     }

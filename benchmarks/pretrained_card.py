@@ -16,7 +16,12 @@ Table = Callable[[list[str], list[list[str]]], str]
 CARD_FILE = "README.md"
 NOT_LISTED = "not listed"
 AP = {"AP@0.4": "ap@0.40", "AP@0.5": "ap@0.50", "AP@0.75": "ap@0.75", "COCO AP": "coco_ap"}
-KINDS = {"float": FLOAT, "int8": INT8}
+KINDS = {  # of figures, as they are called
+    "float_as_trained": "float (not shipped)",
+    "float": "float",
+    "int8": "int8",
+    "int8_per_tensor": "int8 per tensor (not shipped)",
+}
 TAGS = ("object-detection", "person-detection", "ssd", "mobilenetv2", "tflite", "int8")
 
 
@@ -59,14 +64,13 @@ def pretrained_table(figures: dict[str, Any], table: Table) -> str:
     rows = [
         [
             name,
-            kind,
+            title,
             *(_percent(own[kind][key]) for key in AP.values()),
             _published(own) if kind == "int8" else "",
             f"{own[kind]['size_bytes'] / 1e6:.2f}",
         ]
         for name, own in figures["models"].items()
-        for kind in KINDS
-        if kind in own
+        for kind, title in _kinds(own)
     ]
     heads = ["detector", "file", *AP, "published int8 file, AP@0.4", "file, MB"]
     first = next(iter(figures["models"].values()))
@@ -76,6 +80,12 @@ def pretrained_table(figures: dict[str, Any], table: Table) -> str:
         "files were trained on all of COCO train; measured on the same images.\n"
     )
     return "## Pretrained detectors\n\n" + table(heads, rows) + note
+
+
+def _kinds(own: dict[str, Any]) -> list[tuple[str, str]]:
+    """The files that were measured, with their titles; of two float files the shipped one."""
+    left_out = "float_as_trained" if "float" in own else ""
+    return [(kind, title) for kind, title in KINDS.items() if kind in own and kind != left_out]
 
 
 def _published(own: dict[str, Any]) -> str:
@@ -110,7 +120,7 @@ def _files(folder: Path, name: str) -> str:
 
 def _accuracy(own: dict[str, Any]) -> str:
     rows = [
-        [kind, *(_percent(own[kind][key]) for key in AP.values())] for kind in KINDS if kind in own
+        [title, *(_percent(own[kind][key]) for key in AP.values())] for kind, title in _kinds(own)
     ]
     blanks = [""] * (len(AP) - 1)
     published = own["published_int8_ap@0.40"]

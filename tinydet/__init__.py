@@ -24,8 +24,8 @@ Building blocks: ``load_config``, ``load_dataset``, ``build_detector``, ``load_d
 ``PostprocessSpec``, ``PreprocessSpec``, ``TrainingOptions``, ``QuantizationOptions``,
 ``EvaluationSettings``, ``CompileOptions``. To
 train your own network on your own samples, use ``tinydet.training.train``; to quantize it,
-``tinydet.quantization.quantize`` and ``quantize_aware``. Errors that the user can correct are
-raised as ``TinydetError``. For details see ``help(tinydet.train)`` and so on.
+``tinydet.quantization.quantize``, with ``train`` for training with rounding. Errors that the user
+can correct are raised as ``TinydetError``. For details see ``help(tinydet.train)`` and so on.
 
 Everything is imported on first use, so that ``import tinydet`` is quick and loads no training
 framework; work that needs none (evaluating or running a ``.tflite``) never loads one.
@@ -66,7 +66,12 @@ if TYPE_CHECKING:
     from tinydet.report import write_report as write_report
     from tinydet.training import TrainingOptions as TrainingOptions
 
+_COMMANDS = (
+    *("benchmark", "compile", "deploy", "evaluate", "footprint"),
+    *("predict", "quantize", "run", "train", "tune"),
+)
 _HOMES = {
+    **{name: f"tinydet.commands.{name}" for name in _COMMANDS},
     "CompileOptions": "tinydet.compiler",
     "DetectorSpec": "tinydet.config.detector_spec",
     "EvaluationSettings": "tinydet.evaluation",
@@ -75,27 +80,17 @@ _HOMES = {
     "QuantizationOptions": "tinydet.quantization",
     "TinydetError": "tinydet.errors",
     "TrainingOptions": "tinydet.training",
-    "benchmark": "tinydet.commands.benchmark",
     "build_detector": "tinydet.model",
     "check_dataset": "tinydet.data.check",
-    "compile": "tinydet.commands.compile",
     "compile_detector": "tinydet.compiler",
     "compile_network": "tinydet.compiler",
-    "deploy": "tinydet.commands.deploy",
     "detect": "tinydet.inference",
-    "evaluate": "tinydet.commands.evaluate",
-    "footprint": "tinydet.commands.footprint",
     "generate_dataset": "tinydet.data.generate",
     "load_config": "tinydet.config.loader",
     "load_dataset": "tinydet.data.dataset",
     "load_detector": "tinydet.inference",
     "make_augmentation": "tinydet.data.augment",
-    "predict": "tinydet.commands.predict",
-    "quantize": "tinydet.commands.quantize",
     "resume": "tinydet.pipeline",
-    "run": "tinydet.commands.run",
-    "train": "tinydet.commands.train",
-    "tune": "tinydet.commands.tune",
     "write_report": "tinydet.report",
 }
 __all__ = sorted(_HOMES)

@@ -39,6 +39,7 @@ SAFE_COLOURS: tuple[Colour, ...] = (
 GOLDEN_ANGLE = 0.381966  # of the hue circle: neighbours in class id are far apart in hue
 SHEET_BACKGROUND = 245
 JPEG_QUALITY = 92
+LUMA_FOR_BLACK = 110_000  # of 255,000: on darker colours white letters are easier to read
 
 
 def class_colour(class_id: int) -> Colour:
@@ -58,6 +59,22 @@ def class_colour(class_id: int) -> Colour:
     saturation, value = ((0.85, 0.95), (0.55, 0.95), (0.9, 0.65))[step % 3]
     red, green, blue = colorsys.hsv_to_rgb(step * GOLDEN_ANGLE % 1, saturation, value)
     return round(red * 255), round(green * 255), round(blue * 255)
+
+
+def ink_on(colour: Colour) -> Colour:
+    """Black or white: of which letters are easier to read on a colour."""
+    red, green, blue = colour
+    return (0, 0, 0) if 299 * red + 587 * green + 114 * blue > LUMA_FOR_BLACK else (255, 255, 255)
+
+
+def css_colours(class_id: int) -> tuple[str, str]:
+    """The colour of a class, and that of letters on it, as a page takes them.
+
+    >>> css_colours(0), css_colours(4)
+    (('#e69f00', '#000'), ('#0072b2', '#fff'))
+    """
+    red, green, blue = colour = class_colour(class_id)
+    return f"#{red:02x}{green:02x}{blue:02x}", "#000" if ink_on(colour) == (0, 0, 0) else "#fff"
 
 
 def draw_boxes(
@@ -271,9 +288,7 @@ class _LabelWriter:
         """Draw all labels, the last first, so that the first is never covered."""
         for (left, top, right, bottom), text, colour in reversed(self._placed):
             self._canvas.rectangle((left, top, right - 1, bottom - 1), fill=colour)
-            luma = (299 * colour[0] + 587 * colour[1] + 114 * colour[2]) / 1000
-            ink = (0, 0, 0) if luma > 110 else (255, 255, 255)
-            self._canvas.text((left + self._margin, top), text, fill=ink, font=self._font)
+            self._canvas.text((left + self._margin, top), text, ink_on(colour), self._font)
 
 
 def _shared_area(a: Rectangle, b: Rectangle) -> int:

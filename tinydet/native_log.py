@@ -7,7 +7,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 
-from tinydet.verbosity import is_verbose
+from tinydet.notes import is_verbose
 
 _ONE_AT_A_TIME = threading.RLock()  # the file descriptor belongs to the whole process
 STDERR = 2

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, TypeVar
 
-from tinydet.verbosity import is_quiet, is_verbose
+from tinydet.notes import is_quiet, is_verbose, tell
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -91,7 +91,7 @@ def stage(name: str) -> Iterator[None]:
     if current is not None:
         current.end(name)
     if is_verbose():
-        print(f"{name}: {time.monotonic() - start:.1f} s", file=sys.stderr)  # noqa: T201
+        tell(f"{name}: {time.monotonic() - start:.1f} s")
 
 
 def make_bar(*, counts: bool = True) -> "Progress":
@@ -163,7 +163,7 @@ class _Work:
             self.bar.update(self.task, description=text, completed=UNITS * self.done, left=left)
         elif now - self.last_line >= LINE_EVERY_S and not is_quiet():
             self.last_line = now
-            print(f"{text} ({self.done:.0%}, {left} left)", file=sys.stderr)  # noqa: T201
+            tell(f"{text} ({self.done:.0%}, {left} left)")
 
 
 _WORK: ContextVar[_Work | None] = ContextVar("work", default=None)
@@ -177,4 +177,4 @@ def _lines(items: Iterable[Item], description: str, total: int | None) -> Iterat
         if now - last >= LINE_EVERY_S:
             last = now
             left = f", {(now - start) / done * (total - done):.0f} s left" if total else ""
-            print(f"{description}: {done}/{total or '?'}{left}", file=sys.stderr)  # noqa: T201
+            tell(f"{description}: {done}/{total or '?'}{left}")

@@ -4,6 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.average_precision import average_precision
 from tests.metrics.test_metrics import IOUS, NUM_CLASSES, class_ids, grid_box, inputs, truth_rows
 from tinydet.metrics import (
     draw_images,
@@ -12,7 +13,6 @@ from tinydet.metrics import (
     mean_ap,
     resampled_ap,
 )
-from tinydet.metrics.curves import average_precision
 
 
 @st.composite

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.average_precision import average_precision
 from tinydet.boxes import Detections
 from tinydet.metrics import (
     GroundTruth,
@@ -19,7 +20,6 @@ from tinydet.metrics import (
     pooled_curve,
     precision_recall,
 )
-from tinydet.metrics.curves import average_precision
 
 NUM_CLASSES = 3
 IOUS = st.sampled_from([0.25, 0.4, 0.5, 0.75, 1.0])

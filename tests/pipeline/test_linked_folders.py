@@ -6,7 +6,7 @@ import pytest
 
 from tinydet.config.schema import UserConfig
 from tinydet.errors import OutputError, UnsupportedError
-from tinydet.pipeline.linked_folders import link_folders
+from tinydet.pipeline.run_folder import link_folders
 
 
 def config_of(mode: str, models: object, export: object = "quantized_models") -> UserConfig:

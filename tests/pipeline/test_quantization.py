@@ -1,6 +1,7 @@
 """What a drop of accuracy means, and which images calibrate."""
 
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -11,7 +12,7 @@ from tinydet.config.template import render_template
 from tinydet.data.dataset import load_dataset
 from tinydet.data.generate import generate_dataset
 from tinydet.errors import AccuracyError, DataError, OptionError, UnsupportedError
-from tinydet.pipeline.quantization import calibration_images, check_drop
+from tinydet.pipeline.quantization import calibration_images, check_drop, quantize_configured
 
 
 def result(path, ap):
@@ -130,3 +131,19 @@ def test_options_that_do_not_go_together(tmp_path):
         quantize(model, [tmp_path / "a.jpg"], stratified=True)
     with pytest.raises(UnsupportedError, match=r"--calibration: 'mxe' .*Did you mean 'mse'"):
         quantize(model, tmp_path, calibration="mxe")
+
+
+@pytest.mark.parametrize("granularity", ["per_channel", "per_tensor"])
+@pytest.mark.parametrize("optimize", [False, True])
+def test_one_scale_per_layer_without_optimize_is_warned_of(
+    tmp_path, monkeypatch, granularity, optimize
+):
+    monkeypatch.setattr("tinydet.quantization.quantize", lambda *_, **__: Path("int8.tflite"))
+    file = tmp_path / "user_config.yaml"
+    file.write_text(render_template(str(tmp_path)), encoding="utf-8")
+    words = [f"quantization.granularity={granularity}", f"quantization.optimize={optimize}"]
+    config = load_config(file, words).config
+    said = []
+    quantize_configured(config, Path("m.keras"), None, (Path(), Path()), said.append, [Path("a")])
+    warned = any("without quantization.optimize (--optimize)" in line for line in said)
+    assert warned == (granularity == "per_tensor" and not optimize)

@@ -7,7 +7,7 @@ import pytest
 
 from tests.quantization.float_networks import detector_like, images
 from tinydet.inference.tflite_file import constant, operator_name, parse_model
-from tinydet.quantization import QuantizationOptions, quantize_aware
+from tinydet.quantization import QuantizationOptions, quantize
 from tinydet.quantization.analysis.layer_errors import match_tensors
 from tinydet.quantization.converter import to_int8
 from tinydet.quantization.folded_network import OUTPUT_CHANNEL_AXIS, along
@@ -158,7 +158,7 @@ def test_training_and_export(tmp_path, save_float_model, calibration_images, gra
         return {"steps": 30}
 
     options = QuantizationOptions(granularity=granularity)
-    int8 = quantize_aware(path, calibration_images, tmp_path / "out", train=train, options=options)
+    int8 = quantize(path, calibration_images, tmp_path / "out", train=train, options=options)
     record = json.loads((tmp_path / "out" / "quantization.json").read_text())
     assert record["quantization_aware_training"] == {"steps": 30}
     layers = record["agreement_with_int8"]["layers"]

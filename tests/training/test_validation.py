@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from tests.average_precision import average_precision
 from tinydet.config.detector_spec import PostprocessSpec, PreprocessSpec
 from tinydet.data.images import read_image
 from tinydet.data.preprocess import boxes_to_network
@@ -12,7 +13,6 @@ from tinydet.inference import detect
 from tinydet.inference.decoding import spec_anchors
 from tinydet.inference.keras_detector import KerasDetector
 from tinydet.metrics import GroundTruth
-from tinydet.metrics.curves import average_precision
 from tinydet.training.batches import ground_truth_rows
 from tinydet.training.losses import DetectionLoss
 from tinydet.training.validation import Validation, ValidationCallback

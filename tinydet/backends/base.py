@@ -69,6 +69,9 @@ class Backend(ABC):
     def use_cores(self, count: int) -> None:  # noqa: B027 - only where batches are shared
         """Compute with so many threads, before the first tensor is made."""
 
+    def keep_memory(self) -> None:  # noqa: B027 - most have an allocator of their own
+        """Let the memory of a step stay for the next one, before the framework is loaded."""
+
     def set_deterministic_environment(self) -> None:  # noqa: B027 - most are told later
         """What deterministic kernels need in the environment, before the framework is loaded."""
 
@@ -99,6 +102,20 @@ class Backend(ABC):
         Returns:
             ``(outputs, mean [C], biased variance [C])``; None where there is no such kernel, or
             the compiler makes one by itself.
+        """
+        return None
+
+    def depthwise(self, inputs: Any, kernel: Any, strides: tuple[int, int], padding: str) -> Any:  # noqa: ARG002 - of those that have one
+        """Depthwise convolution in a way that is faster than Keras'.
+
+        Args:
+            inputs: ``[B, H, W, C]``.
+            kernel: ``[h, w, C]``.
+            strides: Of rows and columns.
+            padding: ``"same"`` or ``"valid"``.
+
+        Returns:
+            ``[B, H', W', C]``; None where Keras' own is the fastest on this device.
         """
         return None
 

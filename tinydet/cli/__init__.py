@@ -14,7 +14,7 @@ from importlib import import_module
 
 from tinydet.cli.parser import EXIT_USER_ERROR, build_parser, parse
 from tinydet.errors import TinydetError, readable
-from tinydet.verbosity import Verbosity, is_verbose, set_verbosity
+from tinydet.notes import Verbosity, is_verbose, set_verbosity
 
 __all__ = ["build_parser", "execute", "main", "parse"]
 

@@ -9,25 +9,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from tinydet.cli.examples import EXAMPLES
 from tinydet.cli.words import KINDS
-from tinydet.commands import (
-    benchmark,
-    compile,  # noqa: A004 - the name of the command
-    data,
-    data_view,
-    demo,
-    deploy,
-    doctor,
-    evaluate,
-    footprint,
-    init,
-    open,  # noqa: A004 - the name of the command
-    predict,
-    quantize,
-    report,
-    run,
-    train,
-    tune,
-)
 from tinydet.commands.options import Command, Option
 
 if TYPE_CHECKING:
@@ -40,28 +21,21 @@ VERBOSITY = {
     "verbose": "also the time of each stage, messages of libraries, tracebacks of errors",
 }
 GROUPS = {"data": "check, generate, label, view or pack a data set"}
-COMMANDS: tuple[Command, ...] = (
-    init.COMMAND,
-    run.COMMAND,
-    train.COMMAND,
-    tune.COMMAND,
-    quantize.COMMAND,
-    evaluate.COMMAND,
-    predict.COMMAND,
-    compile.COMMAND,
-    footprint.COMMAND,
-    benchmark.COMMAND,
-    deploy.COMMAND,
-    data.CHECK,
-    data.GENERATE,
-    data.LABEL,
-    data_view.COMMAND,
-    data.PACK,
-    report.COMMAND,
-    open.COMMAND,
-    demo.COMMAND,
-    doctor.COMMAND,
+# Files of commands, and of one with several which of them; in the order of the help.
+HOMES = (
+    *("init", "run", "train", "tune", "quantize", "evaluate", "predict", "compile", "footprint"),
+    *("benchmark", "deploy", "data.CHECK", "data.GENERATE", "data.LABEL", "data_view"),
+    *("data.PACK", "report", "open", "demo", "doctor"),
 )
+
+
+def _command_of(home: str) -> Command:
+    file, _, name = home.partition(".")
+    command: Command = getattr(import_module(f"tinydet.commands.{file}"), name or "COMMAND")
+    return command
+
+
+COMMANDS = tuple(map(_command_of, HOMES))
 
 
 class Parser(argparse.ArgumentParser):

@@ -32,20 +32,8 @@ import numpy.typing as npt
 
 from tinydet.boxes import FloatArray
 from tinydet.config.detector_spec import AspectRatio, ColorMode, PreprocessSpec
-from tinydet.data.resampling import ImageArray, resample
-
-__all__ = [
-    "PADDING_VALUE",
-    "ImageArray",
-    "Placement",
-    "boxes_to_image",
-    "boxes_to_network",
-    "place",
-    "preprocess",
-    "rescale",
-    "resize",
-    "to_color_mode",
-]
+from tinydet.data.resampling import ImageArray as ImageArray
+from tinydet.data.resampling import resample
 
 PADDING_VALUE = 128  # mid-grey: about 0 after the usual rescaling to [-1, 1]
 

@@ -10,14 +10,15 @@ from tinydet.deployment.compiling import network_image
 from tinydet.result import Result, shown_path
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from tinydet.compiler import CompiledDetector
-    from tinydet.deployment.tflite import TfliteResult
     from tinydet.targets import Board
     from tinydet.targets.firmware_project.build import MemoryUse
     from tinydet.targets.firmware_project.placement import External
     from tinydet.targets.linux import Comparison, LinuxBoard, Source, SshHost
+    from tinydet.targets.linux.comparison import FindsBoxes
+    from tinydet.targets.linux.deploy import Deployment
     from tinydet.targets.toolchain import Compiler
 
 RESULTS_FILE = "results.jsonl"
@@ -79,17 +80,16 @@ class FirmwareResult(Result):
         return f" in place of the {self.core} (the same C, without Helium)"
 
 
-@dataclass(frozen=True)
-class LinuxResult(Result):
-    """A program for a Linux board, copied and run there where an address was given.
+@dataclass(frozen=True, kw_only=True)
+class BoardRun(Result):
+    """What was made for a Linux board, copied and run there where an address was given.
 
     Attributes:
         board: Its name.
         program: Path on this machine, or on the board where it was copied.
-        program_bytes: Its size, weights included.
         host: ``user@address``; None: nothing was copied.
         kernel: Of the board.
-        was_there: The board had the program already.
+        was_there: The board had all of it already.
         results: One record per image or frame; also in ``results_file``.
         results_file: ``results.jsonl``.
         comparison: The boxes of the board beside those of this machine, where images were sent.
@@ -97,13 +97,33 @@ class LinuxResult(Result):
 
     board: str
     program: str
-    program_bytes: int
     host: str | None = None
     kernel: str = ""
     was_there: bool = False
     results: tuple[dict[str, Any], ...] = ()
     results_file: Path | None = None
     comparison: "Comparison | None" = None
+
+    def lines(self, *notes: str) -> list[str]:
+        """What was copied to the board, and what it found there; notes behind the first line."""
+        how = "was already there" if self.was_there else "copied"
+        lines = [f"{self.program} on {self.host} ({self.kernel}): {how}", *notes]
+        if self.results and self.results_file:
+            lines.append(f"{len(self.results)} results: {shown_path(self.results_file)}")
+        if self.comparison is not None:
+            lines.append(str(self.comparison))
+        return lines
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinuxResult(BoardRun):
+    """A program for a Linux board, see ``BoardRun``.
+
+    Attributes:
+        program_bytes: Its size, weights included.
+    """
+
+    program_bytes: int
 
     def __str__(self) -> str:
         if self.host is None:
@@ -112,38 +132,37 @@ class LinuxResult(Result):
                 f"({self.program_bytes:,} bytes, static). Copy it to the board, "
                 "or give --host user@address."
             )
-        return "\n".join(lines_of_run(self))
+        return "\n".join(self.lines())
 
 
-def lines_of_run(result: "LinuxResult | TfliteResult", *notes: str) -> list[str]:
-    """What was copied to a board, and what it found there.
-
-    Args:
-        result: With a host.
-        notes: Lines behind the first one.
-    """
-    how = "was already there" if result.was_there else "copied"
-    lines = [f"{result.program} on {result.host} ({result.kernel}): {how}", *notes]
-    if result.results and result.results_file:
-        lines.append(f"{len(result.results)} results: {shown_path(result.results_file)}")
-    if result.comparison is not None:
-        lines.append(str(result.comparison))
-    return lines
-
-
-def write_results(output: Path, results: "Sequence[dict[str, Any]]") -> Path:
-    """Write one line of JSON for each record of a board.
+def told_of_run(
+    done: "Deployment",
+    output: Path,
+    images: "Sequence[Path]",
+    here: "Callable[[], FindsBoxes]",
+) -> dict[str, Any]:
+    """What ``BoardRun`` says of a run; its records are written to ``results.jsonl``.
 
     Args:
+        done: The run.
         output: Folder.
-        results: The records.
-
-    Returns:
-        The file.
+        images: Those that were sent.
+        here: Makes what finds boxes on this machine, for images.
     """
-    text = "".join(json.dumps(record) + "\n" for record in results)
+    from tinydet.targets.linux import compare_with_pc
+
+    text = "".join(json.dumps(record) + "\n" for record in done.results)
     write_text_atomically(output / RESULTS_FILE, text)
-    return output / RESULTS_FILE
+    return {
+        "board": done.board.name,
+        "program": done.program,
+        "host": done.host.address,
+        "kernel": done.kernel,
+        "was_there": done.was_there,
+        "results": done.results,
+        "results_file": output / RESULTS_FILE,
+        "comparison": compare_with_pc(here(), images, done.results) if images else None,
+    }
 
 
 @dataclass(frozen=True)
@@ -252,27 +271,19 @@ def deploy_linux(
 
     if host is None:
         program = linux.build_program(detector, board, output / "build")
-        return LinuxResult(board.name, str(program.resolve()), program.stat().st_size)
+        path, size = str(program.resolve()), program.stat().st_size
+        return LinuxResult(board=board.name, program=path, program_bytes=size)
     source = source or linux.Source()
     done = linux.deploy_linux(
         detector, board, host, build_folder=output / "build", folder_on_board=folder, source=source
     )
-    results_file = write_results(output, done.results)
-    comparison = None
-    if source.images:
-        program_here = HostTarget().build(detector, output / "build" / "here")
-        comparison = linux.compare_with_pc(program_here, source.images, done.results)
-    return LinuxResult(
-        board=board.name,
-        program=done.program,
-        program_bytes=done.program_bytes,
-        host=host.address,
-        kernel=done.kernel,
-        was_there=done.was_there,
-        results=done.results,
-        results_file=results_file,
-        comparison=comparison,
+    told = told_of_run(
+        done,
+        output,
+        source.images,
+        lambda: HostTarget().build(detector, output / "build" / "here"),
     )
+    return LinuxResult(**told, program_bytes=done.program_bytes)
 
 
 def board_of(name: str, where: str = "--board") -> "Board | LinuxBoard":

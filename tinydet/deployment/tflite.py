@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from tinydet.boxes import Detections
 from tinydet.config.detector_spec import DetectorSpec
-from tinydet.deployment.deploy import FOLDER_ON_BOARD, lines_of_run, write_results
+from tinydet.deployment.deploy import FOLDER_ON_BOARD, BoardRun, told_of_run
 from tinydet.errors import UnsupportedError
-from tinydet.result import Result, shown_path
+from tinydet.result import shown_path
 
 if TYPE_CHECKING:
     from tinydet.data.preprocess import ImageArray
-    from tinydet.targets.linux import Comparison, LinuxBoard, Source, SshHost
+    from tinydet.targets.linux import LinuxBoard, Source, SshHost
     from tinydet.targets.linux.runner import RunnerFiles
 
 NAME = "detector"
@@ -24,33 +24,17 @@ PER_CHANNEL = (
 OTHER_KERNELS = "Kernels of another runtime, and delegates, may round otherwise."
 
 
-@dataclass(frozen=True)
-class TfliteResult(Result):
-    """A detector for the runtime of a board, copied and run there where an address was given.
+@dataclass(frozen=True, kw_only=True)
+class TfliteResult(BoardRun):
+    """A detector for the runtime of a board, see ``BoardRun``; ``program`` is ``detector.py``.
 
     Attributes:
-        board: Its name.
-        program: ``detector.py`` here, or on the board where it was copied.
         bytes: Of program, model and settings.
         per_channel: The weights have a scale for each channel.
-        host: ``user@address``; None: nothing was copied.
-        kernel: Of the board.
-        was_there: The board had all files already.
-        results: One record per image; also in ``results_file``.
-        results_file: ``results.jsonl``.
-        comparison: The boxes of the board beside those of ``tinydet predict`` on this machine.
     """
 
-    board: str
-    program: str
     bytes: int
     per_channel: bool
-    host: str | None = None
-    kernel: str = ""
-    was_there: bool = False
-    results: tuple[dict[str, Any], ...] = ()
-    results_file: Path | None = None
-    comparison: "Comparison | None" = None
 
     def __str__(self) -> str:
         note = [PER_CHANNEL] if self.per_channel else []
@@ -61,7 +45,7 @@ class TfliteResult(Result):
                 f"python3 {NAME}.py, or give --host user@address."
             )
             return "\n".join([made, *note])
-        lines = lines_of_run(self, *note)
+        lines = self.lines(*note)
         if self.comparison is not None and self.comparison.different:
             lines.append(OTHER_KERNELS)
         return "\n".join(lines)
@@ -93,33 +77,17 @@ def deploy_tflite(
             reached, has another processor, no space, no runtime, ...
     """
     from tinydet.inference.tflite_file import has_scales_per_channel
-    from tinydet.targets import linux
     from tinydet.targets.linux.runner import deploy_runner
 
     files = runner_files(model, spec)
-    per_channel = has_scales_per_channel(files.model)
-    program = files.write(output)
+    program = str(files.write(output).resolve())
+    told: dict[str, Any] = {"board": board.name, "program": program}
+    if host is not None:
+        done = deploy_runner(files, board, host, folder_on_board=folder, source=source)
+        images = source.images if source is not None else ()
+        told = told_of_run(done, output, images, lambda: _Prediction(model, spec))
     size = sum(map(len, files.contents.values()))
-    if host is None:
-        return TfliteResult(board.name, str(program.resolve()), size, per_channel)
-    done = deploy_runner(files, board, host, folder_on_board=folder, source=source)
-    results_file = write_results(output, done.results)
-    comparison = None
-    if source is not None and source.images:
-        here = _Prediction(model, spec)
-        comparison = linux.compare_with_pc(here, source.images, done.results)
-    return TfliteResult(
-        board=board.name,
-        program=done.program,
-        bytes=size,
-        per_channel=per_channel,
-        host=host.address,
-        kernel=done.kernel,
-        was_there=done.was_there,
-        results=done.results,
-        results_file=results_file,
-        comparison=comparison,
-    )
+    return TfliteResult(**told, bytes=size, per_channel=has_scales_per_channel(files.model))
 
 
 def runner_files(model: Path, spec: DetectorSpec) -> "RunnerFiles":

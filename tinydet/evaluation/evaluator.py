@@ -4,7 +4,6 @@ import csv
 import hashlib
 import io
 import json
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +25,7 @@ from tinydet.evaluation.result import (
 )
 from tinydet.evaluation.scoring import ScoredImages
 from tinydet.inference import Detector, detect_files, model_kind
+from tinydet.look_ahead import usable_cores
 from tinydet.progress import stage, track, work
 from tinydet.versions import installed_versions
 
@@ -77,7 +77,7 @@ def evaluate(
         make_folder(run_folder)
     start = time.perf_counter()
     paths = [sample.path for sample in dataset.samples]
-    workers = settings.workers or _usable_cores()
+    workers = settings.workers or usable_cores()
     found = detect_files(detector, paths, postprocess, workers=workers)
     rows = list(track(found, f"Evaluating {detector.name}", total=len(paths)))
     scored = ScoredImages(
@@ -120,13 +120,6 @@ def evaluate(
             with stage("write figures and pictures"):
                 _write(result, scored, run_folder, model_path.stem)
     return result
-
-
-def _usable_cores() -> int:
-    """Cores this process may run on; a container often grants fewer than the machine has."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _check(detector: Detector, dataset: Dataset, data_path: Path) -> None:

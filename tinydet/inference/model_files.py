@@ -17,7 +17,7 @@ from tinydet.config.detector_spec import (
 )
 from tinydet.errors import ModelFileError, UnsupportedError, near_name
 from tinydet.inference.detector import Detector, Engine
-from tinydet.inference.packed_labels import packed_labels
+from tinydet.inference.detector_metadata import packed_labels
 from tinydet.pretrained import LISTED, NAMES, model_path
 from tinydet.tensor_code import TensorCode
 from tinydet.tflite_format import elements_by_type

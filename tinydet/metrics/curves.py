@@ -1,18 +1,15 @@
 """Precision over recall, and the figures read off it: average precision and the best F1."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from tinydet.boxes import Detections, IntArray
+from tinydet.boxes import IntArray
 from tinydet.metrics.matching import (
     HIT,
     IGNORED,
     DoubleArray,
-    GroundTruth,
     Matches,
-    match_detections,
 )
 
 
@@ -89,31 +86,6 @@ def score_counts(curve: PrecisionRecall) -> ScoreCounts:
     precision = np.concatenate([[0.0], curve.precision])
     hits = np.rint(precision[kept] * kept).astype(np.int64)
     return ScoreCounts(curve.num_objects, hits.tolist(), (kept - hits).tolist())
-
-
-def average_precision(
-    detections: Sequence[Detections],
-    ground_truth: Sequence[GroundTruth],
-    num_classes: int,
-    iou_threshold: float,
-) -> DoubleArray:
-    """Average precision of each class at one IoU threshold.
-
-    The convention of the model zoo and of Pascal VOC 2010+: all detections of a class are ordered
-    by score, the precision is interpolated at every point of the curve, and the area under it
-    is taken. ``Matches.outcomes`` states when a detection hits.
-
-    Args:
-        detections: One per image.
-        ground_truth: One per image, in the same order of images.
-        num_classes: Without the background.
-        iou_threshold: In (0, 1].
-
-    Returns:
-        ``[num_classes]`` float64 in [0, 1]; nan for a class without a counted object.
-    """
-    matches = match_detections(detections, ground_truth, num_classes)
-    return np.array([curve.ap for curve in precision_recall(matches, iou_threshold)], np.float64)
 
 
 def mean_ap(ap: DoubleArray) -> float:

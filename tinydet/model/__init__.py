@@ -10,6 +10,7 @@ from tinydet.native_log import captured_native_log
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 with captured_native_log():
     _backend = choose_backend(wish="Keras")
+    _backend.keep_memory()
     import keras  # noqa: F401 - with the backend that was chosen
 
     _backend.gpus()

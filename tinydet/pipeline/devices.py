@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tinydet.backends import BACKENDS, Backend, Gpu, choose_backend
 from tinydet.config.schema import UserConfig
 from tinydet.errors import UnsupportedError
+from tinydet.look_ahead import usable_cores
 
 if TYPE_CHECKING:
     from tinydet.training.distribution import Cluster, ProcessGroup
@@ -93,13 +94,7 @@ def join_group(config: UserConfig, say: Callable[[str], None]) -> "ProcessGroup"
         )
     if config.general.device == "cpu" or not backend.gpus():
         # Each would take all cores, and wait for the others most of the time.
-        backend.use_cores(max(1, _num_cores() // cluster.local_size))
+        backend.use_cores(max(1, usable_cores() // cluster.local_size))
     addresses = ", ".join(cluster.addresses)
     say(f"Training with {len(cluster.addresses)} processes ({addresses}): waiting for all of them")
     return join(cluster)
-
-
-def _num_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):  # what SLURM or taskset leave to this process
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

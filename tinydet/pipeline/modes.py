@@ -27,9 +27,8 @@ from tinydet.pipeline.board_stages import (
 )
 from tinydet.pipeline.detector_of import trained_otherwise
 from tinydet.pipeline.devices import cluster_of
-from tinydet.pipeline.linked_folders import link_folders
 from tinydet.pipeline.network import require_conversion_tools, require_training_tools
-from tinydet.pipeline.run_folder import CONFIG_FILE, SUMMARY_FILE, Run, RunLog
+from tinydet.pipeline.run_folder import CONFIG_FILE, SUMMARY_FILE, Run, RunLog, link_folders
 from tinydet.pipeline.stages import compare_stage, evaluate_stage, predict_stage, quantize_stage
 from tinydet.pipeline.train_stage import train_stage
 from tinydet.result import Result, shown_path

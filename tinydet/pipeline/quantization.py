@@ -20,6 +20,11 @@ LAYER_REPORT_FILE = "layers.json"  # as tinydet.quantization.analysis writes it
 LAYERS_NAMED = 3
 EMA_MOMENTUM = 0.98  # the average of the last 50 steps: roundings make single steps uncertain
 
+UNOPTIMIZED = (
+    "per_tensor without quantization.optimize (--optimize): a single channel with large weights "
+    "can spoil its whole layer; the bundled person detectors would find almost nothing"
+)
+
 
 def quantize_configured(
     config: UserConfig,
@@ -66,7 +71,7 @@ def _quantize(
     images: Sequence[Path] | None,
     say: Callable[[str], None],
 ) -> Path:
-    from tinydet.quantization import QuantizationOptions, quantize, quantize_aware
+    from tinydet.quantization import QuantizationOptions, quantize
 
     section = config.quantization
     report = section.report or section.max_drop is not None
@@ -79,17 +84,12 @@ def _quantize(
         optimize=section.optimize,
         max_images=section.max_images or len(images),
     )
-    if section.quantization_type == "PTQ":
-        return quantize(model_path, images, folders[0], spec=spec, options=options, report=report)
-    training = _training(config, folders[1], say)
-    return quantize_aware(
-        model_path,
-        images,
-        folders[0],
-        train=training,
-        spec=spec,
-        options=options,
-        report=report,
+    if options.granularity == "per_tensor" and not options.optimize:
+        say(UNOPTIMIZED)
+    is_trained = section.quantization_type == "QAT"
+    train = _training(config, folders[1], say) if is_trained else None
+    return quantize(
+        model_path, images, folders[0], spec=spec, options=options, train=train, report=report
     )
 
 

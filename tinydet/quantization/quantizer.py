@@ -10,7 +10,7 @@ from tinydet.quantization.agreement import simulation_agreement
 from tinydet.quantization.analysis import LAYER_REPORT_FILE, write_layer_report
 from tinydet.quantization.export import export_int8
 from tinydet.quantization.options import QuantizationOptions
-from tinydet.quantization.prepared_network import PreparedNetwork, prepare_network
+from tinydet.quantization.prepared_network import prepare_network
 from tinydet.quantization.quantization_aware import after_training, network_to_train
 
 AGREEMENT_IMAGES = 4
@@ -24,6 +24,7 @@ def quantize(
     *,
     spec: DetectorSpec | None = None,
     options: QuantizationOptions | None = None,
+    train: TrainRounded | None = None,
     report: bool = False,
 ) -> Path:
     """Quantize a float detector to int8 and prove that the file keeps the contract.
@@ -41,6 +42,10 @@ def quantize(
             ``quantization.json`` (options, images, findings, sizes, versions).
         spec: What the model was trained for; None reads ``detector.json`` beside the model.
         options: Granularity, types, methods; None takes the defaults.
+        train: Trains a ``keras.Model`` with the input and output of the float detector on, in place
+            and with all roundings in it, and gives JSON-ready facts about it. What it learns,
+            weights and ranges, is what the file holds; see
+            ``tinydet.quantization.quantization_aware``. None only rounds.
         report: Also compare float and int8 layer by layer: ``layers.json``.
 
     Returns:
@@ -51,7 +56,7 @@ def quantize(
         ModelFileError: The model cannot be read, does not fit the spec, or the converted file
             breaks the contract.
         UnsupportedError: The rescaling has no exact 8-bit form, the model is of another kind, or
-            what is asked for does not know one of its operators.
+            what is asked for (``train`` included) does not know one of its operators.
         OutputError: The folder cannot be written to.
         MissingToolError: Keras or TensorFlow is not installed.
     """
@@ -59,52 +64,10 @@ def quantize(
     prepared = prepare_network(
         Path(model_path), calibration_images, options or QuantizationOptions(), spec
     )
-    return _write(prepared, output_folder, report)
-
-
-def quantize_aware(
-    model_path: Path,
-    calibration_images: Sequence[Path],
-    output_folder: Path,
-    *,
-    train: TrainRounded,
-    spec: DetectorSpec | None = None,
-    options: QuantizationOptions | None = None,
-    report: bool = False,
-) -> Path:
-    """Quantize a float detector after training it on with all roundings in place.
-
-    It starts from what ``quantize`` would write. What training learns, weights and ranges, is
-    what the file holds; see ``tinydet.quantization.quantization_aware``.
-
-    Args:
-        model_path: See ``quantize``.
-        calibration_images: See ``quantize``; they give the ranges to start with.
-        output_folder: See ``quantize``.
-        train: Trains a ``keras.Model`` with the input and output of the float detector in place,
-            and gives JSON-ready facts about it.
-        spec: See ``quantize``.
-        options: See ``quantize``.
-        report: See ``quantize``.
-
-    Returns:
-        Path of the ``.tflite`` file.
-
-    Raises:
-        TinydetError: See ``quantize``; also where the network has an operator that cannot be
-            trained with rounding, or whatever ``train`` raises.
-    """
-    make_folder(output_folder)
-    prepared = prepare_network(
-        Path(model_path), calibration_images, options or QuantizationOptions(), spec
-    )
-    model = network_to_train(prepared)
-    trained = after_training(prepared, model, train(model, prepared.spec))
-    trained.facts["agreement_with_int8"] = simulation_agreement(trained, AGREEMENT_IMAGES)
-    return _write(trained, output_folder, report)
-
-
-def _write(prepared: PreparedNetwork, output_folder: Path, report: bool) -> Path:
+    if train is not None:
+        model = network_to_train(prepared)
+        prepared = after_training(prepared, model, train(model, prepared.spec))
+        prepared.facts["agreement_with_int8"] = simulation_agreement(prepared, AGREEMENT_IMAGES)
     # Layers of an older model must not stand beside this one.
     (output_folder / LAYER_REPORT_FILE).unlink(missing_ok=True)
     path = export_int8(prepared, output_folder)

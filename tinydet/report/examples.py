@@ -7,14 +7,13 @@ from typing import Any
 import numpy as np
 
 from tinydet.boxes import Detections
-from tinydet.drawing import class_colour
+from tinydet.drawing import css_colours
 from tinydet.evaluation.examples import Example, FoundObject, LabelledObject
 from tinydet.metrics import GroundTruth, match_detections
 from tinydet.report.pictures import Picture, PictureEmbedder
 
 MAX_EXAMPLES = 24
 EXAMPLE_SIDE_PX = 520
-MIN_LUMA_FOR_BLACK_TEXT = 140  # of 255: below, white letters are easier to read
 
 
 @dataclass(frozen=True)
@@ -116,7 +115,10 @@ def collect_examples(
         figures=figures,
         model_labels=[(key, label) for key, (label, _) in by_model.items()],
         data={
-            "classes": [_class_style(name, index) for name, index in classes.items()],
+            "classes": [
+                dict(zip(("name", "colour", "ink"), (name, *css_colours(index)), strict=True))
+                for name, index in classes.items()
+            ],
             "examples": data,
         },
         start_score=start_score,
@@ -135,16 +137,6 @@ def _class_indices(
             for name in names + [d.class_name for d in example.detections]:
                 indices.setdefault(name, len(indices))
     return indices
-
-
-def _class_style(name: str, index: int) -> dict[str, str]:
-    red, green, blue = class_colour(index)
-    luma = 0.299 * red + 0.587 * green + 0.114 * blue
-    return {
-        "name": name,
-        "colour": f"#{red:02x}{green:02x}{blue:02x}",
-        "ink": "#000000" if luma >= MIN_LUMA_FOR_BLACK_TEXT else "#ffffff",
-    }
 
 
 def _figure(image: str, example: Example, embedder: PictureEmbedder) -> ExampleFigure:

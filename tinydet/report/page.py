@@ -11,13 +11,19 @@ from tinydet.config.detector_spec import UNNAMED_PROJECT
 from tinydet.config.files import write_text_atomically
 from tinydet.errors import DataError
 from tinydet.pages import render
-from tinydet.report.accuracy import Accuracy, Evaluation, compare, read_evaluations, read_examples
+from tinydet.report.accuracy import (
+    Accuracy,
+    Evaluation,
+    compare,
+    operating_points,
+    read_evaluations,
+    read_examples,
+)
 from tinydet.report.charts import training_charts
 from tinydet.report.data_warnings import data_warnings
 from tinydet.report.deployment import ARENA_PICTURES, read_deployment
 from tinydet.report.examples import Examples, collect_examples
 from tinydet.report.facts import bytes_text, count_text, find_number, to_facts
-from tinydet.report.operating_points import operating_points
 from tinydet.report.pictures import Picture, PictureEmbedder
 from tinydet.report.quantized_model import read_quantized_model
 from tinydet.report.run_files import RunFiles

@@ -1,62 +1,24 @@
 """Building the generated C for a machine, running it there, measuring it."""
 
-from tinydet.targets.base import (
-    NetworkProgram,
-    Program,
-    ProgramDetector,
-    RawOutputs,
-    Target,
-    program_detector,
-)
-from tinydet.targets.benchmark import (
-    Benchmark,
-    Builds,
-    StepCount,
-    benchmark,
-    draw_benchmark,
-    format_benchmark,
-)
-from tinydet.targets.boards import (
-    Board,
-    Fit,
-    find_board,
-    fit,
-    format_fits,
-    load_boards,
-)
-from tinydet.targets.cortex_m import CortexMNetwork, CortexMProgram, CortexMTarget
-from tinydet.targets.footprint import Footprint, format_footprint, measure_footprint
-from tinydet.targets.host import HostNetwork, HostProgram, HostTarget
-from tinydet.targets.toolchain import CORES, BuildError
-
-__all__ = [
-    "CORES",
-    "Benchmark",
-    "Board",
-    "BuildError",
-    "Builds",
-    "CortexMNetwork",
-    "CortexMProgram",
-    "CortexMTarget",
-    "Fit",
-    "Footprint",
-    "HostNetwork",
-    "HostProgram",
-    "HostTarget",
-    "NetworkProgram",
-    "Program",
-    "ProgramDetector",
-    "RawOutputs",
-    "StepCount",
-    "Target",
-    "benchmark",
-    "draw_benchmark",
-    "find_board",
-    "fit",
-    "format_benchmark",
-    "format_fits",
-    "format_footprint",
-    "load_boards",
-    "measure_footprint",
-    "program_detector",
-]
+from tinydet.targets.base import Program as Program
+from tinydet.targets.base import ProgramDetector as ProgramDetector
+from tinydet.targets.base import program_detector as program_detector
+from tinydet.targets.benchmark import Benchmark as Benchmark
+from tinydet.targets.benchmark import Builds as Builds
+from tinydet.targets.benchmark import benchmark as benchmark
+from tinydet.targets.benchmark import draw_benchmark as draw_benchmark
+from tinydet.targets.benchmark import format_benchmark as format_benchmark
+from tinydet.targets.boards import Board as Board
+from tinydet.targets.boards import Fit as Fit
+from tinydet.targets.boards import find_board as find_board
+from tinydet.targets.boards import fit as fit
+from tinydet.targets.boards import format_fits as format_fits
+from tinydet.targets.boards import load_boards as load_boards
+from tinydet.targets.cortex_m import CortexMNetwork as CortexMNetwork
+from tinydet.targets.cortex_m import CortexMTarget as CortexMTarget
+from tinydet.targets.footprint import Footprint as Footprint
+from tinydet.targets.footprint import format_footprint as format_footprint
+from tinydet.targets.footprint import measure_footprint as measure_footprint
+from tinydet.targets.host import HostTarget as HostTarget
+from tinydet.targets.toolchain import CORES as CORES
+from tinydet.targets.toolchain import BuildError as BuildError

@@ -14,7 +14,7 @@ from tinydet.compiler import VECTOR_CORES
 from tinydet.progress import stage
 from tinydet.targets.boards import Board
 from tinydet.targets.elf import THUMB_BIT, read_image
-from tinydet.targets.toolchain import require_package
+from tinydet.targets.emulator import cortex_m
 
 SYSTEM_BEGIN, SYSTEM_BYTES = 0xE000_0000, 0x10_0000  # cycle counter, system control: plain memory
 PAGE_BYTES = 4096
@@ -51,15 +51,12 @@ def emulated_board(board: Board) -> Board:
 
 
 @stage("run the self-test")
-def run_firmware(
-    elf: Path, board: Board, *, timeout_s: float = LONGEST_RUN_S, variables: Sequence[str] = ()
-) -> FirmwareRun:
+def run_firmware(elf: Path, board: Board, *, variables: Sequence[str] = ()) -> FirmwareRun:
     """Boot a firmware and let it run to its end.
 
     Args:
         elf: The linked firmware.
         board: Whose memories it may use; see ``emulated_board``.
-        timeout_s: Longest time to run.
         variables: Names of variables to read at the end.
 
     Returns:
@@ -70,12 +67,8 @@ def run_firmware(
         RuntimeError: It left the board's memories, faulted, or did not end in time.
     """
     image = read_image(elf)
-    require_package("unicorn", f"running {board.core} code")
+    uc, registers = cortex_m(board.core)
     unicorn: Any = importlib.import_module("unicorn")
-    registers: Any = importlib.import_module("unicorn.arm_const")
-    core = board.core.upper().replace("-", "_")
-    uc: Any = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB)
-    uc.ctl_set_cpu_model(getattr(registers, f"UC_CPU_ARM_{core}"))
     for begin, end in _memories(board):
         uc.mem_map(begin, end - begin)
     uc.mem_map(SYSTEM_BEGIN, SYSTEM_BYTES)
@@ -104,7 +97,7 @@ def run_firmware(
 
     uc.hook_add(unicorn.UC_HOOK_INTR, answer)
     try:
-        uc.emu_start(image.entry | THUMB_BIT, 0, timeout=int(timeout_s * 1e6))
+        uc.emu_start(image.entry | THUMB_BIT, 0, timeout=int(LONGEST_RUN_S * 1e6))
     except unicorn.UcError as error:
         where = uc.reg_read(registers.UC_ARM_REG_PC)
         raise RuntimeError(

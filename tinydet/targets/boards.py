@@ -142,9 +142,9 @@ class Fit:
         return f"fits with external {external}: {missing} missing inside"
 
 
-def load_boards(path: Path = BOARDS_FILE) -> tuple[Board, ...]:
+def load_boards() -> tuple[Board, ...]:
     """The boards of the data file, in its order."""
-    boards = json.loads(path.read_text(encoding="utf-8"))["boards"]
+    boards = json.loads(BOARDS_FILE.read_text(encoding="utf-8"))["boards"]
     return tuple(
         Board(
             name=board["name"],

@@ -59,14 +59,10 @@ class CortexMTarget:
     Args:
         name: ``cortex-m4``, ``cortex-m7`` or ``cortex-m33``.
         compiler: ``zig`` (comes with tinydet[compile]) or an installed ``arm-none-eabi-gcc``.
-        optimization: ``-O`` level, as ``"2"`` or ``"s"``.
     """
 
-    def __init__(
-        self, name: str = "cortex-m7", *, compiler: Compiler = "zig", optimization: str = "2"
-    ) -> None:
-        self.name, self._core = name, CORES[name]
-        self._compiler, self._optimization = compiler, optimization
+    def __init__(self, name: str = "cortex-m7", *, compiler: Compiler = "zig") -> None:
+        self.name, self._core, self._compiler = name, CORES[name], compiler
 
     @overload
     def build(self, network: CompiledDetector, folder: Path, *options: str) -> "CortexMProgram": ...
@@ -104,7 +100,7 @@ class CortexMTarget:
         main = "detect.c" if isinstance(network, CompiledDetector) else "run.c"
         own = [FIRMWARE / name for name in ("startup.c", "firmware.c", main, "runtime.c")]
         macros = [*model_macros(network, folder.resolve()), *options]
-        toolchain = cortex_m_toolchain(self._core, self._compiler, self._optimization, script)
+        toolchain = cortex_m_toolchain(self._core, self._compiler, script)
         return toolchain.build([*own, *sources], folder.resolve() / IMAGE_FILE, macros)
 
 

@@ -2,6 +2,7 @@
 
 import ctypes
 import importlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -65,6 +66,20 @@ class Call:
     pieces: tuple[Piece, ...]
 
 
+def cortex_m(core: str) -> tuple[Any, Any]:
+    """An emulated core without memories, and the module that numbers its registers.
+
+    Raises:
+        MissingToolError: unicorn is not installed.
+    """
+    require_package("unicorn", f"running {core} code")
+    unicorn: Any = importlib.import_module("unicorn")
+    registers: Any = importlib.import_module("unicorn.arm_const")
+    uc: Any = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB)
+    uc.ctl_set_cpu_model(getattr(registers, f"UC_CPU_ARM_{core.upper().replace('-', '_')}"))
+    return uc, registers
+
+
 class Machine:
     """One core with flash and RAM, booted up to ``main``. For one thread.
 
@@ -78,12 +93,9 @@ class Machine:
     """
 
     def __init__(self, image: Image, core: str, block_counter: Path) -> None:
-        require_package("unicorn", f"running {core} code")
+        self._uc, self._registers = cortex_m(core)
+        self._image = image
         unicorn: Any = importlib.import_module("unicorn")
-        arm_const: Any = importlib.import_module("unicorn.arm_const")
-        self._registers, self._image = arm_const, image
-        self._uc: Any = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB)
-        self._uc.ctl_set_cpu_model(getattr(arm_const, f"UC_CPU_ARM_{_constant_name(core)}"))
         # Flash is memory of ours, so that the counting hook can decode the code in place.
         self._flash = np.zeros(FLASH_BYTES, np.uint8)
         self._uc.mem_map_ptr(
@@ -174,8 +186,8 @@ class Machine:
         return Call(
             int(self._uc.reg_read(registers.UC_ARM_REG_R0)),
             int(self._counter.instructions),
-            self._stack_bytes(),
-            self._split(),
+            used_stack_bytes(self.read(self._stack.address, self._stack.size_bytes)),
+            split_pieces(self._pieces, self._counter.num_pieces, self._image, self._text),
         )
 
     def _start(self, function: str) -> None:
@@ -205,21 +217,29 @@ class Machine:
         counter.num_pieces = counter.in_watched = 0
         counter.watched_begin, counter.watched_end = watched.address, watched.end
 
-    def _split(self) -> tuple[Piece, ...]:
-        count = self._counter.num_pieces
-        if count == MAX_PIECES:
-            raise RuntimeError(f"more than {MAX_PIECES} calls to count")
-        name = cache(self._image.function_at)
-        pieces = []
-        for instructions, own, address, argument in self._pieces[:count].tolist():
-            callee = name(address) if address else ""
-            described = self._text(argument) if callee == TRACE_FUNCTION else name(argument)
-            pieces.append(Piece(instructions, own, callee, described if callee else ""))
-        return tuple(pieces)
 
-    def _stack_bytes(self) -> int:
-        """Bytes of the stack that no longer hold the paint, from the deepest one up."""
-        return used_stack_bytes(self.read(self._stack.address, self._stack.size_bytes))
+def split_pieces(
+    records: npt.NDArray[np.void], count: int, image: Image, text_at: Callable[[int], str]
+) -> tuple[Piece, ...]:
+    """The pieces that a counting hook in C has written, with names for addresses.
+
+    Args:
+        records: Of dtype ``PIECE``.
+        count: How many of them were written.
+        image: Whose functions and objects lie at the addresses.
+        text_at: The text at an address, what ``TRACE_FUNCTION`` is told.
+    """
+    if count == MAX_PIECES:
+        raise RuntimeError(f"more than {MAX_PIECES} calls to count")
+    name, text = cache(image.function_at), cache(text_at)
+    pieces = []
+    for instructions, own, address, argument in records[:count].tolist():
+        callee = name(address) if address else ""
+        described = ""
+        if callee and argument:
+            described = text(argument) if callee == TRACE_FUNCTION else name(argument)
+        pieces.append(Piece(instructions, own, callee, described))
+    return tuple(pieces)
 
 
 def used_stack_bytes(content: bytes) -> int:
@@ -237,7 +257,3 @@ def used_stack_bytes(content: bytes) -> int:
     if depth == len(stack):
         raise RuntimeError("the stack overflowed on the emulated core")
     return depth
-
-
-def _constant_name(core: str) -> str:
-    return core.upper().replace("-", "_")

@@ -12,7 +12,6 @@ import subprocess
 import tempfile
 import time
 import weakref
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +25,8 @@ from tinydet.targets.emulator import (
     PIECE,
     RETURN_SYMBOL,
     STACK_PAINT,
-    TRACE_FUNCTION,
     Call,
-    Piece,
+    split_pieces,
     used_stack_bytes,
 )
 from tinydet.targets.gdb_remote.client import GdbClient
@@ -199,7 +197,9 @@ class QemuMachine:
         self._run(function)
         # QEMU begins the block of the breakpoint before it stops there.
         instructions = int(counter.instructions)
-        return Call(self._client.read_register(0), instructions, self._stack_bytes(), self._split())
+        stack_bytes = used_stack_bytes(self.read(self._stack.address, self._stack.size_bytes))
+        pieces = split_pieces(self._pieces, int(counter.num_pieces), self._image, self._text)
+        return Call(self._client.read_register(0), instructions, stack_bytes, pieces)
 
     def _run(self, what: str) -> None:
         """Let the core run to a breakpoint."""
@@ -209,27 +209,9 @@ class QemuMachine:
         if place == self._image.symbols[FAULT_SYMBOL].address:
             raise RuntimeError(f"{what} faulted on the emulated core")
 
-    def _split(self) -> tuple[Piece, ...]:
-        count = int(self._counter.num_pieces)
-        if count == MAX_PIECES:
-            raise RuntimeError(f"more than {MAX_PIECES} calls to count")
-        name, text = cache(self._image.function_at), cache(self._text)
-        pieces = []
-        for instructions, own, address, argument in self._pieces[:count].tolist():
-            callee = name(address) if address else ""
-            described = ""
-            if callee and argument:
-                described = text(argument) if callee == TRACE_FUNCTION else name(argument)
-            pieces.append(Piece(instructions, own, callee, described))
-        return tuple(pieces)
-
     def _text(self, address: int) -> str:
         """A zero-terminated string."""
         return self.read(address, MAX_TEXT).split(b"\0")[0].decode()
-
-    def _stack_bytes(self) -> int:
-        """Bytes of the stack that no longer hold the paint, from the deepest one up."""
-        return used_stack_bytes(self.read(self._stack.address, self._stack.size_bytes))
 
 
 def _free_port() -> int:

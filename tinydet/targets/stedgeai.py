@@ -118,22 +118,9 @@ def command_line(command: Command, job: StedgeaiJob) -> list[str]:
         job: What to work on.
     """
     return [
-        str(job.program),
-        command,
-        "--model",
-        str(job.model),
-        "--type",
-        "tflite",
-        "--target",
-        job.target,
-        "--optimization",
-        job.optimization,
-        "--name",
-        NETWORK_NAME,
-        "--workspace",
-        str(job.output / "workspace"),
-        "--output",
-        str(job.output),
+        *(str(job.program), command, "--model", str(job.model), "--type", "tflite"),
+        *("--target", job.target, "--optimization", job.optimization, "--name", NETWORK_NAME),
+        *("--workspace", str(job.output / "workspace"), "--output", str(job.output)),
     ]
 
 

@@ -170,22 +170,19 @@ def arm_gcc(*machine: str) -> tuple[str, ...]:
     return (path, *machine)
 
 
-def cortex_m_toolchain(
-    core: Core, compiler: Compiler, optimization: str, script: Path
-) -> Toolchain:
+def cortex_m_toolchain(core: Core, compiler: Compiler, script: Path) -> Toolchain:
     """The compiler of an image that is linked by a linker script, without any library of C.
 
     Args:
         core: The processor.
         compiler: ``zig`` or an installed ``arm-none-eabi-gcc``.
-        optimization: ``-O`` level, as ``"2"`` or ``"s"``.
         script: The linker script.
 
     Raises:
         MissingToolError: The compiler is not installed.
     """
     flags = (
-        f"-O{optimization}",
+        "-O2",
         "-fno-unwind-tables",
         "-fno-asynchronous-unwind-tables",
         *(f"-D{definition}" for definition in core.definitions),

@@ -4,4 +4,3 @@ import tinydet.model  # noqa: F401 - before Keras: loads the framework without i
 from tinydet.training.loop import train as train
 from tinydet.training.model_setup import seed_everything as seed_everything
 from tinydet.training.options import TrainingOptions as TrainingOptions
-from tinydet.training.options import TrainingResult as TrainingResult

@@ -4,7 +4,6 @@ Everything random in a sample comes from (seed, epoch, sample), so that a resume
 the batches that an unbroken one would have seen, whatever the number of threads or processes.
 """
 
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -20,6 +19,7 @@ from tinydet.data.decoded_images import DecodedImages, DiskCache, memory_for_ima
 from tinydet.data.preprocess import rescale
 from tinydet.data.sample_processes import SampleProcesses
 from tinydet.look_ahead import in_order
+from tinydet.notes import tell
 from tinydet.training.matcher import IGNORED, OBJECT, PADDING
 from tinydet.training.options import TrainingOptions
 
@@ -164,10 +164,6 @@ def decoded_images(options: TrainingOptions) -> DecodedImages:
     """
     disk = None
     if options.cache_dir is not None:
-        disk = DiskCache(options.cache_dir, options.cache_dir_limit_bytes, _say)
+        disk = DiskCache(options.cache_dir, options.cache_dir_limit_bytes, tell)
     memory_bytes = memory_for_images() if options.cache_images else 0
     return DecodedImages(memory_bytes, disk, options.largest_image_side)
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr)  # noqa: T201 - from a thread, in the middle of the training

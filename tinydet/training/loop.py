@@ -32,7 +32,13 @@ from tinydet.training.checkpoint import (
 from tinydet.training.distillation import load_teacher
 from tinydet.training.distribution import ProcessGroup, current_group
 from tinydet.training.fingerprint import fingerprint
-from tinydet.training.history import CURVES_FILE, METRICS_FILE, draw_curves, write_metrics
+from tinydet.training.history import (
+    CURVES_FILE,
+    METRICS_FILE,
+    draw_curves,
+    tensorboard_callback,
+    write_metrics,
+)
 from tinydet.training.losses import DetectionLoss
 from tinydet.training.memory import Prepare, refuse_batch_size
 from tinydet.training.model_setup import SeedLayers, prepare
@@ -40,7 +46,6 @@ from tinydet.training.options import RECIPES, TrainingOptions, TrainingResult
 from tinydet.training.precision import full_precision
 from tinydet.training.progress_bar import ProgressBar
 from tinydet.training.synchronization import EpochSynchronization, FirstMeasures, average_batch_norm
-from tinydet.training.tensorboard_logs import tensorboard_callback
 from tinydet.training.validation import VALIDATION_METRICS, Validation, ValidationCallback
 from tinydet.training.weight_average import WeightAverage, averaged
 

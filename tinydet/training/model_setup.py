@@ -10,6 +10,7 @@ from tinydet.backends import choose_backend
 from tinydet.config.frozen_layers import SUPPORTED, parse_frozen_layers
 from tinydet.errors import UnsupportedError, near_name
 from tinydet.training.batch_norm import use_fused_batch_norm
+from tinydet.training.depthwise import use_fast_depthwise
 from tinydet.training.distillation import learn_from_teacher
 from tinydet.training.distribution import ProcessGroup
 from tinydet.training.losses import DetectionLoss
@@ -126,6 +127,7 @@ def prepare(
         synchronize_batch_norm(model, group)
     else:
         use_fused_batch_norm(model)
+    use_fast_depthwise(model)
     use_precision(model, options.precision)
     optimizer = make_optimizer(options.optimizer, options.optimizer_arguments)
     optimizer = with_loss_scale(optimizer, options.precision)

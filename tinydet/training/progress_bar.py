@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from tinydet.verbosity import is_quiet
+from tinydet.notes import is_quiet, tell_progress
 
 
 class ProgressBar(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships no types
@@ -86,8 +86,8 @@ class ProgressBar(keras.callbacks.Callback):  # type: ignore[misc]  # keras ship
         )
         if self._bar:
             self._bar.console.print(line, highlight=False)
-        elif self.visible and not is_quiet():
-            print(line, file=sys.stderr)  # noqa: T201 - the progress of a run without a terminal
+        elif self.visible:
+            tell_progress(line)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Close the bar."""

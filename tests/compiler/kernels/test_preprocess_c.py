@@ -9,9 +9,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tests.compiler.kernels.host_library import DETECTION, GUARD, KERNELS, Guarded, load_library
+from tests.pixel_formats import BYTES_PER_PIXEL, decode_pixels
 from tinydet.boxes import clip_boxes
 from tinydet.config.detector_spec import PreprocessSpec
-from tinydet.data.pixel_formats import BYTES_PER_PIXEL, decode_pixels
 from tinydet.data.preprocess import boxes_to_image, place, preprocess
 
 # In the order of the C enumerations.

@@ -15,7 +15,7 @@ from tinydet.compiler.memory.buffers import (
     live_bytes,
     lower_bound_bytes,
 )
-from tinydet.compiler.memory.planners import arena_bytes, plan_around, plan_best, plan_greedy
+from tinydet.compiler.memory.planners import arena_bytes, plan_around, plan_best
 from tinydet.compiler.memory.validator import validate_offsets
 
 # The example of the MiniMalloc README (half-open [lower, upper) -> inclusive events).
@@ -54,6 +54,11 @@ def buffer_lists(draw):
         both = tuple(draw(lives(size)) for _ in range(draw(st.integers(1, 2))))
         buffers.append(Buffer(f"t{number}", "tensor", size, both, alignment))
     return buffers
+
+
+def plan_greedy(buffers):
+    """The largest buffers first, each in the lowest gap that is free while it lives."""
+    return plan_around(buffers, [None] * len(buffers))
 
 
 @pytest.mark.parametrize("planner", [plan_greedy, plan_best])

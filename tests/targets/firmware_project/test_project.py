@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tinydet.data.pixel_formats import decode_pixels
+from tests.pixel_formats import decode_pixels
 from tinydet.data.preprocess import preprocess
 from tinydet.errors import UnsupportedError
 from tinydet.targets import HostTarget

@@ -7,11 +7,11 @@ import subprocess
 import numpy as np
 import pytest
 
+from tests.pixel_formats import decode_pixels
 from tests.targets.linux.fake_camera import CAPTURE, ERROR_FLAG, FakeCamera
 from tests.targets.linux.linux_machine import LinuxMachine
 from tests.targets.linux.pictures import picture, write_pictures
 from tests.targets.linux.test_program import stream_of
-from tinydet.data.pixel_formats import decode_pixels
 from tinydet.targets.linux import build_program, compare_with_pc, linux_board
 from tinydet.targets.linux.comparison import same_detections
 

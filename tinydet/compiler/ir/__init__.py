@@ -31,4 +31,5 @@ from tinydet.compiler.ir.options import ReshapeOptions as ReshapeOptions
 from tinydet.compiler.ir.options import ResizeOptions as ResizeOptions
 from tinydet.compiler.ir.options import SoftmaxOptions as SoftmaxOptions
 from tinydet.compiler.ir.options import StridedSliceOptions as StridedSliceOptions
+from tinydet.compiler.ir.options import WindowOptions as WindowOptions
 from tinydet.compiler.ir.verify import verify as verify

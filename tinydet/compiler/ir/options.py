@@ -12,15 +12,21 @@ class Options:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConvOptions(Options):
-    """CONV_2D. ``padding`` is SAME, VALID or pixels ``(top, bottom, left, right)``."""
+class WindowOptions(Options):
+    """What has a window. ``padding``: SAME, VALID or pixels ``(top, bottom, left, right)``."""
 
     stride_height: int = 1
     stride_width: int = 1
-    dilation_height: int = 1
-    dilation_width: int = 1
     padding: Padding = "VALID"
     activation: Activation = "NONE"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvOptions(WindowOptions):
+    """CONV_2D."""
+
+    dilation_height: int = 1
+    dilation_width: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,15 +37,11 @@ class DepthwiseOptions(ConvOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PoolOptions(Options):
+class PoolOptions(WindowOptions):
     """AVERAGE_POOL_2D and MAX_POOL_2D. The average counts only pixels inside the image."""
 
-    stride_height: int = 1
-    stride_width: int = 1
     filter_height: int = 1
     filter_width: int = 1
-    padding: Padding = "VALID"
-    activation: Activation = "NONE"
 
 
 @dataclass(frozen=True, kw_only=True)

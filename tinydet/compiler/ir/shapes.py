@@ -15,6 +15,7 @@ from tinydet.compiler.ir.options import (
     PadOptions,
     PoolOptions,
     StridedSliceOptions,
+    WindowOptions,
 )
 
 Shape = tuple[int, ...]
@@ -59,7 +60,7 @@ def _rank_4(shape: Shape, what: str) -> tuple[int, int, int, int]:
 def _windows(graph: Graph, op: Op, extents: tuple[int, int], strides: tuple[int, int]) -> Shape:
     shape = _rank_4(graph.required_input(op, 0).shape, "an input")
     options = op.options
-    assert isinstance(options, ConvOptions | PoolOptions)
+    assert isinstance(options, WindowOptions)
     explicit = () if isinstance(options.padding, str) else options.padding
     if not all(1 <= value <= MAX_STEP for value in (*strides, *extents)) or not all(
         0 <= value <= MAX_STEP for value in explicit

@@ -1,8 +1,7 @@
 /* From a camera image of any size to the network's input, in 32-bit integers.
  *
  * Gives exactly the bytes of tinydet/data/preprocess.py (placement, resampling, colour mode) on
- * the image that tinydet/data/pixel_formats.py (decode_pixels) reads from the same bytes. The
- * formulas stand there.
+ * the RGB image of the same bytes. The formulas stand there and in docs/numerics.md.
  *
  * The source comes row by row, from a frame in memory (td_preprocess) or as the camera delivers
  * it (td_preprocess_begin, then td_preprocess_row for each row), so that no second image is ever

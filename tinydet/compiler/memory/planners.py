@@ -28,28 +28,12 @@ SEARCH_STARTS = 3  # of the greedy orders, the best
 Neighbours = list[list[tuple[int, int, int]]]
 
 
-def plan_greedy(buffers: Sequence[Buffer]) -> list[Offset]:
-    """Place the largest buffers first, each in the lowest gap that is free while it lives.
-
-    Args:
-        buffers: In any order.
-
-    Returns:
-        One offset per buffer, in the order of ``buffers``.
-
-    Reference:
-        Pisarchyk and Lee, 2020, "Efficient Memory Management for Deep Neural Net Inference",
-        section 5.2 (greedy by size). https://arxiv.org/abs/2001.03288
-    """
-    return _first_fit(buffers, _neighbours(buffers), _by_size(buffers))
-
-
 def plan_best(
     buffers: Sequence[Buffer], *, rounds: int = SEARCH_ROUNDS, enough_bytes: int = 0
 ) -> list[Offset]:
     """The smallest arena of several greedy orders and a local search, the same on every run.
 
-    Never larger than ``plan_greedy``; the search ends as soon as the lower bound is reached.
+    Never larger than a greedy order gives; the search ends when the lower bound is reached.
 
     Args:
         buffers: In any order.
@@ -204,6 +188,7 @@ def _orders(buffers: Sequence[Buffer]) -> list[list[int]]:
 
 
 def _by_size(buffers: Sequence[Buffer]) -> list[int]:
+    """Pisarchyk and Lee, 2020, https://arxiv.org/abs/2001.03288, section 5.2."""
     return sorted(range(len(buffers)), key=lambda i: (-buffers[i].size_bytes, i))
 
 

@@ -8,6 +8,7 @@ from tinydet.compiler.ir import (
     Op,
     PadOptions,
     PoolOptions,
+    WindowOptions,
     window_padding,
 )
 from tinydet.compiler.passes.editing import with_ops_replaced, without_dead_ops
@@ -55,7 +56,7 @@ def _is_exact(graph: Graph, pad: Op, op: Op) -> bool:
 
 def _folded(graph: Graph, pad: Op, op: Op) -> Op:
     assert isinstance(pad.options, PadOptions)
-    assert isinstance(op.options, ConvOptions | PoolOptions)
+    assert isinstance(op.options, WindowOptions)
     padding = _sum(pad.options.paddings, window_padding(graph, op))
     return replace(
         op,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 from tinydet.compiler.ir import (
     Activation,
@@ -22,17 +23,13 @@ from tinydet.compiler.ir import (
     SoftmaxOptions,
     StridedSliceOptions,
     Tensor,
+    WindowOptions,
 )
 from tinydet.tflite_format import schema
 from tinydet.tflite_format.flatbuffer import MalformedError, Table
 
 MAX_ARGUMENT_VALUES = 16  # paddings of eight dimensions
-_ACTIVATIONS: dict[str, Activation] = {
-    "NONE": "NONE",
-    "RELU": "RELU",
-    "RELU6": "RELU6",
-    "RELU_N1_TO_1": "RELU_N1_TO_1",
-}
+_ACTIVATIONS: dict[str, Activation] = {name: name for name in get_args(Activation)}
 
 
 class UnreadableOptionError(Exception):
@@ -107,19 +104,22 @@ class OperatorContent:
         return axis + rank if axis < 0 else axis
 
 
-def _conv(
-    op: OperatorContent, kind: type[ConvOptions] = ConvOptions, slot: int = 3, **more: int
-) -> Options:
-    """Options of a convolution, of which those from the activation on begin at a slot."""
+def _window(op: OperatorContent, kind: type[WindowOptions], slot: int, **more: int) -> Options:
+    """Options of an operator with a window, whose activation stands in a slot."""
     return kind(
         padding="SAME" if op.same_padding() else "VALID",
         stride_width=op.table.integer(1, "int32"),
         stride_height=op.table.integer(2, "int32"),
         activation=op.activation(slot),
-        dilation_width=op.table.integer(slot + 1, "int32", 1),
-        dilation_height=op.table.integer(slot + 2, "int32", 1),
         **more,
     )
+
+
+def _conv(
+    op: OperatorContent, kind: type[ConvOptions] = ConvOptions, slot: int = 3, **more: int
+) -> Options:
+    height, width = (op.table.integer(slot + place, "int32", 1) for place in (2, 1))
+    return _window(op, kind, slot, dilation_height=height, dilation_width=width, **more)
 
 
 def _depthwise(op: OperatorContent) -> Options:
@@ -127,14 +127,8 @@ def _depthwise(op: OperatorContent) -> Options:
 
 
 def _pool(op: OperatorContent) -> Options:
-    return PoolOptions(
-        padding="SAME" if op.same_padding() else "VALID",
-        stride_width=op.table.integer(1, "int32"),
-        stride_height=op.table.integer(2, "int32"),
-        filter_width=op.table.integer(3, "int32"),
-        filter_height=op.table.integer(4, "int32"),
-        activation=op.activation(5),
-    )
+    height, width = (op.table.integer(place, "int32") for place in (4, 3))
+    return _window(op, PoolOptions, 5, filter_height=height, filter_width=width)
 
 
 def _concatenation(op: OperatorContent) -> Options:

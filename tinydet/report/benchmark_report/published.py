@@ -21,8 +21,8 @@ NETWORK = "SSD MobileNetV2 FPN-lite"
 class Published:
     """All published figures, as rows of the tables."""
 
-    def __init__(self, path: Path = PUBLISHED_FILE) -> None:
-        content = json.loads(path.read_text(encoding="utf-8"))
+    def __init__(self) -> None:
+        content = json.loads(PUBLISHED_FILE.read_text(encoding="utf-8"))
         self._cards: dict[str, dict[str, str]] = content["cards"]
         self.memory = [self._memory(row) for row in content["footprints"]]
         self.mcu = [self._time(row) for row in content["mcu"]]

@@ -53,11 +53,7 @@ class MemoryUse:
 
 
 def build_firmware(
-    project: FirmwareProject,
-    *,
-    compiler: Compiler = "zig",
-    self_test: bool | None = None,
-    optimization: str = "2",
+    project: FirmwareProject, *, compiler: Compiler = "zig", self_test: bool | None = None
 ) -> Path:
     """Compile and link a firmware as its CMake presets do.
 
@@ -68,7 +64,6 @@ def build_firmware(
         project: The project; its files are read again, with what lies in ``user/``.
         compiler: ``zig`` or an installed ``arm-none-eabi-gcc``.
         self_test: With the self-test; None: if the project has one.
-        optimization: ``-O`` level, as ``"2"`` or ``"s"``.
 
     Returns:
         Path of the ELF file, ``build/COMPILER[-self-test]/firmware.elf``.
@@ -88,7 +83,7 @@ def build_firmware(
     options = [f"-I{folder}", f"-I{folder / MODEL_FOLDER}", *(f"-D{d}" for d in definitions)]
 
     def link(script: Path) -> Path:
-        toolchain = cortex_m_toolchain(project.core, compiler, optimization, script)
+        toolchain = cortex_m_toolchain(project.core, compiler, script)
         return toolchain.build(sources, elf, options)
 
     try:

@@ -10,7 +10,7 @@ from tinydet.config.files import make_folder, write_text_atomically
 from tinydet.errors import UnsupportedError
 from tinydet.targets.base import DETECTION, ImageArray, require_image_in_arena
 from tinydet.targets.boards import Board
-from tinydet.targets.firmware_project.c_data import golden_sources, image_sources
+from tinydet.targets.firmware_project.c_data import golden_source, image_source
 from tinydet.targets.firmware_project.placement import External, Needs, place
 from tinydet.targets.golden import GoldenVectors, record_golden_vectors
 from tinydet.targets.linker_script import MemoryMap, linker_script
@@ -25,7 +25,7 @@ VARIABLES_BYTES, OPERATOR_BYTES = 1024, 16
 MODEL_FOLDER, USER_FOLDER, BUILD_FOLDER = "model", "user", "build"
 COPIED = ("startup.c", "runtime.c", "semihosting.h")
 RENDERED = ("main.c", "board.h", "output.c", "output.h", "CMakePresets.json")
-SELF_TEST = ("self_test.c", "self_test.h")
+SELF_TEST = ("self_test.c", "self_test.h", "golden.h")
 TOOLCHAIN_FILES = ("arm-none-eabi-gcc.cmake", "zig.cmake")
 
 
@@ -110,10 +110,11 @@ def write_firmware_project(
     files: dict[str, str] = {f"{MODEL_FOLDER}/{name}": t for name, t in detector.sources.items()}
     files |= {name: (FIRMWARE / name).read_text(encoding="utf-8") for name in COPIED}
     if image is not None:
-        files |= image_sources(image)
+        files["test_image.c"] = image_source(image)
     if golden is not None:
-        files |= golden_sources(golden)
+        files["golden.c"] = golden_source(golden)
     names = (*RENDERED, *(SELF_TEST if golden is not None else ()))
+    names += ("test_image.h",) if image is not None else ()
     in_firmware = {*files, *names} - {"self_test.c", "golden.c"}
     sources = tuple(sorted(name for name in in_firmware if name.endswith(".c")))
     definitions = [f"TD_NUM_INTERRUPTS={NUM_INTERRUPTS}"]
@@ -193,6 +194,7 @@ def _marks(project: FirmwareProject, detector: CompiledDetector) -> dict[str, st
         ),
         "SOURCES": "\n".join(f"    {name}" for name in project.sources),
         "DEFINITIONS": " ".join(project.definitions),
+        "NUM_GOLDEN": str(len(project.golden.outputs)) if project.golden else "0",
         "GCC_FLAGS": " ".join(project.core.gcc),
         "ZIG_FLAGS": " ".join((*project.core.zig, "-fno-sanitize=undefined")),
     }

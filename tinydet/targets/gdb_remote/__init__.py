@@ -4,11 +4,7 @@ The remote serial protocol is spoken here, not by gdb: a gdb that knows Arm come
 package and is on few machines, while the protocol needs a dozen packets for this purpose.
 """
 
-from tinydet.targets.gdb_remote.packets import BoardError
-from tinydet.targets.gdb_remote.timing import (
-    BoardTiming,
-    benchmark_via_gdb,
-    format_board_timing,
-)
-
-__all__ = ["BoardError", "BoardTiming", "benchmark_via_gdb", "format_board_timing"]
+from tinydet.targets.gdb_remote.packets import BoardError as BoardError
+from tinydet.targets.gdb_remote.timing import BoardTiming as BoardTiming
+from tinydet.targets.gdb_remote.timing import benchmark_via_gdb as benchmark_via_gdb
+from tinydet.targets.gdb_remote.timing import format_board_timing as format_board_timing

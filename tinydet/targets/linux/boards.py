@@ -94,9 +94,9 @@ class LinuxBoard:
     source: str
 
 
-def load_linux_boards(path: Path = BOARDS_FILE) -> tuple[LinuxBoard, ...]:
+def load_linux_boards() -> tuple[LinuxBoard, ...]:
     """The boards of the data file, in its order."""
-    boards = json.loads(path.read_text(encoding="utf-8"))["boards"]
+    boards = json.loads(BOARDS_FILE.read_text(encoding="utf-8"))["boards"]
     return tuple(LinuxBoard(**board) for board in boards)
 
 

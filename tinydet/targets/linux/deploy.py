@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -192,7 +192,6 @@ def deploy_linux(
     build_folder: Path,
     folder_on_board: str = FOLDER_ON_BOARD,
     source: Source | None = None,
-    on_result: Callable[[Record], None] | None = None,
 ) -> Deployment:
     """Compile a detector for a Linux board, copy it there and run it.
 
@@ -206,7 +205,6 @@ def deploy_linux(
         build_folder: Of this machine, for sources and program.
         folder_on_board: Where the program goes; created. Relative: below the home folder.
         source: What to detect on; None only copies.
-        on_result: Called with each record as soon as it is there.
 
     Returns:
         What was done, with all records.
@@ -224,24 +222,17 @@ def deploy_linux(
     content = program.read_bytes()
     was_there = install(host, content, folder / detector.name, free_kib=free_kib)
     path = str(folder / detector.name)
-    results: list[Record] = []
-    for record in run_program(host, path, source or Source()):
-        results.append(record)
-        if on_result is not None:
-            on_result(record)
-    return Deployment(board, host, path, len(content), was_there, kernel, tuple(results))
+    results = tuple(run_program(host, path, source or Source()))
+    return Deployment(board, host, path, len(content), was_there, kernel, results)
 
 
-def run_program(
-    host: SshHost, program: str, source: Source, arguments: Sequence[str] | None = None
-) -> Iterator[Record]:
+def run_program(host: SshHost, program: str, source: Source) -> Iterator[Record]:
     """Run the program on a board.
 
     Args:
         host: The board.
         program: Its path there.
         source: What it looks at.
-        arguments: Instead of those of the source.
 
     Yields:
         Its JSON lines as they come. Other lines are greetings of the board's own.
@@ -249,7 +240,7 @@ def run_program(
     Raises:
         RemoteError: It cannot be started, crashed, or gave up.
     """
-    arguments = source.arguments() if arguments is None else arguments
+    arguments = source.arguments()
     if not arguments:
         return
     script = f"{shlex.join([command_path(program), *arguments])}; exit $?"

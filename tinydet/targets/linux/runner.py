@@ -1,14 +1,13 @@
 """A detector in the TensorFlow Lite runtime of a board: files, putting them there, running them."""
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tinydet.config.files import make_folder, write_bytes_atomically
 from tinydet.targets.linux.boards import LinuxBoard
-from tinydet.targets.linux.deploy import FOLDER_ON_BOARD, Deployment, Record, Source, run_program
+from tinydet.targets.linux.deploy import FOLDER_ON_BOARD, Deployment, Source, run_program
 from tinydet.targets.linux.install import board_folder, install, probe
 from tinydet.targets.linux.ssh_host import RemoteError, SshHost
 from tinydet.targets.linux.tflite_runtime import PYTHON_PACKAGES, find_runtime_tools
@@ -54,7 +53,6 @@ def deploy_runner(
     *,
     folder_on_board: str = FOLDER_ON_BOARD,
     source: Source | None = None,
-    on_result: Callable[[Record], None] | None = None,
 ) -> Deployment:
     """Copy a detector for the runtime of a board there, and run it.
 
@@ -64,7 +62,6 @@ def deploy_runner(
         host: How to reach it.
         folder_on_board: Where the files go; created. Relative: below the home folder.
         source: What to detect on; None only copies.
-        on_result: Called with each record as soon as it is there.
 
     Raises:
         RemoteError: The board cannot be reached, has another processor, no space, or no runtime
@@ -83,10 +80,7 @@ def deploy_runner(
         install(host, content, folder / name, free_kib=free_kib)
         for name, content in files.contents.items()
     ]
-    program, results = str(folder / f"{files.name}.py"), []
-    for record in run_program(host, program, source or Source()):
-        results.append(record)
-        if on_result is not None:
-            on_result(record)
+    program = str(folder / f"{files.name}.py")
+    results = tuple(run_program(host, program, source or Source()))
     size = sum(map(len, files.contents.values()))
-    return Deployment(board, host, program, size, all(there), kernel, tuple(results))
+    return Deployment(board, host, program, size, all(there), kernel, results)

@@ -7,22 +7,14 @@ number has its source beside it; ``validation`` says how far off the sums were o
 others timed.
 """
 
-from tinydet.targets.timing.board_memories import board_timing
-from tinydet.targets.timing.estimate import StepTime, TimingEstimate, estimate
-from tinydet.targets.timing.roofline import draw_roofline, roofline_png
-from tinydet.targets.timing.table import estimate_columns, estimate_notes, format_estimate
-from tinydet.targets.timing.validation import MODEL_ERROR, ModelError
-
-__all__ = [
-    "MODEL_ERROR",
-    "ModelError",
-    "StepTime",
-    "TimingEstimate",
-    "board_timing",
-    "draw_roofline",
-    "estimate",
-    "estimate_columns",
-    "estimate_notes",
-    "format_estimate",
-    "roofline_png",
-]
+from tinydet.targets.timing.board_memories import board_timing as board_timing
+from tinydet.targets.timing.estimate import StepTime as StepTime
+from tinydet.targets.timing.estimate import TimingEstimate as TimingEstimate
+from tinydet.targets.timing.estimate import estimate as estimate
+from tinydet.targets.timing.roofline import draw_roofline as draw_roofline
+from tinydet.targets.timing.roofline import roofline_png as roofline_png
+from tinydet.targets.timing.table import estimate_columns as estimate_columns
+from tinydet.targets.timing.table import estimate_notes as estimate_notes
+from tinydet.targets.timing.table import format_estimate as format_estimate
+from tinydet.targets.timing.validation import MODEL_ERROR as MODEL_ERROR
+from tinydet.targets.timing.validation import ModelError as ModelError

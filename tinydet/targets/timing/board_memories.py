@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from tinydet.errors import UnsupportedError
@@ -112,13 +111,13 @@ class BoardTiming:
         return min(fitting, key=lambda bank: (bank.speed, bank.size_bytes))
 
 
-def board_timing(board: Board, path: Path = BOARDS_FILE) -> BoardTiming:
+def board_timing(board: Board) -> BoardTiming:
     """What is known of a board's speed.
 
     Raises:
         UnsupportedError: Nothing is.
     """
-    entries = json.loads(path.read_text(encoding="utf-8"))["boards"]
+    entries = json.loads(BOARDS_FILE.read_text(encoding="utf-8"))["boards"]
     known = {entry["name"]: entry["timing"] for entry in entries if "timing" in entry}
     if board.name not in known:
         raise UnsupportedError(

@@ -25,7 +25,6 @@ _EARLY_LAST = ("bfi", "pkh", "sxta", "uxta")  # only the last register does
 _MAC = ("mul", "mla", "mls", "sml", "smm", "smu", "umull", "umlal", "umaal", "smull", "smlal")
 _ACCUMULATES = ("mla", "mls", "sml", "smml", "umlal", "umaal", "smlal")
 _SHIFTS = ("lsl", "lsr", "asr", "ror", "rrx")
-_EARLY_ALU = ("add", "sub", "mov", "addw", "subw", "movw", "movt", "adr", "mvn")
 # Their result goes to the first register without reading it, when they have two operands.
 _MOVES = ("mov", "mvn", "rev", "clz", "sxt", "uxt", "rbit", "adr", "rrx", "vmov", "vcvt", "vabs",
           "vneg", "vsqrt", "vrint", "vmrs", "mrs", "ssat", "usat", "ubfx", "sbfx")  # fmt: skip

@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from tinydet.compiler import CompiledDetector
-from tinydet.drawing import class_colour
+from tinydet.drawing import css_colours
 from tinydet.pages import render
 
 LISTED_CLASSES = 4  # with more, the headline gives their number
-LUMA_FOR_BLACK = 110  # of 255: on darker colours white letters are easier to read
 KIB = 1024
 
 
@@ -34,7 +33,7 @@ def render_page(
     spec = detector.spec
     card = {
         "class_names": list(spec.class_names),
-        "colours": [_css_colours(class_id) for class_id in range(spec.num_classes)],
+        "colours": [css_colours(class_id) for class_id in range(spec.num_classes)],
         "score_threshold": spec.postprocess.score_threshold,
         "lowest_score": lowest_score,
     }
@@ -101,14 +100,3 @@ def _finds(class_names: Sequence[str]) -> str:
         return f"{len(class_names)} kinds of objects"
     *first, last = class_names
     return f"{', '.join(first)} and {last}" if first else last
-
-
-def _css_colours(class_id: int) -> tuple[str, str]:
-    """The colour of a class, as in drawn images, and that of letters on it.
-
-    >>> _css_colours(0), _css_colours(4)
-    (('#e69f00', '#000'), ('#0072b2', '#fff'))
-    """
-    red, green, blue = class_colour(class_id)
-    is_bright = 0.299 * red + 0.587 * green + 0.114 * blue > LUMA_FOR_BLACK
-    return f"#{red:02x}{green:02x}{blue:02x}", "#000" if is_bright else "#fff"

@@ -17,7 +17,7 @@ from tinydet.cli.parser import COMMANDS
 from tinydet.data.generate import generate_dataset
 from tinydet.errors import TinydetError
 from tinydet.native_log import captured_native_log
-from tinydet.verbosity import is_quiet, is_verbose, set_verbosity
+from tinydet.notes import is_quiet, is_verbose, set_verbosity
 
 
 @pytest.fixture(autouse=True)

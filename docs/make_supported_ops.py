@@ -1,15 +1,16 @@
-"""``docs/supported_ops.md``, made of the constraints.
+"""Write docs/supported_ops.md from the constraints of the compiler.
 
-Run ``python -m tinydet.compiler.constraints.documentation docs/supported_ops.md``.
+    python docs/make_supported_ops.py
+
+A test fails when the file is stale.
 """
 
-import sys
 from pathlib import Path
 
 from tinydet.compiler.constraints import CONSTRAINTS, FOLDED_KINDS
 from tinydet.compiler.ir import OPTIONS_OF_KIND, ConvOptions, LookupOptions, PoolOptions
-from tinydet.config.files import write_text_atomically
 
+PAGE = Path(__file__).parent / "supported_ops.md"
 INTRODUCTION = """\
 # Operators the compiler supports
 
@@ -59,4 +60,4 @@ def _item(rule: str, remedy: str) -> str:
 
 
 if __name__ == "__main__":
-    write_text_atomically(Path(sys.argv[1]), supported_ops_text())
+    PAGE.write_text(supported_ops_text(), encoding="utf-8")

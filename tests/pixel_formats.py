@@ -1,21 +1,4 @@
-"""What cameras deliver, as RGB: the one definition for the tests, the PC side and the C code.
-
-A frame is its rows one after the other, without gaps, the first pixel of a row first. ``>>`` is
-the shift that rounds down; a value is limited to 0..255 where the formula can leave that range.
-
-- ``rgb888``: bytes r, g, b.
-- ``rgb565``: a 16-bit word per pixel, low byte first, red in its upper 5 bits, then 6 bits of
-  green and 5 of blue. ``rgb565_be``: the same word, high byte first. The upper bits are repeated
-  below, so that 0 stays 0 and full becomes 255: ``r = r5 << 3 | r5 >> 2``,
-  ``g = g6 << 2 | g6 >> 4``, ``b = b5 << 3 | b5 >> 2``.
-- ``yuyv``: bytes y0, u, y1, v for two pixels that share u and v; ``uyvy``: u, y0, v, y1. The width
-  is even. ITU-R BT.601 with the video range (black y = 16, white y = 235, u and v 16..240 around
-  128), in 1/256:
-  ``r = (298 * (y - 16) + 409 * (v - 128) + 128) >> 8``,
-  ``g = (298 * (y - 16) - 100 * (u - 128) - 208 * (v - 128) + 128) >> 8``,
-  ``b = (298 * (y - 16) + 516 * (u - 128) + 128) >> 8``.
-- ``gray8``: one byte, which becomes r, g and b.
-"""
+"""What cameras deliver, as RGB: the reference for the C code (formulas: docs/numerics.md)."""
 
 from collections.abc import Callable
 from typing import Literal

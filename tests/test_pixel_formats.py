@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinydet.data.pixel_formats import BYTES_PER_PIXEL, decode_pixels
+from tests.pixel_formats import BYTES_PER_PIXEL, decode_pixels
 
 
 def limited(sum_256):
