@@ -51,7 +51,7 @@ def link_kernels(folder, core, *flags, compiler="zig"):
     caller.write_text(f"{_CALLER}{entries}}};\n")
     script = folder / "cortex_m.ld"
     script.write_text(linker_script(memory_of(core), "none", 65536))
-    toolchain = cortex_m_toolchain(CORES[core], compiler, "2", script)
+    toolchain = cortex_m_toolchain(CORES[core], compiler, script)
     sources = [FIRMWARE / "startup.c", FIRMWARE / "runtime.c", caller, *kernel_sources()]
     return toolchain.build(sources, folder / "kernels.elf", [*WARNINGS, *flags, f"-I{KERNELS}"])
 
