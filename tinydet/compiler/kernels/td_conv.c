@@ -386,7 +386,14 @@ TD_CONV_SHARED void conv_channels(const td_conv_params *p, const conv_constants 
 #include "td_conv_tile.h"
 #include "td_conv_single_rows.h"
 
-TD_INLINE void conv_rows(const td_conv_params *p, const uint8_t *input, int is_unsigned, int8_t *output,
+/* On a Cortex-M7 all but the gathering is there once. */
+#ifdef TD_CONV_DUAL
+#define TD_CONV_BOTH TD_CONV_SHARED
+#else
+#define TD_CONV_BOTH TD_INLINE
+#endif
+
+TD_CONV_BOTH void conv_rows(const td_conv_params *p, const uint8_t *input, int is_unsigned, int8_t *output,
                          td_arena_s16 *gathered, int32_t y_begin, int32_t y_end) {
 #ifdef TD_TILE
     if (conv_tile_fits(p)) {
@@ -411,8 +418,13 @@ TD_INLINE void conv_rows(const td_conv_params *p, const uint8_t *input, int is_u
     while (left > 0) {
         int32_t count = 0;
         for (; count < most && left > 0; count++) {
+            td_arena_s16 *const group = gathered + 2 * TD_CONV_PIXELS * steps * count;
             conv_next_pixels(p, &pixels, &left);
-            conv_gather(p, &runs, input, &pixels, is_unsigned, gathered + 2 * TD_CONV_PIXELS * steps * count);
+            if (is_unsigned) {
+                conv_gather(p, &runs, input, &pixels, 1, group);
+            } else {
+                conv_gather(p, &runs, input, &pixels, 0, group);
+            }
             groups[count] = pixels;
         }
         /* All that these pixels see has been read: from here on, its rows may be written to. */

@@ -30,7 +30,7 @@ TD_INLINE void depthwise_outputs(const td_depthwise_params *p, const int32_t *re
 }
 
 /* Output channels [begin, begin + count) of a pixel whose window starts at (y, x). */
-TD_INLINE void depthwise_channels(const td_depthwise_params *p, const uint8_t *input, int is_unsigned, int32_t y,
+TD_RARE void depthwise_channels(const td_depthwise_params *p, const uint8_t *input, int is_unsigned, int32_t y,
                                   int32_t x, int32_t begin, int32_t count, int8_t *output) {
     const int32_t channels = p->input_channels * p->depth_multiplier;
     int32_t sums[CHANNELS_AT_ONCE];
