@@ -32,6 +32,7 @@ KERNELS = {
     "cortex-m7": "DSP, two at a time",
     "cortex-m33": "DSP",
     "cortex-m55": "Helium",
+    "cortex-m85": "Helium",
 }
 MODELS = ("person_192", "person_256")
 DOCUMENT = Path(__file__).parents[1] / "docs" / "cores.md"

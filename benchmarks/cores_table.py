@@ -3,8 +3,8 @@
     python benchmarks/cores_table.py
 
 Writes it into ``docs/cores.md`` from the results of ``timing.py``, ``exactness.py``, ``cores.py``,
-``linux_cores.py``, ``linux_tflite.py``, ``host_time.py`` and ``threads.py``; what was not measured
-is left empty.
+``linux_cores.py``, ``linux_tflite.py``, ``timing_vectors.py``, ``pc_kernels.py``, ``host_time.py``
+and ``threads.py``; what was not measured is left empty.
 """
 
 import json
@@ -82,10 +82,7 @@ def microcontrollers() -> Iterator[Cells]:
             if row["cycles"] < best.get(row["input"], row)["cycles"] + 1:
                 best[row["input"]] = row
         cells = counts(list(best.values()))
-        for size, row in best.items():
-            cells[f"time_{size}"] = (
-                f"{row['milliseconds']:.0f} ms, estimated ({board}, {row['clock_mhz']} MHz)"
-            )
+        cells |= {f"time_{size}": estimated(row) for size, row in best.items()}
         yield cells | {
             "core": core,
             "kernels": "DSP",
@@ -95,13 +92,17 @@ def microcontrollers() -> Iterator[Cells]:
 
 
 def helium() -> Iterator[Cells]:
-    """Cores with Helium: counted, no time."""
+    """Cores with Helium: counted, and estimated on the first board of each."""
     rows = [row for row in figures("cores") if row["kernels"] == "Helium"]
+    times: dict[tuple[str, int], str] = {}
+    for row in figures("timing_vectors"):
+        times.setdefault((row["core"], row["input"]), estimated(row))
     for core in dict.fromkeys(row["core"] for row in rows):
         of_core = [row for row in rows if row["core"] == core]
         yield counts(
             of_core, core=core, kernels="Helium", differing=differing(of_core),
             reference=HELIUM_REFERENCE,
+            **{f"time_{size}": text for (of, size), text in times.items() if of == core},
         )  # fmt: skip
 
 
@@ -118,29 +119,37 @@ def linux() -> Iterator[Cells]:
 
 
 def pc() -> Iterator[Cells]:
-    """This machine: time of one thread beside LiteRT, and of two threads."""
+    """This machine: each kernel set by one thread and by two, and what runs in a browser."""
     path = RESULTS / "host_time.json"
+    reference = ""
     if path.is_file():
         record = json.loads(path.read_text(encoding="utf-8"))
         row = min(record["figures"]["rows"], key=lambda r: r["c_median_elapsed_ms"])
-        ratio = row["median_elapsed_ratio"]
-        yield {
-            "core": record["machine"]["cpu"],
-            "kernels": "AVX2, VNNI",
-            "time_192": f"{row['c_median_elapsed_ms']:.2f} ms, measured, one thread",
-            "reference": f"LiteRT with XNNPACK: {row['litert_median_elapsed_ms']:.2f} ms, "
-            f"one thread ({ratio:.2f} times faster)",
+        reference = (
+            f"LiteRT with XNNPACK: {row['litert_median_elapsed_ms']:.2f} ms where the C took "
+            f"{row['c_median_elapsed_ms']:.2f} ms, one thread, side by side"
+        )
+    timed = figures("threads")
+    for row in figures("pc_kernels"):
+        name = row["kernels"]
+        cells = {
+            "core": "a browser" if "WebAssembly" in name else "PC (x86-64)",
+            "kernels": name,
+            "differing": differing([row]),
         }
-    rows = figures("threads")
-    for kernels in dict.fromkeys(row["kernels"] for row in rows):
-        cells = {"core": "this PC, two threads", "kernels": kernels}
-        for row in (row for row in rows if row["kernels"] == kernels):
-            size = row["model"].rpartition("_")[2]
-            cells[f"time_{size}"] = (
-                f"{row['two_threads_ms']:.2f} ms, measured; one thread {row['one_thread_ms']:.2f} "
-                f"ms ({row['times_faster']:.2f} times)"
+        for time in (time for time in timed if time["kernels"] == name):
+            cells[f"time_{time['model'].rpartition('_')[2]}"] = (
+                f"{time['one_thread_ms']:.2f} ms, measured; two threads "
+                f"{time['two_threads_ms']:.2f} ms ({time['times_faster']:.2f} times)"
             )
+        if name == "avx512_vnni":
+            cells["reference"] = reference
         yield cells
+
+
+def estimated(row: Row) -> str:
+    """An estimated time for people."""
+    return f"{row['milliseconds']:.0f} ms, estimated ({row['board']}, {row['clock_mhz']} MHz)"
 
 
 def millions(count: int) -> str:

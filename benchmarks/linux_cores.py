@@ -73,6 +73,8 @@ CASES = (
     Case("Cortex-A35, A53", "neon", "STM32MP257F-EV1", "qemu-aarch64", "cortex-a53", 173),
     Case("Armv8.2-A with dot product", "dotprod", "STM32MP257F-EV1", "qemu-aarch64", "max", 173),
     Case("Armv8.6-A with i8mm", "i8mm", "STM32MP257F-EV1", "qemu-aarch64", "max", 173),
+    Case("RISC-V, rv64gcv", "portable", "linux-riscv64", "qemu-riscv64", "rv64,v=true", 173),
+    Case("RISC-V, rv32", "portable", "linux-riscv32", "qemu-riscv32", "rv32", 173),
 )
 
 

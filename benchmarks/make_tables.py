@@ -10,6 +10,7 @@ from typing import Any
 
 from ap_per_cost import cost_table
 from backends_table import backends_ap_table, backends_table
+from code_flash import code_flash_table
 from commercial_images import commercial_images_table
 from embedded_tables import boards_table, embedded_table, host_table
 from evaluation_engines import engines_table
@@ -334,6 +335,7 @@ BEFORE: dict[str, Callable[[dict[str, Any]], str]] = {
 }
 AFTER: dict[str, Callable[[dict[str, Any]], str]] = {
     "embedded": lambda figures: embedded_table(figures) + "\n" + boards_table(figures),
+    "code_flash": lambda figures: code_flash_table(figures, table),
     "timing": lambda figures: timing_tables(figures, table),
     "timing_vectors": lambda figures: vector_tables(figures, table),
     "core_validation": lambda figures: core_validation_table(figures, table),

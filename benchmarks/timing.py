@@ -31,7 +31,7 @@ from tinydet.targets.boards import find_board
 from tinydet.targets.timing import estimate, format_estimate
 from tinydet.targets.timing.board_memories import EXTERNAL_FLASH, FLASH
 
-BOARDS = ("STM32H747I-DISCO", "STM32L4R9I-DISCO", "B-U585I-IOT02A")
+BOARDS = ("STM32H747I-DISCO", "STM32L4R9I-DISCO", "STM32F469I-DISCO", "B-U585I-IOT02A")
 EXTERNAL = ("STM32H735G-DK", "STM32F746G-DISCO", "STM32H747I-DISCO")
 PARTS = ("issue_cycles", "stall_cycles", "memory_cycles")
 SMALL = 192  # pixels: what the other boards run

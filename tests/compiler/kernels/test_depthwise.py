@@ -44,10 +44,13 @@ def draw_factors(draw, rounding, channels):
 
 
 @st.composite
-def cases(draw, drawn, is_unsigned, rounding):
-    """Parameters, image and what must come out."""
+def cases(draw, drawn, is_unsigned, rounding, depths=None):
+    """Parameters, image and what must come out; ``depths``: channels, and uses of each."""
     size, geometry = drawn
-    channels, multiplier = draw(st.integers(1, 40)), draw(st.sampled_from([1, 1, 2, 3]))
+    channels, multiplier = depths or (
+        draw(st.integers(1, 40)),
+        draw(st.sampled_from([1, 1, 2, 3])),
+    )
     rng = np.random.default_rng(draw(seeds))
     factors = draw(draw_factors(rounding, channels * multiplier))
     zero_point = draw(zero_points) + (128 if is_unsigned else 0)
@@ -96,6 +99,23 @@ def test_depthwise(any_kernels, is_unsigned, rounding, data, drawn):
 @settings(max_examples=10)
 def test_other_cores_and_compilers(core_kernels, data, drawn):
     params, image, expected, _ = data.draw(cases(drawn, False, ROUND_SHIFTED))
+    struct, output = ("td_depthwise_params", params), (expected.shape, np.int8)
+    got = core_kernels.run("td_depthwise_s8", struct, [image], output, [(0, len(expected))])
+    np.testing.assert_array_equal(got, expected)
+
+
+@given(
+    data=st.data(),
+    size=st.tuples(st.integers(1, 5), st.integers(4, 34)),
+    rows=st.tuples(st.integers(1, 4), st.integers(1, 2), st.integers(0, 3)),
+    fours=st.integers(1, 3),
+)
+@settings(max_examples=20)
+def test_rows_that_are_transposed(core_kernels, data, size, rows, fours):
+    """As wide as the image, with channels in fours: those go by way of planar rows."""
+    height, stride, pad_top = rows
+    drawn = size, ((height, size[1]), (3, 3), (stride, 1), (1, 1), (pad_top, 1))
+    params, image, expected, _ = data.draw(cases(drawn, False, ROUND_SHIFTED, (4 * fours, 1)))
     struct, output = ("td_depthwise_params", params), (expected.shape, np.int8)
     got = core_kernels.run("td_depthwise_s8", struct, [image], output, [(0, len(expected))])
     np.testing.assert_array_equal(got, expected)

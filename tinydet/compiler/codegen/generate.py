@@ -15,7 +15,9 @@ from tinydet.compiler.codegen.self_test import self_test_files
 from tinydet.compiler.codegen.source import source_text
 
 FOLDER = "kernels"
-_DEFINITION = re.compile(r"^(?!static)[a-z_][\w \t*]*?\b(td_\w+)\s*\([^;{]*\)\s*\{", re.MULTILINE)
+_DEFINITION = re.compile(
+    r"^(?:TD_SMALL )?(?!static)[a-z_][\w \t*]*?\b(td_\w+)\s*\([^;{]*\)\s*\{", re.MULTILINE
+)
 _INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
 _NAME = re.compile(r"\btd_\w+")
 _COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)

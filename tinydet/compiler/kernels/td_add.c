@@ -26,7 +26,7 @@ typedef int32_t add_sums __attribute__((vector_size(4 * ADD_AT_ONCE)));
 
 /* `count` adjacent values by factors that give the same (requant.affine_add); in place.
  * Vectors hold 32 bits: there the lowest byte of a factor is multiplied apart. */
-static void add_run(const td_add_params *p, const int8_t *a, const int8_t *b, int8_t *output, int32_t count) {
+TD_RARE void add_run(const td_add_params *p, const int8_t *a, const int8_t *b, int8_t *output, int32_t count) {
     const int32_t a_factor = p->a_factor, b_factor = p->b_factor, addend = p->addend;
     const int32_t low = p->output_min, high = p->output_max;
     int32_t i = 0;
@@ -90,7 +90,7 @@ TD_INLINE void add_dense_row(const td_add_params *p, const int8_t *a, const int8
     add_run(p, a + done, b + done, output + done, p->walk.shape[2] - done);
 }
 
-TD_INLINE void add_any_row(const td_add_params *p, const int8_t *a, const int8_t *b, int8_t *output) {
+TD_RARE void add_any_row(const td_add_params *p, const int8_t *a, const int8_t *b, int8_t *output) {
     const td_pair_walk *walk = &p->walk;
     for (int32_t x = 0; x < walk->shape[1]; x++) {
         const int8_t *a_run = a + (ptrdiff_t)x * walk->a_stride[1];

@@ -1,6 +1,6 @@
 #include "td_box_voting.h"
 
-#include "td_box_candidates.h"
+#include "td_ranks.h"
 
 #if defined(__GNUC__) && !defined(__clang__)
 /* GCC would turn the loop that clears the sums into a call of the C library. */
@@ -13,17 +13,6 @@
 _Static_assert(TD_BOX_VOTING_SCRATCH_BYTES(0, 1) == NUM_SUMS * sizeof(float),
                "the scratch memory holds the sums of each box");
 
-/* Decode the candidate with a rank; returns its area. */
-static float decode_voter(const td_boxes_params *p, const int8_t *deltas, uint32_t rank,
-                          td_detection *voter) {
-    const uint32_t place = rank & (((uint32_t)1 << CODE_SHIFT) - 1);
-    const uint32_t anchor = place & (((uint32_t)1 << p->anchor_bits) - 1);
-    decode_box(p, deltas, (int32_t)anchor, voter);
-    voter->score = (float)(code_of(rank) - p->score_zero_point) * p->score_scale;
-    voter->class_id = (int32_t)(place >> p->anchor_bits);
-    return area_of(voter);
-}
-
 static void add_vote(td_arena_f32 *sums, const td_detection *voter) {
     const float weight = voter->score;
     sums[0] += weight;
@@ -33,9 +22,10 @@ static void add_vote(td_arena_f32 *sums, const td_detection *voter) {
     sums[4] += weight * voter->y_max;
 }
 
-/* Only where others than the box itself have voted, and where it keeps an area. */
+/* Only where others than the box itself have voted, and where it keeps an area. Corner by corner: for whole structures
+ * some compilers call the C library. */
 static void move_box(td_detection *kept, const td_arena_f32 *sums) {
-    td_detection moved = *kept;
+    td_detection moved;
     if (!(sums[0] > kept->score)) {
         return;
     }
@@ -43,12 +33,15 @@ static void move_box(td_detection *kept, const td_arena_f32 *sums) {
     moved.y_min = sums[2] / sums[0];
     moved.x_max = sums[3] / sums[0];
     moved.y_max = sums[4] / sums[0];
-    if (area_of(&moved) > 0.0f) {
-        *kept = moved;
+    if (td_box_area(&moved) > 0.0f) {
+        kept->x_min = moved.x_min;
+        kept->y_min = moved.y_min;
+        kept->x_max = moved.x_max;
+        kept->y_max = moved.y_max;
     }
 }
 
-void td_vote_boxes(const td_boxes_params *params, float voting_iou, const int8_t *scores,
+TD_SMALL void td_vote_boxes(const td_boxes_params *params, float voting_iou, const int8_t *scores,
                    const int8_t *deltas, td_arena_u32 *scratch, td_detection *found,
                    int32_t num_found) {
     const td_boxes_params *p = params;
@@ -59,16 +52,16 @@ void td_vote_boxes(const td_boxes_params *params, float voting_iou, const int8_t
         sums[i] = 0.0f;
     }
     while (count == p->max_candidates) {
-        count = next_candidates(p, scores, from, scratch);
+        count = td_next_candidates(p, scores, from, scratch);
         for (int32_t i = 0; i < count; i++) {
             td_detection voter;
-            const float area = decode_voter(p, deltas, scratch[i], &voter);
+            const float area = td_decode_candidate(p, deltas, scratch[i], &voter);
             if (!(area > 0.0f)) {
                 continue;
             }
             for (int32_t k = 0; k < num_found; k++) {
                 if (found[k].class_id == voter.class_id &&
-                    overlap_of(&found[k], &voter, area) >= voting_iou) {
+                    td_box_overlap(&found[k], &voter, area) >= voting_iou) {
                     add_vote(sums + NUM_SUMS * k, &voter);
                 }
             }

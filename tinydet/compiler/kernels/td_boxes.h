@@ -97,7 +97,7 @@ typedef struct {
 int32_t td_find_boxes(const td_boxes_params *params, const int8_t *scores, const int8_t *deltas,
                       td_arena_u32 *scratch, td_detection *out, int32_t capacity);
 
-/* Parts of it, for other ways to select boxes (td_ssd_boxes.h). */
+/* Parts of it, for other ways to select boxes (td_ssd_boxes.h), and to move them (td_box_voting.h). */
 
 /* Restore "a parent ranks after its children" below `parent` in a heap of `count` ranks. */
 void td_sift_down(td_arena_u32 *heap, int32_t parent, int32_t count);
@@ -106,11 +106,20 @@ void td_make_heap(td_arena_u32 *ranks, int32_t count);
 /* From a heap to ascending order. */
 void td_sort_heap(td_arena_u32 *heap, int32_t count);
 
+/* The first max_candidates ranks from `from` on, in order; returns how many there are. */
+int32_t td_next_candidates(const td_boxes_params *params, const int8_t *scores, uint32_t from, td_arena_u32 *ranks);
+
+/* The box of a rank, clipped to the image, its score and class; returns its area. */
+float td_decode_candidate(const td_boxes_params *params, const int8_t *deltas, uint32_t rank, td_detection *box);
+
 /* The four numbers of an anchor: x_min, y_min, x_max, y_max where they are corners. */
 void td_anchor_corners(const td_anchors *anchors, int32_t anchor, float corners[4]);
 
-/* Intersection over union; 0 where both boxes are empty. */
-float td_box_overlap(const td_detection *a, const td_detection *b);
+/* 0 where the box is empty. */
+float td_box_area(const td_detection *box);
+
+/* Intersection over union; 0 where both boxes are empty. area_b: that of b. */
+float td_box_overlap(const td_detection *a, const td_detection *b, float area_b);
 
 #ifdef __cplusplus
 }

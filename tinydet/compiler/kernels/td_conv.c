@@ -210,6 +210,12 @@ TD_INLINE void conv_fill_gap(int8_t zero_point, int8_t *at, int32_t gap) {
     td_fill(zero_point, at, gap);
 }
 
+#if defined(__clang__)
+#define TD_UNROLL_FOUR_TIMES _Pragma("clang loop unroll_count(4)")
+#else
+#define TD_UNROLL_FOUR_TIMES
+#endif
+
 /* The zero points around each channel of a planar row. Behind a channel and in front of the next one they are
  * one gap; four bytes as a rule. */
 TD_CONV_SHARED void conv_fill_pads(const td_conv_params *p, int8_t *row) {
@@ -217,8 +223,21 @@ TD_CONV_SHARED void conv_fill_pads(const td_conv_params *p, int8_t *row) {
     const int32_t gap = p->output_pad_left + p->output_pad_right;
     const ptrdiff_t stride = p->channel_stride;
     int8_t *at = row + p->output_pad_left + p->output_width;
+    int32_t c = p->output_channels - 1;
     td_fill(zero_point, row, p->output_pad_left);
-    for (int32_t c = p->output_channels - 1; c > 0; c--, at += stride) {
+#ifdef TD_CONV_SINGLE
+    const uint32_t four = 0x01010101u * (uint8_t)zero_point;
+    for (; (gap == 2 || gap == 3) && c > 0; c--, at += stride) {
+        *(conv_half_at *)(void *)at = (uint16_t)four;
+        *(conv_half_at *)(void *)(at + gap - 2) = (uint16_t)four;
+    }
+    TD_UNROLL_FOUR_TIMES
+    for (; gap >= 4 && gap <= 8 && c > 0; c--, at += stride) {
+        *(conv_word_at *)(void *)at = four;
+        *(conv_word_at *)(void *)(at + gap - 4) = four;
+    }
+#endif
+    for (; c > 0; c--, at += stride) {
         conv_fill_gap(zero_point, at, gap);
     }
     td_fill(zero_point, at, p->output_pad_right);
@@ -367,7 +386,14 @@ TD_CONV_SHARED void conv_channels(const td_conv_params *p, const conv_constants 
 #include "td_conv_tile.h"
 #include "td_conv_single_rows.h"
 
-TD_INLINE void conv_rows(const td_conv_params *p, const uint8_t *input, int is_unsigned, int8_t *output,
+/* On a Cortex-M7 all but the gathering is there once. */
+#ifdef TD_CONV_DUAL
+#define TD_CONV_BOTH TD_CONV_SHARED
+#else
+#define TD_CONV_BOTH TD_INLINE
+#endif
+
+TD_CONV_BOTH void conv_rows(const td_conv_params *p, const uint8_t *input, int is_unsigned, int8_t *output,
                          td_arena_s16 *gathered, int32_t y_begin, int32_t y_end) {
 #ifdef TD_TILE
     if (conv_tile_fits(p)) {
@@ -392,8 +418,13 @@ TD_INLINE void conv_rows(const td_conv_params *p, const uint8_t *input, int is_u
     while (left > 0) {
         int32_t count = 0;
         for (; count < most && left > 0; count++) {
+            td_arena_s16 *const group = gathered + 2 * TD_CONV_PIXELS * steps * count;
             conv_next_pixels(p, &pixels, &left);
-            conv_gather(p, &runs, input, &pixels, is_unsigned, gathered + 2 * TD_CONV_PIXELS * steps * count);
+            if (is_unsigned) {
+                conv_gather(p, &runs, input, &pixels, 1, group);
+            } else {
+                conv_gather(p, &runs, input, &pixels, 0, group);
+            }
             groups[count] = pixels;
         }
         /* All that these pixels see has been read: from here on, its rows may be written to. */

@@ -10,6 +10,7 @@
 #define TD_CONV_BLOCK_H
 
 #include "td_fixed_point.h"
+#include "td_small.h"
 
 #define TD_CONV_PIXELS 4
 
@@ -175,7 +176,7 @@ TD_INLINE void conv_block_channels(const td_conv_params *p, const td_conv_block 
     }
 }
 
-TD_CONV_SHARED void conv_block_general(const td_conv_params *p, const td_conv_block *b) {
+TD_SMALL TD_CONV_SHARED void conv_block_general(const td_conv_params *p, const td_conv_block *b) {
     conv_block_channels(p, b, 0, 0);
 }
 

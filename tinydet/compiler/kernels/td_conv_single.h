@@ -13,6 +13,7 @@
 #define TD_CONV_SINGLE 1
 
 typedef uint32_t TD_MAY_ALIAS conv_word_at __attribute__((aligned(1))); /* anywhere */
+typedef uint16_t TD_MAY_ALIAS conv_half_at __attribute__((aligned(1)));
 
 /* Bytes 0 and 2 of a word, of four values, as int16. */
 TD_INLINE uint32_t conv_even_bytes(uint32_t word, int is_unsigned) {
@@ -197,20 +198,44 @@ _Static_assert(sizeof(conv_task) == 32 && sizeof(conv_factors) == 24 &&
     "strb.w r9, [r2, #0]\n"                                                  \
     "strb.w lr, [r2, #1]\n"
 
-/* All channels of a task. Kept are output 0, step 1, last_weights 2, what follows of the factors 3, gathered 4, where the
- * row of steps is entered for the first time 5, how far the weights go back for the steps that are skipped 6, r0 at
- * that entry 7 and behind the last step 8, offset 9. r0 and r1 are four bytes behind what comes next. */
-#define TD_CONV_TASK(row_steps, step_bytes, start, products, finish, store)             \
-    __asm__ volatile(".syntax unified\n"                                     \
-                     "push {r4-r11, lr}\n"                                   \
-                     TD_CONV_KEEP_BEGIN                                      \
-                     "ldm r0, {r1-r8}\n"                                     \
-                     "subs r6, r6, #4\n"                                     \
+/* From the first step, whose words are in r2 to r4, r8 and r9, to the last. */
+#define TD_CONV_ROW_OF_STEPS(row_steps, products)                            \
+                     TD_CONV_KEPT("r2", "5")                                 \
+                     TD_CONV_KEPT("r3", "6")                                 \
+                     TD_CONV_KEPT("r0", "7")                                 \
+                     "add.n r1, r3\n"                                        \
+                     "bx r2\n"                                               \
+                     ".p2align 2\n"                                          \
+                     "2:\n"                                                  \
+                     ".rept " row_steps " / 8\n"                             \
+                     TD_CONV_EIGHT_STEPS(products)                           \
+                     ".endr\n"                                               \
+                     TD_CONV_KEPT("r2", "8")                                 \
+                     "cmp.n r0, r2\n"                                        \
+                     "bne.w 2b\n"
+
+/* All of few steps but the first one. */
+#define TD_CONV_FEW_STEPS(others, last, products)                            \
+    ".irp step, " others ", " last "\n"                                      \
+    TD_CONV_STEP_OF(".if \\step < " last "\n"                               \
+                    "ldr.n r4, [r1, #(4 * \\step)]\n"                       \
+                    ".else\n"                                                \
+                    "ldr.w r4, [r1, #(4 * \\step)]!\n"                      \
+                    ".endif\n"                                               \
+                    "ldr.n r2, [r0, #(16 * \\step)]\n"                      \
+                    "ldr.n r3, [r0, #(16 * \\step + 4)]\n",                 \
+                    products,                                                \
+                    "ldr.n r2, [r0, #(16 * \\step + 8)]\n"                  \
+                    "ldr.n r3, [r0, #(16 * \\step + 12)]\n")                \
+    ".endr\n"
+
+/* Where a row of steps is entered, in r9, what r10 and r11 are for is said below. */
+#define TD_CONV_ENTER(row_steps, step_bytes)                                 \
                      "sub r9, r6, r5\n"                                      \
                      "sub r9, r9, #16\n" /* without the first step */        \
                      "lsr r9, r9, #4\n"                                      \
-                     "and r9, r9, #(" row_steps " - 1)\n"                \
-                     "rsb r9, r9, #(" row_steps " - 1)\n" /* steps to skip */ \
+                     "and r9, r9, #(" row_steps " - 1)\n"                     \
+                     "rsb r9, r9, #(" row_steps " - 1)\n" /* steps to skip */  \
                      "and r10, r9, #7\n"                                     \
                      "lsr r12, r9, #3\n"                                     \
                      "movs r0, #" step_bytes "\n"                            \
@@ -222,12 +247,22 @@ _Static_assert(sizeof(conv_task) == 32 && sizeof(conv_factors) == 24 &&
                      "add r11, r5, #12\n"                                    \
                      "sub r11, r11, r10, lsl #4\n"                           \
                      "rsb r10, r10, #0\n"                                    \
-                     "lsl r10, r10, #2\n"                                    \
+                     "lsl r10, r10, #2\n"
+
+/* All channels of a task. Kept are output 0, step 1, last_weights 2, what follows of the factors 3, gathered 4, where the
+ * row of steps is entered for the first time 5, how far the weights go back for the steps that are skipped 6, r0 at
+ * that entry 7 and behind the last step 8, offset 9. r0 and r1 are four bytes behind what comes next. */
+#define TD_CONV_TASK(enter, start, steps, finish, store)                     \
+    __asm__ volatile(".syntax unified\n"                                     \
+                     "push {r4-r11, lr}\n"                                   \
+                     TD_CONV_KEEP_BEGIN                                      \
+                     "ldm r0, {r1-r8}\n"                                     \
+                     "subs r6, r6, #4\n"                                     \
+                     enter                                                   \
                      "ldm r4!, {r0, lr}\n"                                   \
                      TD_CONV_KEEP("r1", "0")                                 \
                      TD_CONV_KEEP("r2", "1")                                 \
                      TD_CONV_KEEP("r3", "2")                                 \
-                     TD_CONV_KEEP("r4", "3")                                 \
                      TD_CONV_KEEP("r5", "4")                                 \
                      TD_CONV_KEEP("r9", "5")                                 \
                      TD_CONV_KEEP("r10", "6")                                \
@@ -237,7 +272,9 @@ _Static_assert(sizeof(conv_task) == 32 && sizeof(conv_factors) == 24 &&
                      "sub r1, r7, #4\n"                                      \
                      "mov r6, r0\n"                                          \
                      "mov r10, lr\n"                                         \
+                     "mov r0, r4\n"                                          \
                      "1:\n" /* two channels */                               \
+                     TD_CONV_KEEP("r0", "3")                                 \
                      TD_CONV_KEPT("r0", "4")                                 \
                      "ldr.w r4, [r1, #4]!\n"                                 \
                      "ldr.n r2, [r0, #0]\n"                                  \
@@ -251,24 +288,11 @@ _Static_assert(sizeof(conv_task) == 32 && sizeof(conv_factors) == 24 &&
                      "smlad r9, r9, r5, r6\n"                                \
                      "smlad r10, r2, r4, r10\n"                              \
                      "smlad r6, r2, r5, r6\n"                                \
-                     TD_CONV_KEPT("r2", "5")                                 \
-                     TD_CONV_KEPT("r3", "6")                                 \
-                     TD_CONV_KEPT("r0", "7")                                 \
-                     "add.n r1, r3\n"                                        \
-                     "bx r2\n"                                               \
-                     ".p2align 2\n"                                          \
-                     "2:\n"                                                  \
-                     ".rept " row_steps " / 8\n"                         \
-                     TD_CONV_EIGHT_STEPS(products)                           \
-                     ".endr\n"                                               \
-                     TD_CONV_KEPT("r2", "8")                                 \
-                     "cmp.n r0, r2\n"                                        \
-                     "bne.w 2b\n"                                            \
+                     steps                                                   \
                      finish store                                            \
                      "cmp.n r1, r4\n"                                        \
                      "it ne\n" /* the starts of the next pair */             \
                      "ldmne.w r0!, {r6, r10}\n"                              \
-                     TD_CONV_KEEP("r0", "3")                                 \
                      "bne.w 1b\n"                                            \
                      TD_CONV_KEEP_END                                        \
                      "pop {r4-r11, pc}\n" ::: "memory")
@@ -277,19 +301,95 @@ _Static_assert(sizeof(conv_task) == 32 && sizeof(conv_factors) == 24 &&
 
 /* Joined weights, output_offset = -128, and adjacent pixels: in front of a depthwise convolution. */
 TD_CONV_TASK_OF conv_task_positive(__attribute__((unused)) const conv_task *task) {
-    TD_CONV_TASK("32", TD_CONV_BYTES_OF_STEP, TD_CONV_START_JOINED, TD_CONV_PRODUCTS_JOINED, TD_CONV_FINISH_POSITIVE,
+    TD_CONV_TASK(TD_CONV_ENTER("64", TD_CONV_BYTES_OF_STEP), TD_CONV_START_JOINED,
+                 TD_CONV_ROW_OF_STEPS("64", TD_CONV_PRODUCTS_JOINED), TD_CONV_FINISH_POSITIVE, TD_CONV_STORE_PLANAR);
+}
+
+/* The same for windows of four and eight steps, as behind the first layers. */
+TD_CONV_TASK_OF conv_task_positive_4(__attribute__((unused)) const conv_task *task) {
+    TD_CONV_TASK("", TD_CONV_START_JOINED,
+                 TD_CONV_FEW_STEPS("1, 2", "3", TD_CONV_PRODUCTS_JOINED), TD_CONV_FINISH_POSITIVE,
+                 TD_CONV_STORE_PLANAR);
+}
+
+TD_CONV_TASK_OF conv_task_positive_8(__attribute__((unused)) const conv_task *task) {
+    TD_CONV_TASK("", TD_CONV_START_JOINED,
+                 TD_CONV_FEW_STEPS("1, 2, 3, 4, 5, 6", "7", TD_CONV_PRODUCTS_JOINED), TD_CONV_FINISH_POSITIVE,
                  TD_CONV_STORE_PLANAR);
 }
 
 /* Adjacent channels, of joined weights and others. */
 TD_CONV_TASK_OF conv_task_joined(__attribute__((unused)) const conv_task *task) {
-    TD_CONV_TASK("16", TD_CONV_BYTES_OF_STEP, TD_CONV_START_JOINED, TD_CONV_PRODUCTS_JOINED,
+    TD_CONV_TASK(TD_CONV_ENTER("32", TD_CONV_BYTES_OF_STEP), TD_CONV_START_JOINED,
+                 TD_CONV_ROW_OF_STEPS("32", TD_CONV_PRODUCTS_JOINED),
                  TD_CONV_FINISH_ANY(TD_CONV_PART TD_CONV_LOWER), TD_CONV_STORE_PIXELS);
 }
 
 TD_CONV_TASK_OF conv_task_split(__attribute__((unused)) const conv_task *task) {
-    TD_CONV_TASK("8", TD_CONV_BYTES_OF_SPLIT_STEP, TD_CONV_START_SPLIT, TD_CONV_PRODUCTS_SPLIT, TD_CONV_FINISH_ANY(""),
-                 TD_CONV_STORE_PIXELS);
+    TD_CONV_TASK(TD_CONV_ENTER("8", TD_CONV_BYTES_OF_SPLIT_STEP), TD_CONV_START_SPLIT,
+                 TD_CONV_ROW_OF_STEPS("8", TD_CONV_PRODUCTS_SPLIT), TD_CONV_FINISH_ANY(""), TD_CONV_STORE_PIXELS);
+}
+
+/* Runs of 9 to 11 values, as of three pixels of three channels, of four pixels so many bytes apart. `last` loads
+ * the values behind eight of a pixel into r6, `pairs` stores them. */
+#define TD_CONV_GATHER_SHORT(extend, last, pairs)           \
+    __asm__ volatile(".syntax unified\n"                    \
+                     "push {r4-r6, lr}\n"                   \
+                     ".irp pixel, 0, 1, 2, 3\n"             \
+                     "ldr.n r3, [r0, #0]\n"                 \
+                     "ldr.n r4, [r0, #4]\n" last            \
+                     "add.n r0, r1\n"                       \
+                     extend " r5, r3\n"                     \
+                     extend " r3, r3, ror #8\n"             \
+                     extend " r12, r4\n"                    \
+                     extend " r4, r4, ror #8\n"             \
+                     "str.n r5, [r2, #(4 * \\pixel)]\n"      \
+                     "str.n r3, [r2, #(4 * \\pixel + 16)]\n"  \
+                     "str.w r12, [r2, #(4 * \\pixel + 32)]\n" \
+                     "str.n r4, [r2, #(4 * \\pixel + 48)]\n" pairs \
+                     ".endr\n"                              \
+                     "pop {r4-r6, pc}\n")
+#define TD_CONV_GATHER_SHORT_OF __attribute__((naked, noinline, used)) static void
+#define TD_CONV_SHORT_ARGUMENTS                                                         \
+    __attribute__((unused)) const uint8_t *in, __attribute__((unused)) ptrdiff_t step,  \
+        __attribute__((unused)) td_arena_s16 *out
+#define TD_CONV_SPLIT_LAST "sxtb16 r5, r6\n sxtb16 r6, r6, ror #8\n"
+
+TD_CONV_GATHER_SHORT_OF conv_gather_9_u8(TD_CONV_SHORT_ARGUMENTS) {
+    TD_CONV_GATHER_SHORT("uxtb16", "ldrb.n r6, [r0, #8]\n", "str.n r6, [r2, #(4 * \\pixel + 64)]\n");
+}
+
+TD_CONV_GATHER_SHORT_OF conv_gather_9_s8(TD_CONV_SHORT_ARGUMENTS) {
+    TD_CONV_GATHER_SHORT("sxtb16", "ldrsb.w r6, [r0, #8]\n", "str.n r6, [r2, #(4 * \\pixel + 64)]\n");
+}
+
+TD_CONV_GATHER_SHORT_OF conv_gather_10_s8(TD_CONV_SHORT_ARGUMENTS) {
+    TD_CONV_GATHER_SHORT("sxtb16", "ldr.w r6, [r0, #6]\n",
+                         TD_CONV_SPLIT_LAST "pkhtb r6, r6, r5, asr #16\n str.n r6, [r2, #(4 * \\pixel + 64)]\n");
+}
+
+TD_CONV_GATHER_SHORT_OF conv_gather_11_s8(TD_CONV_SHORT_ARGUMENTS) {
+    TD_CONV_GATHER_SHORT("sxtb16", "ldr.w r6, [r0, #7]\n",
+                         TD_CONV_SPLIT_LAST "pkhbt r5, r6, r5\n asrs.n r6, r6, #16\n"
+                                            "str.n r5, [r2, #(4 * \\pixel + 64)]\n str.n r6, [r2, #(4 * \\pixel + 80)]\n");
+}
+
+/* Whether runs are of the length that conv_gather_short is for. */
+TD_INLINE int conv_is_short(int32_t length, int is_unsigned) {
+    return length == 9 || (!is_unsigned && (length == 10 || length == 11));
+}
+
+TD_INLINE void conv_gather_short(const uint8_t *in, ptrdiff_t step, int32_t length, int is_unsigned,
+                                 td_arena_s16 *out) {
+    if (is_unsigned) {
+        conv_gather_9_u8(in, step, out);
+    } else if (length == 9) {
+        conv_gather_9_s8(in, step, out);
+    } else if (length == 10) {
+        conv_gather_10_s8(in, step, out);
+    } else {
+        conv_gather_11_s8(in, step, out);
+    }
 }
 
 #endif

@@ -8,18 +8,17 @@
 #define TD_CONV_COPIES_WEIGHTS 1 /* no cache holds them, and flash is slow */
 #endif
 
-#if defined(__clang__)
-#define TD_UNROLL_FOUR_TIMES _Pragma("clang loop unroll_count(4)")
-#else
-#define TD_UNROLL_FOUR_TIMES
-#endif
-
 enum { CONV_PAIRS_AT_ONCE = 16 /* whose factors are on the stack */, CONV_CACHED_BYTES = 4096 };
+
+typedef void conv_run(const conv_task *task);
 
 /* What is the same for all groups of a call. */
 typedef struct {
     const td_conv_params *p;
-    ptrdiff_t steps;
+    conv_run *run;
+    int is_planar;   /* so does it leave its results */
+    int32_t group;   /* values that are gathered for four pixels */
+    int32_t whole;   /* pairs of two channels */
     const int8_t *weights; /* in flash, or kept in the arena */
     const conv_factors *kept; /* NULL: those of pairs [first, first + CONV_PAIRS_AT_ONCE) are in own */
     int32_t first;
@@ -39,28 +38,34 @@ TD_INLINE int conv_is_planar_positive(const td_conv_params *p) {
 
 /* The factors of pairs [begin, end). The powers are 2**(32 - right shift); right shifts are at least 2. */
 TD_CONV_SHARED void conv_prepare(const td_conv_params *p, int32_t begin, int32_t end, conv_factors *to) {
-    const uint32_t top = UINT32_C(1) << 31;
+    const uint32_t top = UINT32_C(1) << 31, first_in_second = p->is_joined ? UINT32_MAX : 0;
+    const int32_t start_bits = p->is_joined ? 8 : 0;
+    const int32_t factor_bits = conv_is_planar_positive(p) ? 1 : 0, power_bits = 7 * factor_bits;
     for (const td_conv_channels *c = p->channels + begin; c < p->channels + end; c++, to++) {
+        const uint32_t first_bias = (uint32_t)c->first_bias, second_bias = (uint32_t)c->second_bias;
         to->first_start = c->first_bias;
-        to->second_start = c->second_bias;
+        to->second_start = (int32_t)((first_bias & first_in_second) + (second_bias << start_bits));
         to->first_multiplier = c->first_multiplier;
         to->first_power = (int32_t)(top >> c->first_shift);
-        to->second_multiplier = c->second_multiplier;
-        to->second_power = (int32_t)(top >> c->second_shift);
-        if (p->is_joined) {
-            to->second_start = (int32_t)((uint32_t)c->first_bias + ((uint32_t)c->second_bias << 8));
-        }
-        if (conv_is_planar_positive(p)) {
-            to->second_multiplier = (int32_t)((uint32_t)c->second_multiplier >> 1);
-            to->second_power >>= 7;
-        }
+        to->second_multiplier = (int32_t)((uint32_t)c->second_multiplier >> factor_bits);
+        to->second_power = (int32_t)(top >> c->second_shift) >> power_bits;
     }
+}
+
+TD_INLINE conv_run *conv_run_of(const td_conv_params *p, ptrdiff_t steps) {
+    if (conv_is_planar_positive(p)) {
+        return steps == 4 ? conv_task_positive_4 : steps == 8 ? conv_task_positive_8 : conv_task_positive;
+    }
+    return p->is_joined ? conv_task_joined : conv_task_split;
 }
 
 TD_INLINE void conv_begin(conv_call *call, const td_conv_params *p, ptrdiff_t steps, int8_t *kept, int32_t y_begin) {
     const int32_t pairs = (p->output_channels + 1) / 2;
     call->p = p;
-    call->steps = steps;
+    call->run = conv_run_of(p, steps);
+    call->is_planar = conv_is_planar_positive(p);
+    call->group = (int32_t)(2 * TD_CONV_PIXELS * steps);
+    call->whole = p->output_channels / 2;
     call->weights = p->weights;
     call->kept = NULL;
     call->first = -1;
@@ -87,39 +92,31 @@ TD_INLINE void conv_begin(conv_call *call, const td_conv_params *p, ptrdiff_t st
     }
 }
 
-TD_INLINE void conv_run(const td_conv_params *p, const conv_task *task, int is_positive) {
-    if (is_positive) {
-        conv_task_positive(task);
-    } else if (p->is_joined) {
-        conv_task_joined(task);
-    } else {
-        conv_task_split(task);
-    }
-}
-
 /* Where pixels are not equally far apart, or only the second channel of a pair exists: by way of the stack. The task
  * is that of `pairs` pairs from `begin` on. */
-TD_CONV_SHARED void conv_run_by_stack(const td_conv_params *p, const conv_task *whole, int8_t *const pixels[TD_CONV_PIXELS],
+TD_CONV_SHARED void conv_run_by_stack(const conv_call *call, const conv_task *whole, const conv_places *places,
                                       int32_t begin, int32_t pairs) {
+    const td_conv_params *const p = call->p;
     int8_t values[TD_CONV_PIXELS * 2 * CONV_PAIRS_AT_ONCE];
-    const int is_planar = conv_is_planar_positive(p);
-    const int32_t pixel_step = is_planar ? 1 : 2 * CONV_PAIRS_AT_ONCE, channel_step = is_planar ? TD_CONV_PIXELS : 1;
-    const ptrdiff_t pair_bytes = (whole->gathered_end - whole->gathered) / 2;
+    const int32_t pixel_step = call->is_planar ? 1 : 2 * CONV_PAIRS_AT_ONCE;
+    const int32_t channel_step = call->is_planar ? TD_CONV_PIXELS : 1, pair_bytes = call->group / 2;
+    const int is_in_row = places->pixels[1] == NULL;
     conv_task task = *whole;
     task.output = values;
-    task.step = is_planar ? channel_step : pixel_step;
+    task.step = call->is_planar ? channel_step : pixel_step;
     while (pairs > 0) {
         const int32_t count = pairs < CONV_PAIRS_AT_ONCE ? pairs : CONV_PAIRS_AT_ONCE;
         const int32_t left = p->output_channels - 2 * begin, channels = left < 2 * count ? left : 2 * count;
         const int8_t *from = values + (left == 1 ? channel_step : 0);
         task.last_weights = task.weights + count * pair_bytes - 4;
-        conv_run(p, &task, is_planar);
+        call->run(&task);
         TD_RARE_LOOP
         for (int32_t c = 0; c < channels; c++, from += channel_step) {
             const ptrdiff_t at = (ptrdiff_t)(2 * begin + c) * p->channel_stride;
             TD_RARE_LOOP
             for (int32_t k = TD_CONV_PIXELS - 1; k >= 0; k--) {
-                pixels[k][at] = from[k * pixel_step];
+                int8_t *const pixel = is_in_row ? places->pixels[0] + k * p->pixel_stride : places->pixels[k];
+                pixel[at] = from[k * pixel_step];
             }
         }
         task.weights += count * pair_bytes;
@@ -129,60 +126,65 @@ TD_CONV_SHARED void conv_run_by_stack(const td_conv_params *p, const conv_task *
     }
 }
 
-/* Pairs [begin, end) of channels of some groups of four pixels. */
-TD_INLINE void conv_pairs(const conv_call *call, td_arena_s16 *gathered, const conv_places *places, int32_t count,
-                          int32_t begin, int32_t end) {
+/* Pairs [begin, end) of channels of some groups of four pixels: their places, or where pixels[1] is NULL, that of the
+ * first one, behind which the others lie pixel_stride apart. */
+TD_INLINE void conv_pairs(const conv_call *call, const conv_factors *factors, td_arena_s16 *gathered,
+                          const conv_places *places, int32_t count, int32_t begin, int32_t end) {
     const td_conv_params *const p = call->p;
-    const ptrdiff_t steps = call->steps, first = 2 * (ptrdiff_t)begin * p->channel_stride, apart = p->pixel_stride;
+    const int32_t channel_stride = p->channel_stride, first = 2 * begin * channel_stride;
+    const int32_t group = call->group, weights_begin = group / 2 * begin, weights_end = group / 2 * end;
+    const int is_direct = call->is_planar || (channel_stride == 1 && end <= call->whole);
     conv_task task;
-    task.factors = call->kept != NULL ? call->kept + begin : call->own + (begin - call->first);
-    task.weights = call->weights + 4 * begin * steps;
+    task.factors = factors;
+    task.weights = call->weights + weights_begin;
     task.offset = p->output_offset;
 #ifdef TD_CONV_COPIES_WEIGHTS
     if (count > 1 && count <= call->groups_at_once && call->groups_at_once < p->groups_at_once) {
-        int8_t *const copy = (int8_t *)(gathered + 2 * TD_CONV_PIXELS * steps * call->groups_at_once);
-        conv_copy(task.weights, copy, (int32_t)(4 * (end - begin) * steps));
+        int8_t *const copy = (int8_t *)(gathered + group * call->groups_at_once);
+        conv_copy(task.weights, copy, weights_end - weights_begin);
         task.weights = copy;
     }
 #endif
-    task.last_weights = task.weights + 4 * (end - begin) * steps - 4;
+    task.last_weights = task.weights + (weights_end - weights_begin) - 4;
     task.gathered = gathered;
-    const int are_pairs = 2 * end <= p->output_channels;
-    const int is_planar = conv_is_planar_positive(p), is_dense = p->channel_stride == 1 && are_pairs;
-    task.step = !is_planar ? apart : are_pairs ? p->channel_stride : 0;
-    for (int32_t i = 0; i < count; i++) {
-        int8_t *const *const pixels = places[i].pixels;
-        task.gathered_end = task.gathered + 2 * TD_CONV_PIXELS * steps;
-        if ((is_planar || is_dense) && pixels[1] - pixels[0] == apart && pixels[2] - pixels[1] == apart &&
-            pixels[3] - pixels[2] == apart) {
-            task.output = pixels[0] + first;
-            conv_run(p, &task, is_planar);
+    task.step = !call->is_planar ? p->pixel_stride : end <= call->whole ? channel_stride : 0;
+    for (const conv_places *place = places; place < places + count; place++) {
+        task.gathered_end = task.gathered + group;
+        if (is_direct && place->pixels[1] == NULL) {
+            task.output = place->pixels[0] + first;
+            call->run(&task);
         } else {
-            conv_run_by_stack(p, &task, pixels, begin, end - begin);
+            conv_run_by_stack(call, &task, place, begin, end - begin);
         }
         task.gathered = task.gathered_end;
     }
 }
 
 /* All channels of some groups; as conv_channels. */
-TD_CONV_SHARED void conv_all_pairs(conv_call *call, td_arena_s16 *gathered, const conv_places *places, int32_t count) {
-    const td_conv_params *const p = call->p;
-    const int32_t pairs = (p->output_channels + 1) / 2, whole = p->output_channels / 2;
+TD_INLINE void conv_all_pairs(conv_call *call, td_arena_s16 *gathered, const conv_places *places, int32_t count) {
+    const int32_t pairs = (call->p->output_channels + 1) / 2, whole = call->whole;
     for (int32_t begin = 0; begin < pairs;) {
-        int32_t end = begin + call->pairs_at_once < whole ? begin + call->pairs_at_once : begin < whole ? whole : pairs;
-        if (call->kept == NULL && (call->first < 0 || begin < call->first || end > call->first + CONV_PAIRS_AT_ONCE)) {
-            const int32_t last = begin + CONV_PAIRS_AT_ONCE < pairs ? begin + CONV_PAIRS_AT_ONCE : pairs;
-            conv_prepare(p, begin, last, call->own);
-            call->first = begin;
+        const int32_t behind = begin + call->pairs_at_once;
+        const int32_t end = behind < whole ? behind : begin < whole ? whole : pairs;
+        const conv_factors *factors;
+        if (call->kept != NULL) {
+            factors = call->kept + begin;
+        } else {
+            if (call->first < 0 || begin < call->first || end > call->first + CONV_PAIRS_AT_ONCE) {
+                const int32_t last = begin + CONV_PAIRS_AT_ONCE < pairs ? begin + CONV_PAIRS_AT_ONCE : pairs;
+                conv_prepare(call->p, begin, last, call->own);
+                call->first = begin;
+            }
+            factors = call->own + (begin - call->first);
         }
-        conv_pairs(call, gathered, places, count, begin, end);
+        conv_pairs(call, factors, gathered, places, count, begin, end);
         begin = end;
     }
 }
 
-/* Whether each group of four pixels of a convolution lies in one row, and sees only what lies below it. */
+/* Whether a pixel of the output sees only what lies below it. */
 TD_INLINE int conv_is_pointwise(const td_conv_params *p) {
-    return p->filter_height * p->filter_width * p->stride_height * p->stride_width == 1 && p->output_width % 4 == 0 &&
+    return p->filter_height * p->filter_width * p->stride_height * p->stride_width == 1 &&
            p->input_width == p->output_width && p->input_height == p->output_height && p->pad_top + p->pad_left == 0;
 }
 
@@ -195,61 +197,95 @@ TD_INLINE void conv_next_group(const td_conv_params *p, conv_pixel *pixel) {
     }
 }
 
-/* Pads of a planar row; conv_fill_pads for the usual four bytes between channels. */
-TD_INLINE void conv_begin_row(const td_conv_params *p, int8_t *row) {
-    const uint32_t four = 0x01010101u * (uint8_t)p->output_offset;
-    const ptrdiff_t stride = p->channel_stride;
-    if (p->output_pad_left + p->output_pad_right != 4) {
-        conv_fill_pads(p, row);
-        return;
+/* Four adjacent pixels. */
+TD_INLINE void conv_gather_adjacent(const uint8_t *from, int32_t channels, td_arena_s16 *out) {
+    const uint8_t *const in[TD_CONV_PIXELS] = {from, from + channels, from + 2 * channels, from + 3 * channels};
+    if (channels % 4 == 0) {
+        conv_gather_s8_dsp(in, channels / 4, out);
+    } else if (conv_is_short(channels, 0)) {
+        conv_gather_short(from, channels, channels, 0, out);
+    } else {
+        conv_gather_inside(in, channels, 0, out);
     }
-    td_fill((int8_t)p->output_offset, row, p->output_pad_left);
-    row += p->output_pad_left + p->output_width;
-    TD_UNROLL_FOUR_TIMES
-    for (int32_t c = p->output_channels - 1; c > 0; c--, row += stride) {
-        *(conv_word_at *)(void *)row = four;
-    }
-    td_fill((int8_t)p->output_offset, row, p->output_pad_right);
 }
 
-TD_INLINE void conv_pointwise_rows(conv_call *call, const uint8_t *input, int8_t *output, td_arena_s16 *gathered,
-                                   int32_t y_begin, int32_t y_end) {
+/* Windows of short runs, of four pixels of a row that lie inside the image; 0: they do not. */
+TD_INLINE int conv_gather_short_runs(const td_conv_params *p, const conv_runs *runs, const uint8_t *input,
+                                     const conv_pixels *pixels, int is_unsigned, td_arena_s16 *out) {
+    const int32_t x = pixels->x * p->stride_width - p->pad_left, step = p->stride_width * p->input_channels;
+    int32_t y = pixels->y * p->stride_height - p->pad_top;
+    if (!conv_is_short(runs->length, is_unsigned) || runs->columns > 1 || y < 0 || x < 0 ||
+        y + (runs->rows - 1) * p->dilation_height >= p->input_height ||
+        x + (TD_CONV_PIXELS - 1) * p->stride_width + runs->pixels > p->input_width) {
+        return 0;
+    }
+    TD_RARE_LOOP
+    for (int32_t i = 0; i < runs->rows; i++, y += p->dilation_height, out += 2 * TD_CONV_PIXELS * runs->pairs) {
+        const uint8_t *in = conv_input_row(p, input, y) + (ptrdiff_t)x * p->input_channels;
+        conv_gather_short(in, step, runs->length, is_unsigned, out);
+    }
+    return 1;
+}
+
+/* Windows of four pixels of a row. Not inlined: the code around it shall fit in a small cache. */
+TD_CONV_SHARED void conv_gather_windows(const td_conv_params *p, const conv_runs *runs, const uint8_t *input,
+                                        conv_pixel first, int is_unsigned, td_arena_s16 *out) {
+    const conv_pixels pixels = {first.y, first.x, TD_CONV_PIXELS, 1};
+    if (!conv_gather_short_runs(p, runs, input, &pixels, is_unsigned, out)) {
+        conv_gather(p, runs, input, &pixels, is_unsigned, out);
+    }
+}
+
+/* Where each group of four pixels lies in one row. */
+TD_CONV_SHARED void conv_rows_of_fours(conv_call *call, const conv_runs *runs, const uint8_t *input, int is_unsigned,
+                                  int8_t *output, td_arena_s16 *gathered, int32_t y_begin, int32_t y_end) {
     const td_conv_params *const p = call->p;
-    const ptrdiff_t group = 2 * TD_CONV_PIXELS * call->steps, channels = p->input_channels;
+    const int32_t channels = p->input_channels;
+    const int is_pointwise = !is_unsigned && conv_is_pointwise(p);
     conv_places places[TD_CONV_MAX_GROUPS];
     conv_pixel from = {y_begin, 0}, to = from;
+    const uint8_t *in = NULL;
+    int8_t *out = NULL;
     while (from.y < y_end) {
+        td_arena_s16 *end = gathered;
         int32_t count = 0;
         for (; count < call->groups_at_once && from.y < y_end; count++, conv_next_group(p, &from)) {
-            const uint8_t *in[TD_CONV_PIXELS];
-            in[0] = conv_input_row(p, input, from.y) + from.x * channels;
-            in[1] = in[0] + channels;
-            in[2] = in[1] + channels;
-            in[3] = in[2] + channels;
-            conv_gather_inside(in, p->input_channels, 0, gathered + group * count);
-        }
-        for (int32_t i = 0; i < count; i++, conv_next_group(p, &to)) {
-            const int32_t slot = to.y < p->output_ring ? to.y : to.y % p->output_ring;
-            int8_t *const row = output + (ptrdiff_t)slot * p->output_row_bytes;
-            places[i].pixels[0] = row + p->output_pad_left + (ptrdiff_t)to.x * p->pixel_stride;
-            places[i].pixels[1] = places[i].pixels[0] + p->pixel_stride;
-            places[i].pixels[2] = places[i].pixels[1] + p->pixel_stride;
-            places[i].pixels[3] = places[i].pixels[2] + p->pixel_stride;
-            if (to.x == 0 && p->output_pad_left + p->output_pad_right > 0) {
-                conv_begin_row(p, row);
+            if (is_pointwise) {
+                if (from.x == 0) {
+                    in = conv_input_row(p, input, from.y);
+                }
+                conv_gather_adjacent(in, channels, end);
+                in += TD_CONV_PIXELS * channels;
+            } else {
+                conv_gather_windows(p, runs, input, from, is_unsigned, end);
             }
+            end += call->group;
+        }
+        /* All that these pixels see has been read: from here on, its rows may be written to. */
+        for (int32_t i = 0; i < count; i++, conv_next_group(p, &to)) {
+            if (to.x == 0) {
+                const int32_t slot = to.y < p->output_ring ? to.y : to.y % p->output_ring;
+                out = output + (ptrdiff_t)slot * p->output_row_bytes;
+                if (p->output_pad_left + p->output_pad_right > 0) {
+                    conv_fill_pads(p, out);
+                }
+                out += p->output_pad_left;
+            }
+            places[i].pixels[0] = out;
+            places[i].pixels[1] = NULL;
+            out += TD_CONV_PIXELS * p->pixel_stride;
         }
         conv_all_pairs(call, gathered, places, count);
     }
 }
 
-TD_INLINE void conv_single_rows(const td_conv_params *p, const conv_runs *runs, const uint8_t *input, int is_unsigned,
+TD_CONV_SHARED void conv_single_rows(const td_conv_params *p, const conv_runs *runs, const uint8_t *input, int is_unsigned,
                                 int8_t *output, td_arena_s16 *gathered, int32_t y_begin, int32_t y_end) {
     const ptrdiff_t steps = (ptrdiff_t)runs->rows * runs->columns * runs->pairs, group = 2 * TD_CONV_PIXELS * steps;
     conv_call call;
     conv_begin(&call, p, steps, (int8_t *)(gathered + group * p->groups_at_once), y_begin);
-    if (!is_unsigned && conv_is_pointwise(p)) {
-        conv_pointwise_rows(&call, input, output, gathered, y_begin, y_end);
+    if (p->output_width % TD_CONV_PIXELS == 0) {
+        conv_rows_of_fours(&call, runs, input, is_unsigned, output, gathered, y_begin, y_end);
         return;
     }
     conv_pixels pixels = {y_begin, 0, 0, 0}, groups[TD_CONV_MAX_GROUPS];
@@ -264,6 +300,11 @@ TD_INLINE void conv_single_rows(const td_conv_params *p, const conv_runs *runs, 
         }
         for (int32_t i = 0; i < count; i++) {
             conv_place_output(p, output, &groups[i], places[i].pixels);
+            int8_t **const pixels_of = places[i].pixels;
+            if (pixels_of[1] - pixels_of[0] == p->pixel_stride && pixels_of[2] - pixels_of[1] == p->pixel_stride &&
+                pixels_of[3] - pixels_of[2] == p->pixel_stride) {
+                pixels_of[1] = NULL;
+            }
         }
         conv_all_pairs(&call, gathered, places, count);
     }

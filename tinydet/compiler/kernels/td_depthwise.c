@@ -1,6 +1,7 @@
 /* DEPTHWISE_CONV_2D on interleaved rows: sums of some channels of one pixel, tap by tap. */
 #include "td_depthwise_dsp.h"
 #include "td_depthwise_mve.h"
+#include "td_depthwise_transposed.h"
 #include "td_tile.h"
 
 enum { CHANNELS_AT_ONCE = 32, TAPS_3X3 = 9 };
@@ -29,7 +30,7 @@ TD_INLINE void depthwise_outputs(const td_depthwise_params *p, const int32_t *re
 }
 
 /* Output channels [begin, begin + count) of a pixel whose window starts at (y, x). */
-TD_INLINE void depthwise_channels(const td_depthwise_params *p, const uint8_t *input, int is_unsigned, int32_t y,
+TD_RARE void depthwise_channels(const td_depthwise_params *p, const uint8_t *input, int is_unsigned, int32_t y,
                                   int32_t x, int32_t begin, int32_t count, int8_t *output) {
     const int32_t channels = p->input_channels * p->depth_multiplier;
     int32_t sums[CHANNELS_AT_ONCE];
@@ -166,6 +167,11 @@ TD_INLINE void depthwise_rows(const td_depthwise_params *p, const uint8_t *input
         if (!is_unsigned && p->filter_height == 3 && p->filter_width == 3 && p->depth_multiplier == 1 &&
             p->rounding != TD_ROUND_ANY) {
             depthwise_row_mve(p, input, y * p->stride_height - p->pad_top, out);
+            continue;
+        }
+#elif defined(TD_DEPTHWISE_TRANSPOSED)
+        if (!is_unsigned && depthwise_is_transposed(p)) {
+            depthwise_row_transposed(p, (const int8_t *)input, y * p->stride_height - p->pad_top, out);
             continue;
         }
 #elif defined(TD_TILE) && !defined(TD_TILE_WASM)

@@ -2,6 +2,7 @@
 #include "td_depthwise_avx2.h"
 #include "td_depthwise_tile.h"
 #include "td_depthwise_planar_mve.h"
+#include "td_dsp.h"
 
 enum { PIXELS_AT_ONCE = 32 };
 
@@ -75,7 +76,7 @@ TD_INLINE void planar_channel(const td_depthwise_planar_params *p, const td_dept
     }
 }
 
-static void planar_row_portable(const td_depthwise_planar_params *p, const planar_rows *in, int8_t *output) {
+TD_RARE void planar_row_portable(const td_depthwise_planar_params *p, const planar_rows *in, int8_t *output) {
     for (int32_t c = 0; c < p->channels; c++) {
         const int8_t *const rows[3] = {in->row[0] + c * in->channel_step[0],
                                        in->row[1] + c * in->channel_step[1],

@@ -5,6 +5,7 @@
 #define TD_DSP_H
 
 #include "td_fixed_point.h"
+#include "td_small.h"
 
 #ifdef TD_DSP
 
@@ -79,4 +80,12 @@ TD_INLINE uint32_t td_add_halves_and_choice(uint32_t a, uint32_t b, uint32_t if_
 #ifndef TD_RARE_LOOP
 #define TD_RARE_LOOP
 #endif
+
+/* Functions of such loops. */
+#if defined(TD_DSP) && !defined(TD_MVE)
+#define TD_RARE TD_SMALL static
+#else
+#define TD_RARE TD_INLINE
+#endif
+
 #endif /* TD_DSP_H */

@@ -22,7 +22,7 @@ TD_INLINE resize_place resize_place_of(int32_t index, int32_t scale_10, int32_t 
     return place;
 }
 
-static void resize_row(const td_resize_bilinear_params *p, const int8_t *input, int8_t *output, int32_t y) {
+TD_RARE void resize_row(const td_resize_bilinear_params *p, const int8_t *input, int8_t *output, int32_t y) {
     const ptrdiff_t row = (ptrdiff_t)p->input_width * p->channels;
     const resize_place v = resize_place_of(y, p->height_scale_10, p->half_pixel_centers, p->input_height);
     const int8_t *lower = input + v.lower % p->input_ring * row;
@@ -50,7 +50,7 @@ TD_INLINE int8_t resize_sixteenths(int32_t sum) {
     return (int8_t)((sum + 8 + (sum >> 31)) >> 4); /* halves away from zero */
 }
 
-TD_INLINE void resize_twice(const int8_t *restrict near, const int8_t *restrict far, int8_t *restrict output,
+TD_RARE void resize_twice(const int8_t *restrict near, const int8_t *restrict far, int8_t *restrict output,
                             int32_t width, int32_t channels, int32_t channel) {
     for (int32_t x = 0; x < width; x++) {
         const ptrdiff_t here = (ptrdiff_t)x * channels;

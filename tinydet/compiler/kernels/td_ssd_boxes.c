@@ -65,11 +65,12 @@ static void decode_box(const td_ssd_params *p, const int8_t *codes, int32_t anch
 /* Whether no kept box overlaps a candidate too much, and its class is not full. */
 static int32_t survives(const td_ssd_params *p, const td_detection *candidate,
                         const td_detection *kept, int32_t num_kept) {
+    const float area = td_box_area(candidate);
     int32_t of_class = 0;
     for (int32_t i = 0; i < num_kept; i++) {
         const int32_t same = kept[i].class_id == candidate->class_id;
         if ((same || !p->max_per_class) &&
-            td_box_overlap(&kept[i], candidate) > p->nms_iou_threshold) {
+            td_box_overlap(&kept[i], candidate, area) > p->nms_iou_threshold) {
             return 0;
         }
         of_class += same;
@@ -93,7 +94,7 @@ static int32_t clipped(td_detection *boxes, int32_t count) {
     return kept;
 }
 
-int32_t td_find_ssd_boxes(const td_ssd_params *params, const int8_t *scores, const int8_t *codes,
+TD_SMALL int32_t td_find_ssd_boxes(const td_ssd_params *params, const int8_t *scores, const int8_t *codes,
                           td_arena_u32 *scratch, td_detection *out, int32_t capacity) {
     const td_ssd_params *p = params;
     const int32_t limit = capacity < p->max_detections ? capacity : p->max_detections;
