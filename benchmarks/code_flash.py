@@ -87,18 +87,12 @@ def code_bytes(
 ) -> dict[tuple[Path, str], int]:
     """What a state of the package makes of each model with each compiler."""
     command = [sys.executable, str(CHILD), ",".join(compilers), *map(str, models)]
-    found = {}
-    with subprocess.Popen(
-        command,
-        env=os.environ | {"PYTHONPATH": str(package)},
-        stdout=subprocess.PIPE,
-        encoding="utf-8",
-    ) as child:
-        for line in child.stdout or ():
-            print(line, end="", flush=True)
-            model, compiler, size = line.split("\t")
-            found[Path(model), compiler] = int(size)
-    return found
+    environment = os.environ | {"PYTHONPATH": str(package)}
+    done = subprocess.run(
+        command, env=environment, stdout=subprocess.PIPE, check=True, encoding="utf-8"
+    )
+    rows = (line.split("\t") for line in done.stdout.splitlines())
+    return {(Path(model), compiler): int(size) for model, compiler, size in rows}
 
 
 def code_flash_table(figures: dict[str, Any], table: Callable[..., str]) -> str:

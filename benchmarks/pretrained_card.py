@@ -22,7 +22,9 @@ KINDS = {  # of figures, as they are called
     "int8": "int8",
     "int8_per_tensor": "int8 per tensor (not shipped)",
 }
-SMALL = ", `size: small`: a shorter backbone and narrower pyramid and heads, for 512 KB of flash"
+SMALL_NETWORK = (
+    ", `size: small`: a shorter backbone and narrower pyramid and heads, for 512 KB of flash"
+)
 TAGS = ("object-detection", "person-detection", "ssd", "mobilenetv2", "tflite", "int8")
 
 
@@ -34,9 +36,10 @@ def write_card(name: str, figures: dict[str, Any]) -> Path:
         figures: See ``benchmarks/pretrained.py``.
     """
     folder, side, own = FOLDER / name, INPUT_SIDES_PX[name], figures["models"][name]
+    size, network = (", small", SMALL_NETWORK) if "small" in name else ("", "")
     sections = [
-        f"# Person detector, {side} x {side}{', small' if 'small' in name else ''}\n\n"
-        f"SSD MobileNetV2 FPN-lite, alpha 0.35{SMALL if 'small' in name else ''}. Finds people in "
+        f"# Person detector, {side} x {side}{size}\n\n"
+        f"SSD MobileNetV2 FPN-lite, alpha 0.35{network}. Finds people in "
         "photos and camera images and gives a box and a score for each. Comes with tinydet under "
         f"the name `{name}`.\n",
         f"## Use\n\n{_use(name)}",

@@ -30,7 +30,7 @@ class Backend(ABC):
         gpu_remedy: How it comes to see a GPU, a full sentence.
         compiles_steps: Whether Keras is to compile the training step with it; TensorFlow makes a
             graph of the step anyway.
-        faster_on_cpus: How much faster TensorFlow is there, as ``"twice"``; empty where it is not.
+        slow_on_cpus: TensorFlow is at least twice as fast there.
         shares_batches: Whether several processes can train together with it.
     """
 
@@ -39,7 +39,7 @@ class Backend(ABC):
     extra: ClassVar[str]
     gpu_remedy: ClassVar[str]
     compiles_steps: ClassVar[bool] = False
-    faster_on_cpus: ClassVar[str]
+    slow_on_cpus: ClassVar[bool]
     shares_batches: ClassVar[bool] = False
 
     def is_installed(self) -> bool:

@@ -13,16 +13,9 @@ from jax import numpy as jnp
 
 
 def depthwise(inputs: Array, kernel: Array, strides: tuple[int, int], padding: str) -> Array:
-    """Depthwise convolution, the same as ``keras.ops.depthwise_conv`` up to rounding.
+    """See ``Backend.depthwise``: as ``keras.ops.depthwise_conv`` computes it, up to rounding.
 
-    Args:
-        inputs: ``[B, H, W, C]``.
-        kernel: ``[h, w, C]``.
-        strides: Of rows and columns.
-        padding: ``"same"`` or ``"valid"``.
-
-    Returns:
-        ``[B, H', W', C]`` in the type of the inputs; sums are of float32 at least.
+    The result has the type of the inputs; sums are of float32 at least.
     """
     wide = jnp.promote_types(inputs.dtype, jnp.float32)
     margins = lax.padtype_to_pads(inputs.shape[1:3], kernel.shape[:2], strides, padding.upper())

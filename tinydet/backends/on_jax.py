@@ -20,7 +20,7 @@ class Jax(Backend):
     name = "jax"
     title = "JAX"
     extra = "train-jax"
-    faster_on_cpus = "at least twice"
+    slow_on_cpus = True
     gpu_remedy = "Install the driver and pip install 'jax[cuda13]'."
     compiles_steps = True
 

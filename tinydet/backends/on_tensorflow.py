@@ -13,7 +13,7 @@ class TensorFlow(Backend):
     title = "TensorFlow"
     extra = "train"
     gpu_remedy = "Install the driver and pip install 'tensorflow[and-cuda]'."
-    faster_on_cpus = ""
+    slow_on_cpus = False
     shares_batches = True
 
     def gpus(self) -> list[Gpu]:

@@ -13,7 +13,7 @@ class Torch(Backend):
     name = "torch"
     title = "PyTorch"
     extra = "train-torch"
-    faster_on_cpus = "at least twice"
+    slow_on_cpus = True
     shares_batches = True
     gpu_remedy = "Install the driver and the PyTorch wheel for it (pytorch.org)."
 

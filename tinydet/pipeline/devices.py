@@ -12,7 +12,7 @@ from tinydet.look_ahead import usable_cores
 if TYPE_CHECKING:
     from tinydet.training.distribution import Cluster, ProcessGroup
 
-FASTER_ON_CPUS = "TensorFlow is {} as fast there (pip install 'tinydet[train]')"
+FASTER_ON_CPUS = "TensorFlow is at least twice as fast there (pip install 'tinydet[train]')"
 
 
 def use_device(
@@ -49,9 +49,8 @@ def use_device(
         backend.use_cpu()
         if device != "cpu" and gpu_memory_limit:
             say("general.gpu_memory_limit: no GPU on this machine, training on the CPU")
-        if backend.faster_on_cpus:
-            faster = FASTER_ON_CPUS.format(backend.faster_on_cpus)
-            say(f"Training with {backend.title} on the CPU: {faster}")
+        if backend.slow_on_cpus:
+            say(f"Training with {backend.title} on the CPU: {FASTER_ON_CPUS}")
         return
     if len(gpus) > 1 and process is None:
         say(f"{len(gpus)} GPUs on this machine, training on the first{_all_gpus(backend, gpus)}")

@@ -7,32 +7,26 @@ same in one; XLA, under JAX, fuses the operations by itself.
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from types import MethodType
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from tinydet.backends import Backend, choose_backend
+from tinydet.backends import choose_backend
 from tinydet.boxes import FloatArray
+from tinydet.training.own_kernels import use_own_kernel
 
 
 def use_fused_batch_norm(model: keras.Model) -> None:
     """Let every batch normalization of a model use the fused kernel in training steps.
 
-    Only the instances change: the saved model holds plain Keras layers. With a backend that has no
-    such kernel nothing changes.
+    See ``use_own_kernel``.
 
     Args:
         model: The model that is about to be trained.
     """
-    backend = choose_backend()
-    if type(backend).batch_norm is Backend.batch_norm:
-        return
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.call = MethodType(_fused_call, layer)
+    use_own_kernel(model, "batch_norm", keras.layers.BatchNormalization, _fused_call)
 
 
 def _fused_call(layer: Any, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
