@@ -4,7 +4,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tinydet.config.loader import LoadedConfig, load_config, resolved_yaml
@@ -116,6 +116,7 @@ def test_a_configuration_is_frozen_and_can_be_made_in_python() -> None:
     st.lists(st.text(min_size=1).filter(str.strip), min_size=1, max_size=4, unique=True),
     st.text(min_size=1),
 )
+@example(["@ANCHORS@", "\x1b"], "@CLASS_NAMES@")  # marks of the template itself
 def test_the_template_takes_any_names_without_a_warning(
     tmp_path_factory: pytest.TempPathFactory, names: list[str], project: str
 ) -> None:

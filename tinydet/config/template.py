@@ -6,6 +6,7 @@ from importlib.resources import files
 import yaml
 
 from tinydet.config.interpolation import escape
+from tinydet.marks import fill_marks
 
 MAX_WIDTH = 10**6  # a name is never folded over lines
 
@@ -29,14 +30,13 @@ def render_template(
     """
     text = (files("tinydet") / "templates" / "user_config.yaml").read_text(encoding="utf-8")
     names = ", ".join(_quoted(name) for name in class_names)
-    for mark, value in (
-        ("@PROJECT_NAME@", _quoted(project_name)),
-        ("@TRAINING_PATH@", _quoted(training_path)),
-        ("@CLASS_NAMES@", f"[{names}]"),
-        ("@ANCHORS@", f"{anchors:15}"),
-    ):
-        text = text.replace(mark, value)
-    return text
+    values = {
+        "PROJECT_NAME": _quoted(project_name),
+        "TRAINING_PATH": _quoted(training_path),
+        "CLASS_NAMES": f"[{names}]",
+        "ANCHORS": f"{anchors:15}",
+    }
+    return fill_marks(text, values)
 
 
 def _quoted(text: str) -> str:

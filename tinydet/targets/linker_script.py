@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tinydet.marks import fill_marks
+
 TEMPLATE = Path(__file__).parent / "firmware" / "cortex_m.ld"
 KERNELS = ("td_conv", "td_depthwise_planar", "td_depthwise")  # nearly all cycles of a detector
 _ENDINGS = (".o", ".c.o", ".c.obj")
@@ -98,18 +100,16 @@ def linker_script(memory: MemoryMap, model_name: str, stack_bytes: int) -> str:
     text = TEMPLATE.read_text(encoding="utf-8")
     files = [*_objects(model_name), *_objects(f"{model_name}_weights")]
     kernels = [file for stem in KERNELS for file in _objects(stem)]
-    marks = (
-        ("MEMORIES", memory.commands()),
-        ("MODEL_TEXT", " ".join(f"{file}(.text .text.*)" for file in _objects(model_name))),
-        ("MODEL_CONSTANTS", " ".join(f"{file}(.rodata .rodata.*)" for file in files)),
-        ("MODEL_FILES", " ".join(files)),
-        ("KERNELS", " ".join(f"{file}(.text .text.*)" for file in kernels)),
-        ("KERNEL_FILES", " ".join(kernels)),
-        ("STACK_BYTES", str(stack_bytes)),
-    )
-    for mark, value in marks:
-        text = text.replace(f"@{mark}@", value)
-    return text
+    values = {
+        "MEMORIES": memory.commands(),
+        "MODEL_TEXT": " ".join(f"{file}(.text .text.*)" for file in _objects(model_name)),
+        "MODEL_CONSTANTS": " ".join(f"{file}(.rodata .rodata.*)" for file in files),
+        "MODEL_FILES": " ".join(files),
+        "KERNELS": " ".join(f"{file}(.text .text.*)" for file in kernels),
+        "KERNEL_FILES": " ".join(kernels),
+        "STACK_BYTES": str(stack_bytes),
+    }
+    return fill_marks(text, values)
 
 
 def _objects(stem: str) -> list[str]:

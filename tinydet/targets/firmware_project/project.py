@@ -1,6 +1,5 @@
 """A folder with the firmware of one detector for one board, which builds without tinydet."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from tinydet.compiler import CompiledDetector
 from tinydet.config.files import make_folder, write_text_atomically
 from tinydet.errors import UnsupportedError
+from tinydet.marks import fill_marks
 from tinydet.targets.base import DETECTION, ImageArray, require_image_in_arena
 from tinydet.targets.boards import Board
 from tinydet.targets.firmware_project.c_data import golden_source, image_source
@@ -154,9 +154,7 @@ def _needs(
 
 
 def _render(name: str, marks: Mapping[str, str]) -> str:
-    """A template with ``@MARK@`` replaced."""
-    text = (TEMPLATES / name).read_text(encoding="utf-8")
-    return re.sub(r"@([A-Z_]+)@", lambda found: marks[found[1]], text)
+    return fill_marks((TEMPLATES / name).read_text(encoding="utf-8"), marks)
 
 
 def _marks(project: FirmwareProject, detector: CompiledDetector) -> dict[str, str]:
