@@ -43,6 +43,7 @@ class Room:
         calls: Number of its calls.
         arena_bytes: Of the arena that it lies in.
         keeps: Constants may be kept in it.
+        is_cached: The core reads RAM through a cache, or may do so.
     """
 
     own_bytes: int
@@ -50,6 +51,7 @@ class Room:
     calls: int
     arena_bytes: int
     keeps: bool
+    is_cached: bool = True
 
 
 def least_scratch_bytes(graph: Graph, op: Op) -> int:
@@ -97,8 +99,8 @@ def useful_scratch(graph: Graph, op: Op, room: Room) -> Scratch:
     kept_bytes = pairs * (pair_bytes + _CHANNELS_BYTES)
     behind_bytes = room.throughout_bytes - kept_bytes - SCRATCH_ALIGNMENT
     if room.keeps and readings >= MIN_READINGS and behind_bytes >= group_bytes:
-        size_bytes = _rounded(groups_in(behind_bytes) * group_bytes + kept_bytes)
-        return Scratch(size_bytes, kept_bytes)
+        groups = groups_in(behind_bytes) if room.is_cached else 1  # all of RAM is as fast as a cache
+        return Scratch(_rounded(groups * group_bytes + kept_bytes), kept_bytes)
     return Scratch(_rounded(groups * group_bytes))
 
 
