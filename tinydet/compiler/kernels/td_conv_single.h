@@ -301,8 +301,8 @@ _Static_assert(sizeof(conv_task) == 32 && sizeof(conv_factors) == 24 &&
 
 /* Joined weights, output_offset = -128, and adjacent pixels: in front of a depthwise convolution. */
 TD_CONV_TASK_OF conv_task_positive(__attribute__((unused)) const conv_task *task) {
-    TD_CONV_TASK(TD_CONV_ENTER("64", TD_CONV_BYTES_OF_STEP), TD_CONV_START_JOINED,
-                 TD_CONV_ROW_OF_STEPS("64", TD_CONV_PRODUCTS_JOINED), TD_CONV_FINISH_POSITIVE, TD_CONV_STORE_PLANAR);
+    TD_CONV_TASK(TD_CONV_ENTER("16", TD_CONV_BYTES_OF_STEP), TD_CONV_START_JOINED,
+                 TD_CONV_ROW_OF_STEPS("16", TD_CONV_PRODUCTS_JOINED), TD_CONV_FINISH_POSITIVE, TD_CONV_STORE_PLANAR);
 }
 
 /* The same for windows of four and eight steps, as behind the first layers. */
@@ -320,8 +320,8 @@ TD_CONV_TASK_OF conv_task_positive_8(__attribute__((unused)) const conv_task *ta
 
 /* Adjacent channels, of joined weights and others. */
 TD_CONV_TASK_OF conv_task_joined(__attribute__((unused)) const conv_task *task) {
-    TD_CONV_TASK(TD_CONV_ENTER("32", TD_CONV_BYTES_OF_STEP), TD_CONV_START_JOINED,
-                 TD_CONV_ROW_OF_STEPS("32", TD_CONV_PRODUCTS_JOINED),
+    TD_CONV_TASK(TD_CONV_ENTER("16", TD_CONV_BYTES_OF_STEP), TD_CONV_START_JOINED,
+                 TD_CONV_ROW_OF_STEPS("16", TD_CONV_PRODUCTS_JOINED),
                  TD_CONV_FINISH_ANY(TD_CONV_PART TD_CONV_LOWER), TD_CONV_STORE_PIXELS);
 }
 

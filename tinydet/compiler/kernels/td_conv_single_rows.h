@@ -2,6 +2,8 @@
 #ifndef TD_CONV_SINGLE_ROWS_H
 #define TD_CONV_SINGLE_ROWS_H
 
+#include "td_conv_quads.h"
+
 #ifdef TD_CONV_SINGLE
 
 #if defined(__ARM_ARCH_7EM__)
@@ -19,6 +21,7 @@ typedef struct {
     int is_planar;   /* so does it leave its results */
     int32_t group;   /* values that are gathered for four pixels */
     int32_t whole;   /* pairs of two channels */
+    int32_t quads;   /* of these, so many whose copied weights are in the order of td_conv_quads.h */
     const int8_t *weights; /* in flash, or kept in the arena */
     const conv_factors *kept; /* NULL: those of pairs [first, first + CONV_PAIRS_AT_ONCE) are in own */
     int32_t first;
@@ -59,6 +62,20 @@ TD_INLINE conv_run *conv_run_of(const td_conv_params *p, ptrdiff_t steps) {
     return p->is_joined ? conv_task_joined : conv_task_split;
 }
 
+/* Copied weights of `pairs` pairs of channels from pair `begin` on. */
+TD_CONV_SHARED void conv_copy_weights(const conv_call *call, int32_t begin, int32_t pairs, int8_t *to) {
+    const int32_t pair_bytes = call->group / 2;
+    const int8_t *from = call->p->weights + begin * pair_bytes;
+#ifdef TD_CONV_QUADS
+    const int32_t left = call->quads - begin, quads = left < 0 ? 0 : left < pairs ? left : pairs;
+    conv_copy_quads(from, to, pair_bytes / 4, quads);
+    from += quads * pair_bytes;
+    to += quads * pair_bytes;
+    pairs -= quads;
+#endif
+    conv_copy(from, to, pairs * pair_bytes);
+}
+
 TD_INLINE void conv_begin(conv_call *call, const td_conv_params *p, ptrdiff_t steps, int8_t *kept, int32_t y_begin) {
     const int32_t pairs = (p->output_channels + 1) / 2;
     call->p = p;
@@ -66,6 +83,12 @@ TD_INLINE void conv_begin(conv_call *call, const td_conv_params *p, ptrdiff_t st
     call->is_planar = conv_is_planar_positive(p);
     call->group = (int32_t)(2 * TD_CONV_PIXELS * steps);
     call->whole = p->output_channels / 2;
+    call->quads = 0;
+#ifdef TD_CONV_QUADS
+    if (p->is_joined && steps >= CONV_QUADS_LEAST_STEPS) {
+        call->quads = call->whole & ~1;
+    }
+#endif
     call->weights = p->weights;
     call->kept = NULL;
     call->first = -1;
@@ -74,7 +97,7 @@ TD_INLINE void conv_begin(conv_call *call, const td_conv_params *p, ptrdiff_t st
     if (p->kept_weight_bytes > 0) {
         conv_factors *const factors = (conv_factors *)(void *)(kept + p->kept_weight_bytes);
         if (y_begin == 0) {
-            conv_copy(p->weights, kept, p->kept_weight_bytes);
+            conv_copy_weights(call, 0, pairs, kept);
             conv_prepare(p, 0, pairs, factors);
         }
         call->weights = kept;
@@ -92,24 +115,43 @@ TD_INLINE void conv_begin(conv_call *call, const td_conv_params *p, ptrdiff_t st
     }
 }
 
+/* All channels of a task. Its weights are in the order of td_conv_quads.h, or they are not. */
+TD_INLINE void conv_run_channels(const conv_call *call, conv_task *task, int is_in_quads) {
+#ifdef TD_CONV_QUADS
+    if (is_in_quads) {
+        conv_run *const run = call->is_planar ? conv_quads_positive : conv_quads_joined;
+        run(task);
+        task->output += 2 * (call->is_planar ? 1 : task->step);
+        task->gathered += TD_CONV_PIXELS;
+        task->gathered_end += TD_CONV_PIXELS;
+        run(task);
+        task->gathered_end -= TD_CONV_PIXELS;
+        return;
+    }
+#endif
+    (void)is_in_quads;
+    call->run(task);
+}
+
 /* Where pixels are not equally far apart, or only the second channel of a pair exists: by way of the stack. The task
  * is that of `pairs` pairs from `begin` on. */
 TD_CONV_SHARED void conv_run_by_stack(const conv_call *call, const conv_task *whole, const conv_places *places,
-                                      int32_t begin, int32_t pairs) {
+                                      int32_t begin, int32_t pairs, int is_in_quads) {
     const td_conv_params *const p = call->p;
     int8_t values[TD_CONV_PIXELS * 2 * CONV_PAIRS_AT_ONCE];
     const int32_t pixel_step = call->is_planar ? 1 : 2 * CONV_PAIRS_AT_ONCE;
     const int32_t channel_step = call->is_planar ? TD_CONV_PIXELS : 1, pair_bytes = call->group / 2;
     const int is_in_row = places->pixels[1] == NULL;
     conv_task task = *whole;
-    task.output = values;
     task.step = call->is_planar ? channel_step : pixel_step;
     while (pairs > 0) {
         const int32_t count = pairs < CONV_PAIRS_AT_ONCE ? pairs : CONV_PAIRS_AT_ONCE;
         const int32_t left = p->output_channels - 2 * begin, channels = left < 2 * count ? left : 2 * count;
         const int8_t *from = values + (left == 1 ? channel_step : 0);
+        task.output = values;
+        task.gathered = whole->gathered;
         task.last_weights = task.weights + count * pair_bytes - 4;
-        call->run(&task);
+        conv_run_channels(call, &task, is_in_quads);
         TD_RARE_LOOP
         for (int32_t c = 0; c < channels; c++, from += channel_step) {
             const ptrdiff_t at = (ptrdiff_t)(2 * begin + c) * p->channel_stride;
@@ -134,6 +176,7 @@ TD_INLINE void conv_pairs(const conv_call *call, const conv_factors *factors, td
     const int32_t channel_stride = p->channel_stride, first = 2 * begin * channel_stride;
     const int32_t group = call->group, weights_begin = group / 2 * begin, weights_end = group / 2 * end;
     const int is_direct = call->is_planar || (channel_stride == 1 && end <= call->whole);
+    int is_in_quads = call->kept != NULL && end <= call->quads;
     conv_task task;
     task.factors = factors;
     task.weights = call->weights + weights_begin;
@@ -141,8 +184,9 @@ TD_INLINE void conv_pairs(const conv_call *call, const conv_factors *factors, td
 #ifdef TD_CONV_COPIES_WEIGHTS
     if (count > 1 && count <= call->groups_at_once && call->groups_at_once < p->groups_at_once) {
         int8_t *const copy = (int8_t *)(gathered + group * call->groups_at_once);
-        conv_copy(task.weights, copy, weights_end - weights_begin);
+        conv_copy_weights(call, begin, end - begin, copy);
         task.weights = copy;
+        is_in_quads = end <= call->quads;
     }
 #endif
     task.last_weights = task.weights + (weights_end - weights_begin) - 4;
@@ -152,9 +196,9 @@ TD_INLINE void conv_pairs(const conv_call *call, const conv_factors *factors, td
         task.gathered_end = task.gathered + group;
         if (is_direct && place->pixels[1] == NULL) {
             task.output = place->pixels[0] + first;
-            call->run(&task);
+            conv_run_channels(call, &task, is_in_quads);
         } else {
-            conv_run_by_stack(call, &task, place, begin, end - begin);
+            conv_run_by_stack(call, &task, place, begin, end - begin, is_in_quads);
         }
         task.gathered = task.gathered_end;
     }
@@ -165,7 +209,8 @@ TD_INLINE void conv_all_pairs(conv_call *call, td_arena_s16 *gathered, const con
     const int32_t pairs = (call->p->output_channels + 1) / 2, whole = call->whole;
     for (int32_t begin = 0; begin < pairs;) {
         const int32_t behind = begin + call->pairs_at_once;
-        const int32_t end = behind < whole ? behind : begin < whole ? whole : pairs;
+        const int32_t last = begin < call->quads ? call->quads : begin < whole ? whole : pairs;
+        const int32_t end = behind < last ? behind : last;
         const conv_factors *factors;
         if (call->kept != NULL) {
             factors = call->kept + begin;
