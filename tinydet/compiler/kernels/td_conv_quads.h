@@ -27,23 +27,24 @@ enum { CONV_QUADS_LEAST_STEPS = 24 };
     TD_CONV_SECOND("r6", "r2") TD_CONV_SECOND("r7", "r3")                    \
     "smlad r10, r2, r5, r10\n smlad r11, r3, r5, r11\n"
 
-/* Sixteen steps; loads of the eighth and the last one move the pointers on. */
+/* Fourteen steps: so many that all of a task lies in the code cache of 1 KiB that many STM32 have in front of their
+ * flash. Loads of the seventh and the last one move the pointers on. */
 #define TD_CONV_QUAD_WEIGHTS                                                 \
     "ldr.n r4, [r1, #(8 * \\step + 4)]\n"                                    \
-    ".if \\step == 15\n"                                                     \
-    "ldr.w r5, [r1, #128]!\n"                                                \
+    ".if \\step == 13\n"                                                     \
+    "ldr.w r5, [r1, #112]!\n"                                                \
     ".else\n"                                                                \
     "ldr.n r5, [r1, #(8 * \\step + 8)]\n"                                    \
     ".endif\n"
 #define TD_CONV_QUAD_VALUES                                                  \
-    "ldr.n r2, [r0, #(16 * (\\step & 7) + 12)]\n"                            \
-    ".if (\\step & 7) == 7\n"                                                \
-    "ldr.w r3, [r0, #128]!\n"                                                \
+    "ldr.n r2, [r0, #(16 * (\\step %% 7) + 12)]\n"                            \
+    ".if (\\step %% 7) == 6\n"                                                \
+    "ldr.w r3, [r0, #112]!\n"                                                \
     ".else\n"                                                                \
-    "ldr.n r3, [r0, #(16 * (\\step & 7) + 16)]\n"                            \
+    "ldr.n r3, [r0, #(16 * (\\step %% 7) + 16)]\n"                            \
     ".endif\n"
 #define TD_CONV_QUAD_STEPS                                                   \
-    ".irp step, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15\n"      \
+    ".irp step, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13\n"              \
     TD_CONV_QUAD_STEP(TD_CONV_QUAD_WEIGHTS TD_CONV_QUAD_VALUES)              \
     ".endr\n"
 
@@ -146,17 +147,24 @@ enum { CONV_QUADS_LEAST_STEPS = 24 };
                      TD_CONV_KEEP_BEGIN                                      \
                      "ldm r0, {r1-r8}\n"                                     \
                      "sub r9, r6, r5\n"                                      \
-                     "rsb r9, r9, #16\n" /* all steps but the first */       \
-                     "ubfx r9, r9, #4, #4\n" /* of sixteen, those to skip */ \
-                     "and r10, r9, #7\n"                                     \
+                     "sub r9, r9, #32\n" /* all steps but two */             \
+                     "lsr r9, r9, #4\n"                                      \
+                     "movs r0, #14\n"                                        \
+                     "udiv r10, r9, r0\n"                                    \
+                     "mls r9, r10, r0, r9\n"                                 \
+                     "rsb r9, r9, #13\n" /* of fourteen, those to skip */    \
+                     "mov r10, r9\n"                                         \
+                     "movs r12, #0\n"                                        \
+                     "cmp r9, #7\n"                                          \
+                     "itt hs\n"                                              \
+                     "subhs r10, r9, #7\n"                                   \
+                     "movhs r12, #2\n" /* the seventh step is longer */      \
                      "add r11, r5, #4\n"                                     \
                      "sub r11, r11, r10, lsl #4\n"                           \
                      "lsl r10, r9, #3\n"                                     \
                      "rsb r10, r10, #4\n"                                    \
-                     "lsr r12, r9, #3\n"                                     \
                      "movs r0, #" TD_CONV_QUAD_BYTES_OF_STEP "\n"            \
-                     "mul r9, r9, r0\n"                                      \
-                     "add.w r9, r9, r12, lsl #1\n" /* the eighth is longer */ \
+                     "mla r9, r9, r0, r12\n"                                 \
                      "adr.w r0, 2f\n"                                        \
                      "add r9, r9, r0\n"                                      \
                      "orr r9, r9, #1\n" /* Thumb */                          \
@@ -172,6 +180,7 @@ enum { CONV_QUADS_LEAST_STEPS = 24 };
                      TD_CONV_KEEP("r8", "9")                                 \
                      "sub r1, r7, #4\n"                                      \
                      "mov r0, r4\n"                                          \
+                     ".p2align 4\n" /* as lines of that cache */             \
                      "1:\n" /* four channels */                              \
                      TD_CONV_KEEP("r0", "3")                                 \
                      TD_CONV_KEPT("r2", "4")                                 \
