@@ -87,7 +87,8 @@ def useful_scratch(graph: Graph, op: Op, room: Room) -> Scratch:
     limit_bytes = (
         _MAX_GATHERED_BYTES_IN_TCM if room.arena_bytes <= _TCM_BYTES else _MAX_GATHERED_BYTES
     )
-    useful = 1 if stay_cached else min(MAX_GROUPS, groups_of_call)
+    copy_groups = 0 if room.is_cached else MAX_GROUPS // 4  # whose room that of a copy may be
+    useful = 1 if stay_cached else min(MAX_GROUPS, groups_of_call + copy_groups)
 
     def groups_in(size_bytes: int) -> int:
         return max(1, min(useful, min(size_bytes, limit_bytes) // group_bytes))

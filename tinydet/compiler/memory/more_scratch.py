@@ -32,7 +32,7 @@ def with_more_scratch(plan: Plan, *, keeps: bool, is_cached: bool = True) -> Pla
             continue
         offers = _offers(plan, undecided, share, keeps=kept, is_cached=is_cached)
         # Many are tried: no search, unless reading the weights again and again costs much.
-        plan = _accepting(plan, offers, SEARCH_ROUNDS if kept and not is_cached else 0)
+        plan = _accepting(plan, offers, 0 if is_cached else SEARCH_ROUNDS)
         steps = plan.schedule.flow.steps
         undecided = {position for position, step in offers.items() if steps[position] is not step}
     return plan
