@@ -11,6 +11,7 @@
 #endif
 
 enum { CONV_PAIRS_AT_ONCE = 16 /* whose factors are on the stack */, CONV_CACHED_BYTES = 4096 };
+enum { CONV_OWN_WEIGHT_BYTES = 512 /* on the stack: the first layers, whose arena has no room for them */ };
 
 typedef void conv_run(const conv_task *task);
 
@@ -22,11 +23,15 @@ typedef struct {
     int32_t group;   /* values that are gathered for four pixels */
     int32_t whole;   /* pairs of two channels */
     int32_t quads;   /* of these, so many whose copied weights are in the order of td_conv_quads.h */
-    const int8_t *weights; /* in flash, or kept in the arena */
+    const int8_t *weights; /* in flash, or copied from there */
+    int is_copied;
     const conv_factors *kept; /* NULL: those of pairs [first, first + CONV_PAIRS_AT_ONCE) are in own */
     int32_t first;
     int32_t groups_at_once, pairs_at_once;
     conv_factors own[CONV_PAIRS_AT_ONCE];
+#ifdef TD_CONV_COPIES_WEIGHTS
+    uint32_t own_weights[CONV_OWN_WEIGHT_BYTES / 4];
+#endif
 } conv_call;
 
 /* Whether all this can do a convolution: of windows of at least two steps. */
@@ -90,6 +95,7 @@ TD_INLINE void conv_begin(conv_call *call, const td_conv_params *p, ptrdiff_t st
     }
 #endif
     call->weights = p->weights;
+    call->is_copied = 0;
     call->kept = NULL;
     call->first = -1;
     call->groups_at_once = p->groups_at_once;
@@ -101,11 +107,18 @@ TD_INLINE void conv_begin(conv_call *call, const td_conv_params *p, ptrdiff_t st
             conv_prepare(p, 0, pairs, factors);
         }
         call->weights = kept;
+        call->is_copied = 1;
         call->kept = factors;
         call->pairs_at_once = pairs;
     }
 #ifdef TD_CONV_COPIES_WEIGHTS
-    else if (p->groups_at_once > 2) { /* the room of some groups is that of a copy: a group takes that of four pairs */
+    else if (pairs * (call->group / 2) <= CONV_OWN_WEIGHT_BYTES) {
+        int8_t *const own = (int8_t *)call->own_weights;
+        conv_copy_weights(call, 0, pairs, own);
+        call->weights = own;
+        call->is_copied = 1;
+        call->pairs_at_once = pairs;
+    } else if (p->groups_at_once > 2) { /* the room of some groups is that of a copy: a group takes that of four pairs */
         call->groups_at_once -= (p->groups_at_once + 2) / 4;
         call->pairs_at_once = TD_CONV_PIXELS * (p->groups_at_once - call->groups_at_once);
     }
@@ -176,7 +189,7 @@ TD_INLINE void conv_pairs(const conv_call *call, const conv_factors *factors, td
     const int32_t channel_stride = p->channel_stride, first = 2 * begin * channel_stride;
     const int32_t group = call->group, weights_begin = group / 2 * begin, weights_end = group / 2 * end;
     const int is_direct = call->is_planar || (channel_stride == 1 && end <= call->whole);
-    int is_in_quads = call->kept != NULL && end <= call->quads;
+    int is_in_quads = call->is_copied && end <= call->quads;
     conv_task task;
     task.factors = factors;
     task.weights = call->weights + weights_begin;
