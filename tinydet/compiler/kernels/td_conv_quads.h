@@ -11,8 +11,8 @@
 #if defined(TD_CONV_SINGLE) && defined(__ARM_ARCH_7EM__)
 #define TD_CONV_QUADS 1
 
-/* Below this, what two pixels and four channels begin and end with takes longer than the steps save. */
-enum { CONV_QUADS_LEAST_STEPS = 24 };
+/* Cycles that quads lose where they begin and end, in steps of a pair of channels, and in each call. */
+enum { CONV_QUADS_STEPS_LOST = 12, CONV_QUADS_CALL_LOST = 128 };
 
 /* Registers: r6 and r7 are the sums of the first channel, r8 to lr of the others; r0 walks through what was gathered, r1
  * through the weights. r2 and r3 are values of two pixels, r4 and r5 the weights of two channels each. 16 products:

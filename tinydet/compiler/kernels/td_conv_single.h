@@ -273,6 +273,7 @@ _Static_assert(sizeof(conv_task) == 32 && sizeof(conv_factors) == 24 &&
                      "mov r6, r0\n"                                          \
                      "mov r10, lr\n"                                         \
                      "mov r0, r4\n"                                          \
+                     ".p2align 4\n" /* as lines of a cache */                \
                      "1:\n" /* two channels */                               \
                      TD_CONV_KEEP("r0", "3")                                 \
                      TD_CONV_KEPT("r0", "4")                                 \

@@ -28,6 +28,8 @@ typedef struct {
     const conv_factors *kept; /* NULL: those of pairs [first, first + CONV_PAIRS_AT_ONCE) are in own */
     int32_t first;
     int32_t groups_at_once, pairs_at_once;
+    int is_simple;  /* all channels are of one task, which differs from group to group in few things: */
+    conv_task task;
     conv_factors own[CONV_PAIRS_AT_ONCE];
 #ifdef TD_CONV_COPIES_WEIGHTS
     uint32_t own_weights[CONV_OWN_WEIGHT_BYTES / 4];
@@ -81,6 +83,28 @@ TD_CONV_SHARED void conv_copy_weights(const conv_call *call, int32_t begin, int3
     conv_copy(from, to, pairs * pair_bytes);
 }
 
+/* What all tasks of a call have in common, where each is of all channels. */
+TD_INLINE void conv_begin_simple(conv_call *call, int32_t pairs) {
+    const td_conv_params *const p = call->p;
+    const int is_of_groups = call->groups_at_once < p->groups_at_once; /* their copies */
+    const int is_in_quads = call->quads > 0;
+    conv_task *const task = &call->task;
+    call->is_simple = pairs == call->whole && pairs <= call->pairs_at_once && !is_of_groups &&
+                      (call->is_planar || p->channel_stride == 1) &&
+                      (!is_in_quads || (call->is_copied && call->quads == pairs));
+    if (!call->is_simple) {
+        return;
+    }
+    if (call->kept == NULL) {
+        conv_prepare(p, 0, pairs, call->own);
+    }
+    task->factors = call->kept != NULL ? call->kept : call->own;
+    task->weights = call->weights;
+    task->last_weights = call->weights + call->group / 2 * pairs - 4;
+    task->step = call->is_planar ? p->channel_stride : p->pixel_stride;
+    task->offset = p->output_offset;
+}
+
 TD_INLINE void conv_begin(conv_call *call, const td_conv_params *p, ptrdiff_t steps, int8_t *kept, int32_t y_begin) {
     const int32_t pairs = (p->output_channels + 1) / 2;
     call->p = p;
@@ -90,7 +114,7 @@ TD_INLINE void conv_begin(conv_call *call, const td_conv_params *p, ptrdiff_t st
     call->whole = p->output_channels / 2;
     call->quads = 0;
 #ifdef TD_CONV_QUADS
-    if (p->is_joined && steps >= CONV_QUADS_LEAST_STEPS) {
+    if (p->is_joined && (steps - CONV_QUADS_STEPS_LOST) * call->whole >= CONV_QUADS_CALL_LOST) {
         call->quads = call->whole & ~1;
     }
 #endif
@@ -126,6 +150,7 @@ TD_INLINE void conv_begin(conv_call *call, const td_conv_params *p, ptrdiff_t st
     if (call->kept == NULL && call->pairs_at_once > CONV_PAIRS_AT_ONCE) {
         call->pairs_at_once = CONV_PAIRS_AT_ONCE;
     }
+    conv_begin_simple(call, pairs);
 }
 
 /* All channels of a task. Its weights are in the order of td_conv_quads.h, or they are not. */
@@ -220,6 +245,20 @@ TD_INLINE void conv_pairs(const conv_call *call, const conv_factors *factors, td
 /* All channels of some groups; as conv_channels. */
 TD_INLINE void conv_all_pairs(conv_call *call, td_arena_s16 *gathered, const conv_places *places, int32_t count) {
     const int32_t pairs = (call->p->output_channels + 1) / 2, whole = call->whole;
+    if (call->is_simple) {
+        conv_task *const task = &call->task;
+        for (const conv_places *place = places; place < places + count; place++, gathered += call->group) {
+            task->output = place->pixels[0];
+            task->gathered = gathered;
+            task->gathered_end = gathered + call->group;
+            if (place->pixels[1] == NULL) {
+                conv_run_channels(call, task, call->quads > 0);
+            } else {
+                conv_run_by_stack(call, task, place, 0, pairs, call->quads > 0);
+            }
+        }
+        return;
+    }
     for (int32_t begin = 0; begin < pairs;) {
         const int32_t behind = begin + call->pairs_at_once;
         const int32_t last = begin < call->quads ? call->quads : begin < whole ? whole : pairs;
