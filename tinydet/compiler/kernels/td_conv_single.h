@@ -321,8 +321,8 @@ TD_CONV_TASK_OF conv_task_positive_8(__attribute__((unused)) const conv_task *ta
 
 /* Adjacent channels, of joined weights and others. */
 TD_CONV_TASK_OF conv_task_joined(__attribute__((unused)) const conv_task *task) {
-    TD_CONV_TASK(TD_CONV_ENTER("16", TD_CONV_BYTES_OF_STEP), TD_CONV_START_JOINED,
-                 TD_CONV_ROW_OF_STEPS("16", TD_CONV_PRODUCTS_JOINED),
+    TD_CONV_TASK(TD_CONV_ENTER("8", TD_CONV_BYTES_OF_STEP), TD_CONV_START_JOINED,
+                 TD_CONV_ROW_OF_STEPS("8", TD_CONV_PRODUCTS_JOINED),
                  TD_CONV_FINISH_ANY(TD_CONV_PART TD_CONV_LOWER), TD_CONV_STORE_PIXELS);
 }
 

@@ -69,6 +69,20 @@ TD_INLINE conv_run *conv_run_of(const td_conv_params *p, ptrdiff_t steps) {
     return p->is_joined ? conv_task_joined : conv_task_split;
 }
 
+/* As conv_copy; all is 4-byte aligned. */
+TD_CONV_SHARED void conv_copy_words(const int8_t *from, int8_t *to, int32_t count) {
+    TD_RARE_LOOP
+    for (; count >= 32; count -= 32) {
+        __asm__ volatile(
+            "ldm %0!, {r3, r4, r5, r6, r8, r10, r12, lr}\n\t"
+            "stm %1!, {r3, r4, r5, r6, r8, r10, r12, lr}"
+            : "+r"(from), "+r"(to)
+            :
+            : "r3", "r4", "r5", "r6", "r8", "r10", "r12", "lr", "memory");
+    }
+    conv_copy(from, to, count);
+}
+
 /* Copied weights of `pairs` pairs of channels from pair `begin` on. */
 TD_CONV_SHARED void conv_copy_weights(const conv_call *call, int32_t begin, int32_t pairs, int8_t *to) {
     const int32_t pair_bytes = call->group / 2;
@@ -80,7 +94,7 @@ TD_CONV_SHARED void conv_copy_weights(const conv_call *call, int32_t begin, int3
     to += quads * pair_bytes;
     pairs -= quads;
 #endif
-    conv_copy(from, to, pairs * pair_bytes);
+    conv_copy_words(from, to, pairs * pair_bytes);
 }
 
 /* What all tasks of a call have in common, where each is of all channels. */
