@@ -94,7 +94,8 @@ def useful_scratch(graph: Graph, op: Op, room: Room) -> Scratch:
         return max(1, min(useful, min(size_bytes, limit_bytes) // group_bytes))
 
     groups = groups_in(room.own_bytes)
-    together = groups if pair_bytes + group_bytes <= _SMALLEST_CACHE_BYTES else 1
+    shares_readings = room.is_cached and pair_bytes + group_bytes <= _SMALLEST_CACHE_BYTES
+    together = groups if shares_readings else 1
     readings = room.calls * -(-groups_of_call // together)
     pairs = -(-channels // 2)
     kept_bytes = pairs * (pair_bytes + _CHANNELS_BYTES)

@@ -64,9 +64,12 @@ TD_CONV_SHARED void conv_prepare(const td_conv_params *p, int32_t begin, int32_t
 
 TD_INLINE conv_run *conv_run_of(const td_conv_params *p, ptrdiff_t steps) {
     if (conv_is_planar_positive(p)) {
-        return steps == 4 ? conv_task_positive_4 : steps == 8 ? conv_task_positive_8 : conv_task_positive;
+        return steps == 4    ? conv_task_positive_4
+               : steps == 8  ? conv_task_positive_8
+               : steps == 15 ? conv_task_positive_15
+                             : conv_task_positive;
     }
-    return p->is_joined ? conv_task_joined : conv_task_split;
+    return p->is_joined ? conv_task_joined : steps == 8 ? conv_task_split_8 : conv_task_split;
 }
 
 /* As conv_copy; all is 4-byte aligned. */
