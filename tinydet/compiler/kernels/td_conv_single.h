@@ -300,10 +300,20 @@ _Static_assert(sizeof(conv_task) == 32 && sizeof(conv_factors) == 24 &&
 
 #define TD_CONV_TASK_OF __attribute__((naked, noinline, used)) static void
 
+/* Steps of a row of them. On a Cortex-M4 all of a task lies in the code cache of 1 KiB that many STM32 have in front of
+ * their flash, and long windows are for td_conv_quads.h; an M33 has a larger cache, or none. */
+#if defined(__ARM_ARCH_7EM__)
+#define TD_CONV_POSITIVE_ROW "16"
+#define TD_CONV_JOINED_ROW "8"
+#else
+#define TD_CONV_POSITIVE_ROW "64"
+#define TD_CONV_JOINED_ROW "32"
+#endif
+
 /* Joined weights, output_offset = -128, and adjacent pixels: in front of a depthwise convolution. */
 TD_CONV_TASK_OF conv_task_positive(__attribute__((unused)) const conv_task *task) {
-    TD_CONV_TASK(TD_CONV_ENTER("16", TD_CONV_BYTES_OF_STEP), TD_CONV_START_JOINED,
-                 TD_CONV_ROW_OF_STEPS("16", TD_CONV_PRODUCTS_JOINED), TD_CONV_FINISH_POSITIVE, TD_CONV_STORE_PLANAR);
+    TD_CONV_TASK(TD_CONV_ENTER(TD_CONV_POSITIVE_ROW, TD_CONV_BYTES_OF_STEP), TD_CONV_START_JOINED,
+                 TD_CONV_ROW_OF_STEPS(TD_CONV_POSITIVE_ROW, TD_CONV_PRODUCTS_JOINED), TD_CONV_FINISH_POSITIVE, TD_CONV_STORE_PLANAR);
 }
 
 /* The same for windows of four and eight steps, as behind the first layers, and of fifteen, as in the first one. */
@@ -327,8 +337,8 @@ TD_CONV_TASK_OF conv_task_positive_15(__attribute__((unused)) const conv_task *t
 
 /* Adjacent channels, of joined weights and others. */
 TD_CONV_TASK_OF conv_task_joined(__attribute__((unused)) const conv_task *task) {
-    TD_CONV_TASK(TD_CONV_ENTER("8", TD_CONV_BYTES_OF_STEP), TD_CONV_START_JOINED,
-                 TD_CONV_ROW_OF_STEPS("8", TD_CONV_PRODUCTS_JOINED),
+    TD_CONV_TASK(TD_CONV_ENTER(TD_CONV_JOINED_ROW, TD_CONV_BYTES_OF_STEP), TD_CONV_START_JOINED,
+                 TD_CONV_ROW_OF_STEPS(TD_CONV_JOINED_ROW, TD_CONV_PRODUCTS_JOINED),
                  TD_CONV_FINISH_ANY(TD_CONV_PART TD_CONV_LOWER), TD_CONV_STORE_PIXELS);
 }
 

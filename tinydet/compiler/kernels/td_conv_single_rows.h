@@ -350,6 +350,42 @@ TD_CONV_SHARED void conv_gather_windows(const td_conv_params *p, const conv_runs
     }
 }
 
+/* Where an output row begins; its pads are filled. */
+TD_INLINE int8_t *conv_output_row(const td_conv_params *p, int8_t *output, int32_t y) {
+    int8_t *const row = output + (ptrdiff_t)(y < p->output_ring ? y : y % p->output_ring) * p->output_row_bytes;
+    if (p->output_pad_left + p->output_pad_right > 0) {
+        conv_fill_pads(p, row);
+    }
+    return row + p->output_pad_left;
+}
+
+/* The same as conv_rows_of_fours, one group after the other. */
+TD_CONV_SHARED void conv_simple_rows(conv_call *call, const conv_runs *runs, const uint8_t *input, int is_unsigned,
+                                int8_t *output, td_arena_s16 *gathered, int32_t y_begin, int32_t y_end) {
+    const td_conv_params *const p = call->p;
+    const int32_t in_step = TD_CONV_PIXELS * p->input_channels, out_step = TD_CONV_PIXELS * p->pixel_stride;
+    const int is_pointwise = !is_unsigned && conv_is_pointwise(p), is_in_quads = call->quads > 0;
+    conv_task *const task = &call->task;
+    task->gathered_end = gathered + call->group;
+    for (int32_t y = y_begin; y < y_end; y++) {
+        const uint8_t *in = is_pointwise ? conv_input_row(p, input, y) : NULL;
+        int8_t *out = NULL;
+        for (int32_t x = 0; x < p->output_width; x += TD_CONV_PIXELS) {
+            if (is_pointwise) {
+                conv_gather_adjacent(in, p->input_channels, gathered);
+                in += in_step;
+            } else {
+                conv_gather_windows(p, runs, input, (conv_pixel){y, x}, is_unsigned, gathered);
+            }
+            /* All that these pixels see has been read: from here on, its rows may be written to. */
+            out = x == 0 ? conv_output_row(p, output, y) : out + out_step;
+            task->output = out;
+            task->gathered = gathered;
+            conv_run_channels(call, task, is_in_quads);
+        }
+    }
+}
+
 /* Where each group of four pixels lies in one row. */
 TD_CONV_SHARED void conv_rows_of_fours(conv_call *call, const conv_runs *runs, const uint8_t *input, int is_unsigned,
                                   int8_t *output, td_arena_s16 *gathered, int32_t y_begin, int32_t y_end) {
@@ -378,12 +414,7 @@ TD_CONV_SHARED void conv_rows_of_fours(conv_call *call, const conv_runs *runs, c
         /* All that these pixels see has been read: from here on, its rows may be written to. */
         for (int32_t i = 0; i < count; i++, conv_next_group(p, &to)) {
             if (to.x == 0) {
-                const int32_t slot = to.y < p->output_ring ? to.y : to.y % p->output_ring;
-                out = output + (ptrdiff_t)slot * p->output_row_bytes;
-                if (p->output_pad_left + p->output_pad_right > 0) {
-                    conv_fill_pads(p, out);
-                }
-                out += p->output_pad_left;
+                out = conv_output_row(p, output, to.y);
             }
             places[i].pixels[0] = out;
             places[i].pixels[1] = NULL;
@@ -399,6 +430,10 @@ TD_CONV_SHARED void conv_single_rows(const td_conv_params *p, const conv_runs *r
     conv_call call;
     conv_begin(&call, p, steps, (int8_t *)(gathered + group * p->groups_at_once), y_begin);
     if (p->output_width % TD_CONV_PIXELS == 0) {
+        if (call.is_simple) {
+            conv_simple_rows(&call, runs, input, is_unsigned, output, gathered, y_begin, y_end);
+            return;
+        }
         conv_rows_of_fours(&call, runs, input, is_unsigned, output, gathered, y_begin, y_end);
         return;
     }
