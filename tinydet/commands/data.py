@@ -89,9 +89,11 @@ class DataCheck(Result):
 
     Attributes:
         report: See ``tinydet.check_dataset``.
+        data: The data set.
     """
 
     report: dict[str, Any]
+    data: Path
 
     @property
     def exit_status(self) -> int:
@@ -106,7 +108,7 @@ class DataCheck(Result):
     def __str__(self) -> str:
         from tinydet.data.check import format_check
 
-        return format_check(self.report)
+        return format_check(self.report, self.data)
 
 
 def check_data(
@@ -132,8 +134,9 @@ def check_data(
     from tinydet.data.dataset import load_dataset
 
     CHECK.check((), split=split)
-    dataset = load_dataset(Path(data), class_names, split)
-    return DataCheck(check_dataset(dataset, None if output is None else Path(output)))
+    data = Path(data)
+    dataset = load_dataset(data, class_names, split)
+    return DataCheck(check_dataset(dataset, None if output is None else Path(output)), data)
 
 
 def generate_data(output: str | Path, *, images: int = 600, seed: int = 0) -> FileResult:
