@@ -1,20 +1,18 @@
 """``tinydet predict``: objects in images, a video or a camera."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tinydet.commands.options import Command, Option, output_option
 from tinydet.errors import DataError, ModelFileError, near_name
 from tinydet.notes import tell
 from tinydet.pretrained import DEFAULT, LISTED, NAMES, model_path
-from tinydet.result import UNREADABLE, Result
 
 if TYPE_CHECKING:
     from tinydet.config.detector_spec import PostprocessSpec
     from tinydet.inference import Detector
-    from tinydet.prediction import Prediction, Source
+    from tinydet.prediction import PredictResult, Source
 
 CLASSES = Option(
     "--classes",
@@ -53,55 +51,6 @@ COMMAND = Command(
 )
 
 
-@dataclass(frozen=True)
-class PredictResult(Result):
-    """What was found.
-
-    Attributes:
-        predictions: One per image or frame, in order; empty for a camera without ``max_frames``.
-        class_names: Class names of the detector.
-        num_images: Number of images or frames processed.
-        num_detections: Number of objects found in them.
-        unreadable: Files that could not be read, as ``"path: what is wrong"``.
-        was_interrupted: Whether Ctrl-C stopped it; the results until then are kept.
-        output: Folder with the results; None if nothing was written.
-        text: What the command prints.
-    """
-
-    predictions: "tuple[Prediction, ...]"
-    class_names: tuple[str, ...]
-    num_images: int
-    num_detections: int
-    unreadable: tuple[str, ...]
-    was_interrupted: bool
-    output: Path | None
-    text: str
-
-    @property
-    def exit_status(self) -> int:
-        """2 where a file could not be read."""
-        return UNREADABLE if self.unreadable else 0
-
-    def summary(self) -> str:
-        """Some lines for people."""
-        return self.text
-
-    def __str__(self) -> str:
-        return self.text
-
-    def to_dict(self) -> dict[str, Any]:
-        """Records of ``predictions.jsonl``, and the counts."""
-        found = [prediction.to_record(self.class_names) for prediction in self.predictions]
-        return {
-            "predictions": found,
-            "num_images": self.num_images,
-            "num_detections": self.num_detections,
-            "unreadable": list(self.unreadable),
-            "was_interrupted": self.was_interrupted,
-            "output": None if self.output is None else str(self.output),
-        }
-
-
 def predict(
     detector: "Detector | str | Path",
     source: "Source",
@@ -112,7 +61,7 @@ def predict(
     draw: bool = True,
     max_frames: int | None = None,
     class_names: Sequence[str] | None = None,
-) -> PredictResult:
+) -> "PredictResult":
     """Detect objects in images, a video or the frames of a camera.
 
     The output folder gets ``predictions.jsonl``, one JSON object per image or frame, and the
@@ -152,7 +101,7 @@ def predict(
     if isinstance(detector, (str, Path)):
         path = model_path(detector)
         detector = load_detector(path, spec_for(path, class_names))
-    report = prediction.predict(
+    return prediction.predict(
         detector,
         source,
         output=None if output is None else Path(output),
@@ -160,16 +109,6 @@ def predict(
         score_threshold=score_threshold,
         draw=draw,
         max_frames=max_frames,
-    )
-    return PredictResult(
-        tuple(report.predictions),
-        detector.spec.class_names,
-        report.num_images,
-        report.num_detections,
-        tuple(report.unreadable),
-        report.was_interrupted,
-        report.output,
-        report.summary(),
     )
 
 
@@ -181,7 +120,7 @@ def predict_words(
     score_threshold: float | None = None,
     class_names: Sequence[str] | None = None,
     max_frames: int | None = None,
-) -> PredictResult:
+) -> "PredictResult":
     """The command: the first word may be the model, all others are images."""
     words = [word for word in (model, *source) if word is not None]
     if is_model(words[0]):

@@ -71,7 +71,7 @@ class CortexMTarget:
     def build(self, network: CompiledNetwork, folder: Path, *options: str) -> "CortexMNetwork": ...
 
     def build(self, network: CompiledNetwork, folder: Path, *options: str) -> "CortexMNetwork":
-        """See ``Target.build`` and, for the options, ``link``."""
+        """Compile and link, see ``link``; the program is ready to run."""
         image = read_image(self.link(network, folder, *options))
         if isinstance(network, CompiledDetector):
             return CortexMProgram(image, self.name, network, folder)
