@@ -58,11 +58,8 @@ def find_csv(path: Path) -> TableSource | None:
             if files:
                 findings = Findings()
                 parts = _parts_by_column(files, findings) if read is read_table else {}
-                if parts:
-                    return TableSource(
-                        path, parts, name, read_part_of_table, _folders, findings=findings
-                    )
-                parts = by_part(files, path, findings)
+                read = read_part_of_table if parts else read
+                parts = parts or by_part(files, path, findings)
                 return TableSource(path, parts, name, read, _folders, findings=findings)
     return None
 
