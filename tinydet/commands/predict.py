@@ -110,8 +110,9 @@ def model_contexts(detector: "Detector | str | Path") -> set[str]:
     """``undescribed`` for a file without ``detector.json``, whose classes a user can name."""
     from tinydet.pipeline.detector_of import is_described
 
-    is_file = isinstance(detector, (str, Path))
-    return {"undescribed"} if is_file and not is_described(model_path(detector)) else set()
+    if isinstance(detector, (str, Path)) and not is_described(model_path(detector)):
+        return {"undescribed"}
+    return set()
 
 
 def loaded(
