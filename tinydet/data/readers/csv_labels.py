@@ -11,13 +11,7 @@ from tinydet.data.findings import Findings
 from tinydet.data.image_files import is_image_name
 from tinydet.data.input_files import open_input, read_lines, text_number
 from tinydet.data.readers.parts import SPLITS, split_of
-from tinydet.data.readers.tables import (
-    Reading,
-    TableSource,
-    by_part,
-    image_folders,
-    label_tables,
-)
+from tinydet.data.readers.tables import Reading, TableSource, by_part, image_folders, label_tables
 from tinydet.errors import DataError, readable
 
 OPEN_IMAGES, TABLE, LISTED = "Open Images CSV", "CSV", "list of boxes"
