@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tinydet.commands.init import DATA_HELP, FileResult
 from tinydet.commands.options import Command, Option
-from tinydet.commands.predict import CLASSES
+from tinydet.commands.predict import CLASSES, loaded, model_contexts
 from tinydet.commands.train import NAMES
 from tinydet.result import UNREADABLE, Result
 
@@ -177,20 +177,11 @@ def label_data(
     Raises:
         TinydetError: The model or the images cannot be used, or the file exists.
     """
-    from tinydet.inference import load_detector
-    from tinydet.pipeline.detector_of import is_described, spec_for
     from tinydet.prediction.labels import label_images
-    from tinydet.pretrained import model_path
 
-    teacher = model
-    if isinstance(teacher, (str, Path)):
-        path = model_path(teacher)
-        LABEL.check(set() if is_described(path) else {"undescribed"}, class_names=class_names)
-        teacher = load_detector(path, spec_for(path, class_names))
-    else:
-        LABEL.check((), class_names=class_names)
+    LABEL.check(model_contexts(model), class_names=class_names)
     return label_images(
-        teacher,
+        loaded(model, class_names),
         Path(folder),
         None if output is None else Path(output),
         object_score=object_score,

@@ -86,23 +86,17 @@ def predict(
             or the results cannot be written.
     """
     from tinydet import prediction
-    from tinydet.inference import check_model_file, load_detector
-    from tinydet.pipeline.detector_of import is_described, spec_for
+    from tinydet.inference import check_model_file
     from tinydet.prediction.sources import FrameStream, resolve_source
 
-    contexts = set()
     if isinstance(detector, (str, Path)):
         check_model_file(model_path(detector))
-        if not is_described(model_path(detector)):
-            contexts.add("undescribed")
+    contexts = model_contexts(detector)
     if max_frames is not None and isinstance(resolve_source(source), FrameStream):
         contexts.add("frames")
     COMMAND.check(contexts, class_names=class_names, max_frames=max_frames)
-    if isinstance(detector, (str, Path)):
-        path = model_path(detector)
-        detector = load_detector(path, spec_for(path, class_names))
     return prediction.predict(
-        detector,
+        loaded(detector, class_names),
         source,
         output=None if output is None else Path(output),
         postprocess=postprocess,
@@ -110,6 +104,28 @@ def predict(
         draw=draw,
         max_frames=max_frames,
     )
+
+
+def model_contexts(detector: "Detector | str | Path") -> set[str]:
+    """``undescribed`` for a file without ``detector.json``, whose classes a user can name."""
+    from tinydet.pipeline.detector_of import is_described
+
+    if isinstance(detector, (str, Path)) and not is_described(model_path(detector)):
+        return {"undescribed"}
+    return set()
+
+
+def loaded(
+    detector: "Detector | str | Path", class_names: Sequence[str] | None = None
+) -> "Detector":
+    """A detector that may be given by its file or name, with the classes of one that has none."""
+    from tinydet.inference import load_detector
+    from tinydet.pipeline.detector_of import spec_for
+
+    if not isinstance(detector, (str, Path)):
+        return detector
+    path = model_path(detector)
+    return load_detector(path, spec_for(path, class_names))
 
 
 def predict_words(

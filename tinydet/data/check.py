@@ -8,13 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tinydet.config.files import make_folder, write_text_atomically
-from tinydet.data.box_statistics import (
-    MEDIUM_PX,
-    SMALL_PX,
-    box_sizes,
-    class_counts,
-    image_sizes,
-)
+from tinydet.data.box_statistics import MEDIUM_PX, SMALL_PX, box_sizes, class_counts, image_sizes
 from tinydet.data.dataset import Dataset
 from tinydet.data.findings import Findings
 from tinydet.data.image_checks import ImageCheck, check_images, find_shared

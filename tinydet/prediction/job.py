@@ -14,12 +14,7 @@ from tinydet.drawing import save_image
 from tinydet.errors import DataError, OutputError
 from tinydet.inference import Detector, detect
 from tinydet.look_ahead import in_order
-from tinydet.prediction.outputs import (
-    Prediction,
-    drawn_names,
-    open_records,
-    open_video,
-)
+from tinydet.prediction.outputs import Prediction, drawn_names, open_records, open_video
 from tinydet.prediction.sources import (
     FrameStream,
     ImageFiles,

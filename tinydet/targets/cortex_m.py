@@ -19,14 +19,7 @@ from tinydet.targets.base import (
     to_detections,
 )
 from tinydet.targets.elf import Image, read_image
-from tinydet.targets.emulator import (
-    FLASH_BEGIN,
-    FLASH_BYTES,
-    RAM_BEGIN,
-    RAM_BYTES,
-    Call,
-    Machine,
-)
+from tinydet.targets.emulator import FLASH_BEGIN, FLASH_BYTES, RAM_BEGIN, RAM_BYTES, Call, Machine
 from tinydet.targets.emulator_hooks import BLOCK_COUNTER, build_hook
 from tinydet.targets.linker_script import MemoryMap, MemoryRegion, linker_script
 from tinydet.targets.qemu import QEMU_MEMORY, QemuMachine, build_plugin
