@@ -1,12 +1,12 @@
 """Instructions of one inference on each core, and whether its C gives the numbers of the reference.
 
     python benchmarks/cores.py IMAGES [--core cortex-m55] [--model person_192] [--photos 24]
+    python benchmarks/cores_table.py
 
 Counts a bundled detector on an emulated core, compares its outputs on photos with LiteRT's
 reference kernels (BUILTIN_REF), and puts the row into ``results/cores.json`` beside those of other
 cores and models. Without ``--core`` all cores are measured, one after the other. Needs ziglang and
-unicorn, and qemu-system-arm for cores with Helium. ``python benchmarks/cores.py --table`` writes
-the table in ``docs/cores.md`` from the results.
+unicorn, and qemu-system-arm for cores with Helium.
 """
 
 import argparse
@@ -35,22 +35,16 @@ KERNELS = {
     "cortex-m85": "Helium",
 }
 MODELS = ("person_192", "person_256")
-DOCUMENT = Path(__file__).parents[1] / "docs" / "cores.md"
-BEGIN, END = "<!-- table: benchmarks/cores.py -->", "<!-- end of the table -->"
 
 
 def main() -> None:
-    """Measure, or write the table."""
+    """Measure."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("images", type=Path, nargs="?", help="folder of photos")
+    parser.add_argument("images", type=Path, help="folder of photos")
     parser.add_argument("--core", choices=tuple(KERNELS))
     parser.add_argument("--model", choices=MODELS)
     parser.add_argument("--photos", type=int, default=24)
-    parser.add_argument("--table", action="store_true")
     parsed = parser.parse_args()
-    if parsed.table:
-        write_table()
-        return
     for core in [parsed.core] if parsed.core else KERNELS:
         for model in [parsed.model] if parsed.model else MODELS:
             keep(measure(core, model, parsed.images, parsed.photos))
@@ -102,25 +96,6 @@ def _rows() -> list[dict[str, Any]]:
         return []
     rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["figures"]["rows"]
     return rows
-
-
-def write_table() -> None:
-    """The table of docs/cores.md."""
-    lines = [
-        "| Core | Kernels | Model | Instructions | per MAC | Differing values |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
-    for row in _rows():
-        lines.append(
-            f"| {row['core']} | {row['kernels']} | {row['model']} | "
-            f"{row['instructions'] / 1e6:.1f} M | {row['instructions'] / row['macs']:.2f} | "
-            f"{row['differing_values']} of {row['values']:,} on {row['photos']} photos |"
-        )
-    text = DOCUMENT.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    table = "\n".join(lines)
-    DOCUMENT.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

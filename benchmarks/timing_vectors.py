@@ -1,8 +1,8 @@
 """Estimated cycles of the generated C on boards whose core has Helium.
 
-    python benchmarks/timing_vectors.py MODEL.tflite
+    python benchmarks/timing_vectors.py MODEL.tflite ...
 
-The model, of which constant channels are removed, runs in QEMU as a program of the core of each
+Each model, of which constant channels are removed, runs in QEMU as a program of the core of each
 board. Weights lie in the memory that the program runs from, or in external flash. The file is
 written after each row.
 """
@@ -30,20 +30,21 @@ PARTS = ("instructions", "issue_cycles", "stall_cycles", "memory_cycles")
 def main() -> None:
     """Estimate and write results/timing_vectors.json."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("model", type=Path)
-    model = parser.parse_args().model
+    parser.add_argument("models", type=Path, nargs="+")
+    models: list[Path] = parser.parse_args().models
+    command = " ".join(["python benchmarks/timing_vectors.py", *(m.name for m in models)])
     rows: list[dict[str, Any]] = []
-    builds: dict[str, Builds] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        for name, external in BOARDS:
-            core = find_board(name).core
-            if core not in builds:
-                detector = compile_detector(model, CompileOptions(core=core))
-                target = CortexMTarget(core)
-                builds[core] = Builds.of(target, detector, Path(folder) / core)
-            rows.append(row(model, name, builds[core], external=external))
-            command = f"python benchmarks/timing_vectors.py {model.name}"
-            write_result("timing_vectors", command, {"rows": rows})
+    for model in models:
+        with tempfile.TemporaryDirectory() as folder:
+            builds: dict[str, Builds] = {}
+            for name, external in BOARDS:
+                core = find_board(name).core
+                if core not in builds:
+                    detector = compile_detector(model, CompileOptions(core=core))
+                    target = CortexMTarget(core)
+                    builds[core] = Builds.of(target, detector, Path(folder) / core)
+                rows.append(row(model, name, builds[core], external=external))
+                write_result("timing_vectors", command, {"rows": rows})
 
 
 def row(model: Path, name: str, builds: Builds, *, external: bool) -> dict[str, Any]:

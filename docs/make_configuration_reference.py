@@ -43,7 +43,7 @@ from tinydet.data.augment.object_crop import OBJECT_FUNCTIONS
 from tinydet.data.augment.photometric import PIXEL_FUNCTIONS
 
 DOCS = Path(__file__).parent
-SCHEDULES_FILE = DOCS.parent / "tinydet" / "training" / "schedules.py"
+SCHEDULES_FILE = DOCS.parent / "tinydet" / "config" / "schedules.py"
 NOTHING = "\N{EN DASH}"  # in a cell: no value
 BEGIN, END = "<!-- generated: {} -->", "<!-- end of generated -->"
 

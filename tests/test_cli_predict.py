@@ -11,6 +11,7 @@ from PIL import Image
 from tests.command_line import tinydet
 from tinydet.commands import predict as command
 from tinydet.deployment.compiling import int8_model
+from tinydet.prediction import PredictResult
 from tinydet.pretrained import DEFAULT, INT8, LISTED, model_path, pretrained_model
 
 NOTE = f"No model named: using {DEFAULT}"
@@ -89,7 +90,7 @@ def test_what_is_the_model_and_what_the_source(capsys, monkeypatch, words, model
 
     def predict(model, source, **_):
         seen.append((model, source if isinstance(source, list) else [source]))
-        return command.PredictResult((), (), 0, 0, (), False, None, "")
+        return PredictResult((), (), 0, 0, (), False, None)
 
     monkeypatch.setattr(command, "predict", predict)
     status, _, err = tinydet(capsys, "predict", *words)

@@ -29,8 +29,8 @@ class Result:
 
     @property
     def exit_status(self) -> int:
-        """Of the command line."""
-        return 0
+        """Of the command line: 2 where ``unreadable`` names files."""
+        return UNREADABLE if getattr(self, "unreadable", ()) else 0
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready mapping of all figures and paths."""

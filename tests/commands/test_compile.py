@@ -55,10 +55,10 @@ def test_box_voting_is_that_of_the_model_until_an_option_says_otherwise():
         (voting, 0.6, 0.6),
         (voting, 0, None),
     ):
-        found = with_thresholds(spec, None, None, None, given)
+        found = with_thresholds(spec, {"box_voting_iou": given})
         assert found.postprocess.box_voting_iou == expected
     with pytest.raises(UnsupportedError, match="--box-voting"):
-        with_thresholds(plain, None, None, None, 1.5)
+        with_thresholds(plain, {"box_voting_iou": 1.5})
 
 
 def test_compile_for_this_machine(model_path, tmp_path, capsys):

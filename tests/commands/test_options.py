@@ -208,8 +208,9 @@ def library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tinydet.deployment.compiling.compiled_detector", FakeLoaded)
     monkeypatch.setattr("tinydet.deployment.compiling.build", asked())
     monkeypatch.setattr("tinydet.deployment.compiling.footprint_of", asked(2))
-    for name in ("deploy_firmware", "deploy_linux", "deploy_page"):
-        monkeypatch.setattr(f"tinydet.deployment.deploy.{name}", asked())
+    monkeypatch.setattr("tinydet.deployment.deploy.deploy_firmware", asked())
+    monkeypatch.setattr("tinydet.deployment.deploy.deploy_linux", asked())
+    monkeypatch.setattr("tinydet.targets.web.write_web_folder", asked())
     monkeypatch.setattr("tinydet.deployment.tflite.deploy_tflite", asked())
     for name in ("count_on_core", "time_via_gdb", "time_on_linux"):
         monkeypatch.setattr(f"tinydet.deployment.benchmark.{name}", asked())

@@ -59,9 +59,9 @@ def test_report(dataset):
 def test_text(dataset):
     text = format_check(check_dataset(dataset))
     assert text.splitlines()[0] == "YOLO: 5 images, 3 boxes (0 ignored), 3 images without a box"
-    assert "1 boxes without area, dropped: " in text
-    assert "2 unreadable images:" in text
-    assert "1 groups of images with the same pixels:" in text
+    assert "\n      1  boxes without area, dropped\n" in text
+    assert "\n      2  unreadable images\n" in text
+    assert "\n      1  groups of images with the same pixels\n" in text
 
 
 def test_files(dataset, tmp_path):

@@ -75,7 +75,8 @@ def test_an_image_of_two_parts_is_told(
     capsys.readouterr()
     check_part(current, "validation", load_dataset(copy, split="val"))
     assert (
-        "\n  2 images that also occur in another part (train, val, test)" in capsys.readouterr().out
+        "\n      2  images that also occur in another part (train, val, test)"
+        in capsys.readouterr().out
     )
 
 

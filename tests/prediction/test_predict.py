@@ -213,7 +213,7 @@ def test_video_gives_a_record_per_frame_and_a_drawn_video(tmp_path, video):
     assert [p.frame_index for p in report.predictions] == list(range(10))
     assert [len(p.detections) for p in report.predictions] == [0] * 3 + [1] * 7
     assert [r["frame"] for r in records(tmp_path / "out")] == list(range(10))
-    assert report.unreadable == []
+    assert report.unreadable == ()
     assert files_in(tmp_path / "out") == ["clip.mp4", "predictions.jsonl"]
     capture = cv2.VideoCapture(str(tmp_path / "out" / "clip.mp4"))
     assert capture.get(cv2.CAP_PROP_FRAME_COUNT) == 10
@@ -230,7 +230,7 @@ def test_video_gives_a_record_per_frame_and_a_drawn_video(tmp_path, video):
 def test_max_frames_ends_a_video(tmp_path, video):
     report = predict(BrightDetector(), video, output=tmp_path / "out", max_frames=4)
     assert len(report.predictions) == len(records(tmp_path / "out")) == 4
-    assert report.unreadable == []
+    assert report.unreadable == ()
     with pytest.raises(UnsupportedError, match="max_frames: 0 is not supported"):
         predict(BrightDetector(), video, max_frames=0)
 
@@ -274,8 +274,8 @@ def test_camera_that_stops_is_told_and_results_are_whole(tmp_path, monkeypatch):
     monkeypatch.setattr(cv2, "VideoCapture", lambda index: camera if index == 3 else None)
     report = predict(BrightDetector(), 3, output=tmp_path / "out")
     assert report.num_images == len(records(tmp_path / "out")) == 5
-    assert report.predictions == [], "there may be no end to them"
-    assert report.unreadable == ["camera:3: stopped after 5 frames"]
+    assert report.predictions == (), "there may be no end to them"
+    assert report.unreadable == ("camera:3: stopped after 5 frames",)
     assert files_in(tmp_path / "out") == ["camera_3.mp4", "predictions.jsonl"]
     assert camera.released
 
@@ -285,8 +285,8 @@ def test_shortened_video_is_told(tmp_path, monkeypatch, frames, is_told):
     monkeypatch.setattr(cv2, "VideoCapture", lambda _: FakeCamera(frames, 100))
     (tmp_path / "a.mp4").touch()
     report = predict(BrightDetector(), tmp_path / "a.mp4")
-    expected = [f"{tmp_path / 'a.mp4'}: only 60 of 100 frames could be read"]
-    assert report.unreadable == (expected if is_told else [])
+    expected = (f"{tmp_path / 'a.mp4'}: only 60 of 100 frames could be read",)
+    assert report.unreadable == (expected if is_told else ())
     assert report.num_images == frames
 
 

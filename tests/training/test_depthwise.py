@@ -6,7 +6,7 @@ import pytest
 from keras import layers, ops
 
 from tinydet.backends import choose_backend
-from tinydet.training.depthwise import use_fast_depthwise
+from tinydet.training.own_kernels import use_fast_depthwise
 
 
 @pytest.fixture

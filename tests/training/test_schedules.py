@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinydet.training.schedules import SCHEDULES, make_schedule
+from tinydet.config.schedules import SCHEDULES, make_schedule
 
 rates = st.floats(1e-6, 1.0)
 epochs = st.integers(0, 60)

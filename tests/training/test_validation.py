@@ -59,7 +59,7 @@ def test_ap_equals_that_of_the_saved_model(measured, aspect_ratio, height):
     expected = average_precision(detections, truth, 2, 0.4)
     anchors = spec_anchors(spec)
     loss = DetectionLoss(anchors)
-    validation = Validation(samples, spec.preprocess, anchors, 2, batch_size=3, iou_threshold=0.4)
+    validation = Validation(samples, spec, batch_size=3, iou_threshold=0.4)
     for _ in range(2):
         assert validation.measure(model, loss)["val_map"] == pytest.approx(
             np.nanmean(expected), abs=1e-6
@@ -72,7 +72,7 @@ def test_loss_is_that_of_the_labels_as_they_lie_in_the_network_input(measured):
     model, spec, samples, _ = measured("padding")
     anchors = spec_anchors(spec)
     loss = DetectionLoss(anchors)
-    validation = Validation(samples, spec.preprocess, anchors, 2, batch_size=9, iou_threshold=0.4)
+    validation = Validation(samples, spec, batch_size=9, iou_threshold=0.4)
     rows = [
         ground_truth_rows(
             boxes_to_network(s.boxes, (70, 100), spec.preprocess), s.class_ids, s.ignored, 7

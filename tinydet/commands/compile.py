@@ -252,14 +252,7 @@ def described(
     path = int8_model(given["model"])
     holding = {"boxes"} if is_described(path) else {"boxes", "undescribed"}
     command.check(contexts | holding, **given)
-    spec = with_thresholds(
-        spec_for(path, given["class_names"]),
-        given.get("score_threshold"),
-        given.get("nms_iou_threshold"),
-        given["max_detections"],
-        given.get("box_voting_iou"),
-    )
-    return path, spec
+    return path, with_thresholds(spec_for(path, given["class_names"]), given)
 
 
 def compiled(command: Command, contexts: set[str], given: Mapping[str, Any]) -> "CompiledDetector":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tinydet.commands.init import DATA_HELP, FileResult
 from tinydet.commands.options import Command, Option
-from tinydet.commands.predict import CLASSES
+from tinydet.commands.predict import CLASSES, loaded, model_contexts
 from tinydet.commands.train import NAMES
 from tinydet.result import UNREADABLE, Result
 
@@ -89,9 +89,11 @@ class DataCheck(Result):
 
     Attributes:
         report: See ``tinydet.check_dataset``.
+        data: The data set.
     """
 
     report: dict[str, Any]
+    data: Path
 
     @property
     def exit_status(self) -> int:
@@ -106,7 +108,7 @@ class DataCheck(Result):
     def __str__(self) -> str:
         from tinydet.data.check import format_check
 
-        return format_check(self.report)
+        return format_check(self.report, self.data)
 
 
 def check_data(
@@ -132,8 +134,9 @@ def check_data(
     from tinydet.data.dataset import load_dataset
 
     CHECK.check((), split=split)
-    dataset = load_dataset(Path(data), class_names, split)
-    return DataCheck(check_dataset(dataset, None if output is None else Path(output)))
+    data = Path(data)
+    dataset = load_dataset(data, class_names, split)
+    return DataCheck(check_dataset(dataset, None if output is None else Path(output)), data)
 
 
 def generate_data(output: str | Path, *, images: int = 600, seed: int = 0) -> FileResult:
@@ -174,20 +177,11 @@ def label_data(
     Raises:
         TinydetError: The model or the images cannot be used, or the file exists.
     """
-    from tinydet.inference import load_detector
-    from tinydet.pipeline.detector_of import is_described, spec_for
     from tinydet.prediction.labels import label_images
-    from tinydet.pretrained import model_path
 
-    teacher = model
-    if isinstance(teacher, (str, Path)):
-        path = model_path(teacher)
-        LABEL.check(set() if is_described(path) else {"undescribed"}, class_names=class_names)
-        teacher = load_detector(path, spec_for(path, class_names))
-    else:
-        LABEL.check((), class_names=class_names)
+    LABEL.check(model_contexts(model), class_names=class_names)
     return label_images(
-        teacher,
+        loaded(model, class_names),
         Path(folder),
         None if output is None else Path(output),
         object_score=object_score,

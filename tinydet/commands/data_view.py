@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from tinydet.commands.data import SPLITS
 from tinydet.commands.init import DATA_HELP
 from tinydet.commands.options import Command, Option
+from tinydet.commands.predict import loaded
 from tinydet.notes import tell
 
 if TYPE_CHECKING:
@@ -59,15 +60,10 @@ def view_data(
     import webbrowser
 
     from tinydet.data.dataset import load_dataset
-    from tinydet.inference import load_detector
-    from tinydet.pipeline.detector_of import spec_for
-    from tinydet.pretrained import model_path
     from tinydet.workbench import view
 
     COMMAND.check((), split=split)
-    if isinstance(model, (str, Path)):
-        path = model_path(model)
-        model = load_detector(path, spec_for(path, None))
+    detector = None if model is None else loaded(model)
     dataset = load_dataset(Path(data), split=split)
 
     def on_ready(address: str, note: str) -> None:
@@ -77,4 +73,4 @@ def view_data(
         if not no_browser:
             webbrowser.open(address)
 
-    return view(Path(data), dataset, model, port=port or 0, on_ready=on_ready)
+    return view(Path(data), dataset, detector, port=port or 0, on_ready=on_ready)

@@ -10,8 +10,8 @@ from tinydet.commands.train import train_with
 from tinydet.result import Result, shown_path
 
 if TYPE_CHECKING:
-    from tinydet.commands.predict import PredictResult
     from tinydet.pipeline import RunResult
+    from tinydet.prediction import PredictResult
 
 COMMAND = Command(
     "demo",

@@ -22,10 +22,11 @@ from tinydet.progress import work
 
 if TYPE_CHECKING:
     from tinydet.compiler.memory import Objective
-    from tinydet.deployment.deploy import FirmwareResult, LinuxResult, PageResult
+    from tinydet.deployment.deploy import FirmwareResult, LinuxResult
     from tinydet.deployment.tflite import TfliteResult
     from tinydet.targets.firmware_project.placement import External
     from tinydet.targets.toolchain import Compiler
+    from tinydet.targets.web.build import PageResult
 
 WEB = "web"
 COMMAND = Command(
@@ -182,7 +183,9 @@ def deploy(
             external=tuple(external),
             compiler=compiler or "zig",
         )
-    return ways.deploy_page(detector, output)
+    from tinydet.targets.web import write_web_folder
+
+    return write_web_folder(detector, output)
 
 
 def _there(given: Mapping[str, Any], images: tuple[Path, ...]) -> dict[str, Any]:

@@ -151,7 +151,7 @@ def evaluate(
         if folder is not None:
             evaluation.save_comparison(comparison, folder)
     report = None if folder is None else str(write_report(folder).resolve())
-    return EvaluateResult.of(result, report, second, comparison)
+    return EvaluateResult(**vars(result), report=report, other=second, comparison=comparison)
 
 
 def _second(

@@ -1,12 +1,8 @@
 """What ``tinydet evaluate`` gives back; apart, as it loads more than a parser needs."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
-from tinydet.evaluation import (
-    EvaluationResult,
-    format_comparison,
-    format_result,
-)
+from tinydet.evaluation import EvaluationResult, format_comparison, format_result
 from tinydet.evaluation.comparison import Comparison
 from tinydet.result import Result, shown_path
 
@@ -24,18 +20,6 @@ class EvaluateResult(EvaluationResult, Result):
     report: str | None = None
     other: EvaluationResult | None = None
     comparison: Comparison | None = None
-
-    @classmethod
-    def of(
-        cls,
-        result: EvaluationResult,
-        report: str | None,
-        other: EvaluationResult | None = None,
-        comparison: Comparison | None = None,
-    ) -> "EvaluateResult":
-        """The figures with the report and, of two models, the comparison."""
-        figures = {field.name: getattr(result, field.name) for field in fields(EvaluationResult)}
-        return cls(**figures, report=report, other=other, comparison=comparison)
 
     def __str__(self) -> str:
         parts = [format_result(self)]

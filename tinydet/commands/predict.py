@@ -1,20 +1,18 @@
 """``tinydet predict``: objects in images, a video or a camera."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tinydet.commands.options import Command, Option, output_option
 from tinydet.errors import DataError, ModelFileError, near_name
 from tinydet.notes import tell
 from tinydet.pretrained import DEFAULT, LISTED, NAMES, model_path
-from tinydet.result import UNREADABLE, Result
 
 if TYPE_CHECKING:
     from tinydet.config.detector_spec import PostprocessSpec
     from tinydet.inference import Detector
-    from tinydet.prediction import Prediction, Source
+    from tinydet.prediction import PredictResult, Source
 
 CLASSES = Option(
     "--classes",
@@ -53,55 +51,6 @@ COMMAND = Command(
 )
 
 
-@dataclass(frozen=True)
-class PredictResult(Result):
-    """What was found.
-
-    Attributes:
-        predictions: One per image or frame, in order; empty for a camera without ``max_frames``.
-        class_names: Class names of the detector.
-        num_images: Number of images or frames processed.
-        num_detections: Number of objects found in them.
-        unreadable: Files that could not be read, as ``"path: what is wrong"``.
-        was_interrupted: Whether Ctrl-C stopped it; the results until then are kept.
-        output: Folder with the results; None if nothing was written.
-        text: What the command prints.
-    """
-
-    predictions: "tuple[Prediction, ...]"
-    class_names: tuple[str, ...]
-    num_images: int
-    num_detections: int
-    unreadable: tuple[str, ...]
-    was_interrupted: bool
-    output: Path | None
-    text: str
-
-    @property
-    def exit_status(self) -> int:
-        """2 where a file could not be read."""
-        return UNREADABLE if self.unreadable else 0
-
-    def summary(self) -> str:
-        """Some lines for people."""
-        return self.text
-
-    def __str__(self) -> str:
-        return self.text
-
-    def to_dict(self) -> dict[str, Any]:
-        """Records of ``predictions.jsonl``, and the counts."""
-        found = [prediction.to_record(self.class_names) for prediction in self.predictions]
-        return {
-            "predictions": found,
-            "num_images": self.num_images,
-            "num_detections": self.num_detections,
-            "unreadable": list(self.unreadable),
-            "was_interrupted": self.was_interrupted,
-            "output": None if self.output is None else str(self.output),
-        }
-
-
 def predict(
     detector: "Detector | str | Path",
     source: "Source",
@@ -112,7 +61,7 @@ def predict(
     draw: bool = True,
     max_frames: int | None = None,
     class_names: Sequence[str] | None = None,
-) -> PredictResult:
+) -> "PredictResult":
     """Detect objects in images, a video or the frames of a camera.
 
     The output folder gets ``predictions.jsonl``, one JSON object per image or frame, and the
@@ -137,23 +86,17 @@ def predict(
             or the results cannot be written.
     """
     from tinydet import prediction
-    from tinydet.inference import check_model_file, load_detector
-    from tinydet.pipeline.detector_of import is_described, spec_for
+    from tinydet.inference import check_model_file
     from tinydet.prediction.sources import FrameStream, resolve_source
 
-    contexts = set()
     if isinstance(detector, (str, Path)):
         check_model_file(model_path(detector))
-        if not is_described(model_path(detector)):
-            contexts.add("undescribed")
+    contexts = model_contexts(detector)
     if max_frames is not None and isinstance(resolve_source(source), FrameStream):
         contexts.add("frames")
     COMMAND.check(contexts, class_names=class_names, max_frames=max_frames)
-    if isinstance(detector, (str, Path)):
-        path = model_path(detector)
-        detector = load_detector(path, spec_for(path, class_names))
-    report = prediction.predict(
-        detector,
+    return prediction.predict(
+        loaded(detector, class_names),
         source,
         output=None if output is None else Path(output),
         postprocess=postprocess,
@@ -161,16 +104,28 @@ def predict(
         draw=draw,
         max_frames=max_frames,
     )
-    return PredictResult(
-        tuple(report.predictions),
-        detector.spec.class_names,
-        report.num_images,
-        report.num_detections,
-        tuple(report.unreadable),
-        report.was_interrupted,
-        report.output,
-        report.summary(),
-    )
+
+
+def model_contexts(detector: "Detector | str | Path") -> set[str]:
+    """``undescribed`` for a file without ``detector.json``, whose classes a user can name."""
+    from tinydet.pipeline.detector_of import is_described
+
+    if isinstance(detector, (str, Path)) and not is_described(model_path(detector)):
+        return {"undescribed"}
+    return set()
+
+
+def loaded(
+    detector: "Detector | str | Path", class_names: Sequence[str] | None = None
+) -> "Detector":
+    """A detector that may be given by its file or name, with the classes of one that has none."""
+    from tinydet.inference import load_detector
+    from tinydet.pipeline.detector_of import spec_for
+
+    if not isinstance(detector, (str, Path)):
+        return detector
+    path = model_path(detector)
+    return load_detector(path, spec_for(path, class_names))
 
 
 def predict_words(
@@ -181,7 +136,7 @@ def predict_words(
     score_threshold: float | None = None,
     class_names: Sequence[str] | None = None,
     max_frames: int | None = None,
-) -> PredictResult:
+) -> "PredictResult":
     """The command: the first word may be the model, all others are images."""
     words = [word for word in (model, *source) if word is not None]
     if is_model(words[0]):

@@ -1,5 +1,7 @@
 """What an operation mode needs: sections, keys, and the kind of model file."""
 
+from typing import get_args
+
 from tinydet.config.detector_spec import KERAS_SUFFIXES, TFLITE_SUFFIXES
 from tinydet.config.document import Document, Key, Scalar
 from tinydet.config.schema.user_config import (
@@ -8,21 +10,14 @@ from tinydet.config.schema.user_config import (
     EVALUATION_MODES,
     QUANTIZATION_MODES,
     TRAINING_MODES,
+    OperationMode,
 )
 from tinydet.errors import readable
 from tinydet.pretrained import FLOAT, INT8, is_pretrained, model_path
 
 MODEL_SUFFIXES: dict[str, tuple[str, ...]] = {
-    "training": KERAS_SUFFIXES,
-    "chain_tqe": KERAS_SUFFIXES,
-    "chain_tqeb": KERAS_SUFFIXES,
-    "evaluation": (*KERAS_SUFFIXES, *TFLITE_SUFFIXES),
-    "prediction": (*KERAS_SUFFIXES, *TFLITE_SUFFIXES),
-    "quantization": (*KERAS_SUFFIXES, *TFLITE_SUFFIXES),
-    "chain_eqe": (*KERAS_SUFFIXES, *TFLITE_SUFFIXES),
-    "chain_eqeb": (*KERAS_SUFFIXES, *TFLITE_SUFFIXES),
-    "chain_qb": (*KERAS_SUFFIXES, *TFLITE_SUFFIXES),
-    "chain_qd": (*KERAS_SUFFIXES, *TFLITE_SUFFIXES),
+    **dict.fromkeys(get_args(OperationMode), (*KERAS_SUFFIXES, *TFLITE_SUFFIXES)),
+    **dict.fromkeys(TRAINING_MODES, KERAS_SUFFIXES),
     "benchmarking": TFLITE_SUFFIXES,
     "deployment": TFLITE_SUFFIXES,
 }

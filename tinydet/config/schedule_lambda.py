@@ -30,6 +30,9 @@ FUNCTIONS: dict[str, tuple[Callable[..., Number], range]] = {
     "max": (max, range(2, 10)),
 }
 PREFIXES = {"math", "np", "numpy", "tf", "tf.math"}
+PI = {"pi", *(f"{prefix}.pi" for prefix in PREFIXES)}
+Values = dict[str, Number]
+Value = Callable[[Values], Number | bool]
 LAMBDA_OPERATORS = OPERATORS | {ast.FloorDiv: lambda a, b: a // b, ast.Mod: lambda a, b: a % b}
 COMPARISONS: dict[type[ast.cmpop], Callable[[Number, Number], bool]] = {
     ast.Lt: lambda a, b: a < b,
@@ -63,11 +66,11 @@ def compile_lambda(text: str) -> Callable[[int, float], float]:
     if not isinstance(tree, ast.Lambda):
         raise ExpressionError("it is not a lambda")
     names = _parameters(tree.args)
-    _check(tree.body, set(names), 0)
+    body = _compiled(tree.body, set(names), 0)
 
     def schedule(epoch: int, lr: float) -> float:
         values = dict(zip(names, (int(epoch), float(lr)), strict=False))
-        return float(bounded(as_number(_evaluate(tree.body, values))))
+        return float(bounded(as_number(body(values))))
 
     schedule(0, 0.001)
     return schedule
@@ -83,101 +86,92 @@ def _parameters(arguments: ast.arguments) -> list[str]:
     return names
 
 
-def _check(node: ast.AST, names: set[str], depth: int) -> None:
-    """Refuse every construct outside the grammar before the first evaluation."""
+def _compiled(node: ast.expr, names: set[str], depth: int) -> Value:
+    """What gives the value of a node; every construct outside the grammar is refused here."""
     if depth > MAX_DEPTH:
         raise ExpressionError(f"it is nested more than {MAX_DEPTH} deep")
-    children: list[ast.expr]
+
+    def within(child: ast.expr) -> Value:
+        return _compiled(child, names, depth + 1)
+
+    if isinstance(node, ast.IfExp):
+        test, body, other = within(node.test), within(node.body), within(node.orelse)
+        return lambda values: body(values) if test(values) else other(values)
+    if isinstance(node, ast.BoolOp):
+        return _logical(isinstance(node.op, ast.And), [within(each) for each in node.values])
+    if isinstance(node, ast.Compare):
+        return _compare(node, within)
     if isinstance(node, ast.Call):
-        _function(node)
-        children = node.args
-    elif isinstance(node, ast.Compare):
-        children = [node.left, *node.comparators]
-        if not all(type(operator) in COMPARISONS for operator in node.ops):
-            raise ExpressionError("it has a comparison other than < <= > >= == !=")
-    elif isinstance(node, ast.BinOp) and type(node.op) in LAMBDA_OPERATORS:
-        children = [node.left, node.right]
-    elif isinstance(node, ast.UnaryOp) and not isinstance(node.op, ast.Invert):
-        children = [node.operand]
-    elif isinstance(node, ast.BoolOp):
-        children = node.values
-    elif isinstance(node, ast.IfExp):
-        children = [node.test, node.body, node.orelse]
-    else:
-        _leaf(node, names)
-        children = []
-    for child in children:
-        _check(child, names, depth + 1)
+        return _call(node, within)
+    if isinstance(node, ast.BinOp) and type(node.op) in LAMBDA_OPERATORS:
+        operator, left, right = node.op, within(node.left), within(node.right)
+        return lambda values: arithmetic(
+            operator, as_number(left(values)), as_number(right(values)), LAMBDA_OPERATORS
+        )
+    if isinstance(node, ast.UnaryOp) and not isinstance(node.op, ast.Invert):
+        sign, operand = node.op, within(node.operand)
+        if isinstance(sign, ast.Not):
+            return lambda values: not operand(values)
+        return lambda values: unary(sign, as_number(operand(values)))
+    return _leaf(node, names)
 
 
-def _leaf(node: ast.AST, names: set[str]) -> None:
-    is_number = isinstance(node, ast.Constant) and isinstance(node.value, (int, float))
-    if is_number or _is_pi(node) or (isinstance(node, ast.Name) and node.id in names):
-        return
-    found = ast.unparse(node) if isinstance(node, ast.expr) else type(node).__name__
-    raise ExpressionError(f"{found[:40]!r} is not known")
+def _leaf(node: ast.expr, names: set[str]) -> Value:
+    if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)):
+        number = node.value
+        return lambda _: number if isinstance(number, bool) else bounded(number)
+    text = ast.unparse(node)
+    if text in names:
+        return lambda values: values[text]
+    if text in PI:
+        return lambda _: math.pi
+    raise ExpressionError(f"{text[:40]!r} is not known")
 
 
-def _is_pi(node: ast.AST) -> bool:
-    dotted = ast.unparse(node) if isinstance(node, (ast.Name, ast.Attribute)) else ""
-    return dotted == "pi" or dotted in {f"{prefix}.pi" for prefix in PREFIXES}
+def _logical(is_and: bool, operands: list[Value]) -> Value:
+    def value(values: Values) -> Number | bool:
+        result: Number | bool = is_and
+        for operand in operands:
+            result = operand(values)
+            if bool(result) != is_and:
+                break
+        return result
+
+    return value
 
 
-def _function(node: ast.Call) -> Callable[..., Number]:
+def _compare(node: ast.Compare, within: Callable[[ast.expr], Value]) -> Value:
+    if not all(type(operator) in COMPARISONS for operator in node.ops):
+        raise ExpressionError("it has a comparison other than < <= > >= == !=")
+    first, *others = map(within, (node.left, *node.comparators))
+    comparisons = [COMPARISONS[type(operator)] for operator in node.ops]
+
+    def value(values: Values) -> bool:
+        left = first(values)
+        for compare, other in zip(comparisons, others, strict=True):
+            right = other(values)
+            if not compare(left, right):
+                return False
+            left = right
+        return True
+
+    return value
+
+
+def _call(node: ast.Call, within: Callable[[ast.expr], Value]) -> Value:
     prefix, _, name = ast.unparse(node.func).rpartition(".")
     if name not in FUNCTIONS or (prefix and prefix not in PREFIXES):
         raise ExpressionError(f"{ast.unparse(node.func)[:40]!r} is not known")
     function, counts = FUNCTIONS[name]
     if node.keywords or len(node.args) not in counts:
         raise ExpressionError(f"{name} has the wrong number of arguments")
-    return function
+    arguments, text = [within(argument) for argument in node.args], ast.unparse(node)
 
+    def value(values: Values) -> Number:
+        numbers = [as_number(argument(values)) for argument in arguments]
+        try:
+            return bounded(function(*numbers))
+        except (OverflowError, ZeroDivisionError, ValueError) as error:
+            raise ExpressionError(f"{text[:40]!r} has no value ({error})") from None
 
-def _evaluate(node: ast.expr, values: dict[str, Number]) -> Number | bool:
-    if isinstance(node, ast.IfExp):
-        return _evaluate(node.body if _evaluate(node.test, values) else node.orelse, values)
-    if isinstance(node, ast.BoolOp):
-        return _logical(node, values)
-    if isinstance(node, ast.Compare):
-        return _compare(node, values)
-    if isinstance(node, ast.Call):
-        return _call(node, values)
-    if isinstance(node, ast.BinOp):
-        left, right = _evaluate(node.left, values), _evaluate(node.right, values)
-        return arithmetic(node.op, as_number(left), as_number(right), LAMBDA_OPERATORS)
-    if isinstance(node, ast.UnaryOp):
-        operand = _evaluate(node.operand, values)
-        return (not operand) if isinstance(node.op, ast.Not) else unary(node.op, as_number(operand))
-    if isinstance(node, ast.Constant):
-        return node.value if isinstance(node.value, bool) else bounded(as_number(node.value))
-    if isinstance(node, ast.Name) and node.id in values:
-        return values[node.id]
-    return math.pi
-
-
-def _logical(node: ast.BoolOp, values: dict[str, Number]) -> Number | bool:
-    is_and = isinstance(node.op, ast.And)
-    result: Number | bool = is_and
-    for operand in node.values:
-        result = _evaluate(operand, values)
-        if bool(result) != is_and:
-            break
-    return result
-
-
-def _compare(node: ast.Compare, values: dict[str, Number]) -> bool:
-    left = _evaluate(node.left, values)
-    for operator, comparator in zip(node.ops, node.comparators, strict=True):
-        right = _evaluate(comparator, values)
-        if not COMPARISONS[type(operator)](left, right):
-            return False
-        left = right
-    return True
-
-
-def _call(node: ast.Call, values: dict[str, Number]) -> Number:
-    arguments = [as_number(_evaluate(argument, values)) for argument in node.args]
-    try:
-        return bounded(_function(node)(*arguments))
-    except (OverflowError, ZeroDivisionError, ValueError) as error:
-        raise ExpressionError(f"{ast.unparse(node)[:40]!r} has no value ({error})") from None
+    return value

@@ -1,6 +1,7 @@
 """Training samples: read and augmented, each a function of (seed, epoch, place, image) alone."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -34,35 +35,28 @@ class Labels(NamedTuple):
     ignored: npt.NDArray[np.bool_]
 
 
+@dataclass(eq=False)
 class AugmentedSamples:
     """Augmented images of a training set, one by one.
 
-    Args:
+    Attributes:
         samples: The training set, at least one sample.
         augmentation: Random changes.
         preprocess: Network input.
         seed: Of the augmentation.
         images: Where decoded images come from.
-
-    Attributes:
         most_boxes: No image has more boxes, at least 1.
     """
 
-    def __init__(
-        self,
-        samples: tuple[Sample, ...],
-        augmentation: Augmentation,
-        preprocess: PreprocessSpec,
-        seed: int,
-        images: DecodedImages,
-    ) -> None:
-        self.samples = samples
-        self.augmentation = augmentation
-        self.preprocess = preprocess
-        self.seed = seed
-        self.images = images
-        self.most_boxes = max(1, max(len(sample.boxes) for sample in samples))
-        if augmentation.mosaic is not None:
+    samples: tuple[Sample, ...]
+    augmentation: Augmentation
+    preprocess: PreprocessSpec
+    seed: int
+    images: DecodedImages
+
+    def __post_init__(self) -> None:
+        self.most_boxes = max(1, max(len(sample.boxes) for sample in self.samples))
+        if self.augmentation.mosaic is not None:
             self.most_boxes *= MOSAIC_ROWS
 
     def make(self, places: Sequence[Place]) -> tuple[ImageArray, list[Labels]]:

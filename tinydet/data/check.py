@@ -1,19 +1,14 @@
 """What is in a data set, and what is wrong with it: images are decoded, all is counted."""
 
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tinydet.config.files import make_folder, write_text_atomically
-from tinydet.data.box_statistics import (
-    MEDIUM_PX,
-    SMALL_PX,
-    box_sizes,
-    class_counts,
-    image_sizes,
-)
+from tinydet.data.box_statistics import MEDIUM_PX, SMALL_PX, box_sizes, class_counts, image_sizes
 from tinydet.data.dataset import Dataset
 from tinydet.data.findings import Findings
 from tinydet.data.image_checks import ImageCheck, check_images, find_shared
@@ -21,8 +16,9 @@ from tinydet.data.image_files import CHECK_FILE
 from tinydet.data.readers.parts import SPLITS
 from tinydet.errors import readable
 
-MAX_LISTED = 20  # unreadable files and duplicates shown on the terminal; the JSON holds all
+MAX_LISTED = 5  # unreadable files and duplicates shown on the terminal; the JSON holds all
 MAX_CLASSES = 200  # likewise
+ALL = f"({CHECK_FILE} of --output lists all)"
 MAX_NAME, MAX_ENTRY = 60, 400  # characters shown of a class name, of a line with files
 
 
@@ -147,15 +143,22 @@ def _report(dataset: Dataset, checks: Sequence[ImageCheck], findings: Findings) 
     }
 
 
-def format_check(report: dict[str, Any]) -> str:
+def format_check(report: dict[str, Any], data: Path | None = None) -> str:
     """The report as text for the terminal.
 
     Args:
         report: What ``check_dataset`` returned.
+        data: The folder of the data set, or a file in it: what lies in it is named from there.
 
     Returns:
         Lines without a final line break.
     """
+    folder = f"{readable(data if data.is_dir() else data.parent)}{os.sep}" if data else ""
+
+    def short(places: str) -> str:
+        """Files without the folder of the data set; of those that are the same, each."""
+        return places.removeprefix(folder).replace(f" = {folder}", " = ")
+
     lines = [
         f"{report['format']}: {report['images']} images, {report['boxes']} boxes "
         f"({report['ignored_boxes']} ignored), {report['negatives']} images without a box"
@@ -175,7 +178,9 @@ def format_check(report: dict[str, Any]) -> str:
         for name, c in zip(names[:MAX_CLASSES], report["classes"], strict=False)
     ]
     if len(names) > MAX_CLASSES:
-        lines.append(f"  and {len(names) - MAX_CLASSES} more classes (all are in {CHECK_FILE})")
+        lines.append(
+            f"  and {len(names) - MAX_CLASSES} more classes ({CHECK_FILE} of --output lists all)"
+        )
     sizes = report["box_sizes"]
     if sizes:
         lines.append(
@@ -185,30 +190,28 @@ def format_check(report: dict[str, Any]) -> str:
             "of the image"
         )
     for finding in report["findings"]:
-        lines.append(f"{finding['count']} {finding['meaning']}: {_shortened(finding)}")
+        lines.append(f"{finding['count']:>7}  {finding['meaning']}")
+        more = ", ..." if finding["count"] > len(finding["examples"]) else ""
+        lines.append(f"{'':9}{', '.join(map(short, finding['examples']))}{more}")
     lines += _listed(
-        "unreadable images", [f"{u['path']}: {u['fault']}" for u in report["unreadable"]]
+        "unreadable images", [f"{short(u['path'])}: {u['fault']}" for u in report["unreadable"]]
     )
     lines += _listed(
         "groups of images with the same pixels",
-        [" = ".join(group) for group in report["duplicate_images"]],
+        [short(" = ".join(group)) for group in report["duplicate_images"]],
     )
     if not (report["findings"] or report["unreadable"] or report["duplicate_images"]):
         lines.append("nothing was dropped, all files are readable, no image occurs twice")
     return "\n".join(lines)
 
 
-def _shortened(finding: dict[str, Any]) -> str:
-    more = ", ..." if finding["count"] > len(finding["examples"]) else ""
-    return ", ".join(finding["examples"]) + more
-
-
 def _listed(title: str, entries: Sequence[str]) -> list[str]:
     if not entries:
         return []
-    lines = [f"{len(entries)} {title}:"] + [
-        f"  {readable(entry, MAX_ENTRY)}" for entry in entries[:MAX_LISTED]
-    ]
+    lines = [f"{len(entries):>7}  {title}"]
+    lines += [f"{'':9}{readable(entry, MAX_ENTRY)}" for entry in entries[:MAX_LISTED]]
     if len(entries) > MAX_LISTED:
-        lines.append(f"  and {len(entries) - MAX_LISTED} more (all are in {CHECK_FILE})")
+        lines.append(
+            f"{'':9}and {len(entries) - MAX_LISTED} more ({CHECK_FILE} of --output lists all)"
+        )
     return lines

@@ -9,13 +9,7 @@ import numpy as np
 from PIL import Image
 
 from tinydet.config.files import atomic_path
-from tinydet.data.box_statistics import (
-    MEDIUM_PX,
-    SMALL_PX,
-    ImageSize,
-    box_sides_px,
-    class_counts,
-)
+from tinydet.data.box_statistics import MEDIUM_PX, SMALL_PX, ImageSize, box_sides_px, class_counts
 from tinydet.data.dataset import Dataset, Sample
 from tinydet.data.images import ImageArray, read_image
 from tinydet.drawing import class_colour, contact_sheet, draw_boxes, save_image

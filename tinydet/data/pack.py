@@ -23,7 +23,7 @@ from tinydet.data.images import read_image
 from tinydet.errors import DataError
 from tinydet.look_ahead import in_order
 from tinydet.progress import track
-from tinydet.result import UNREADABLE, Result, shown_path
+from tinydet.result import Result, shown_path
 
 QUALITY = 75  # of the JPEGs: 10 KB for a photo of 256 pixels
 AHEAD = 8  # images in the making, beyond one per thread
@@ -49,11 +49,6 @@ class Pack(Result):
     boxes: int
     size_bytes: int
     unreadable: tuple[str, ...]
-
-    @property
-    def exit_status(self) -> int:
-        """2 where images are left out."""
-        return UNREADABLE if self.unreadable else 0
 
     def __str__(self) -> str:
         parts = ", ".join(f"{part or 'all'} {count:,}" for part, count in self.images.items())

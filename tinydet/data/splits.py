@@ -2,24 +2,13 @@
 
 import hashlib
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Protocol, TypeVar
 
-
-class HasPath(Protocol):
-    """Anything that belongs to an image file."""
-
-    @property
-    def path(self) -> Path:
-        """Image file."""
-
-
-SampleT = TypeVar("SampleT", bound=HasPath)
+from tinydet.data.dataset import Sample
 
 
 def split_by_name(
-    samples: Sequence[SampleT], share: float, seed: int
-) -> tuple[tuple[SampleT, ...], tuple[SampleT, ...]]:
+    samples: Sequence[Sample], share: float, seed: int
+) -> tuple[tuple[Sample, ...], tuple[Sample, ...]]:
     """Hold a share of the samples out, chosen by a hash of the file name.
 
     Whether a sample is held out depends on its file name and the seed only: adding, removing,
@@ -36,8 +25,8 @@ def split_by_name(
     """
     if not 0 <= share <= 1:
         raise ValueError(f"share must be in [0, 1], got {share}")
-    kept: list[SampleT] = []
-    held_out: list[SampleT] = []
+    kept: list[Sample] = []
+    held_out: list[Sample] = []
     for sample in samples:
         (held_out if name_fraction(sample.path.name, seed) < share else kept).append(sample)
     return tuple(kept), tuple(held_out)

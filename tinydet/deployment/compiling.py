@@ -1,6 +1,7 @@
 """From an int8 model, or the run that made it, to C: the beginning of all work for boards."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -72,32 +73,25 @@ def int8_model(model: str | Path) -> Path:
     return path
 
 
-def with_thresholds(
-    spec: DetectorSpec,
-    score_threshold: float | None,
-    nms_iou_threshold: float | None,
-    max_detections: int | None,
-    box_voting_iou: float | None = None,
-) -> DetectorSpec:
+def with_thresholds(spec: DetectorSpec, values: Mapping[str, float | int | None]) -> DetectorSpec:
     """A detector with other thresholds; None keeps one, and 0 switches box voting off.
+
+    Args:
+        spec: The detector.
+        values: Fields of ``PostprocessSpec``; other names are passed over.
 
     Raises:
         UnsupportedError: A threshold is out of its range.
     """
-    values = {
-        "score_threshold": score_threshold,
-        "nms_iou_threshold": nms_iou_threshold,
-        "max_detections": max_detections,
-        "box_voting_iou": box_voting_iou,
-    }
-    given: dict[str, Any] = {name: value for name, value in values.items() if value is not None}
+    names = PostprocessSpec.model_fields
+    given: dict[str, Any] = {n: values[n] for n in names if values.get(n) is not None}
     for name, option in IOU_AND_SCORE_OPTIONS.items():
         if not 0 <= given.get(name, 0) <= 1:
             raise UnsupportedError(option, str(given[name]), "0 to 1", "Choose one of these.")
     if given.get("max_detections", 1) < 1:
         found = str(given["max_detections"])
         raise UnsupportedError("--max-detections", found, "1 or more", "Choose one of these.")
-    if box_voting_iou == 0:
+    if given.get("box_voting_iou") == 0:
         given["box_voting_iou"] = None
     postprocess = PostprocessSpec(**(spec.postprocess.model_dump() | given))
     return spec.model_copy(update={"postprocess": postprocess})

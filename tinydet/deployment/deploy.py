@@ -165,30 +165,6 @@ def told_of_run(
     }
 
 
-@dataclass(frozen=True)
-class PageResult(Result):
-    """A web page that runs the detector.
-
-    Attributes:
-        page: ``index.html``.
-        page_bytes: Its size.
-        bytes_without_weights: The same less what the weights take in it.
-    """
-
-    page: Path
-    page_bytes: int
-    bytes_without_weights: int
-
-    def __str__(self) -> str:
-        size = (
-            f"{self.page_bytes / 1024:.0f} KiB, "
-            f"{self.bytes_without_weights / 1024:.0f} without weights"
-        )
-        return (
-            f"Page: {shown_path(self.page)} ({size}). Open it in any browser; it needs no server."
-        )
-
-
 def deploy_firmware(
     detector: "CompiledDetector",
     board: "Board",
@@ -235,14 +211,6 @@ def deploy_firmware(
         memory=tuple(memory_use(project, elf)),
         printed=tuple(line for line in printed if not line.startswith(MARK)),
     )
-
-
-def deploy_page(detector: "CompiledDetector", output: Path) -> PageResult:
-    """Make a web page that runs a detector."""
-    from tinydet.targets.web import write_web_folder
-
-    web = write_web_folder(detector, output)
-    return PageResult(web.page, web.page_bytes, web.bytes_without_weights)
 
 
 def deploy_linux(

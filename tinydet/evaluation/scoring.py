@@ -9,13 +9,7 @@ import numpy as np
 
 from tinydet.boxes import Detections, IntArray
 from tinydet.data.dataset import Sample
-from tinydet.evaluation.result import (
-    BACKGROUND,
-    ApAtIou,
-    Confusion,
-    EvaluationSettings,
-    iou_key,
-)
+from tinydet.evaluation.result import BACKGROUND, ApAtIou, Confusion, EvaluationSettings, iou_key
 from tinydet.metrics import (
     BestF1,
     GroundTruth,

@@ -105,6 +105,7 @@ def load_tflite(
     return TfliteDetector(file.network, spec, codes, file.roles, anchors)
 
 
+@dataclass(eq=False)
 class TfliteDetector:
     """Runs a ``.tflite`` detector: ours, or one of the published layouts.
 
@@ -113,7 +114,7 @@ class TfliteDetector:
     model carries are used as they are (a published file has them rounded to int8), else those of
     the specification's recipe.
 
-    Args:
+    Attributes:
         network: The file.
         spec: What the model was trained for.
         codes: The input code of each pixel value.
@@ -121,17 +122,16 @@ class TfliteDetector:
         anchors: ``[NA, 4]``.
     """
 
-    def __init__(
-        self,
-        network: TfliteNetwork,
-        spec: DetectorSpec,
-        codes: AnyArray,
-        roles: OutputRoles,
-        anchors: FloatArray,
-    ) -> None:
-        self.spec, self.name = spec, network.path.name
-        self.network, self.codes = network, codes
-        self.roles, self.anchors = roles, anchors
+    network: TfliteNetwork
+    spec: DetectorSpec
+    codes: AnyArray
+    roles: OutputRoles
+    anchors: FloatArray
+
+    @property
+    def name(self) -> str:
+        """File name of the model."""
+        return self.network.path.name
 
     def outputs(self, images_u8: npt.NDArray[np.uint8]) -> tuple[FloatArray, FloatArray]:
         """See ``Detector.outputs``."""

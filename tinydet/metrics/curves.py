@@ -5,12 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinydet.boxes import IntArray
-from tinydet.metrics.matching import (
-    HIT,
-    IGNORED,
-    DoubleArray,
-    Matches,
-)
+from tinydet.metrics.matching import HIT, IGNORED, DoubleArray, Matches
 
 
 @dataclass(frozen=True)

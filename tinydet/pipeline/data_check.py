@@ -55,7 +55,7 @@ def check_part(run: Run, part: str, dataset: Dataset, *, strict: bool = False) -
         f"{report['negatives']} without objects ({dataset.format})"
     )
     findings = ["\n  the images of the validation set"] if stands_in else []
-    findings += [f"\n  {f['count']} {f['meaning']}" for f in report["findings"]]
+    findings += [f"\n{f['count']:>7}  {f['meaning']}" for f in report["findings"]]
     if check.unreadable:
         findings.append(f"\n  {_listed(check)}, left out; with dataset.strict they end the run")
     if report["decoded"] < report["images"] - len(check.unreadable):

@@ -190,23 +190,18 @@ def _validation_ap(
     model: Any, spec: DetectorSpec, validation: Dataset, options: Any
 ) -> float | None:
     """AP of the network as it is, as training measures it; None where there is no object."""
-    from tinydet.inference.decoding import spec_anchors
     from tinydet.training.losses import DetectionLoss
     from tinydet.training.validation import Validation
 
     if all(sample.ignored.all() for sample in validation.samples):
         return None
-    anchors = spec_anchors(spec)
     measured = Validation(
         validation.samples,
-        spec.preprocess,
-        anchors,
-        spec.num_classes,
+        spec,
         batch_size=options.batch_size,
         iou_threshold=options.iou_threshold,
-        box_voting_iou=spec.postprocess.box_voting_iou,
     )
-    return measured.measure(model, DetectionLoss(anchors))["val_map"]
+    return measured.measure(model, DetectionLoss(measured.anchors))["val_map"]
 
 
 def compare_with_float(

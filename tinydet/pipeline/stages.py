@@ -88,7 +88,7 @@ def compare_stage(run: Run, float_result: Any, int8_result: Any) -> None:
 
 
 def predict_stage(run: Run, model_path: Path) -> Any:
-    """Detect objects in what ``prediction.test_files_path`` names; the ``PredictionReport``."""
+    """Detect objects in what ``prediction.test_files_path`` names; the ``PredictResult``."""
     from tinydet.inference import load_detector
     from tinydet.prediction import predict
 

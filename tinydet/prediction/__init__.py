@@ -8,7 +8,7 @@ from tinydet.errors import UnsupportedError
 from tinydet.inference import Detector, load_detector
 from tinydet.prediction.job import Job
 from tinydet.prediction.outputs import Prediction as Prediction
-from tinydet.prediction.outputs import PredictionReport as PredictionReport
+from tinydet.prediction.outputs import PredictResult as PredictResult
 from tinydet.prediction.sources import ImageFiles, resolve_source
 from tinydet.prediction.sources import Source as Source
 from tinydet.progress import track
@@ -23,7 +23,7 @@ def predict(
     score_threshold: float | None = None,
     draw: bool = True,
     max_frames: int | None = None,
-) -> PredictionReport:
+) -> PredictResult:
     """Detect objects in images, a video or what a camera sees.
 
     Into the output folder go ``predictions.jsonl``, one JSON object per image or frame (``file``,
@@ -63,8 +63,11 @@ def predict(
             raise UnsupportedError("score_threshold", str(score_threshold), "0 to 1", remedy)
         thresholds = thresholds.model_copy(update={"score_threshold": score_threshold})
     found = resolve_source(source)
-    report = PredictionReport(output=output)
-    job = Job(detector, thresholds, output, draw, report)
+    predictions: list[Prediction] = []
+    unreadable: list[str] = []
+    num_images = num_detections = 0
+    was_interrupted = False
+    job = Job(detector, thresholds, output, draw, unreadable)
     keep, total = True, max_frames
     if isinstance(found, ImageFiles):
         stream, total = job.on_files(found), len(found.paths)
@@ -76,10 +79,18 @@ def predict(
             for prediction in track(stream, "Predicting", total):
                 if prediction is None:
                     continue
-                report.num_images += 1
-                report.num_detections += len(prediction.detections)
+                num_images += 1
+                num_detections += len(prediction.detections)
                 if keep:
-                    report.predictions.append(prediction)
+                    predictions.append(prediction)
         except KeyboardInterrupt:
-            report.was_interrupted = True
-    return report
+            was_interrupted = True
+    return PredictResult(
+        tuple(predictions),
+        detector.spec.class_names,
+        num_images,
+        num_detections,
+        tuple(unreadable),
+        was_interrupted,
+        output,
+    )

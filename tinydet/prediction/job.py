@@ -14,13 +14,7 @@ from tinydet.drawing import save_image
 from tinydet.errors import DataError, OutputError
 from tinydet.inference import Detector, detect
 from tinydet.look_ahead import in_order
-from tinydet.prediction.outputs import (
-    Prediction,
-    PredictionReport,
-    drawn_names,
-    open_records,
-    open_video,
-)
+from tinydet.prediction.outputs import Prediction, drawn_names, open_records, open_video
 from tinydet.prediction.sources import (
     FrameStream,
     ImageFiles,
@@ -46,14 +40,14 @@ class Job:
         postprocess: Thresholds.
         output: Folder for the results; None writes nothing.
         draw: Whether to write drawn pictures.
-        report: Takes what could not be read.
+        unreadable: Takes what could not be read, as ``"path: what is wrong"``.
     """
 
     detector: Detector
     postprocess: PostprocessSpec
     output: Path | None
     draw: bool
-    report: PredictionReport
+    unreadable: list[str]
 
     def on_files(self, files: ImageFiles) -> Stream:
         """Predict on image files, several at a time, in their order."""
@@ -77,11 +71,11 @@ class Job:
                     continue
                 if files.is_single:
                     raise outcome
-                self.report.unreadable.append(str(outcome))
+                self.unreadable.append(str(outcome))
                 yield None
             if not is_any_read:
                 found = f"none of its {len(tasks)} images can be read"
-                first = f"The first: {self.report.unreadable[0]}"
+                first = f"The first: {self.unreadable[0]}"
                 raise DataError(files.root, found, first)
 
     def on_frames(self, stream: FrameStream, max_frames: int | None) -> Stream:
@@ -153,11 +147,9 @@ class Job:
 
     def _note_missing_frames(self, stream: FrameStream, count: int, stated: int | None) -> None:
         if stream.is_camera:
-            self.report.unreadable.append(f"{stream.path}: stopped after {count} frames")
+            self.unreadable.append(f"{stream.path}: stopped after {count} frames")
         elif stated is not None and stated - count > max(2, MISSING_FRAMES_SHARE * stated):
-            self.report.unreadable.append(
-                f"{stream.path}: only {count} of {stated} frames could be read"
-            )
+            self.unreadable.append(f"{stream.path}: only {count} of {stated} frames could be read")
 
 
 def _refuse_overwriting(sources: Sequence[Path], targets: Sequence[Path]) -> None:

@@ -6,6 +6,7 @@ that they are objects nor that they are background.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from tinydet.errors import UnsupportedError
 from tinydet.inference import Detector
 from tinydet.prediction import Prediction, predict
 from tinydet.prediction.outputs import unreadable_lines
-from tinydet.result import UNREADABLE, Result, shown_path
+from tinydet.result import Result, shown_path
 
 LABELS_FILE = Path("annotations") / "instances_default.json"  # where the COCO reader looks
 
@@ -39,11 +40,6 @@ class TeacherLabels(Result):
     ignored: int
     without_objects: int
     unreadable: tuple[str, ...]
-
-    @property
-    def exit_status(self) -> int:
-        """2 where an image could not be read."""
-        return UNREADABLE if self.unreadable else 0
 
     def __str__(self) -> str:
         return "\n".join(
@@ -120,7 +116,7 @@ def label_images(
 
 
 def _coco(
-    predictions: list[Prediction], folder: Path, detector: Detector, object_score: float
+    predictions: Sequence[Prediction], folder: Path, detector: Detector, object_score: float
 ) -> dict[str, Any]:
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []

@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy.typing as npt
 from tinydet.boxes import Detections
 from tinydet.config.files import atomic_path
 from tinydet.errors import OutputError
+from tinydet.result import Result
 
 LISTED_UNREADABLE = 5
 
@@ -49,35 +50,51 @@ class Prediction:
         }
 
 
-@dataclass
-class PredictionReport:
-    """What a prediction did.
+@dataclass(frozen=True)
+class PredictResult(Result):
+    """What was found.
 
     Attributes:
         predictions: One per image or frame, in order; for a camera without ``max_frames`` it
             stays empty, as there is no end to it: they are in the output folder.
-        num_images: Images or frames predicted on.
-        num_detections: Objects found in them.
+        class_names: Class names of the detector.
+        num_images: Number of images or frames processed.
+        num_detections: Number of objects found in them.
         unreadable: Files that could not be read, or not completely, as ``"path: what is wrong"``.
-        was_interrupted: Stopped by Ctrl-C; what was done until then is kept.
-        output: Folder with the results, None where nothing was written.
+        was_interrupted: Whether Ctrl-C stopped it; the results until then are kept.
+        output: Folder with the results; None if nothing was written.
     """
 
-    predictions: list[Prediction] = field(default_factory=list)
-    num_images: int = 0
-    num_detections: int = 0
-    unreadable: list[str] = field(default_factory=list)
-    was_interrupted: bool = False
-    output: Path | None = None
+    predictions: tuple[Prediction, ...]
+    class_names: tuple[str, ...]
+    num_images: int
+    num_detections: int
+    unreadable: tuple[str, ...]
+    was_interrupted: bool
+    output: Path | None
 
     def summary(self) -> str:
         """Some lines for people: counts, where the results are, what could not be read."""
-        lines = [f"{self.num_detections} detections in {self.num_images} images"]
+        return str(self)
+
+    def __str__(self) -> str:
+        first = f"{self.num_detections} detections in {self.num_images} images"
         if self.was_interrupted:
-            lines[0] = f"stopped after {self.num_images} images: {self.num_detections} detections"
+            first = f"stopped after {self.num_images} images: {self.num_detections} detections"
         if self.output is not None:
-            lines[0] += f", in {self.output / RECORDS_FILE}"
-        return "\n".join([*lines, *unreadable_lines(self.unreadable)])
+            first += f", in {self.output / RECORDS_FILE}"
+        return "\n".join([first, *unreadable_lines(self.unreadable)])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Records of ``predictions.jsonl``, and the counts."""
+        return {
+            "predictions": [each.to_record(self.class_names) for each in self.predictions],
+            "num_images": self.num_images,
+            "num_detections": self.num_detections,
+            "unreadable": list(self.unreadable),
+            "was_interrupted": self.was_interrupted,
+            "output": None if self.output is None else str(self.output),
+        }
 
 
 def unreadable_lines(unreadable: Sequence[str]) -> list[str]:

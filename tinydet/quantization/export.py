@@ -10,11 +10,7 @@ from tinydet.config.files import atomic_path, write_text_atomically
 from tinydet.inference.tflite_file import only_graph, pack_model, parse_model
 from tinydet.quantization.contract import verify_quantized
 from tinydet.quantization.converter import to_int8
-from tinydet.quantization.float_tail import (
-    append_float_tail,
-    append_post_processing,
-    order_outputs,
-)
+from tinydet.quantization.float_tail import append_float_tail, append_post_processing, order_outputs
 from tinydet.quantization.prepared_network import PreparedNetwork
 from tinydet.versions import installed_versions
 

@@ -111,9 +111,9 @@ class RunFiles:
         """Size of a file of which only the size is shown."""
         return self.read(path, lambda file: file.stat().st_size)
 
-    def names(self, folder: str, pattern: str = "*") -> list[str]:
+    def names(self, folder: str) -> list[str]:
         """Names in a sub-folder, sorted; none where there is no such folder."""
-        return sorted(path.name for path in (self.folder / folder).glob(pattern))
+        return sorted(path.name for path in (self.folder / folder).glob("*"))
 
 
 def _parse_json(file: Path) -> Any:

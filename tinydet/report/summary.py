@@ -9,9 +9,6 @@ from tinydet.report.facts import bytes_text, count_text, duration_text, find_num
 from tinydet.report.run_files import RunFiles
 
 TFLITE = "quantized_models/quantized_model.tflite"
-IMAGE_KEYS = ("images", "num_images", "image_count", "samples")
-TIME_KEYS = ("training_seconds", "train_seconds", "training_time_seconds")
-EPOCH_TIME_COLUMNS = ("seconds", "epoch_seconds", "time_seconds", "duration_seconds")
 MOST_NAMED_CLASSES = 4
 
 
@@ -62,7 +59,7 @@ def summarize(
         *_accuracy_cards(accuracy),
         *_model_cards(files, detector),
         *_data_cards(accuracy, checks),
-        *_training_cards(detector, metrics),
+        *_training_cards(metrics),
     ]
     names = _class_names(detector, accuracy)
     title = f"{_listed(names)} detector" if names else "Detector"
@@ -159,9 +156,9 @@ def _model_cards(files: RunFiles, detector: DetectorSpec | None) -> list[Card]:
 
 def _data_cards(accuracy: Accuracy | None, checks: dict[str, dict[str, Any]]) -> list[Card]:
     cards = []
-    trained = find_number(checks.get("train"), *IMAGE_KEYS)
+    trained = find_number(checks.get("train"), "images")
     if trained is not None:
-        boxes = find_number(checks.get("train"), "boxes", "num_boxes")
+        boxes = find_number(checks.get("train"), "boxes")
         detail = "" if boxes is None else f"{count_text(boxes)} labelled objects"
         cards.append(Card("Training images", count_text(trained), detail))
     data = accuracy.evaluations[0].result.data if accuracy else None
@@ -171,22 +168,11 @@ def _data_cards(accuracy: Accuracy | None, checks: dict[str, dict[str, Any]]) ->
     return cards
 
 
-def _training_cards(
-    detector: DetectorSpec | None, metrics: dict[str, list[float]] | None
-) -> list[Card]:
-    seconds = _recorded_seconds(detector.provenance) if detector else None
-    epochs = len(next(iter(metrics.values()))) if metrics else 0
-    if seconds is None and metrics:
-        column = next((metrics[name] for name in EPOCH_TIME_COLUMNS if name in metrics), [])
-        known = [value for value in column if value >= 0]
-        seconds = sum(known) if known else None
-    detail = f"{epochs} epochs" if epochs else ""
-    if seconds is not None:
-        return [Card("Training time", duration_text(seconds), detail)]
+def _training_cards(metrics: dict[str, list[float]] | None) -> list[Card]:
+    if not metrics:
+        return []
+    epochs = len(next(iter(metrics.values())))
+    known = [seconds for seconds in metrics.get("seconds", []) if seconds >= 0]
+    if known:
+        return [Card("Training time", duration_text(sum(known)), f"{epochs} epochs")]
     return [Card("Epochs", str(epochs))] if epochs else []
-
-
-def _recorded_seconds(provenance: dict[str, Any]) -> float | None:
-    training = provenance.get("training")
-    inside = find_number(training, "seconds") if isinstance(training, dict) else None
-    return find_number(provenance, *TIME_KEYS) if inside is None else inside

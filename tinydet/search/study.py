@@ -123,10 +123,11 @@ def _open_study(output: Path, options: TuneOptions) -> "optuna.Study":
     )
 
 
+@dataclass(eq=False)
 class Search:
     """What a search needs beside Optuna's study.
 
-    Args:
+    Attributes:
         config_file: Configuration of the trials.
         overrides: Laid over it.
         space: What is searched.
@@ -137,20 +138,14 @@ class Search:
         TinydetError: The configuration is wrong, or the data set cannot be read.
     """
 
-    def __init__(
-        self,
-        config_file: Path,
-        overrides: tuple[Change, ...],
-        space: SearchSpace,
-        output: Path,
-        options: TuneOptions,
-    ) -> None:
-        self.config_file = config_file
-        self.overrides = overrides
-        self.space = space
-        self.output = output
-        self.options = options
-        config = load_config(config_file, overrides).config
+    config_file: Path
+    overrides: tuple[Change, ...]
+    space: SearchSpace
+    output: Path
+    options: TuneOptions
+
+    def __post_init__(self) -> None:
+        config = load_config(self.config_file, self.overrides).config
         if not config.trains:
             raise ConfigError(
                 [
@@ -159,7 +154,7 @@ class Search:
                 ]
             )
         training, _ = datasets.load_training(config.dataset)
-        self.arenas = ArenaSizes(output / ARENAS_FILE, len(training.class_names))
+        self.arenas = ArenaSizes(self.output / ARENAS_FILE, len(training.class_names))
 
     def restart_interrupted(self, study: "optuna.Study") -> None:
         """Put trials that a killed search has left under way first in the queue again."""

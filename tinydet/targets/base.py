@@ -77,29 +77,6 @@ class Program(NetworkProgram, Protocol):
         """Run network and box selection, both in C; boxes are fractions of the network's input."""
 
 
-class Target(Protocol):
-    """A machine that detectors in C are built for and run on."""
-
-    @property
-    def name(self) -> str:
-        """As on the command line: ``host``, ``cortex-m7``."""
-
-    def build(self, detector: CompiledDetector, folder: Path) -> Program:
-        """Compile and link the C files.
-
-        Args:
-            detector: The detector.
-            folder: Where sources, objects and the linked file go; created.
-
-        Returns:
-            The program, ready to run.
-
-        Raises:
-            MissingToolError: A package or program it needs is not installed.
-            BuildError: The C compiler refuses (disk full, wrong compiler).
-        """
-
-
 class ProgramDetector:
     """A program as a detector that evaluation and prediction can use like any other.
 

@@ -19,14 +19,7 @@ from tinydet.targets.base import (
     to_detections,
 )
 from tinydet.targets.elf import Image, read_image
-from tinydet.targets.emulator import (
-    FLASH_BEGIN,
-    FLASH_BYTES,
-    RAM_BEGIN,
-    RAM_BYTES,
-    Call,
-    Machine,
-)
+from tinydet.targets.emulator import FLASH_BEGIN, FLASH_BYTES, RAM_BEGIN, RAM_BYTES, Call, Machine
 from tinydet.targets.emulator_hooks import BLOCK_COUNTER, build_hook
 from tinydet.targets.linker_script import MemoryMap, MemoryRegion, linker_script
 from tinydet.targets.qemu import QEMU_MEMORY, QemuMachine, build_plugin
@@ -71,7 +64,7 @@ class CortexMTarget:
     def build(self, network: CompiledNetwork, folder: Path, *options: str) -> "CortexMNetwork": ...
 
     def build(self, network: CompiledNetwork, folder: Path, *options: str) -> "CortexMNetwork":
-        """See ``Target.build`` and, for the options, ``link``."""
+        """Compile and link, see ``link``; the program is ready to run."""
         image = read_image(self.link(network, folder, *options))
         if isinstance(network, CompiledDetector):
             return CortexMProgram(image, self.name, network, folder)

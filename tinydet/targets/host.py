@@ -62,7 +62,16 @@ class HostTarget:
     def build(self, network: CompiledNetwork, folder: Path) -> "HostNetwork": ...
 
     def build(self, network: CompiledNetwork, folder: Path) -> "HostNetwork":
-        """See ``Target.build``."""
+        """Compile and link the C files.
+
+        Args:
+            network: The network, or detector.
+            folder: Where sources, objects and the library go; created.
+
+        Raises:
+            MissingToolError: A package it needs is not installed.
+            BuildError: The C compiler refuses (disk full, wrong compiler).
+        """
         sources = write_sources(network, folder)
         macros = model_macros(network, folder)
         if self._sanitize:

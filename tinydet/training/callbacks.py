@@ -8,9 +8,9 @@ from typing import Any
 import keras
 
 from tinydet.config.schedule_lambda import compile_lambda
+from tinydet.config.schedules import SCHEDULES, make_schedule
 from tinydet.data.dataset import Sample
 from tinydet.errors import UnsupportedError, near_name
-from tinydet.training.schedules import SCHEDULES, make_schedule
 from tinydet.training.validation import VALIDATION_METRICS
 
 WHERE = "training.callbacks"

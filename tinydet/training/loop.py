@@ -129,12 +129,9 @@ def train(
     if validation:
         measured = Validation(
             validation,
-            spec.preprocess,
-            anchors,
-            spec.num_classes,
+            spec,
             batch_size=options.batch_size,
             iou_threshold=options.iou_threshold,
-            box_voting_iou=spec.postprocess.box_voting_iou,
         )
         latest = state.history[-1] if state.history else {}
         callbacks.insert(

@@ -10,11 +10,11 @@ from tinydet.backends import choose_backend
 from tinydet.config.frozen_layers import SUPPORTED, parse_frozen_layers
 from tinydet.errors import UnsupportedError, near_name
 from tinydet.training.batch_norm import use_fused_batch_norm
-from tinydet.training.depthwise import use_fast_depthwise
 from tinydet.training.distillation import learn_from_teacher
 from tinydet.training.distribution import ProcessGroup
 from tinydet.training.losses import DetectionLoss
 from tinydet.training.options import TrainingOptions
+from tinydet.training.own_kernels import use_fast_depthwise
 from tinydet.training.precision import use_precision, with_loss_scale
 from tinydet.training.synchronization import share_gradients, synchronize_batch_norm
 

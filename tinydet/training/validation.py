@@ -1,6 +1,7 @@
 """Validation AP and loss after every epoch."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import prod
 from typing import Any, NamedTuple, Protocol
 
 import keras
@@ -8,12 +9,12 @@ import numpy as np
 
 from tinydet.anchors import decode_boxes
 from tinydet.boxes import Detections, FloatArray, clip_boxes
-from tinydet.config.detector_spec import PostprocessSpec, PreprocessSpec
+from tinydet.config.detector_spec import DetectorSpec, PostprocessSpec
 from tinydet.data.dataset import Sample
 from tinydet.data.images import read_image
 from tinydet.data.preprocess import ImageArray, boxes_to_network, preprocess, rescale
 from tinydet.inference import select_in_image
-from tinydet.inference.decoding import softmax
+from tinydet.inference.decoding import softmax, spec_anchors
 from tinydet.metrics import (
     GroundTruth,
     best_f1,
@@ -53,35 +54,30 @@ class Validation:
 
     Args:
         samples: The validation set.
-        spec: Network input.
-        anchors: ``[NA, 4]``.
-        num_classes: Without the background.
+        spec: What the network is for.
         batch_size: Images per step.
         iou_threshold: Of the AP.
-        box_voting_iou: See ``PostprocessSpec``.
     """
 
     def __init__(
         self,
         samples: Sequence[Sample],
-        spec: PreprocessSpec,
-        anchors: FloatArray,
-        num_classes: int,
+        spec: DetectorSpec,
         *,
         batch_size: int,
         iou_threshold: float,
-        box_voting_iou: float | None = None,
     ) -> None:
         self.samples = samples
-        self.spec = spec
-        self.anchors = anchors
-        self.num_classes = num_classes
+        self.preprocess = spec.preprocess
+        self.num_classes = spec.num_classes
+        self.anchors = spec_anchors(spec)
         self.batch_size = batch_size
         self.iou_threshold = iou_threshold
-        self.postprocess = POSTPROCESS.model_copy(update={"box_voting_iou": box_voting_iou})
+        voting = spec.postprocess.box_voting_iou
+        self.postprocess = POSTPROCESS.model_copy(update={"box_voting_iou": voting})
         self._rows = max(1, max((len(sample.boxes) for sample in samples), default=1))
         self._cache: list[Chunk] = []
-        self._fits = len(samples) * spec.height * spec.width * 3 <= CACHE_BYTES
+        self._fits = len(samples) * prod(spec.input_size) * 3 <= CACHE_BYTES
 
     def measure(self, model: keras.Model, loss: keras.losses.Loss) -> dict[str, float]:
         """Metrics of the network as it is.
@@ -99,7 +95,7 @@ class Validation:
         losses: list[float] = []
         counts: list[int] = []
         for chunk in self._chunks():
-            outputs = model.predict_on_batch(rescale(chunk.images, self.spec))
+            outputs = model.predict_on_batch(rescale(chunk.images, self.preprocess))
             losses.append(float(loss(chunk.rows, outputs)))
             counts.append(len(outputs))
             found.extend(map(self._detections, outputs, chunk.sizes))
@@ -117,7 +113,7 @@ class Validation:
     def _detections(self, outputs: FloatArray, image_size: tuple[int, int]) -> Detections:
         scores = softmax(outputs[:, : 1 + self.num_classes])
         boxes = decode_boxes(outputs[:, 1 + self.num_classes :], self.anchors)
-        return select_in_image(scores, boxes, self.postprocess, image_size, self.spec)
+        return select_in_image(scores, boxes, self.postprocess, image_size, self.preprocess)
 
     def _chunks(self) -> Iterator[Chunk]:
         if self._cache:
@@ -136,8 +132,8 @@ class Validation:
         for sample in samples:
             image = read_image(sample.path)
             size = image.shape[0], image.shape[1]
-            boxes = clip_boxes(boxes_to_network(sample.boxes, size, self.spec))
-            images.append(preprocess(image, self.spec))
+            boxes = clip_boxes(boxes_to_network(sample.boxes, size, self.preprocess))
+            images.append(preprocess(image, self.preprocess))
             rows.append(ground_truth_rows(boxes, sample.class_ids, sample.ignored, self._rows))
             sizes.append(size)
             truth.append(GroundTruth(sample.boxes, sample.class_ids, sample.ignored))

@@ -5,6 +5,7 @@ Each test makes its own input, a member of a kind of faults that public bug repo
 
 import json
 import os
+import shutil
 import time
 
 import pytest
@@ -179,3 +180,16 @@ def test_the_box_around_a_turned_ellipse(tmp_path, writers):
     dataset = load_dataset(tmp_path)
     assert boxes_of(dataset) == {"a.png": [[0.45, 0.1, 0.55, 0.9]]}
     assert dataset.findings.counts["rotated_boxes"] == 1
+
+
+def test_files_are_named_from_the_folder_of_the_data(tmp_path, writers):
+    picture(writers, tmp_path, "a.png", "b.png")
+    shutil.copy(tmp_path / "a.png", tmp_path / "same.png")
+    for name in ("a", "same"):
+        writers.text(tmp_path / f"{name}.txt", YOLO_LINE)
+    (tmp_path / "broken.png").write_bytes(b"no image")
+    writers.text(tmp_path / "broken.txt", YOLO_LINE)
+    text = format_check(check_dataset(load_dataset(tmp_path)), tmp_path)
+    assert "a.png = same.png" in text
+    assert "\n         broken.png: " in text
+    assert str(tmp_path) not in text

@@ -110,7 +110,7 @@ def test_images_of_two_parts_are_counted(tmp_path, writers):
     [finding] = [f for f in report["findings"] if f["kind"] == "shared_images"]
     assert finding["count"] == 2
     assert report["parts"] == {"train": 2, "val": 2}
-    assert "2 images that also occur in another part" in format_check(report)
+    assert "\n      2  images that also occur in another part" in format_check(report)
 
 
 def test_no_box_anywhere_is_said_loudly(tmp_path, writers):

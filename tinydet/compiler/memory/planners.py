@@ -11,13 +11,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from itertools import combinations, product
 
-from tinydet.compiler.memory.buffers import (
-    Buffer,
-    Offset,
-    gap_bytes,
-    live_bytes,
-    lower_bound_bytes,
-)
+from tinydet.compiler.memory.buffers import Buffer, Offset, gap_bytes, live_bytes, lower_bound_bytes
 
 SEARCH_ROUNDS = 150  # changed orders without a gain; under a second for two hundred buffers
 SEARCH_STARTS = 3  # of the greedy orders, the best

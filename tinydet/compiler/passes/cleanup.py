@@ -11,11 +11,7 @@ from tinydet.compiler.ir import (
     PoolOptions,
     ReshapeOptions,
 )
-from tinydet.compiler.passes.editing import (
-    with_ops_replaced,
-    with_readers_moved,
-    without_dead_ops,
-)
+from tinydet.compiler.passes.editing import with_ops_replaced, with_readers_moved, without_dead_ops
 
 
 def fold_input_type(graph: Graph) -> Graph:

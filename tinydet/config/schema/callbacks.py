@@ -1,32 +1,26 @@
 """``training.callbacks``: Keras callbacks and the nine learning-rate schedulers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from inspect import signature
 from typing import Any
 
 from tinydet.config.expressions import ExpressionError
 from tinydet.config.schedule_lambda import SUPPORTED as LAMBDA_GRAMMAR
 from tinydet.config.schedule_lambda import compile_lambda
+from tinydet.config.schedules import SCHEDULES
 from tinydet.config.schema.values import MAX_NAMES, Finding, RejectedError, reject, show, to_loose
 from tinydet.errors import near_name
 
+
+def _arguments(schedule: Callable[..., float]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names of the required and of the optional arguments of a schedule, without the epoch."""
+    optional = schedule.__kwdefaults__ or {}
+    _, *names = signature(schedule).parameters
+    return tuple(name for name in names if name not in optional), tuple(optional)
+
+
 # name: (required arguments, optional arguments); each also takes verbose
-LR_SCHEDULERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "LRLinearDecay": (("initial_lr", "hold_steps", "decay_steps", "end_lr"), ()),
-    "LRExponentialDecay": (("initial_lr", "hold_steps", "decay_rate"), ("min_lr",)),
-    "LRStepDecay": (("initial_lr", "step_size", "decay_rate"), ("min_lr",)),
-    "LRCosineDecay": (("initial_lr", "hold_steps", "decay_steps", "end_lr"), ()),
-    "LRWarmupCosineDecay": (
-        ("initial_lr", "warmup_steps", "max_lr", "hold_steps", "decay_steps", "end_lr"),
-        (),
-    ),
-    "LRCosineDecayRestarts": (("initial_lr", "first_decay_steps", "end_lr"), ("t_mul", "m_mul")),
-    "LRPolynomialDecay": (("initial_lr", "hold_steps", "decay_steps", "end_lr"), ("power",)),
-    "LRPolynomialDecayRestarts": (
-        ("initial_lr", "hold_steps", "decay_steps", "end_lr"),
-        ("power",),
-    ),
-    "LRPiecewiseConstantDecay": (("boundaries", "values"), ()),
-}
+LR_SCHEDULERS = {name: _arguments(schedule) for name, schedule in SCHEDULES.items()}
 KERAS_SCHEDULERS = ("ReduceLROnPlateau", "LearningRateScheduler")
 BUILT_IN = ("TensorBoard", "CSVLogger")
 MONITORING = ("ReduceLROnPlateau", "EarlyStopping", "ModelCheckpoint")

@@ -40,24 +40,22 @@ class Step:
     draw_around: ObjectWarpDrawer | None = None
 
 
+@dataclass(frozen=True)
 class Augmentation:
     """Random changes of training images, boxes included.
 
     Geometric functions that follow each other cost one interpolation together; a pixel function
     between them fixes the picture at network size. So geometry first is faster and sharper.
 
-    Args:
+    Attributes:
         steps: The functions, in order.
         random_order: Shuffle them anew for every image.
         mosaic: What happens before them, where training offers other images; None for nothing.
     """
 
-    def __init__(
-        self, steps: Sequence[Step], *, random_order: bool = False, mosaic: Mosaic | None = None
-    ) -> None:
-        self.steps = tuple(steps)
-        self.random_order = random_order
-        self.mosaic = mosaic
+    steps: Sequence[Step]
+    random_order: bool = False
+    mosaic: Mosaic | None = None
 
     def augment(
         self,

@@ -1,8 +1,10 @@
 """Changing the labels of a data set in its own format, with a backup of what was there before."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from tinydet.data.dataset import Dataset
 from tinydet.data.editing.editor import Backups, EditableBox, LabelEditor, version_of
@@ -67,38 +69,41 @@ def _voc(source: Source, dataset: Dataset, backups: Backups) -> LabelEditor:
             images, labels = images_and_labels(place, Findings())
             for stem, image in images.items():
                 files.setdefault(image, labels.get(stem, place.labels / f"{stem}.xml"))
-    return VocEditor(files, dataset.class_names, backups)
+    return VocEditor(dataset.class_names, backups, files)
+
+
+def _label_files(source: Source) -> Iterator[tuple[Path, Any, Callable[[Any], Path | None]]]:
+    """JSON files of labels, what is in them, and what finds the images that they name."""
+    assert isinstance(source, TableSource)
+    images = ListedImages(source.image_folder or home_of(source.root), Findings())
+    for part, files in source.files.items():
+        for file in files:
+            images.look_in([source.image_folder] if source.image_folder else source.folders(file))
+            yield file, read_json(file), partial(images.find, part=part or None)
 
 
 def _coco(source: Source, dataset: Dataset, backups: Backups) -> LabelEditor:
-    assert isinstance(source, TableSource)
-    files: dict[Path, Path] = {}
-    ids: dict[Path, str] = {}
-    images = ListedImages(source.image_folder or home_of(source.root), Findings())
-    for part, file in [(part, file) for part, files in source.files.items() for file in files]:
-        images.look_in([source.image_folder] if source.image_folder else source.folders(file))
-        for entry in read_json(file)["images"]:
-            image = images.find(entry.get("file_name"), part or None)
-            if image is not None and image not in files:
-                files[image], ids[image] = file, coco.id_of(entry["id"]) or ""
-    return CocoEditor(files, ids, dataset.class_names, backups)
+    entries: dict[Path, tuple[Path, str]] = {}
+    for file, content, find in _label_files(source):
+        for entry in content["images"]:
+            image = find(entry.get("file_name"))
+            if image is not None:
+                entries.setdefault(image, (file, coco.id_of(entry["id"]) or ""))
+    return CocoEditor(dataset.class_names, backups, entries)
 
 
 def _labelme(source: Source, dataset: Dataset, backups: Backups) -> LabelEditor:
-    assert isinstance(source, TableSource)
     files: dict[Path, Path] = {}
-    images = ListedImages(source.image_folder or home_of(source.root), Findings())
-    every = [(part, file) for part, of_part in source.files.items() for file in of_part]
-    for part, file in every:
-        content = read_json(file)
+    folders: list[Path] = []
+    for file, content, find in _label_files(source):
+        folders.append(file.parent)
         if labelme.is_labelme(content):
-            images.look_in([source.image_folder] if source.image_folder else source.folders(file))
-            image = images.find(labelme.image_name(file, content), part or None)
+            image = find(labelme.image_name(file, content))
             if image is not None:
                 files.setdefault(image, file)
     for sample in dataset.samples:  # the labels of the others go where those of the first are
-        files.setdefault(sample.path, every[0][1].parent / f"{sample.path.stem}.json")
-    return LabelmeEditor(files, dataset.class_names, backups)
+        files.setdefault(sample.path, folders[0] / f"{sample.path.stem}.json")
+    return LabelmeEditor(dataset.class_names, backups, files)
 
 
 _MAKERS: dict[str, Callable[[Source, Dataset, Backups], LabelEditor]] = {

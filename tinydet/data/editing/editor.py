@@ -76,13 +76,20 @@ class LabelEditor(ABC):
     Args:
         class_names: Classes that an object can have.
         backups: Keeps what is changed.
+        files: Image to its label file, existing or not, where its place does not tell it.
     """
 
     has_ignored = True  # whether the format can mark an object as ignored
 
-    def __init__(self, class_names: Sequence[str], backups: Backups) -> None:
+    def __init__(
+        self,
+        class_names: Sequence[str],
+        backups: Backups,
+        files: Mapping[Path, Path] | None = None,
+    ) -> None:
         self.class_names = tuple(class_names)
         self.backups = backups
+        self._files = files or {}
 
     @abstractmethod
     def read(self, image: Path) -> list[EditableBox]:

@@ -17,19 +17,12 @@ Entry = dict[str, Any]
 
 
 class JsonEditor(LabelEditor):
-    """What both kinds share: a file that is read again only where it has changed.
-
-    Args:
-        files: Image to its label file.
-        class_names: Classes that an object can have.
-        backups: Keeps what is changed.
-    """
+    """What both kinds share: a file that is read again only where it has changed."""
 
     def __init__(
-        self, files: Mapping[Path, Path], class_names: Sequence[str], backups: Backups
+        self, class_names: Sequence[str], backups: Backups, files: Mapping[Path, Path]
     ) -> None:
-        super().__init__(class_names, backups)
-        self._files = files
+        super().__init__(class_names, backups, files)
         self._read: dict[Path, tuple[tuple[int, int], Any]] = {}
 
     def _content(self, file: Path) -> Any:
@@ -58,21 +51,21 @@ class CocoEditor(JsonEditor):
     """Edits the ``annotations`` of an image.
 
     Args:
-        files: Image to its label file.
-        ids: Image to the ``id`` of its entry there.
         class_names: Classes that an object can have.
         backups: Keeps what is changed.
+        entries: Image to its label file and the ``id`` of its entry there.
     """
 
     def __init__(
         self,
-        files: Mapping[Path, Path],
-        ids: Mapping[Path, str],
         class_names: Sequence[str],
         backups: Backups,
+        entries: Mapping[Path, tuple[Path, str]],
     ) -> None:
-        super().__init__(files, class_names, backups)
-        self._ids = ids
+        super().__init__(
+            class_names, backups, {image: file for image, (file, _) in entries.items()}
+        )
+        self._ids = {image: image_id for image, (_, image_id) in entries.items()}
 
     def read(self, image: Path) -> list[EditableBox]:
         """See ``LabelEditor.read``."""

@@ -1,10 +1,9 @@
 """Changing Pascal VOC labels: an XML file per image, an ``<object>`` per object."""
 
 import xml.etree.ElementTree as ET
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tinydet.data.editing.editor import Backups, Changes, EditableBox, LabelEditor
+from tinydet.data.editing.editor import Changes, EditableBox, LabelEditor
 from tinydet.data.findings import Findings
 from tinydet.data.images import read_image_size
 from tinydet.data.input_files import read_xml, text_number
@@ -14,19 +13,7 @@ from tinydet.errors import DataError
 
 
 class VocEditor(LabelEditor):
-    """Edits the ``<object>`` elements; everything else of a file stays.
-
-    Args:
-        files: Image to its XML file, existing or not.
-        class_names: Classes that an object can have.
-        backups: Keeps what is changed.
-    """
-
-    def __init__(
-        self, files: Mapping[Path, Path], class_names: Sequence[str], backups: Backups
-    ) -> None:
-        super().__init__(class_names, backups)
-        self._files = files
+    """Edits the ``<object>`` elements; everything else of a file stays."""
 
     def read(self, image: Path) -> list[EditableBox]:
         """See ``LabelEditor.read``."""

@@ -11,13 +11,7 @@ from tinydet.data.findings import Findings
 from tinydet.data.image_files import is_image_name
 from tinydet.data.input_files import open_input, read_lines, text_number
 from tinydet.data.readers.parts import SPLITS, split_of
-from tinydet.data.readers.tables import (
-    Reading,
-    TableSource,
-    by_part,
-    image_folders,
-    label_tables,
-)
+from tinydet.data.readers.tables import Reading, TableSource, by_part, image_folders, label_tables
 from tinydet.errors import DataError, readable
 
 OPEN_IMAGES, TABLE, LISTED = "Open Images CSV", "CSV", "list of boxes"
@@ -58,11 +52,8 @@ def find_csv(path: Path) -> TableSource | None:
             if files:
                 findings = Findings()
                 parts = _parts_by_column(files, findings) if read is read_table else {}
-                if parts:
-                    return TableSource(
-                        path, parts, name, read_part_of_table, _folders, findings=findings
-                    )
-                parts = by_part(files, path, findings)
+                read = read_part_of_table if parts else read
+                parts = parts or by_part(files, path, findings)
                 return TableSource(path, parts, name, read, _folders, findings=findings)
     return None
 

@@ -8,13 +8,7 @@ from tinydet.data.findings import Findings
 from tinydet.data.input_files import MOST_TABLE_BYTES, open_input, read_xml, text_number
 from tinydet.data.readers.named_boxes import Point, ellipse, turned
 from tinydet.data.readers.parts import SPLITS, split_of
-from tinydet.data.readers.tables import (
-    Reading,
-    TableSource,
-    by_part,
-    image_folders,
-    label_tables,
-)
+from tinydet.data.readers.tables import Reading, TableSource, by_part, image_folders, label_tables
 from tinydet.errors import DataError
 
 FORMAT = "CVAT for images"

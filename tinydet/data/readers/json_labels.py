@@ -7,13 +7,7 @@ from pathlib import Path
 from tinydet.data.findings import Findings
 from tinydet.data.input_files import open_input, read_json
 from tinydet.data.readers import coco, label_studio, labelme
-from tinydet.data.readers.tables import (
-    Reading,
-    TableSource,
-    by_part,
-    image_folders,
-    label_tables,
-)
+from tinydet.data.readers.tables import Reading, TableSource, by_part, image_folders, label_tables
 from tinydet.data.readers.unsupported import json_advice
 from tinydet.errors import DataError
 

@@ -10,13 +10,7 @@ from tinydet.data.readers.class_lists import class_list, names_from_files
 from tinydet.data.readers.data_yaml import PART_KEYS, place_of
 from tinydet.data.readers.label_folders import LabelFolders
 from tinydet.data.readers.listed_images import path_parts
-from tinydet.data.readers.parts import (
-    IMAGE_FOLDERS,
-    SPLITS,
-    children,
-    part_folders,
-    subfolder,
-)
+from tinydet.data.readers.parts import IMAGE_FOLDERS, SPLITS, children, part_folders, subfolder
 from tinydet.data.readers.tfs import read_tfs_labels
 from tinydet.data.readers.yolo import YoloSource, read_text_labels
 from tinydet.errors import DataError

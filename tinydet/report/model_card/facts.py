@@ -62,8 +62,8 @@ class ModelFacts:
     @property
     def own_evaluation(self) -> Evaluation | None:
         """The evaluation of the model that the card is of."""
-        wanted = "int8" if self.is_int8 else "float"
-        return next((e for e in self.evaluations if e.kind == wanted), None)
+        kind = "int8" if self.is_int8 else "float"
+        return None if self.accuracy is None else self.accuracy.of_kind(kind)
 
 
 def gather_facts(run_folder: Path) -> ModelFacts | None:

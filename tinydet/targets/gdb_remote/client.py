@@ -6,12 +6,7 @@ from contextlib import suppress
 from types import TracebackType
 
 from tinydet.progress import track
-from tinydet.targets.gdb_remote.memory_map import (
-    Piece,
-    Region,
-    blocks_to_erase,
-    parse_memory_map,
-)
+from tinydet.targets.gdb_remote.memory_map import Piece, Region, blocks_to_erase, parse_memory_map
 from tinydet.targets.gdb_remote.packets import AnswerTimeout, BoardError, Stop, parse_stop
 from tinydet.targets.gdb_remote.session import FLASH_S, Session, decode_hexadecimal
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from tinydet.compiler import CompiledDetector
 from tinydet.compiler.codegen.detection import ASPECT_RATIOS
 from tinydet.config.files import make_folder, write_text_atomically
+from tinydet.result import Result, shown_path
 from tinydet.targets.base import require_image_in_arena
 from tinydet.targets.toolchain import Toolchain, model_macros, write_sources, zig_cc
 from tinydet.targets.web.render import render_page
@@ -55,25 +56,30 @@ class WebProgram:
 
 
 @dataclass(frozen=True)
-class WebFolder:
-    """A page that was written.
+class PageResult(Result):
+    """A web page that runs the detector.
 
     Attributes:
-        page: The one file, ``index.html``.
+        page: ``index.html``.
         page_bytes: Its size.
-        program_bytes: Size of the WebAssembly module in it, before it is compressed.
-        weights_bytes: The part of the module that is constants of the network.
-        bytes_without_weights: Size of a page whose module has no constants.
+        bytes_without_weights: The same less what the weights take in it.
     """
 
     page: Path
     page_bytes: int
-    program_bytes: int
-    weights_bytes: int
     bytes_without_weights: int
 
+    def __str__(self) -> str:
+        size = (
+            f"{self.page_bytes / 1024:.0f} KiB, "
+            f"{self.bytes_without_weights / 1024:.0f} without weights"
+        )
+        return (
+            f"Page: {shown_path(self.page)} ({size}). Open it in any browser; it needs no server."
+        )
 
-def write_web_folder(detector: CompiledDetector, folder: Path) -> WebFolder:
+
+def write_web_folder(detector: CompiledDetector, folder: Path) -> PageResult:
     """Write a page that finds objects in camera and image files, in any browser, offline.
 
     The C is compiled to WebAssembly and embedded, so that the page also works from ``file://``.
@@ -108,9 +114,7 @@ def write_web_folder(detector: CompiledDetector, folder: Path) -> WebFolder:
     )
     page_bytes = page.stat().st_size
     weights_in_page = len(program.text) - len(packed(without_constants(program.module)))
-    return WebFolder(
-        page, page_bytes, len(program.module), weights_bytes, page_bytes - weights_in_page
-    )
+    return PageResult(page, page_bytes, page_bytes - weights_in_page)
 
 
 def build_program(detector: CompiledDetector) -> WebProgram:

@@ -2,14 +2,7 @@
 
 from collections.abc import Iterable
 
-from tinydet.compiler.ir import (
-    ConvOptions,
-    Graph,
-    Op,
-    PadOptions,
-    PoolOptions,
-    ResizeOptions,
-)
+from tinydet.compiler.ir import ConvOptions, Graph, Op, PadOptions, PoolOptions, ResizeOptions
 from tinydet.compiler.lookup import nearest_indices
 
 BY_ROWS = (
