@@ -101,7 +101,8 @@ def useful_scratch(graph: Graph, op: Op, room: Room) -> Scratch:
     kept_bytes = pairs * (pair_bytes + _CHANNELS_BYTES)
     behind_bytes = room.throughout_bytes - kept_bytes - SCRATCH_ALIGNMENT
     if room.keeps and readings >= MIN_READINGS and behind_bytes >= group_bytes:
-        groups = groups_in(behind_bytes) if room.is_cached else 1  # all of RAM is as fast as a cache
+        # Without a cache, copies are as fast for one group after the other as for many.
+        groups = groups_in(behind_bytes) if room.is_cached else 1
         return Scratch(_rounded(groups * group_bytes + kept_bytes), kept_bytes)
     return Scratch(_rounded(groups * group_bytes))
 
