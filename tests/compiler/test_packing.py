@@ -1,6 +1,7 @@
 """Constants of convolutions as their kernel reads them."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -177,3 +178,15 @@ def test_weights_that_are_read_often_are_kept_in_memory_that_is_free_throughout(
     assert scratch.size_bytes <= (throughout if kept else 40_000)
     none = useful_scratch(graph, op, Room(40_000, throughout, calls, 100_000, keeps=False))
     assert none.kept_bytes == 0
+
+
+def test_without_a_data_cache_a_copy_serves_one_group_at_a_time():
+    """As fast as many groups, and in less memory; fewer readings than with a cache make it pay."""
+    net = NetworkBuilder(0)
+    graph = net.graph(net.conv(net.image(6, 8, 64), 64))
+    (op,) = graph.ops
+    room = Room(40_000, 40_000, 1, 100_000, keeps=True, is_cached=False)
+    kept_bytes = 64 * 64 + 32 * 24
+    size_bytes = -(-(8 * 64 + kept_bytes) // SCRATCH_ALIGNMENT) * SCRATCH_ALIGNMENT
+    assert useful_scratch(graph, op, room) == Scratch(size_bytes, kept_bytes)
+    assert useful_scratch(graph, op, replace(room, is_cached=True)).kept_bytes == 0
