@@ -83,7 +83,7 @@ def test_files_that_cannot_be_read(read, tmp_path):
 @pytest.mark.parametrize("with_networks", [True, False])
 def test_the_default_space_is_made_of_keys_that_the_configuration_takes(config_of, with_networks):
     space = default_space(config_of(), with_networks=with_networks)
-    assert ("training.model.alpha" in space.dimensions) == with_networks
+    assert ("training.model.input_shape" in space.dimensions) == with_networks
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
     for _ in range(8):
         values = space.suggest(study.ask())
@@ -91,6 +91,13 @@ def test_the_default_space_is_made_of_keys_that_the_configuration_takes(config_o
         [schedule] = config.training.callbacks
         key = f"training.callbacks.{schedule}.max_lr"
         assert config.training.callbacks[schedule]["max_lr"] == values[key]
+
+
+@pytest.mark.parametrize("start", ["person", "b.weights.h5", "a.keras", "imagenet", "None"])
+def test_alpha_is_searched_where_the_start_is_there_in_every_width(config_of, start):
+    config = config_of(f"training.model.pretrained_weights={start}")
+    space = default_space(config, with_networks=True)
+    assert ("training.model.alpha" in space.dimensions) == (start in ("imagenet", "None"))
 
 
 def test_the_learning_rate_of_the_optimizer_where_there_is_no_schedule(config_of):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tinydet.commands.init import DATA_HELP
 from tinydet.commands.options import Command, Option
 from tinydet.commands.run import checked
-from tinydet.pretrained import STARTS
+from tinydet.pretrained import ALPHA, STARTS
 
 if TYPE_CHECKING:
     from tinydet.config.overrides import Change
@@ -52,10 +52,10 @@ COMMAND = Command(
         Option("--batch-size", "images per step", "count", default_text="32"),
         Option(
             "--pretrained",
-            f"imagenet (downloaded once), a trained detector ({STARTS}, or a .keras file), a "
+            f"a trained detector ({STARTS}, or a .keras file), imagenet (downloaded once), a "
             "weights file of the backbone, or None",
             metavar="WEIGHTS",
-            default_text="imagenet",
+            default_text="person; imagenet for another --alpha",
         ),
         Option(
             "--output",
@@ -95,8 +95,9 @@ def train(
         size: ``standard`` or ``small``, for 512 KB of flash; None: ``standard``.
         epochs: Passes over the data set; None: 100. The learning-rate schedule is fitted to it.
         batch_size: Images per step; None: 32.
-        pretrained: ``imagenet``, a detector by name or file, a weights file of the backbone, or
-            ``None`` for random weights; None: ``imagenet``.
+        pretrained: A detector by name or file, ``imagenet``, a weights file of the backbone, or
+            ``None`` for random weights; None: ``person``, or ``imagenet`` if its ``alpha`` is
+            another.
         overrides: Changes to the resulting configuration.
 
     Returns:
@@ -106,6 +107,8 @@ def train(
         TinydetError: Whatever the user can correct.
     """
     shape = None if input_size is None else (*input_size, 3)
+    if pretrained is None and alpha not in (None, ALPHA):
+        pretrained = "imagenet"
     return train_with(
         Path(data),
         {

@@ -24,8 +24,8 @@ COMMAND = Command(
             "YAML file with the search space",
             "path",
             metavar="FILE",
-            default_text="learning rate, weight decay, anchors, loss; with --ram-limit also alpha "
-            "and input size",
+            default_text="learning rate, weight decay, anchors, loss; with --ram-limit also input "
+            "size, and alpha where training starts from imagenet",
         ),
         Option(
             "--ram-limit",
@@ -93,7 +93,8 @@ def tune(
         trials: Total number of finished or stopped trials, including those of earlier calls.
         epochs: Epochs per trial; None uses those of the configuration.
         space: YAML file with the search space; None searches learning rate, weight decay, anchors,
-            loss, and with a RAM limit alpha and input size.
+            loss, with a RAM limit also the input size, and alpha where training starts from
+            ``imagenet`` or from nothing.
         ram_limit_bytes: Limit of activation RAM of the compiled network; None: no limit.
         seed: Seed of the proposals.
         overrides: Changes to the configuration.

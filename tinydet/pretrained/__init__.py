@@ -20,6 +20,7 @@ INPUT_SIDES_PX = {
     "person_256": 256,
     "person_416": 416,
 }
+ALPHA = 0.35  # width multiplier of all
 WITH_FLOAT_FILE = ("person_192", "person_256")  # the network takes any size: these start the others
 DEFAULT = "person_256"
 PERSON = "person"  # the default; as a start of training the one with the nearest input size

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 WARMUP, HOLD, DECAY = "warmup_steps", "hold_steps", "decay_steps"
 RANGE_KEYS = {"low", "high", "log", "step"}
 SQUARE_INPUTS = tuple(f"({side}, {side}, 3)" for side in (192, 224, 256, 288, 320))
+STARTS_OF_ANY_ALPHA = (None, "imagenet")
 SPACE_FORM = "'key.sub: [choice, ...]' or 'key.sub: {low: 0.1, high: 1.0, log: True}'"
 
 
@@ -72,7 +73,7 @@ def default_space(config: UserConfig, *, with_networks: bool) -> SearchSpace:
 
     Args:
         config: The learning rate is searched where it is: in the schedule, else in the optimizer.
-        with_networks: Width and input size as well.
+        with_networks: Input size as well, and the width where the start is there in every width.
     """
     training = config.training
     dimensions: dict[str, Range | Choices] = {_learning_rate_key(config): Range(3e-4, 1e-2, True)}
@@ -82,7 +83,8 @@ def default_space(config: UserConfig, *, with_networks: bool) -> SearchSpace:
     if training.model is not None:
         dimensions["training.model.anchors"] = ("published", "wide", "compact")
         if with_networks:
-            dimensions["training.model.alpha"] = tuple(ALPHAS)
+            if training.model.pretrained_weights in STARTS_OF_ANY_ALPHA:
+                dimensions["training.model.alpha"] = tuple(ALPHAS)
             dimensions["training.model.input_shape"] = SQUARE_INPUTS
     dimensions["training.loss.focal_gamma"] = Range(0.5, 3.0)
     dimensions["training.loss.box_weight"] = Range(0.5, 4.0, True)
