@@ -66,29 +66,6 @@ def load_config(
         ConfigError: Everything that is wrong with it, one line each, in file order.
     """
     document = parse_yaml(DEFAULTS, render_template()) if path is None else read_yaml(Path(path))
-    return check_document(document, overrides, environment, now)
-
-
-def check_document(
-    document: Document,
-    overrides: Sequence[Change] = (),
-    environment: Mapping[str, str] = os.environ,
-    now: datetime | None = None,
-) -> LoadedConfig:
-    """Check a configuration that has been read.
-
-    Args:
-        document: Its values; changed in place.
-        overrides: As for ``load_config``.
-        environment: As for ``load_config``.
-        now: As for ``load_config``.
-
-    Returns:
-        The configuration and its warnings.
-
-    Raises:
-        ConfigError: Everything that is wrong with it, one line each, in file order.
-    """
     apply_overrides(document, overrides)
     set_aside(document)
     unify(document)

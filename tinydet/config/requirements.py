@@ -140,7 +140,9 @@ def _required_keys(document: Document, mode: str) -> dict[Key, str]:
 
 
 def _check_model_source(document: Document) -> None:
-    written = [key for key in MODEL_SOURCES if document.text(*key) or _is_section(document, key)]
+    written = [
+        key for key in MODEL_SOURCES if document.text(*key) or isinstance(document.get(*key), dict)
+    ]
     names = ", ".join(".".join(map(str, key)) for key in MODEL_SOURCES)
     if not written:
         remedy = f"Add one of {names}."
@@ -149,10 +151,6 @@ def _check_model_source(document: Document) -> None:
         first = document.origin(written[0]).key
         remedy = "Keep one of the two."
         document.report(key, f"a second model in addition to {first}", f"one of {names}", remedy)
-
-
-def _is_section(document: Document, key: Key) -> bool:
-    return isinstance(document.get(*key), dict)
 
 
 def _check_data(document: Document, mode: str) -> None:

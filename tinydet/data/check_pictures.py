@@ -40,7 +40,7 @@ def save_pictures(dataset: Dataset, sizes: Sequence[ImageSize | None], output: P
     _save(box_size_figure(dataset, sizes), output / "box_sizes.png")
     shown = samples_to_show(dataset, sizes)
     if shown:
-        images = [draw_sample(sample, dataset.class_names) for sample in shown]
+        images = [_draw_sample(sample, dataset.class_names) for sample in shown]
         captions = [sample.path.name for sample in shown]
         sheet = contact_sheet(images, COLUMNS, TILE_HEIGHT_PX, TILE_WIDTH_PX, captions)
         save_image(output / "samples.png", sheet)
@@ -132,18 +132,8 @@ def samples_to_show(dataset: Dataset, sizes: Sequence[ImageSize | None]) -> list
     return [candidates[int(place)] for place in places.round()]
 
 
-def draw_sample(sample: Sample, class_names: Sequence[str]) -> ImageArray:
-    """The upright image, at most as large as a tile, with its labelled boxes.
-
-    Ignored boxes are grey and say so.
-
-    Args:
-        sample: Image and boxes.
-        class_names: Names in index order.
-
-    Returns:
-        ``[H, W, 3]`` uint8 RGB.
-    """
+def _draw_sample(sample: Sample, class_names: Sequence[str]) -> ImageArray:
+    """The upright image, at most as large as a tile, with its boxes, the ignored ones grey."""
     labels = [
         class_names[class_id] + (" (ignored)" if ignored else "")
         for class_id, ignored in zip(sample.class_ids, sample.ignored, strict=True)

@@ -41,7 +41,8 @@ def _in_bands(samples: npt.NDArray[np.generic], image: Image.Image) -> npt.NDArr
     bands = [samples[start : start + rows] for start in range(0, height, rows)]
     if image.mode == "F":
         top = _stated(image)
-        largest = max((_largest(band) for band in bands), default=0.0)
+        finite = [np.max(band, where=np.isfinite(band), initial=0.0) for band in bands]
+        largest = float(max(finite, default=0.0))
         top = top or (1.0 if largest <= 1 else float(BYTE))
         if largest > max(top, BYTE):
             raise ValueError("fractions beyond 255 without a range (TIFF tag SMaxSampleValue)")
@@ -52,10 +53,6 @@ def _in_bands(samples: npt.NDArray[np.generic], image: Image.Image) -> npt.NDArr
     for index, band in enumerate(bands):
         result[index * rows : index * rows + len(band)] = in_bytes(band)
     return result
-
-
-def _largest(samples: npt.NDArray[np.generic]) -> float:
-    return float(np.max(samples, where=np.isfinite(samples), initial=0.0))
 
 
 def _fractions_to_bytes(samples: npt.NDArray[np.generic], top: float) -> npt.NDArray[np.uint8]:

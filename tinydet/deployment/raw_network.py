@@ -63,7 +63,9 @@ class Reference:
         """See ``NetworkProgram.outputs``."""
         inputs: Any = codes[None]
         if self._file.input_code.is_float:
-            inputs = _code(self._network.input).decode(inputs)
+            tensor = self._network.input
+            code = TensorCode(np.dtype(tensor.dtype), tensor.scale, tensor.zero_point)
+            inputs = code.decode(inputs)
         found = self._file.run(inputs)
         pairs = zip(self._network.outputs.items(), found, strict=True)
         return {name: _codes(real[0], tensor) for (name, tensor), real in pairs}
@@ -104,10 +106,6 @@ class Reference:
 def with_self_test(network: "CompiledNetwork") -> "CompiledNetwork":
     """The network with a self-test in C of what the reference kernels compute."""
     return network.with_self_test(Reference(network).self_test_crcs())
-
-
-def _code(tensor: "Tensor") -> TensorCode:
-    return TensorCode(np.dtype(tensor.dtype), tensor.scale, tensor.zero_point)
 
 
 def _codes(real: Any, tensor: "Tensor") -> "CodeArray":

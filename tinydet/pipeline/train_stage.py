@@ -91,7 +91,7 @@ def _options(config: UserConfig, seed: int) -> Any:
     from tinydet.training import TrainingOptions
     from tinydet.training.precision import choose_precision
 
-    section = config.training
+    section, teacher = config.training, config.training.teacher_model
     return TrainingOptions(
         epochs=section.epochs,
         batch_size=section.batch_size,
@@ -102,7 +102,7 @@ def _options(config: UserConfig, seed: int) -> Any:
         loss=section.loss.given(),
         ema_momentum=section.ema_momentum,
         batch_norm_batches=section.batch_norm_batches,
-        teacher_model=_teacher_of(section.teacher_model),
+        teacher_model=None if teacher is None else model_path(teacher, FLOAT).expanduser(),
         teacher_weight=section.teacher_weight or 1.0,
         frozen_layers=section.frozen_layers,
         callbacks=section.callbacks,
@@ -117,10 +117,6 @@ def _options(config: UserConfig, seed: int) -> Any:
         precision=choose_precision(config.general.mixed_precision, config.general.device),
         synchronized_batch_norm=section.synchronized_batch_norm,
     )
-
-
-def _teacher_of(name: str | None) -> Path | None:
-    return None if name is None else model_path(name, FLOAT).expanduser()
 
 
 def _provenance(

@@ -22,20 +22,12 @@ from tinydet.quantization.simulation.fake_quantization import round_activation, 
 from tinydet.quantization.simulation.operators import compute_layer
 
 
-def layer_codes(
+def _layer_codes(
     prepared: PreparedNetwork, layer: Layer, tensors: Mapping[int, Int8Tensor], codes: TensorReader
 ) -> npt.NDArray[np.float32] | None:
-    """The codes that the rounded network gives for one layer.
+    """The codes that the rounded network gives for one layer, as whole numbers in float32.
 
-    Args:
-        prepared: The network with its ranges.
-        layer: One of its layers.
-        tensors: Activation -> tensor of the int8 file.
-        codes: Reads a tensor of the int8 file.
-
-    Returns:
-        Codes as whole numbers in float32; None for the softmax, which training leaves in float,
-        and where the file has no such tensor.
+    None for the softmax, which training leaves in float, and where the file has no such tensor.
     """
     if layer.kind == SOFTMAX or any(t not in tensors for t in (layer.output, *layer.inputs)):
         return None
@@ -91,7 +83,7 @@ def simulation_agreement(prepared: PreparedNetwork, images: int) -> dict[str, An
             differences.append(apart[has_score])
         if number == 0:
             for layer in network.layers:
-                found = layer_codes(prepared, layer, tensors, codes)
+                found = _layer_codes(prepared, layer, tensors, codes)
                 if found is not None:
                     layers[layer.output] = [found - codes(tensors[layer.output].index)]
     equal = [np.mean(d[0] == 0) for d in layers.values()]

@@ -87,27 +87,16 @@ def verify_quantized(
         "operators": dict(Counter(operator_name(model, op) for op in graph.operators)),
         "tensors": dict(Counter(type_name(tensor) for tensor in graph.tensors)),
         "not_int8": not_int8,
-        "engines": compare_engines(path, spec, image_u8),
+        "engines": _compare_engines(path, spec, image_u8),
     }
 
 
-def compare_engines(
+def _compare_engines(
     path: Path, spec: DetectorSpec, image_u8: npt.NDArray[np.uint8]
 ) -> dict[str, float]:
-    """Largest difference between optimised and reference kernels on one image.
+    """Largest difference of ``score`` and of ``box`` between optimised and reference kernels.
 
     They round differently, so some steps of the output scale are normal.
-
-    Args:
-        path: The ``.tflite`` file.
-        spec: What the model was trained for.
-        image_u8: Preprocessed image ``[H, W, 3]``.
-
-    Returns:
-        ``score`` (0..1) and ``box`` (fractions of the image).
-
-    Raises:
-        ModelFileError: One of the engines gives something that is not a number.
     """
     scores, boxes = load_detector(path, spec).outputs(image_u8[None])
     ref_scores, ref_boxes = load_detector(path, spec, engine="litert-ref").outputs(image_u8[None])

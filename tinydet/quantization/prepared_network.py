@@ -28,20 +28,8 @@ from tinydet.quantization.ranges import calibrate_ranges
 from tinydet.quantization.simulation.operators import check_supported
 
 
-def load_float_model(model_path: Path, spec: DetectorSpec) -> tuple[Any, FloatArray]:
-    """The model with its two outputs apart, and its anchors.
-
-    Args:
-        model_path: ``.keras`` detector that training wrote.
-        spec: What it was trained for.
-
-    Returns:
-        ``keras.Model`` with the outputs ``[class_logits, box_deltas]``, and anchors ``[NA, 4]``.
-
-    Raises:
-        ModelFileError: It cannot be read, or does not fit the spec.
-        UnsupportedError: It is a model of another kind.
-    """
+def _load_float_model(model_path: Path, spec: DetectorSpec) -> tuple[Any, FloatArray]:
+    """The model of a file, with the outputs ``[class_logits, box_deltas]``, and its anchors."""
     if not model_path.is_file():
         raise ModelFileError(model_path, "there is no such file", "Correct the model path.")
     if model_path.suffix.lower() not in KERAS_SUFFIXES:
@@ -81,7 +69,7 @@ def read_float_network(model_path: Path, spec: DetectorSpec) -> tuple[FoldedNetw
         from tinydet.quantization.float_tflite import load_float_tflite
 
         return load_float_tflite(model_path, spec)
-    model, anchors = load_float_model(model_path, spec)
+    model, anchors = _load_float_model(model_path, spec)
     return fold(model, spec, model_path), anchors
 
 

@@ -46,23 +46,13 @@ class Examples:
     left_out: int
 
 
-def judged_detections(
+def _judged_detections(
     example: Example, truth: Sequence[LabelledObject], classes: Mapping[str, int], iou: float
 ) -> list[tuple[FoundObject, int]]:
-    """The detections of one image, each with its outcome by the rule of ``tinydet.metrics``.
+    """By class and falling score, each detection with 1: hit, 0: false alarm, -1: ignored object.
 
     A detection never changes the outcome of one with a higher score, so the outcomes hold for
     every position of the slider.
-
-    Args:
-        example: Holds the detections.
-        truth: Labelled objects of the image.
-        classes: Class name to index, all names of the image among them.
-        iou: Least overlap of a hit, in (0, 1].
-
-    Returns:
-        By class, then falling score: the detection and 1 for a hit, 0 for a false alarm, -1 where
-        it lies on an ignored object.
     """
     ordered = sorted(example.detections, key=lambda d: (classes[d.class_name], -d.score))
     detections = Detections(
@@ -95,7 +85,7 @@ def collect_examples(
         class_names: In index order: the colours follow it.
         embedder: Takes the image files.
         start_score: First position of the slider, in [0, 1].
-        hit_iou: See ``judged_detections``.
+        hit_iou: Least overlap of a hit, in (0, 1].
     """
     images: list[str] = []
     records: dict[str, dict[str, Example]] = {}
@@ -163,7 +153,7 @@ def _boxes(
                     "score": round(d.score, 4),
                     "outcome": outcome,
                 }
-                for d, outcome in judged_detections(example, truth, classes, hit_iou)
+                for d, outcome in _judged_detections(example, truth, classes, hit_iou)
             ]
             for key, example in of_models.items()
         },

@@ -38,7 +38,7 @@ class ArenaSizes:
         if key not in self._known:
             # In a process of its own: TensorFlow keeps what it has taken, of the GPU too.
             with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-                found = pool.submit(arena_of_untrained, config, self.num_classes).result()
+                found = pool.submit(_arena_of_untrained, config, self.num_classes).result()
             self._known[key] = found
             write_text_atomically(self.path, json.dumps(self._known, indent=2) + "\n")
         return self._known[key]
@@ -52,13 +52,10 @@ class ArenaSizes:
         return [*sizes, anchors_per_cell, config.training.recipe, self.num_classes]
 
 
-def arena_of_untrained(config: UserConfig, num_classes: int) -> int:
-    """Build, quantize and compile the network of a configuration with random weights.
+def _arena_of_untrained(config: UserConfig, num_classes: int) -> int:
+    """Bytes that the arena of a network with random weights takes at least.
 
     Training can only make channels constant, which takes less.
-
-    Returns:
-        Bytes of the arena, made as small as the compiler can.
     """
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
     from tinydet.compiler import CompileOptions, compile_detector

@@ -16,7 +16,7 @@ DONE, STOPPED, BEST = "#4c78a8", "#bab0ac", "#e45756"
 
 def best_trial(study: "optuna.Study") -> "optuna.trial.FrozenTrial | None":
     """The finished trial with the highest AP; of equals the first."""
-    trials = _finished(study)
+    trials = [each for each in study.get_trials(deepcopy=False) if _is_finished(each)]
     return max(trials, key=lambda trial: (trial.value, -trial.number)) if trials else None
 
 
@@ -89,10 +89,6 @@ def _last_ap(trial: Any) -> float | None:
         return float(trial.value)
     values = trial.intermediate_values
     return float(values[max(values)]) if values else None
-
-
-def _finished(study: "optuna.Study") -> list[Any]:
-    return [trial for trial in study.get_trials(deepcopy=False) if _is_finished(trial)]
 
 
 def _is_finished(trial: Any) -> bool:

@@ -200,7 +200,9 @@ def _names(model: GeneratedModel) -> dict[str, str | int]:
     if model.detector is not None:
         scores, deltas = model.output_tensor(0), model.output_tensor(1)
         names |= {
-            "scores_row": _scores_row(model.background),
+            "scores_row": "[1 + NUM_CLASSES], background first"
+            if model.background
+            else "[NUM_CLASSES]",
             "deltas_row": "box deltas [NUM_ANCHORS][4]"
             if model.detector.post_processing is None
             else "box codes [NUM_ANCHORS][4] (y, x, h, w)",
@@ -213,10 +215,6 @@ def _names(model: GeneratedModel) -> dict[str, str | int]:
             "deltas_zero_point": deltas.zero_point,
         }
     return names
-
-
-def _scores_row(background: int) -> str:
-    return "[1 + NUM_CLASSES], background first" if background else "[NUM_CLASSES]"
 
 
 def _size_macros(model: GeneratedModel) -> list[str]:

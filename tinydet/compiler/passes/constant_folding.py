@@ -67,10 +67,6 @@ def _folded(op: Op, inputs: list[Tensor], output: Tensor) -> Constant | None:
         return None
 
 
-def _shape(_: Op, inputs: list[Tensor], __: Tensor) -> Constant:
-    return np.array(inputs[0].shape)
-
-
 def _strided_slice(op: Op, inputs: list[Tensor], _: Tensor) -> Constant:
     """A slice of a list; its constraint has seen to the rest."""
     options = op.options
@@ -101,14 +97,6 @@ def _concatenation(op: Op, inputs: list[Tensor], _: Tensor) -> Constant:
     return np.concatenate([tensor.values for tensor in inputs], axis=op.options.axis)
 
 
-def _reshape(_: Op, inputs: list[Tensor], __: Tensor) -> Constant:
-    return inputs[0].values
-
-
-def _dequantize(_: Op, inputs: list[Tensor], __: Tensor) -> Constant:
-    return dequantized(inputs[0])
-
-
 def dequantized(tensor: Tensor) -> Constant:
     """The real values of a constant, float32, rounded once as TFLite does."""
     if tensor.dtype == "float32":
@@ -130,12 +118,12 @@ def _quantize(_: Op, inputs: list[Tensor], output: Tensor) -> Constant:
 
 
 _FOLDERS: dict[str, Callable[[Op, list[Tensor], Tensor], Constant]] = {
-    "SHAPE": _shape,
+    "SHAPE": lambda _, inputs, __: np.array(inputs[0].shape),
     "STRIDED_SLICE": _strided_slice,
     "PACK": _pack,
     "TILE": _tile,
     "CONCATENATION": _concatenation,
-    "RESHAPE": _reshape,
+    "RESHAPE": lambda _, inputs, __: inputs[0].values,
     "QUANTIZE": _quantize,
-    "DEQUANTIZE": _dequantize,
+    "DEQUANTIZE": lambda _, inputs, __: dequantized(inputs[0]),
 }

@@ -131,10 +131,6 @@ def _pool(op: OperatorContent) -> Options:
     return _window(op, PoolOptions, 5, filter_height=height, filter_width=width)
 
 
-def _concatenation(op: OperatorContent) -> Options:
-    return ConcatOptions(axis=op.axis(0, op.rank()), activation=op.activation(1))
-
-
 def _fully_connected(op: OperatorContent) -> Options:
     if op.table.integer(1, "int8") != 0:
         raise UnreadableOptionError("shuffled weights", "Convert the model again.")
@@ -174,10 +170,6 @@ def _strided_slice(op: OperatorContent) -> Options:
     )
 
 
-def _pack(op: OperatorContent) -> Options:
-    return PackOptions(axis=op.axis(1, op.rank() + 1))
-
-
 @dataclass(frozen=True)
 class _Kind:
     """How one kind of operator is read.
@@ -204,7 +196,9 @@ KINDS: dict[str, _Kind] = {
     "PAD": _Kind(_pad),
     "RESIZE_BILINEAR": _Kind(lambda op: _resize(op, 2), 15),
     "RESIZE_NEAREST_NEIGHBOR": _Kind(lambda op: _resize(op, 0), 74),
-    "CONCATENATION": _Kind(_concatenation, 10, None),
+    "CONCATENATION": _Kind(
+        lambda op: ConcatOptions(axis=op.axis(0, op.rank()), activation=op.activation(1)), 10, None
+    ),
     "RESHAPE": _Kind(lambda _: ReshapeOptions()),
     "SQUEEZE": _Kind(lambda _: ReshapeOptions(), kind="RESHAPE"),
     "EXPAND_DIMS": _Kind(lambda _: ReshapeOptions(), kind="RESHAPE"),
@@ -220,6 +214,6 @@ KINDS: dict[str, _Kind] = {
     "RELU6": _Kind(lambda _: NoOptions()),
     "SHAPE": _Kind(lambda _: NoOptions()),
     "STRIDED_SLICE": _Kind(_strided_slice, 32, 4),
-    "PACK": _Kind(_pack, 59, None),
+    "PACK": _Kind(lambda op: PackOptions(axis=op.axis(1, op.rank() + 1)), 59, None),
     "TILE": _Kind(lambda _: NoOptions(), None, 2),
 }

@@ -186,7 +186,7 @@ class _Conversion:
         if not is_sound or not source.scale / output.scale <= MOST_CHANGED:
             self._refuse(op, "a change of scale")
             return index
-        options = LookupOptions(table=table_of_changed_scale(source, output))
+        options = LookupOptions(table=_table_of_changed_scale(source, output))
         changed = self._new(replace(source, quantization=output.quantization))
         self._ops.append(Op("LOOKUP", name, (index,), (changed,), options))
         return changed
@@ -227,16 +227,8 @@ def scale_of_same_factor(input_scale: float, weight_scale: float) -> float:
     return product / input_scale
 
 
-def table_of_changed_scale(source: Tensor, output: Tensor) -> tuple[int, ...]:
-    """What a uint8 CONCATENATION makes of each code of one of its inputs: it computes in float32.
-
-    Args:
-        source: The input, as int8.
-        output: The result, as int8.
-
-    Returns:
-        See ``LookupOptions``.
-    """
+def _table_of_changed_scale(source: Tensor, output: Tensor) -> tuple[int, ...]:
+    """What a uint8 CONCATENATION makes of each code of an input: it computes in float32."""
     codes = np.arange(256, dtype=np.uint8).view(np.int8).astype(np.int32)
     scale = np.float32(source.scale) * (np.float32(1) / np.float32(output.scale))
     bias = np.float32(-(source.zero_point + UINT8_SHIFT)) * scale

@@ -66,7 +66,7 @@ def _read_2025(functions: Mapping[str, Any]) -> tuple[Augmentation, list[str]]:
                 mosaic = Mosaic(**arguments)
             elif not found:
                 steps.append(_step(name, arguments))
-    return Augmentation(steps, mosaic=mosaic), findings
+    return Augmentation(tuple(steps), mosaic=mosaic), findings
 
 
 def _step(name: str, arguments: dict[str, Any]) -> Step:
@@ -89,7 +89,7 @@ def _read(functions: Mapping[str, Any] | None) -> tuple[Augmentation, list[str]]
     if _is_2024(functions):
         arguments, findings = resolve_arguments(SECTION, functions, ARGUMENTS_2024)
         steps = [] if findings else steps_2024(arguments)
-        return Augmentation(steps, random_order=True), findings
+        return Augmentation(tuple(steps), random_order=True), findings
     return _read_2025(functions)
 
 

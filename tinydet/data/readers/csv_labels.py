@@ -39,12 +39,11 @@ def find_csv(path: Path) -> TableSource | None:
     Args:
         path: What the user gave; exists.
     """
+    open_images = (OPEN_IMAGES, lambda file: _header(file) >= OPEN_IMAGES_KEYS, read_open_images)
+    listed = (LISTED, lambda file: file.name.lower() == LISTED_FILE, read_listed)
     for suffix, readers in (
-        (
-            ".csv",
-            ((OPEN_IMAGES, _is_open_images, read_open_images), (TABLE, _is_table, read_table)),
-        ),
-        (".txt", ((LISTED, _is_listed, read_listed),)),
+        (".csv", (open_images, (TABLE, _is_table, read_table))),
+        (".txt", (listed,)),
     ):
         tables = label_tables(path, (suffix,))
         for name, is_kind, read in readers:
@@ -166,10 +165,6 @@ def _by_image(file: Path, keys: Sequence[str]) -> dict[str, list[tuple[int, Row]
     return of_image
 
 
-def _is_open_images(file: Path) -> bool:
-    return _header(file) >= OPEN_IMAGES_KEYS
-
-
 def _is_table(file: Path) -> bool:
     header = _header(file)
     return (
@@ -224,10 +219,6 @@ def read_table(reading: Reading, part: str = "") -> None:
             if any(corners) or label:  # a row of empty columns is an image without objects
                 box = [text_number(corner.replace(",", ".")) for corner in corners]
                 reading.boxes.box(f"{reading.file}:{line}", label, box)
-
-
-def _is_listed(file: Path) -> bool:
-    return file.name.lower() == LISTED_FILE
 
 
 def read_listed(reading: Reading) -> None:

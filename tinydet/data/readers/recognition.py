@@ -66,7 +66,7 @@ def recognise(path: Path, image_folder: Path | None = None) -> tuple[Source, Fin
     if source is None:
         refuse_several(_unwrapped(place), path)
         refuse_unsupported(place)
-        tables = other_tables(place)
+        tables = _other_tables(place)
         if place.is_dir() and not list_images(place):
             found = "has no image and no data set description"
             raise DataError(path, found, f"Give {LOOKED_FOR}.")
@@ -75,14 +75,10 @@ def recognise(path: Path, image_folder: Path | None = None) -> tuple[Source, Fin
     return _with_images(source, image_folder, findings), findings
 
 
-def other_tables(path: Path) -> str:
-    """What stands in tables that hold no boxes, and in files that would hold labels.
+def _other_tables(path: Path) -> str:
+    """The first table that holds no boxes, and its columns, as the end of a sentence, if any.
 
-    Returns:
-        The first table and its columns, as the end of a sentence; empty where there is none.
-
-    Raises:
-        DataError: A file that would hold labels is broken.
+    A broken file that would hold labels is an error.
     """
     for file in label_tables(path, (".json",)):
         read_json(file)

@@ -86,7 +86,7 @@ def _advice(file: Path) -> Advice | None:
         if suffix == ".json":
             return json_advice(read_json(file, 64 << 20))
         if suffix == ".txt":
-            return text_advice(_first_words(file))
+            return text_advice(_first_line(file).split())
         if suffix == ".csv":
             return _csv_advice(file)
     except DataError:
@@ -149,17 +149,10 @@ def text_advice(words: Sequence[str]) -> Advice | None:
     ):
         found = _is_a("a label file with class names and corners in pixels (OIDv4 Toolkit)")
         return found, "Write class number, centre, width and height in fractions of the image."
-    if len(words) == 1 and words[0].count(",") in MOT_COMMAS and _are_numbers(words[0].split(",")):
+    row = [text_number(word) for word in words[0].split(",")] if len(words) == 1 else []
+    if len(row) - 1 in MOT_COMMAS and None not in row:
         return _is_a("a MOT Challenge file"), BY_SCRIPT
     return None
-
-
-def _are_numbers(words: Sequence[str]) -> bool:
-    return all(text_number(word) is not None for word in words)
-
-
-def _first_words(file: Path) -> list[str]:
-    return _first_line(file).split()
 
 
 def _first_line(file: Path) -> str:

@@ -4,7 +4,7 @@ import io
 from collections.abc import Sequence
 
 from tinydet.report.benchmark_report.figures import MemoryFigures
-from tinydet.targets import Board, load_boards
+from tinydet.targets import load_boards
 from tinydet.targets.footprint import KIB
 
 DPI = 110
@@ -31,8 +31,8 @@ def draw_memory_chart(rows: Sequence[MemoryFigures]) -> bytes:
     figure = Figure(figsize=(11, 2.1 + ROW_INCHES * len(boards)), layout="constrained")
     ram_axes, flash_axes = figure.subplots(1, 2, sharey=True)
     names = [board.name for board in boards]
-    largest = [board.regions()[0].size_bytes / KIB for board in boards]
-    rest = [_ram(board) / KIB - size for board, size in zip(boards, largest, strict=True)]
+    sizes = [[region.size_bytes / KIB for region in board.regions()] for board in boards]
+    largest, rest = [first for first, *_ in sizes], [sum(others) for _, *others in sizes]
     ram_axes.barh(names, largest, color=REGION, label="largest piece")
     ram_axes.barh(names, rest, left=largest, color=FREE, label="other internal RAM")
     flash = [board.flash_bytes / KIB for board in boards]
@@ -58,7 +58,3 @@ def draw_memory_chart(rows: Sequence[MemoryFigures]) -> bytes:
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=DPI, metadata={"Software": None})
     return content.getvalue()
-
-
-def _ram(board: Board) -> int:
-    return sum(region.size_bytes for region in board.regions())

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from tinydet.report.benchmark_report.figures import (
     AccuracyFigures,
     MemoryFigures,
-    Source,
     Subject,
     TimeFigures,
 )
@@ -121,7 +120,10 @@ def _table_of_figures(
         title,
         note,
         ("model", "input", *heads, "how obtained"),
-        tuple((*_subject(row.subject), *cells, _source(row.source)) for row, cells in rows),
+        tuple(
+            (*_subject(row.subject), *cells, Cell(str(row.source), row.source.url))
+            for row, cells in rows
+        ),
     )
 
 
@@ -175,7 +177,3 @@ def _size(subject: Subject) -> str:
 
 def _number(value: float | None, digits: int) -> Cell:
     return Cell(NONE if value is None else f"{value:,.{digits}f}", number=True)
-
-
-def _source(source: Source) -> Cell:
-    return Cell(str(source), source.url)

@@ -70,8 +70,8 @@ def probe(host: SshHost, board: LinuxBoard, folder: PurePosixPath) -> tuple[str,
     machines = ARCHITECTURES[board.architecture].machines
     machine, system = facts.get("machine", "?"), facts.get("system", "?")
     if system != "Linux" or machine not in machines:
-        fitting = [b.name for b in load_linux_boards() if machine in _machines(b)]
-        fitting = fitting if system == "Linux" else []
+        boards = load_linux_boards() if system == "Linux" else ()
+        fitting = [b.name for b in boards if machine in ARCHITECTURES[b.architecture].machines]
         remedy = f"Choose --board {' or '.join(fitting)}." if fitting else "It cannot be used."
         raise RemoteError(
             host.address, f"runs {system} on {machine}; {board.name} is {' or '.join(machines)}",
@@ -129,10 +129,6 @@ def _no_space(host: SshHost, folder: PurePosixPath, found: str) -> RemoteError:
     return RemoteError(
         f"{host.address}:{folder}", found, "Free some space there, or choose another --folder."
     )
-
-
-def _machines(board: LinuxBoard) -> tuple[str, ...]:
-    return ARCHITECTURES[board.architecture].machines
 
 
 def _one_line(script: str) -> str:
