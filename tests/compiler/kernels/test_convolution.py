@@ -250,7 +250,7 @@ def test_conv_on_other_cores(core_kernels, data):
     np.testing.assert_array_equal(got, expected)
 
 
-# Channels, and height and width of the window, for which td_conv_single_rows.h and td_conv_single_call.h have other ways.
+# Channels, and height and width of windows for which td_conv_single_*.h have ways of their own.
 WINDOWS = [(3, (3, 3)), (8, (1, 1)), (16, (1, 1)), (31, (1, 1)), (64, (1, 1)), (14, (3, 3))]
 
 
