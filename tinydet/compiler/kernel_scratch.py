@@ -43,6 +43,7 @@ class Room:
         calls: Number of its calls.
         arena_bytes: Of the arena that it lies in.
         keeps: Constants may be kept in it.
+        is_cached: The core reads RAM through a cache, or may do so.
     """
 
     own_bytes: int
@@ -50,6 +51,7 @@ class Room:
     calls: int
     arena_bytes: int
     keeps: bool
+    is_cached: bool = True
 
 
 def least_scratch_bytes(graph: Graph, op: Op) -> int:
@@ -85,20 +87,23 @@ def useful_scratch(graph: Graph, op: Op, room: Room) -> Scratch:
     limit_bytes = (
         _MAX_GATHERED_BYTES_IN_TCM if room.arena_bytes <= _TCM_BYTES else _MAX_GATHERED_BYTES
     )
-    useful = 1 if stay_cached else min(MAX_GROUPS, groups_of_call)
+    copy_groups = 0 if room.is_cached else MAX_GROUPS // 4  # whose room that of a copy may be
+    useful = 1 if stay_cached else min(MAX_GROUPS, groups_of_call + copy_groups)
 
     def groups_in(size_bytes: int) -> int:
         return max(1, min(useful, min(size_bytes, limit_bytes) // group_bytes))
 
     groups = groups_in(room.own_bytes)
-    together = groups if pair_bytes + group_bytes <= _SMALLEST_CACHE_BYTES else 1
+    shares_readings = room.is_cached and pair_bytes + group_bytes <= _SMALLEST_CACHE_BYTES
+    together = groups if shares_readings else 1
     readings = room.calls * -(-groups_of_call // together)
     pairs = -(-channels // 2)
     kept_bytes = pairs * (pair_bytes + _CHANNELS_BYTES)
     behind_bytes = room.throughout_bytes - kept_bytes - SCRATCH_ALIGNMENT
     if room.keeps and readings >= MIN_READINGS and behind_bytes >= group_bytes:
-        size_bytes = _rounded(groups_in(behind_bytes) * group_bytes + kept_bytes)
-        return Scratch(size_bytes, kept_bytes)
+        # Without a cache, copies are as fast for one group after the other as for many.
+        groups = groups_in(behind_bytes) if room.is_cached else 1
+        return Scratch(_rounded(groups * group_bytes + kept_bytes), kept_bytes)
     return Scratch(_rounded(groups * group_bytes))
 
 

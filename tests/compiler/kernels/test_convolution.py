@@ -242,11 +242,58 @@ def test_form_is_chosen_by_the_processor(m7_kernels, m7_portable_kernels):
 def test_conv_on_other_cores(core_kernels, data):
     """The assembler is the same for all that have its instructions."""
     params, image, expected, _ = draw_case(data, False)
-    assert core_kernels.has("conv_task_split")
+    assert core_kernels.has("conv_task_split") or core_kernels.has("conv_block_dsp")
     output, whole = (expected.shape, np.int8), [(0, len(expected))]
     struct = ("td_conv_params", params)
     scratch = scratch_bytes_of(params)
     got = core_kernels.run("td_conv_s8", struct, [image], output, whole, scratch)
+    np.testing.assert_array_equal(got, expected)
+
+
+# Channels, and height and width of the window, for which td_conv_single_rows.h has other ways.
+WINDOWS = [(3, (3, 3)), (8, (1, 1)), (16, (1, 1)), (31, (1, 1)), (64, (1, 1)), (14, (3, 3))]
+
+
+@given(
+    st.sampled_from(WINDOWS),
+    st.integers(1, 34),
+    st.sampled_from([(2, 8), (3, 5)]),
+    st.sampled_from([None, (0, 0), (1, 2)]),
+    st.integers(1, 8),
+    st.booleans(),
+    st.sampled_from([-128, 5]),
+    seeds,
+)
+@settings(max_examples=60)
+def test_many_channels_and_long_windows(
+    core_kernels, window, out_channels, size, planar, groups_at_once, keeps_weights, offset, seed
+):
+    """Blocks of any shape, with weights in place and copied, groups in one row and across rows."""
+    channels, filter_size = window
+    rng = np.random.default_rng(seed)
+    geometry = (size, filter_size, (1, 1), (1, 1), tuple(side // 2 for side in filter_size))
+    fields = {"input_offset": 7, "output_offset": offset, "output_min": -128, "output_max": 127}
+    image = int8_values(rng, *size, channels).astype(np.int8)
+    weights = int8_values(rng, out_channels, *filter_size, channels, low=-127).astype(np.int8)
+    bias = rng.integers(-5000, 5000, out_channels).astype(np.int32)
+    factors = [
+        (int(rng.integers(2**30, 2**31)), int(rng.integers(-12, -1))) for _ in range(out_channels)
+    ]
+    kwargs = {"groups_at_once": groups_at_once, "keeps_weights": keeps_weights}
+    params = conv_params(size, geometry, weights, bias, factors, fields, planar, **kwargs)
+    assert params["is_plain"]
+    sums = oracle.convolution_sums(image, weights, bias, 7, geometry)
+    expected = oracle.outputs(sums, factors, offset, -128, 127).astype(np.int8)
+    if planar:
+        expected = planar_rows(expected, planar, offset)
+    got = core_kernels.run(
+        "td_conv_s8",
+        ("td_conv_params", params),
+        [image],
+        (expected.shape, np.int8),
+        [(0, 1), (1, size[0])],
+        scratch_bytes_of(params),
+    )
     np.testing.assert_array_equal(got, expected)
 
 

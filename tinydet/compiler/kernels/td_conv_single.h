@@ -218,15 +218,15 @@ _Static_assert(sizeof(conv_task) == 32 && sizeof(conv_factors) == 24 &&
 #define TD_CONV_FEW_STEPS(others, last, products)                            \
     ".irp step, " others ", " last "\n"                                      \
     TD_CONV_STEP_OF(".if \\step < " last "\n"                               \
-                    "ldr.n r4, [r1, #(4 * \\step)]\n"                       \
+                    "ldr r4, [r1, #(4 * \\step)]\n"                       \
                     ".else\n"                                                \
                     "ldr.w r4, [r1, #(4 * \\step)]!\n"                      \
                     ".endif\n"                                               \
-                    "ldr.n r2, [r0, #(16 * \\step)]\n"                      \
-                    "ldr.n r3, [r0, #(16 * \\step + 4)]\n",                 \
+                    "ldr r2, [r0, #(16 * \\step)]\n"                      \
+                    "ldr r3, [r0, #(16 * \\step + 4)]\n",                 \
                     products,                                                \
-                    "ldr.n r2, [r0, #(16 * \\step + 8)]\n"                  \
-                    "ldr.n r3, [r0, #(16 * \\step + 12)]\n")                \
+                    "ldr r2, [r0, #(16 * \\step + 8)]\n"                  \
+                    "ldr r3, [r0, #(16 * \\step + 12)]\n")                \
     ".endr\n"
 
 /* Where a row of steps is entered, in r9, what r10 and r11 are for is said below. */
@@ -273,6 +273,7 @@ _Static_assert(sizeof(conv_task) == 32 && sizeof(conv_factors) == 24 &&
                      "mov r6, r0\n"                                          \
                      "mov r10, lr\n"                                         \
                      "mov r0, r4\n"                                          \
+                     ".p2align 4\n" /* as lines of a cache */                \
                      "1:\n" /* two channels */                               \
                      TD_CONV_KEEP("r0", "3")                                 \
                      TD_CONV_KEPT("r0", "4")                                 \
@@ -299,13 +300,23 @@ _Static_assert(sizeof(conv_task) == 32 && sizeof(conv_factors) == 24 &&
 
 #define TD_CONV_TASK_OF __attribute__((naked, noinline, used)) static void
 
+/* Steps of a row of them. On a Cortex-M4 all of a task lies in the code cache of 1 KiB that many STM32 have in front of
+ * their flash, and long windows are for td_conv_quads.h; an M33 has a larger cache, or none. */
+#if defined(__ARM_ARCH_7EM__)
+#define TD_CONV_POSITIVE_ROW "16"
+#define TD_CONV_JOINED_ROW "8"
+#else
+#define TD_CONV_POSITIVE_ROW "64"
+#define TD_CONV_JOINED_ROW "32"
+#endif
+
 /* Joined weights, output_offset = -128, and adjacent pixels: in front of a depthwise convolution. */
 TD_CONV_TASK_OF conv_task_positive(__attribute__((unused)) const conv_task *task) {
-    TD_CONV_TASK(TD_CONV_ENTER("64", TD_CONV_BYTES_OF_STEP), TD_CONV_START_JOINED,
-                 TD_CONV_ROW_OF_STEPS("64", TD_CONV_PRODUCTS_JOINED), TD_CONV_FINISH_POSITIVE, TD_CONV_STORE_PLANAR);
+    TD_CONV_TASK(TD_CONV_ENTER(TD_CONV_POSITIVE_ROW, TD_CONV_BYTES_OF_STEP), TD_CONV_START_JOINED,
+                 TD_CONV_ROW_OF_STEPS(TD_CONV_POSITIVE_ROW, TD_CONV_PRODUCTS_JOINED), TD_CONV_FINISH_POSITIVE, TD_CONV_STORE_PLANAR);
 }
 
-/* The same for windows of four and eight steps, as behind the first layers. */
+/* The same for windows of four and eight steps, as behind the first layers, and of fifteen, as in the first one. */
 TD_CONV_TASK_OF conv_task_positive_4(__attribute__((unused)) const conv_task *task) {
     TD_CONV_TASK("", TD_CONV_START_JOINED,
                  TD_CONV_FEW_STEPS("1, 2", "3", TD_CONV_PRODUCTS_JOINED), TD_CONV_FINISH_POSITIVE,
@@ -318,16 +329,28 @@ TD_CONV_TASK_OF conv_task_positive_8(__attribute__((unused)) const conv_task *ta
                  TD_CONV_STORE_PLANAR);
 }
 
+TD_CONV_TASK_OF conv_task_positive_15(__attribute__((unused)) const conv_task *task) {
+    TD_CONV_TASK("", TD_CONV_START_JOINED,
+                 TD_CONV_FEW_STEPS("1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13", "14", TD_CONV_PRODUCTS_JOINED),
+                 TD_CONV_FINISH_POSITIVE, TD_CONV_STORE_PLANAR);
+}
+
 /* Adjacent channels, of joined weights and others. */
 TD_CONV_TASK_OF conv_task_joined(__attribute__((unused)) const conv_task *task) {
-    TD_CONV_TASK(TD_CONV_ENTER("32", TD_CONV_BYTES_OF_STEP), TD_CONV_START_JOINED,
-                 TD_CONV_ROW_OF_STEPS("32", TD_CONV_PRODUCTS_JOINED),
+    TD_CONV_TASK(TD_CONV_ENTER(TD_CONV_JOINED_ROW, TD_CONV_BYTES_OF_STEP), TD_CONV_START_JOINED,
+                 TD_CONV_ROW_OF_STEPS(TD_CONV_JOINED_ROW, TD_CONV_PRODUCTS_JOINED),
                  TD_CONV_FINISH_ANY(TD_CONV_PART TD_CONV_LOWER), TD_CONV_STORE_PIXELS);
 }
 
 TD_CONV_TASK_OF conv_task_split(__attribute__((unused)) const conv_task *task) {
     TD_CONV_TASK(TD_CONV_ENTER("8", TD_CONV_BYTES_OF_SPLIT_STEP), TD_CONV_START_SPLIT,
                  TD_CONV_ROW_OF_STEPS("8", TD_CONV_PRODUCTS_SPLIT), TD_CONV_FINISH_ANY(""), TD_CONV_STORE_PIXELS);
+}
+
+/* Of windows of eight steps, in which joined weights save nothing. */
+TD_CONV_TASK_OF conv_task_split_8(__attribute__((unused)) const conv_task *task) {
+    TD_CONV_TASK("", TD_CONV_START_SPLIT, TD_CONV_FEW_STEPS("1, 2, 3, 4, 5, 6", "7", TD_CONV_PRODUCTS_SPLIT),
+                 TD_CONV_FINISH_ANY(""), TD_CONV_STORE_PIXELS);
 }
 
 /* Runs of 9 to 11 values, as of three pixels of three channels, of four pixels so many bytes apart. `last` loads

@@ -26,6 +26,7 @@ BALANCED_OVERHEAD = 0.01  # of the network's estimated cycles may go into saving
 FINISHED_SKETCHES = 3  # of the plans with roughly placed buffers, the best are placed with care
 CLOSE_ENOUGH = 1.03  # times what input and outputs need: no other order is tried
 LIMIT_STEP = 1.03  # from one limit of bytes alive at once that is tried to the next, at least
+CORES_WITHOUT_CACHE = ("cortex-m4", "cortex-m33")  # of data in RAM
 MAX_LIMITS = 16  # about so many are tried
 
 
@@ -73,7 +74,8 @@ def plan_memory(graph: Graph, request: PlanRequest | None = None) -> Plan:
     """
     request = request or PlanRequest()
     plan = _plan_within(graph, request)
-    return proven(with_more_scratch(plan, keeps=request.keeps_weights))
+    is_cached = request.core not in CORES_WITHOUT_CACHE
+    return proven(with_more_scratch(plan, keeps=request.keeps_weights, is_cached=is_cached))
 
 
 def _plan_within(graph: Graph, request: PlanRequest) -> Plan:
