@@ -134,14 +134,10 @@ def samples_to_show(dataset: Dataset, sizes: Sequence[ImageSize | None]) -> list
 
 def _draw_sample(sample: Sample, class_names: Sequence[str]) -> ImageArray:
     """The upright image, at most as large as a tile, with its boxes, the ignored ones grey."""
-    labels = [
-        class_names[class_id] + (" (ignored)" if ignored else "")
-        for class_id, ignored in zip(sample.class_ids, sample.ignored, strict=True)
-    ]
-    colours = [
-        IGNORED_COLOUR if ignored else class_colour(int(class_id))
-        for class_id, ignored in zip(sample.class_ids, sample.ignored, strict=True)
-    ]
+    labels, colours = [], []
+    for class_id, ignored in zip(sample.class_ids.tolist(), sample.ignored, strict=True):
+        labels.append(class_names[class_id] + (" (ignored)" if ignored else ""))
+        colours.append(IGNORED_COLOUR if ignored else class_colour(class_id))
     # Made small before drawing: lines and letters drawn on the large image would get too thin.
     picture = Image.fromarray(read_image(sample.path))
     picture.thumbnail((TILE_WIDTH_PX, TILE_HEIGHT_PX))

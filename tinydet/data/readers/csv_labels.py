@@ -51,7 +51,7 @@ def find_csv(path: Path) -> TableSource | None:
             if files:
                 findings = Findings()
                 parts = _parts_by_column(files, findings) if read is read_table else {}
-                read = read_part_of_table if parts else read
+                read = (lambda reading: read_table(reading, reading.part)) if parts else read
                 parts = parts or by_part(files, path, findings)
                 return TableSource(path, parts, name, read, _folders, findings=findings)
     return None
@@ -192,11 +192,6 @@ def _class_descriptions(file: Path) -> dict[str, str]:
             words = (line.partition(",") for line in read_lines(table))
             return {code: name.strip().strip('"') for code, _, name in words}
     return {}
-
-
-def read_part_of_table(reading: Reading) -> None:
-    """Read the rows of a part, which a column tells."""
-    read_table(reading, reading.part)
 
 
 def read_table(reading: Reading, part: str = "") -> None:

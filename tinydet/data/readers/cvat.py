@@ -1,7 +1,8 @@
 """CVAT for images: one xml with all images, boxes in pixels."""
 
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from tinydet.data.findings import Findings
@@ -37,13 +38,14 @@ def find_cvat(path: Path) -> TableSource | None:
             findings.add("other_shapes", f"{file}: track {track.get('id')}")
         for image in root.iter("image"):
             names_of.setdefault(_part(image), []).append(image.get("name") or "")
-    read: Callable[[Reading], None] = read_cvat
-    if names_of.keys() - {""}:  # they lead: a file that is called train.xml may have other parts
-        parts, read = {part: files for part in SPLITS if part in names_of}, read_subset
+    are_subsets = bool(names_of.keys() - {""})
+    if are_subsets:  # they lead: a file that is called train.xml may have other parts
+        parts = {part: files for part in SPLITS if part in names_of}
         for name in names_of.get("", ()):
             findings.add("partless_images", name)
     else:
         parts = by_part(files, path, findings)
+    read = partial(read_cvat, by_subset=are_subsets)
     return TableSource(path, parts, FORMAT, read, image_folders, findings=findings)
 
 
@@ -69,17 +71,12 @@ def _part(image: ET.Element) -> str:
     return split_of(image.get("subset") or "") or ""
 
 
-def read_subset(reading: Reading) -> None:
-    """Read the images of the subset that is the part."""
-    read_cvat(reading, reading.part)
-
-
-def read_cvat(reading: Reading, part: str = "") -> None:
+def read_cvat(reading: Reading, *, by_subset: bool) -> None:
     """Read one file.
 
     Args:
         reading: The file.
-        part: Only images of this part, told by their subset; ``""`` for all.
+        by_subset: Only images whose subset is the part.
     """
     root = _root(reading.file)
     labels = root.findall("meta//labels/label/name")
@@ -87,7 +84,7 @@ def read_cvat(reading: Reading, part: str = "") -> None:
         reading.boxes.declare(name for label in labels if (name := (label.text or "").strip()))
     for image in root.iter("image"):
         name = image.get("name") or ""
-        if part and _part(image) != part:
+        if by_subset and _part(image) != reading.part:
             continue
         size = text_number(image.get("height")), text_number(image.get("width"))
         if reading.start_image(name, size, image.get("subset") or ""):
