@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from record import RESULTS, write_result
+from record import read_rows, write_result
 
 from tinydet.config.loader import load_config
 from tinydet.config.schema import UserConfig
@@ -186,10 +186,8 @@ def add_row(
     """Put the figures of one row into the result file."""
     base, _, begin = RECIPES[parsed.recipe]
     stem = f"{begin}_{parsed.epochs}_epochs"
-    path = RESULTS / f"{stem}.json"
-    known = json.loads(path.read_text())["figures"]["rows"] if path.is_file() else []
     key = (name, parsed.seed)
-    rows = [r for r in known if (r["row"], r["seed"]) != key]
+    rows = [r for r in read_rows(stem) if (r["row"], r["seed"]) != key]
     rows.append({"row": name, "seed": parsed.seed, **row, **figures})
     recipe = "" if parsed.recipe == 1 else f" --recipe {parsed.recipe}"
     command = (

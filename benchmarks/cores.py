@@ -10,13 +10,12 @@ unicorn, and qemu-system-arm for cores with Helium.
 """
 
 import argparse
-import json
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from record import RESULTS, write_result
+from record import read_rows, write_result
 
 from tinydet.config.detector_spec import DETECTOR_FILE, load_detector_spec
 from tinydet.data.image_files import list_images
@@ -85,17 +84,9 @@ def measure(core: str, model: str, images: Path, count: int) -> dict[str, Any]:
 
 def keep(row: dict[str, Any]) -> None:
     """Put a row into the results, in place of an older one of the same core and model."""
-    rows = [r for r in _rows() if (r["core"], r["model"]) != (row["core"], row["model"])]
+    rows = [r for r in read_rows(NAME) if (r["core"], r["model"]) != (row["core"], row["model"])]
     rows = sorted([*rows, row], key=lambda r: (r["model"], r["core"]))
     write_result(NAME, "python benchmarks/cores.py IMAGES", {"rows": rows})
-
-
-def _rows() -> list[dict[str, Any]]:
-    path = RESULTS / f"{NAME}.json"
-    if not path.is_file():
-        return []
-    rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["figures"]["rows"]
-    return rows
 
 
 if __name__ == "__main__":

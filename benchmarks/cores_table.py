@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from record import RESULTS
+from record import RESULTS, read_rows
 
 from tinydet.config.files import write_text_atomically
 
@@ -47,15 +47,6 @@ HEAD_KEYS = ("core", "kernels", "count_192", "per_mac", "time_192", "count_256",
              "differing", "reference")  # fmt: skip
 
 
-def figures(name: str, key: str = "rows") -> list[Row]:
-    """The rows of a result file; none where it is not there."""
-    path = RESULTS / f"{name}.json"
-    if not path.is_file():
-        return []
-    rows: list[Row] = json.loads(path.read_text(encoding="utf-8"))["figures"][key]
-    return rows
-
-
 def counts(rows: list[Row], **also: Any) -> Cells:
     """Instructions of the sizes that rows of one core have."""
     cells = {}
@@ -69,8 +60,8 @@ def counts(rows: list[Row], **also: Any) -> Cells:
 
 def microcontrollers() -> Iterator[Cells]:
     """Cores without vectors: estimated cycles of one board each."""
-    rows = [row for row in figures("timing") if row["model"] in MODELS]
-    exact = [row for model in MODELS for row in figures(f"exactness_{model}", "models")]
+    rows = [row for row in read_rows("timing") if row["model"] in MODELS]
+    exact = [row for model in MODELS for row in read_rows(f"exactness_{model}", "models")]
     for core in ("cortex-m4", "cortex-m7", "cortex-m33"):
         of_core = [row for row in rows if row["core"] == core]
         boards = dict.fromkeys(row["board"] for row in of_core)
@@ -93,9 +84,9 @@ def microcontrollers() -> Iterator[Cells]:
 
 def helium() -> Iterator[Cells]:
     """Cores with Helium: counted, and estimated on the first board of each."""
-    rows = [row for row in figures("cores") if row["kernels"] == "Helium"]
+    rows = [row for row in read_rows("cores") if row["kernels"] == "Helium"]
     times: dict[tuple[str, int], str] = {}
-    for row in figures("timing_vectors"):
+    for row in read_rows("timing_vectors"):
         times.setdefault((row["core"], row["input"]), estimated(row))
     for core in dict.fromkeys(row["core"] for row in rows):
         of_core = [row for row in rows if row["core"] == core]
@@ -108,7 +99,7 @@ def helium() -> Iterator[Cells]:
 
 def linux() -> Iterator[Cells]:
     """Cores of Linux boards: counted, no time."""
-    rows, runtime = figures("linux_cores"), figures("linux_tflite")
+    rows, runtime = read_rows("linux_cores"), read_rows("linux_tflite")
     for core in dict.fromkeys(row["core"] for row in rows):
         of_core = [row for row in rows if row["core"] == core]
         beside = [row for row in runtime if row["model"] == MODELS[0] and core in row["cores"]]
@@ -129,8 +120,8 @@ def pc() -> Iterator[Cells]:
             f"LiteRT with XNNPACK: {row['litert_median_elapsed_ms']:.2f} ms where the C took "
             f"{row['c_median_elapsed_ms']:.2f} ms, one thread, side by side"
         )
-    timed = figures("threads")
-    for row in figures("pc_kernels"):
+    timed = read_rows("threads")
+    for row in read_rows("pc_kernels"):
         name = row["kernels"]
         cells = {
             "core": "a browser" if "WebAssembly" in name else "PC (x86-64)",

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from record import RESULTS, write_result
+from record import read_rows, write_result
 
 from tinydet.compiler import CompiledDetector, CompileOptions, compile_detector
 from tinydet.config.detector_spec import DETECTOR_FILE, load_detector_spec
@@ -214,28 +214,19 @@ def counter(mark: int, folder: Path) -> Path:
     return plugin
 
 
-def rows() -> list[Row]:
-    """What was measured so far."""
-    path = RESULTS / f"{NAME}.json"
-    if not path.is_file():
-        return []
-    found: list[Row] = json.loads(path.read_text(encoding="utf-8"))["figures"]["rows"]
-    return found
-
-
 def is_there(model: str, case: Case, digest: str, num_photos: int) -> bool:
     """Whether a row of the same C, on as many photos, was measured."""
     wanted = (model, case.core, digest)
     return any(
         (row["model"], row["core"], row["sources_sha256"]) == wanted and row["photos"] >= num_photos
-        for row in rows()
+        for row in read_rows(NAME)
     )
 
 
 def keep(row: Row) -> None:
     """Put a row into the results, in place of an older one of the same core and model."""
     print(row, flush=True)
-    others = [r for r in rows() if (r["core"], r["model"]) != (row["core"], row["model"])]
+    others = [r for r in read_rows(NAME) if (r["core"], r["model"]) != (row["core"], row["model"])]
     order = [case.core for case in CASES]
     every = sorted([*others, row], key=lambda r: (r["model"], order.index(r["core"])))
     how = "one inference on noise, one thread, counted exactly in QEMU's user mode"

@@ -12,7 +12,6 @@ files that the result lacks.
 
 import argparse
 import hashlib
-import json
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
-from record import write_result
+from record import read_rows, write_result
 
 from tinydet.boxes import Detections, clip_boxes
 from tinydet.compiler import CompileOptions, compile_detector
@@ -46,7 +45,7 @@ def main() -> None:
     parser.add_argument("--images-per-model", type=int, default=50)
     parsed = parser.parse_args()
     photos = list_images(parsed.images)[: parsed.images_per_model]
-    rows = known_rows()
+    rows = read_rows("post_processed", "models")
     for path in parsed.models:
         if name_of(path) in {row["file"] for row in rows}:
             continue
@@ -57,12 +56,6 @@ def main() -> None:
             "python benchmarks/post_processed.py IMAGES OWNER/REPOSITORY/MODEL.tflite ...",
             {"photos": parsed.images.name, "models": rows},
         )
-
-
-def known_rows() -> list[dict[str, Any]]:
-    """Those of an earlier run."""
-    file = Path(__file__).parent / "results/post_processed.json"
-    return list(json.loads(file.read_text())["figures"]["models"]) if file.exists() else []
 
 
 def name_of(path: Path) -> str:

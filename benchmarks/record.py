@@ -28,6 +28,15 @@ def write_result(name: str, command: str, figures: dict[str, Any], folder: Path 
     return path
 
 
+def read_rows(name: str, key: str = "rows") -> list[dict[str, Any]]:
+    """What ``<name>.json`` holds under a key of its figures; nothing where it is not there."""
+    path = RESULTS / f"{name}.json"
+    if not path.is_file():
+        return []
+    rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["figures"][key]
+    return rows
+
+
 def _cpu_model() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()

@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from record import RESULTS, write_result
+from record import read_rows, write_result
 
 import tinydet
 from tinydet.config.loader import load_config
@@ -42,8 +42,7 @@ def main() -> None:
     """Measure the missing candidates and write results/small_network.json."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("candidates", nargs="*", help="names; none: all of them")
-    path = RESULTS / f"{NAME}.json"
-    rows = json.loads(path.read_text())["figures"]["rows"] if path.is_file() else []
+    rows = read_rows(NAME)
     for name in parser.parse_args().candidates or CANDIDATES:
         size, side_px = CANDIDATES[name]
         if any(row["network"] == name and row["size"] == asdict(size) for row in rows):

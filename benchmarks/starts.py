@@ -11,30 +11,20 @@ is not measured again; one that was stopped goes on where it was.
 """
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
-from record import RESULTS, write_result
+from record import read_rows, write_result
 from validation_ap import ap_figures, validation_of
 
 from tinydet.config.detector_spec import DETECTOR_FILE, load_detector_spec
-from tinydet.config.files import write_text_atomically
 from tinydet.config.loader import load_config
-from tinydet.config.template import render_template
-from tinydet.pipeline.first_config import facts_of
+from tinydet.pipeline.first_config import facts_of, fitted_defaults
 from tinydet.pipeline.run_folder import Run, RunLog
 from tinydet.pipeline.train_stage import train_stage
 
 NAME = "starts"
-QUALITY = "training.loss.quality=1"
-ROWS: dict[str, tuple[str, ...]] = {
-    "imagenet": (),
-    "person": (),
-    "imagenet_quality": (QUALITY,),
-    "person_quality": (QUALITY,),
-}
-SCHEDULE = "training.callbacks.LRWarmupCosineDecay"
+ROWS = ("imagenet", "person", "imagenet_quality", "person_quality")
 
 
 def main() -> None:
@@ -51,41 +41,34 @@ def main() -> None:
         if name not in ROWS:
             parser.error(f"{name} is no row: {', '.join(ROWS)}")
         key = {"data": parsed.data.name, "row": name, "epochs": parsed.epochs, "seed": parsed.seed}
-        if not any(key.items() <= row.items() for row in _rows()):
+        if not any(key.items() <= row.items() for row in read_rows(NAME)):
             row = key | measured(parsed, name)
             print(row, flush=True)
             command = f"python benchmarks/{NAME}.py DATA --imagenet BACKBONE.h5 --work FOLDER"
-            write_result(NAME, command, {"rows": [*_rows(), row]})
-
-
-def _rows() -> list[dict[str, Any]]:
-    path = RESULTS / f"{NAME}.json"
-    if not path.is_file():
-        return []
-    rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["figures"]["rows"]
-    return rows
+            write_result(NAME, command, {"rows": [*read_rows(NAME), row]})
 
 
 def measured(parsed: argparse.Namespace, name: str) -> dict[str, Any]:
     """Train one row, and its figures."""
     folder = parsed.work / f"{parsed.data.name}_{name}_{parsed.epochs}_{parsed.seed}"
     class_names, anchors = facts_of(parsed.data)
-    path = folder / "user_config.yaml"
-    folder.mkdir(parents=True, exist_ok=True)
-    write_text_atomically(path, render_template(str(parsed.data), class_names, anchors=anchors))
-    start = parsed.imagenet if name.startswith("imagenet") else "person"
-    overrides = [
-        f"training.model.pretrained_weights={start}",
-        f"training.epochs={parsed.epochs}",
-        f"training.validation_period={parsed.epochs}",
-        f"general.global_seed={parsed.seed}",
-        f"{SCHEDULE}.decay_steps={parsed.epochs - 3}",
-        *ROWS[name],
-    ]
-    config = load_config(path, overrides, {}).config
+    start, _, with_quality = name.partition("_")
+    values: dict[str, Any] = {
+        "general.global_seed": parsed.seed,
+        "dataset.training_path": str(parsed.data),
+        "dataset.class_names": list(class_names),
+        "training.model.anchors": anchors,
+        "training.model.pretrained_weights": parsed.imagenet if start == "imagenet" else start,
+        "training.epochs": parsed.epochs,
+        "training.validation_period": parsed.epochs,
+        "training.loss.quality": 1 if with_quality else None,
+        **fitted_defaults(parsed.epochs),
+    }
+    config = load_config(None, [values], {}).config
     saved = folder / "saved_models"
     model = saved / "last_model.keras"
     if not model.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
         train_stage(Run(config, folder, RunLog(folder)))
     spec = load_detector_spec(saved / DETECTOR_FILE)
     return {"anchors": anchors, **ap_figures(validation_of(config, spec).result(model))}

@@ -20,7 +20,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from record import RESULTS, write_result
+from record import read_rows, write_result
 
 from tinydet.compiler import CompileOptions, compile_detector
 from tinydet.pretrained import INT8, model_path
@@ -104,12 +104,8 @@ def network_ms(running: "subprocess.Popen[str]") -> float:
 def keep(row: Row) -> None:
     """Put a row into the results, in place of an older one of the same model and kernels."""
     print(row, flush=True)
-    path = RESULTS / f"{NAME}.json"
-    found: list[Row] = []
-    if path.is_file():
-        found = json.loads(path.read_text(encoding="utf-8"))["figures"]["rows"]
     new = (row["model"], row["kernels"])
-    others = [old for old in found if (old["model"], old["kernels"]) != new]
+    others = [old for old in read_rows(NAME) if (old["model"], old["kernels"]) != new]
     rows = sorted([*others, row], key=lambda each: (each["model"], each["one_thread_ms"]))
     write_result(NAME, "python benchmarks/threads.py", {"rows": rows})
 

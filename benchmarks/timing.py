@@ -11,7 +11,6 @@ the rows of these boards are estimated, and take the place of those in the file.
 """
 
 import argparse
-import json
 import tempfile
 import time
 from collections.abc import Collection, Iterator
@@ -21,7 +20,7 @@ from typing import Any
 
 import numpy as np
 from embedded import SIZES, random_model
-from record import RESULTS, write_result
+from record import read_rows, write_result
 
 from tinydet.compiler import CompiledDetector, CompileOptions, compile_detector
 from tinydet.compiler.memory import InputMode
@@ -66,19 +65,13 @@ def main() -> None:
     parsed = parser.parse_args()
     words = ["python benchmarks/timing.py", *(f"{model.stem}.tflite" for model in parsed.models)]
     command = " ".join([*words, *(["--boards", *parsed.boards] if parsed.boards else [])])
-    rows = {_key(row): row for row in _rows_in_file()} if parsed.boards else {}
+    rows = {_key(row): row for row in read_rows("timing")} if parsed.boards else {}
     with tempfile.TemporaryDirectory() as folder:
         programs = Programs(Path(folder))
         for case in cases(parsed.models, Path(folder), parsed.boards or {*BOARDS, *EXTERNAL}):
             made = row(case, programs)
             rows[_key(made)] = made
             write_result("timing", command, {"rows": list(rows.values())})
-
-
-def _rows_in_file() -> list[dict[str, Any]]:
-    record = json.loads((RESULTS / "timing.json").read_text(encoding="utf-8"))
-    rows: list[dict[str, Any]] = record["figures"]["rows"]
-    return rows
 
 
 def _key(row: dict[str, Any]) -> tuple[Any, ...]:

@@ -93,11 +93,13 @@ def test_the_default_space_is_made_of_keys_that_the_configuration_takes(config_o
         assert config.training.callbacks[schedule]["max_lr"] == values[key]
 
 
+@pytest.mark.parametrize("with_networks", [True, False])
 @pytest.mark.parametrize("start", ["person", "b.weights.h5", "a.keras", "imagenet", "None"])
-def test_alpha_is_searched_where_the_start_is_there_in_every_width(config_of, start):
+def test_alpha_is_searched_where_the_start_is_there_in_every_width(config_of, start, with_networks):
     config = config_of(f"training.model.pretrained_weights={start}")
-    space = default_space(config, with_networks=True)
-    assert ("training.model.alpha" in space.dimensions) == (start in ("imagenet", "None"))
+    space = default_space(config, with_networks=with_networks)
+    is_searched = with_networks and start in ("imagenet", "None")
+    assert ("training.model.alpha" in space.dimensions) == is_searched
 
 
 def test_the_learning_rate_of_the_optimizer_where_there_is_no_schedule(config_of):

@@ -10,7 +10,7 @@ from typing import Any
 from tinydet.config.files import make_folder, write_text_atomically
 from tinydet.data.box_statistics import MEDIUM_PX, SMALL_PX, box_sizes, class_counts, image_sizes
 from tinydet.data.dataset import Dataset
-from tinydet.data.findings import Findings
+from tinydet.data.findings import Findings, count_line
 from tinydet.data.image_checks import ImageCheck, check_images, find_shared
 from tinydet.data.image_files import CHECK_FILE
 from tinydet.data.readers.parts import SPLITS
@@ -190,7 +190,7 @@ def format_check(report: dict[str, Any], data: Path | None = None) -> str:
             "of the image"
         )
     for finding in report["findings"]:
-        lines.append(f"{finding['count']:>7}  {finding['meaning']}")
+        lines.append(count_line(finding["count"], finding["meaning"]))
         more = ", ..." if finding["count"] > len(finding["examples"]) else ""
         lines.append(f"{'':9}{', '.join(map(short, finding['examples']))}{more}")
     lines += _listed(
@@ -208,7 +208,7 @@ def format_check(report: dict[str, Any], data: Path | None = None) -> str:
 def _listed(title: str, entries: Sequence[str]) -> list[str]:
     if not entries:
         return []
-    lines = [f"{len(entries):>7}  {title}"]
+    lines = [count_line(len(entries), title)]
     lines += [f"{'':9}{readable(entry, MAX_ENTRY)}" for entry in entries[:MAX_LISTED]]
     if len(entries) > MAX_LISTED:
         lines.append(

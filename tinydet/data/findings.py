@@ -56,6 +56,11 @@ KINDS = {
 }
 
 
+def count_line(count: int, what: str) -> str:
+    """A line for the terminal: the count in a column of its own, then what was counted."""
+    return f"{count:>7}  {what}"
+
+
 @dataclass(frozen=True)
 class Findings:
     """Counts of what was dropped or mended while reading a data set.

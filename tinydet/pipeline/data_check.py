@@ -6,6 +6,7 @@ from typing import Any
 
 from tinydet.data.check import DataCheck, check_against
 from tinydet.data.dataset import Dataset, without_images
+from tinydet.data.findings import count_line
 from tinydet.data.image_files import CHECK_FILE
 from tinydet.errors import DataError, readable
 from tinydet.pipeline.run_folder import Run
@@ -55,7 +56,7 @@ def check_part(run: Run, part: str, dataset: Dataset, *, strict: bool = False) -
         f"{report['negatives']} without objects ({dataset.format})"
     )
     findings = ["\n  the images of the validation set"] if stands_in else []
-    findings += [f"\n{f['count']:>7}  {f['meaning']}" for f in report["findings"]]
+    findings += ["\n" + count_line(f["count"], f["meaning"]) for f in report["findings"]]
     if check.unreadable:
         findings.append(f"\n  {_listed(check)}, left out; with dataset.strict they end the run")
     if report["decoded"] < report["images"] - len(check.unreadable):

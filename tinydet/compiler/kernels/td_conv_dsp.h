@@ -5,7 +5,7 @@
 #ifndef TD_CONV_DSP_H
 #define TD_CONV_DSP_H
 
-#include "td_conv_single.h"
+#include "td_conv_short_runs.h"
 
 #if defined(TD_DSP)
 #define TD_CONV_NAKED __attribute__((naked, noinline, used)) static void

@@ -169,16 +169,7 @@ enum { CONV_QUADS_STEPS_LOST = 12, CONV_QUADS_CALL_LOST = 128 };
                      "add r9, r9, r0\n"                                      \
                      "orr r9, r9, #1\n" /* Thumb */                          \
                      "sub r6, r6, #12\n"                                     \
-                     TD_CONV_KEEP("r1", "0")                                 \
-                     TD_CONV_KEEP("r2", "1")                                 \
-                     TD_CONV_KEEP("r3", "2")                                 \
-                     TD_CONV_KEEP("r5", "4")                                 \
-                     TD_CONV_KEEP("r9", "5")                                 \
-                     TD_CONV_KEEP("r10", "6")                                \
-                     TD_CONV_KEEP("r11", "7")                                \
-                     TD_CONV_KEEP("r6", "8")                                 \
-                     TD_CONV_KEEP("r8", "9")                                 \
-                     "sub r1, r7, #4\n"                                      \
+                     TD_CONV_KEEP_TASK                                       \
                      "mov r0, r4\n"                                          \
                      ".p2align 4\n" /* as lines of that cache */             \
                      "1:\n" /* four channels */                              \

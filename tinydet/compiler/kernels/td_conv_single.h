@@ -218,15 +218,15 @@ _Static_assert(sizeof(conv_task) == 32 && sizeof(conv_factors) == 24 &&
 #define TD_CONV_FEW_STEPS(others, last, products)                            \
     ".irp step, " others ", " last "\n"                                      \
     TD_CONV_STEP_OF(".if \\step < " last "\n"                               \
-                    "ldr r4, [r1, #(4 * \\step)]\n"                       \
+                    "ldr r4, [r1, #(4 * \\step)]\n"                         \
                     ".else\n"                                                \
                     "ldr.w r4, [r1, #(4 * \\step)]!\n"                      \
                     ".endif\n"                                               \
-                    "ldr r2, [r0, #(16 * \\step)]\n"                      \
-                    "ldr r3, [r0, #(16 * \\step + 4)]\n",                 \
+                    "ldr r2, [r0, #(16 * \\step)]\n"                        \
+                    "ldr r3, [r0, #(16 * \\step + 4)]\n",                   \
                     products,                                                \
-                    "ldr r2, [r0, #(16 * \\step + 8)]\n"                  \
-                    "ldr r3, [r0, #(16 * \\step + 12)]\n")                \
+                    "ldr r2, [r0, #(16 * \\step + 8)]\n"                    \
+                    "ldr r3, [r0, #(16 * \\step + 12)]\n")                  \
     ".endr\n"
 
 /* Where a row of steps is entered, in r9, what r10 and r11 are for is said below. */
@@ -249,9 +249,16 @@ _Static_assert(sizeof(conv_task) == 32 && sizeof(conv_factors) == 24 &&
                      "rsb r10, r10, #0\n"                                    \
                      "lsl r10, r10, #2\n"
 
-/* All channels of a task. Kept are output 0, step 1, last_weights 2, what follows of the factors 3, gathered 4, where the
- * row of steps is entered for the first time 5, how far the weights go back for the steps that are skipped 6, r0 at
- * that entry 7 and behind the last step 8, offset 9. r0 and r1 are four bytes behind what comes next. */
+/* Kept are output 0, step 1, last_weights 2, what follows of the factors 3, gathered 4, where the row of steps is entered
+ * for the first time 5, how far the weights go back for the steps that are skipped 6, r0 at that entry 7 and behind the
+ * last step 8, offset 9; 3 is kept for each pair anew. Then r1 is for the weights, four bytes in front of them. */
+#define TD_CONV_KEEP_TASK                                                    \
+    TD_CONV_KEEP("r1", "0") TD_CONV_KEEP("r2", "1") TD_CONV_KEEP("r3", "2")  \
+    TD_CONV_KEEP("r5", "4") TD_CONV_KEEP("r9", "5") TD_CONV_KEEP("r10", "6") \
+    TD_CONV_KEEP("r11", "7") TD_CONV_KEEP("r6", "8") TD_CONV_KEEP("r8", "9") \
+    "sub r1, r7, #4\n"
+
+/* All channels of a task. r0 and r1 are four bytes behind what comes next. */
 #define TD_CONV_TASK(enter, start, steps, finish, store)                     \
     __asm__ volatile(".syntax unified\n"                                     \
                      "push {r4-r11, lr}\n"                                   \
@@ -260,16 +267,7 @@ _Static_assert(sizeof(conv_task) == 32 && sizeof(conv_factors) == 24 &&
                      "subs r6, r6, #4\n"                                     \
                      enter                                                   \
                      "ldm r4!, {r0, lr}\n"                                   \
-                     TD_CONV_KEEP("r1", "0")                                 \
-                     TD_CONV_KEEP("r2", "1")                                 \
-                     TD_CONV_KEEP("r3", "2")                                 \
-                     TD_CONV_KEEP("r5", "4")                                 \
-                     TD_CONV_KEEP("r9", "5")                                 \
-                     TD_CONV_KEEP("r10", "6")                                \
-                     TD_CONV_KEEP("r11", "7")                                \
-                     TD_CONV_KEEP("r6", "8")                                 \
-                     TD_CONV_KEEP("r8", "9")                                 \
-                     "sub r1, r7, #4\n"                                      \
+                     TD_CONV_KEEP_TASK                                       \
                      "mov r6, r0\n"                                          \
                      "mov r10, lr\n"                                         \
                      "mov r0, r4\n"                                          \
@@ -313,7 +311,8 @@ _Static_assert(sizeof(conv_task) == 32 && sizeof(conv_factors) == 24 &&
 /* Joined weights, output_offset = -128, and adjacent pixels: in front of a depthwise convolution. */
 TD_CONV_TASK_OF conv_task_positive(__attribute__((unused)) const conv_task *task) {
     TD_CONV_TASK(TD_CONV_ENTER(TD_CONV_POSITIVE_ROW, TD_CONV_BYTES_OF_STEP), TD_CONV_START_JOINED,
-                 TD_CONV_ROW_OF_STEPS(TD_CONV_POSITIVE_ROW, TD_CONV_PRODUCTS_JOINED), TD_CONV_FINISH_POSITIVE, TD_CONV_STORE_PLANAR);
+                 TD_CONV_ROW_OF_STEPS(TD_CONV_POSITIVE_ROW, TD_CONV_PRODUCTS_JOINED),
+                 TD_CONV_FINISH_POSITIVE, TD_CONV_STORE_PLANAR);
 }
 
 /* The same for windows of four and eight steps, as behind the first layers, and of fifteen, as in the first one. */
@@ -351,68 +350,6 @@ TD_CONV_TASK_OF conv_task_split(__attribute__((unused)) const conv_task *task) {
 TD_CONV_TASK_OF conv_task_split_8(__attribute__((unused)) const conv_task *task) {
     TD_CONV_TASK("", TD_CONV_START_SPLIT, TD_CONV_FEW_STEPS("1, 2, 3, 4, 5, 6", "7", TD_CONV_PRODUCTS_SPLIT),
                  TD_CONV_FINISH_ANY(""), TD_CONV_STORE_PIXELS);
-}
-
-/* Runs of 9 to 11 values, as of three pixels of three channels, of four pixels so many bytes apart. `last` loads
- * the values behind eight of a pixel into r6, `pairs` stores them. */
-#define TD_CONV_GATHER_SHORT(extend, last, pairs)           \
-    __asm__ volatile(".syntax unified\n"                    \
-                     "push {r4-r6, lr}\n"                   \
-                     ".irp pixel, 0, 1, 2, 3\n"             \
-                     "ldr.n r3, [r0, #0]\n"                 \
-                     "ldr.n r4, [r0, #4]\n" last            \
-                     "add.n r0, r1\n"                       \
-                     extend " r5, r3\n"                     \
-                     extend " r3, r3, ror #8\n"             \
-                     extend " r12, r4\n"                    \
-                     extend " r4, r4, ror #8\n"             \
-                     "str.n r5, [r2, #(4 * \\pixel)]\n"      \
-                     "str.n r3, [r2, #(4 * \\pixel + 16)]\n"  \
-                     "str.w r12, [r2, #(4 * \\pixel + 32)]\n" \
-                     "str.n r4, [r2, #(4 * \\pixel + 48)]\n" pairs \
-                     ".endr\n"                              \
-                     "pop {r4-r6, pc}\n")
-#define TD_CONV_GATHER_SHORT_OF __attribute__((naked, noinline, used)) static void
-#define TD_CONV_SHORT_ARGUMENTS                                                         \
-    __attribute__((unused)) const uint8_t *in, __attribute__((unused)) ptrdiff_t step,  \
-        __attribute__((unused)) td_arena_s16 *out
-#define TD_CONV_SPLIT_LAST "sxtb16 r5, r6\n sxtb16 r6, r6, ror #8\n"
-
-TD_CONV_GATHER_SHORT_OF conv_gather_9_u8(TD_CONV_SHORT_ARGUMENTS) {
-    TD_CONV_GATHER_SHORT("uxtb16", "ldrb.n r6, [r0, #8]\n", "str.n r6, [r2, #(4 * \\pixel + 64)]\n");
-}
-
-TD_CONV_GATHER_SHORT_OF conv_gather_9_s8(TD_CONV_SHORT_ARGUMENTS) {
-    TD_CONV_GATHER_SHORT("sxtb16", "ldrsb.w r6, [r0, #8]\n", "str.n r6, [r2, #(4 * \\pixel + 64)]\n");
-}
-
-TD_CONV_GATHER_SHORT_OF conv_gather_10_s8(TD_CONV_SHORT_ARGUMENTS) {
-    TD_CONV_GATHER_SHORT("sxtb16", "ldr.w r6, [r0, #6]\n",
-                         TD_CONV_SPLIT_LAST "pkhtb r6, r6, r5, asr #16\n str.n r6, [r2, #(4 * \\pixel + 64)]\n");
-}
-
-TD_CONV_GATHER_SHORT_OF conv_gather_11_s8(TD_CONV_SHORT_ARGUMENTS) {
-    TD_CONV_GATHER_SHORT("sxtb16", "ldr.w r6, [r0, #7]\n",
-                         TD_CONV_SPLIT_LAST "pkhbt r5, r6, r5\n asrs.n r6, r6, #16\n"
-                                            "str.n r5, [r2, #(4 * \\pixel + 64)]\n str.n r6, [r2, #(4 * \\pixel + 80)]\n");
-}
-
-/* Whether runs are of the length that conv_gather_short is for. */
-TD_INLINE int conv_is_short(int32_t length, int is_unsigned) {
-    return length == 9 || (!is_unsigned && (length == 10 || length == 11));
-}
-
-TD_INLINE void conv_gather_short(const uint8_t *in, ptrdiff_t step, int32_t length, int is_unsigned,
-                                 td_arena_s16 *out) {
-    if (is_unsigned) {
-        conv_gather_9_u8(in, step, out);
-    } else if (length == 9) {
-        conv_gather_9_s8(in, step, out);
-    } else if (length == 10) {
-        conv_gather_10_s8(in, step, out);
-    } else {
-        conv_gather_11_s8(in, step, out);
-    }
 }
 
 #endif

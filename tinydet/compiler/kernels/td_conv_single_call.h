@@ -286,8 +286,8 @@ TD_INLINE void conv_all_pairs(conv_call *call, td_arena_s16 *gathered, const con
             factors = call->kept + begin;
         } else {
             if (call->first < 0 || begin < call->first || end > call->first + CONV_PAIRS_AT_ONCE) {
-                const int32_t last = begin + CONV_PAIRS_AT_ONCE < pairs ? begin + CONV_PAIRS_AT_ONCE : pairs;
-                conv_prepare(call->p, begin, last, call->own);
+                const int32_t prepared = begin + CONV_PAIRS_AT_ONCE < pairs ? begin + CONV_PAIRS_AT_ONCE : pairs;
+                conv_prepare(call->p, begin, prepared, call->own);
                 call->first = begin;
             }
             factors = call->own + (begin - call->first);

@@ -71,7 +71,7 @@ TD_INLINE int8_t *conv_output_row(const td_conv_params *p, int8_t *output, int32
 
 /* The same as conv_rows_of_fours, one group after the other. */
 TD_CONV_SHARED void conv_simple_rows(conv_call *call, const conv_runs *runs, const uint8_t *input, int is_unsigned,
-                                int8_t *output, td_arena_s16 *gathered, int32_t y_begin, int32_t y_end) {
+                                     int8_t *output, td_arena_s16 *gathered, int32_t y_begin, int32_t y_end) {
     const td_conv_params *const p = call->p;
     const int32_t in_step = TD_CONV_PIXELS * p->input_channels, out_step = TD_CONV_PIXELS * p->pixel_stride;
     const int is_pointwise = !is_unsigned && conv_is_pointwise(p), is_in_quads = call->quads > 0;
@@ -98,7 +98,7 @@ TD_CONV_SHARED void conv_simple_rows(conv_call *call, const conv_runs *runs, con
 
 /* Where each group of four pixels lies in one row. */
 TD_CONV_SHARED void conv_rows_of_fours(conv_call *call, const conv_runs *runs, const uint8_t *input, int is_unsigned,
-                                  int8_t *output, td_arena_s16 *gathered, int32_t y_begin, int32_t y_end) {
+                                       int8_t *output, td_arena_s16 *gathered, int32_t y_begin, int32_t y_end) {
     const td_conv_params *const p = call->p;
     const int32_t channels = p->input_channels;
     const int is_pointwise = !is_unsigned && conv_is_pointwise(p);
@@ -135,7 +135,7 @@ TD_CONV_SHARED void conv_rows_of_fours(conv_call *call, const conv_runs *runs, c
 }
 
 TD_CONV_SHARED void conv_single_rows(const td_conv_params *p, const conv_runs *runs, const uint8_t *input, int is_unsigned,
-                                int8_t *output, td_arena_s16 *gathered, int32_t y_begin, int32_t y_end) {
+                                     int8_t *output, td_arena_s16 *gathered, int32_t y_begin, int32_t y_end) {
     const ptrdiff_t steps = (ptrdiff_t)runs->rows * runs->columns * runs->pairs, group = 2 * TD_CONV_PIXELS * steps;
     conv_call call;
     conv_begin(&call, p, steps, (int8_t *)(gathered + group * p->groups_at_once), y_begin);
